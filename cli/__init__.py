@@ -1,0 +1,1 @@
+"""Command line of tfsoftmax: one command a file; each parses, calls the library, prints."""

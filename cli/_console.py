@@ -1,0 +1,121 @@
+"""What all commands share: verbosity, one-line errors, exit codes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from tfsoftmax import __version__
+from tfsoftmax.errors import TfsoftmaxError, UnknownDatasetError
+
+_USAGE, _FAILURE, _INTERRUPTED = 2, 1, 130
+
+
+class _PlainErrors(click.Command):
+    """Errors as one line on standard error and the exit code a script expects."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **extra)
+        try:
+            code = super().main(*args, standalone_mode=False, **extra)
+        except click.UsageError as error:
+            where = error.ctx.command_path if error.ctx else self.name
+            _fail(f"{error.format_message().rstrip('.')}. Try '{where} --help'.", _USAGE)
+        except click.ClickException as error:
+            _fail(error.format_message(), error.exit_code)
+        except UnknownDatasetError as error:
+            _fail(error, _USAGE)
+        except TfsoftmaxError as error:
+            _fail(error, _FAILURE)
+        except click.Abort:
+            _fail("interrupted", _INTERRUPTED)
+        except MemoryError:
+            _fail("not enough memory for this data; use a smaller dataset", _FAILURE)
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else ""
+            _fail(f"{place}{error.strerror or error}", _FAILURE)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+class PlainCommand(_PlainErrors):
+    """A command with plain errors."""
+
+
+class PlainGroup(_PlainErrors, click.Group):
+    """A group of commands with plain errors."""
+
+
+def _fail(message: object, code: int) -> None:
+    click.echo(f"Error: {' '.join(str(message).split())}", err=True)
+    sys.exit(code)
+
+
+def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds -v, -q, --version and --help."""
+    for decorate in (
+        click.help_option("-h", "--help"),
+        click.version_option(__version__, prog_name="tfsoftmax", message="%(prog)s %(version)s"),
+        click.option("-q", "--quiet", is_flag=True, help="Print results and errors only."),
+        click.option("-v", "--verbose", is_flag=True, help="Let TensorFlow's own log through."),
+    ):
+        command = decorate(command)
+    return command
+
+
+def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say where a dataset comes from."""
+    for decorate in (
+        click.option(
+            "--manual-dir",
+            metavar="DIR",
+            help="Folder with a TensorFlow Datasets source's original files, to prepare it "
+            "without a network.",
+        ),
+        click.option(
+            "--data-dir",
+            metavar="DIR",
+            help="Where prepared and decoded datasets are kept.  [default: $TFDS_DATA_DIR or "
+            "~/tensorflow_datasets]",
+        ),
+    ):
+        command = decorate(command)
+    return command
+
+
+def complete_dataset(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Shell completion of dataset names; must not import what is slow."""
+    from tfsoftmax.data import names
+
+    return [name for name in names() if name.startswith(incomplete)]
+
+
+def set_verbosity(verbose: bool, quiet: bool) -> None:
+    """Decides what reaches standard error; call it before TensorFlow is imported.
+
+    Raises:
+      click.UsageError: if both are asked for.
+    """
+    if verbose and quiet:
+        raise click.UsageError("--verbose and --quiet exclude each other")
+    if not verbose:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    others = logging.WARNING if verbose else logging.CRITICAL
+    for name in ("absl", "tensorflow", "urllib3"):
+        logging.getLogger(name).setLevel(others)
+    ours = logging.getLogger("tfsoftmax")
+    ours.setLevel(logging.WARNING if quiet else logging.INFO)
+    if not ours.handlers:
+        ours.addHandler(_StderrHandler())
+
+
+class _StderrHandler(logging.Handler):
+    """The library's notices, as plain lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(self.format(record), err=True)

@@ -1,0 +1,86 @@
+"""Training as it is seen: a live bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import rich.progress
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from tfsoftmax.history import EpochMetrics
+    from tfsoftmax.training import Progress
+
+_HEADER = "epoch     loss  train acc  train loss  test acc  test loss  seconds"
+
+
+class TrainingProgress:
+    """Prints a line an epoch, and moves the bar where there is one."""
+
+    def __init__(self, console: Console, epochs: int, bar: rich.progress.Progress | None):
+        self._console, self._epochs, self._bar = console, epochs, bar
+        self._accuracy = ""
+        if bar:
+            self._task = bar.add_task("compiling", total=None, loss="", accuracy="")
+        self._print(_HEADER)
+
+    def advanced(self, progress: Progress) -> None:
+        """Called by `fit` after some steps."""
+        if self._bar:
+            self._bar.update(
+                self._task,
+                description="training",
+                completed=progress.step,
+                total=progress.total_steps,
+                loss=f"loss {progress.moving_loss:.3f}",
+                accuracy=self._accuracy,
+            )
+
+    def epoch_ended(self, metrics: EpochMetrics) -> None:
+        """Called by `fit` after an epoch."""
+        self._accuracy = f"test acc {metrics.test_accuracy:.3f}"
+        width = len(str(self._epochs))
+        self._print(
+            f"{metrics.epoch:>{width}}/{self._epochs}".ljust(6)
+            + f"{metrics.moving_loss:8.4f}  {metrics.train_accuracy:9.4f}  "
+            f"{metrics.train_log_loss:10.4f}  {metrics.test_accuracy:8.4f}  "
+            f"{metrics.test_log_loss:9.4f}  {metrics.seconds:7.2f}"
+        )
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+class _Silent(TrainingProgress):
+    def __init__(self) -> None:
+        pass
+
+    def advanced(self, progress: Progress) -> None:
+        pass
+
+    def epoch_ended(self, metrics: EpochMetrics) -> None:
+        pass
+
+
+@contextmanager
+def training_progress(epochs: int, quiet: bool) -> Iterator[TrainingProgress]:
+    """What `fit` reports to, on standard error; nothing is shown if `quiet`."""
+    if quiet:
+        yield _Silent()
+        return
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield TrainingProgress(console, epochs, None)
+        return
+    columns = (
+        "[progress.description]{task.description}",
+        rich.progress.BarColumn(),
+        rich.progress.TaskProgressColumn(),
+        "{task.fields[loss]}",
+        "{task.fields[accuracy]}",
+        rich.progress.TimeRemainingColumn(),
+    )
+    with rich.progress.Progress(*columns, console=console, transient=True) as bar:
+        yield TrainingProgress(console, epochs, bar)

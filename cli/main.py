@@ -1,0 +1,23 @@
+"""The group ``tfsoftmax``: every command under one name."""
+
+from __future__ import annotations
+
+import click
+
+from tfsoftmax import __version__
+from tfsoftmax.cli._console import PlainGroup
+from tfsoftmax.cli.datasets import datasets
+from tfsoftmax.cli.evaluate import evaluate
+from tfsoftmax.cli.predict import predict
+from tfsoftmax.cli.train import train
+
+
+@click.group(cls=PlainGroup, name="tfsoftmax")
+@click.version_option(__version__, prog_name="tfsoftmax", message="%(prog)s %(version)s")
+@click.help_option("-h", "--help")
+def main() -> None:
+    """Softmax regression from scratch in TensorFlow: train, measure, predict, ship."""
+
+
+for _command in (train, evaluate, predict, datasets):
+    main.add_command(_command)

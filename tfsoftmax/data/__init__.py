@@ -1,0 +1,111 @@
+"""Where data comes from: ``load_dataset`` is the door, one file a kind of source."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from tfsoftmax.data.bundled import BUNDLED, load_bundled
+from tfsoftmax.data.cache import DatasetCache
+from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.idx import load_idx
+from tfsoftmax.errors import DataError, UnknownDatasetError
+
+__all__ = ["Dataset", "Split", "catalogue", "default_data_dir", "load_dataset", "names"]
+
+# Datasets of TensorFlow Datasets worth showing: small images of one shape, on which a
+# linear model means something.
+SUGGESTED = (
+    "mnist",
+    "fashion_mnist",
+    "kmnist",
+    "emnist/balanced",
+    "emnist/letters",
+    "cifar10",
+    "svhn_cropped",
+)
+
+# Names TensorFlow Datasets can answer to: 'mnist', 'emnist/balanced', 'mnist:3.0.1'.
+_TFDS_NAME = re.compile(r"[a-z][a-z0-9_]*(/[A-Za-z0-9_.\-]+)?(:[0-9.*]+)?")
+
+
+def default_data_dir() -> Path:
+    """``$TFDS_DATA_DIR``, or else ``~/tensorflow_datasets``, as TensorFlow Datasets has it."""
+    return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+
+
+def load_dataset(
+    name: str,
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    manual_dir: str | os.PathLike[str] | None = None,
+) -> Dataset:
+    """Loads a dataset by name, whatever kind of source it comes from.
+
+    Args:
+      name: ``mnist5k`` or ``digits``, which need no download; ``idx:DIR``; or the name of
+        an image-classification dataset of TensorFlow Datasets, such as ``mnist``.
+      data_dir: where prepared and decoded datasets are kept; None is
+        `default_data_dir`'s.
+      manual_dir: a folder with a TensorFlow Datasets source's original files, to prepare
+        it from without a network.
+
+    Raises:
+      UnknownDatasetError: if no source answers to the name; it suggests near ones.
+      DataError: if the source cannot be read or used.
+
+    >>> dataset = load_dataset("mnist5k")
+    >>> dataset.train.features.shape, dataset.test.features.shape, dataset.spec.dtype
+    ((4000, 784), (1000, 784), 'uint8')
+    """
+    data_path = Path(data_dir).expanduser() if data_dir else default_data_dir()
+    cache = DatasetCache(data_path)
+    if name in BUNDLED:
+        return load_bundled(name, cache)
+    kind, _, rest = name.partition(":")
+    if kind == "idx":
+        if not rest:
+            raise DataError("idx: needs a folder, as in idx:path/to/mnist")
+        return load_idx(Path(rest).expanduser())
+    if not _TFDS_NAME.fullmatch(name):
+        raise unknown_dataset(name, [])
+    from tfsoftmax.data.tfds import TfdsSource
+
+    source = TfdsSource(name, data_path, Path(manual_dir).expanduser() if manual_dir else None)
+    return source.load(cache)
+
+
+def names() -> list[str]:
+    """Names and prefixes worth suggesting, without importing anything slow."""
+    return [*BUNDLED, "idx:", *SUGGESTED]
+
+
+def catalogue(data_dir: str | os.PathLike[str] | None = None) -> list[dict[str, Any]]:
+    """What can be trained on: for each entry ``name``, ``about``, and ``state`` if known.
+
+    States are ``"ready"``, ``"prepared"`` (decoded at first use) and ``"download"``.
+    """
+    from tfsoftmax.data.tfds import describe
+
+    data_path = Path(data_dir).expanduser() if data_dir else default_data_dir()
+    return [
+        *(
+            {"name": name, "about": about, "state": "ready"}
+            for name, (_, _, about) in BUNDLED.items()
+        ),
+        {"name": "idx:DIR", "about": "a folder with the four IDX files MNIST comes in"},
+        *({"name": name, **describe(name, data_path)} for name in SUGGESTED),
+    ]
+
+
+def unknown_dataset(name: str, others: list[str]) -> UnknownDatasetError:
+    """The error for a name that nothing answers to, with the nearest names there are."""
+    known = [*BUNDLED, *others]
+    near = difflib.get_close_matches(name.partition(":")[0], known, n=3, cutoff=0.6)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return UnknownDatasetError(
+        f"unknown dataset {name!r}: {hint}'tfsoftmax datasets' lists those that are known"
+    )

@@ -1,0 +1,95 @@
+"""The one type that every data source returns, and the one door it is checked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfsoftmax.errors import DataError
+from tfsoftmax.spec import Spec
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows and their classes.
+
+    Attributes:
+      features: raw values in their compact dtype, ``[n_samples, n_features]``.
+      labels: int32 ``[n_samples]`` in ``[0, n_classes)``.
+    """
+
+    features: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Training and test rows of one source; constructing it checks them.
+
+    Attributes:
+      name: what the user calls it.
+      spec: shape, dtype and range of an example, and the class names.
+      train, test: the rows.
+
+    Raises:
+      DataError: naming the split, and the row where there is one, if features and labels
+        do not fit each other or the spec.
+
+    >>> rows = Split(np.zeros((2, 4), np.uint8), np.array([0, 1], np.int32))
+    >>> dataset = Dataset("tiny", Spec((2, 2), "uint8", ("no", "yes"), (0, 255)), rows, rows)
+    >>> dataset.train.features.shape
+    (2, 4)
+    """
+
+    name: str
+    spec: Spec
+    train: Split
+    test: Split
+
+    def __post_init__(self) -> None:
+        if self.spec.n_classes < 2:
+            raise DataError(
+                f"{self.name}: found {self.spec.n_classes} class(es); a classifier needs at "
+                "least 2"
+            )
+        for part, split in (("training", self.train), ("test", self.test)):
+            _check_split(f"{self.name}: {part} split", split, self.spec)
+
+
+def _check_split(where: str, split: Split, spec: Spec) -> None:
+    features, labels = split.features, split.labels
+    if features.ndim != 2 or labels.ndim != 1:
+        raise DataError(
+            f"{where}: expected features [n_samples, n_features] and labels [n_samples], "
+            f"found shapes {features.shape} and {labels.shape}"
+        )
+    if len(features) != len(labels):
+        raise DataError(
+            f"{where}: {len(features)} examples but {len(labels)} labels; "
+            "each example needs exactly one"
+        )
+    if not len(labels):
+        raise DataError(f"{where} is empty; it needs at least one example")
+    if features.shape[1] != spec.n_features:
+        raise DataError(
+            f"{where}: examples have {features.shape[1]} features, expected {spec.n_features}"
+        )
+    if features.dtype != spec.dtype:
+        raise DataError(f"{where}: features are {features.dtype}, expected {spec.dtype}")
+    if labels.dtype != np.int32:
+        raise DataError(f"{where}: labels are {labels.dtype}, expected int32")
+    outside = (labels < 0) | (labels >= spec.n_classes)
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise DataError(
+            f"{where}, row {row}: label {labels[row]} is not in [0, {spec.n_classes})"
+        )
+    if np.issubdtype(features.dtype, np.floating):
+        finite = np.isfinite(features).all(axis=1)
+        if not finite.all():
+            row = int(np.argmin(finite))
+            raise DataError(f"{where}, row {row}: a feature is NaN or infinite")

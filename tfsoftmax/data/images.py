@@ -1,0 +1,82 @@
+"""Pictures from people's disks, turned into what a model was trained on."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from tfsoftmax.errors import DataError
+from tfsoftmax.spec import Spec
+
+_FORMATS = ("PNG", "JPEG")
+# Decoded, a picture of this many pixels takes up to 400 MB; a photograph has a tenth.
+_MAX_PIXELS = 100_000_000
+_MAX_16_BIT = 65535
+
+
+def read_image(path: Path, spec: Spec, *, invert: bool = False) -> np.ndarray:
+    """Reads a PNG or JPEG file as one raw example.
+
+    The picture is turned upright as its EXIF tag says, laid on white where it is
+    transparent, made gray or RGB as the model needs, scaled to the model's size, and
+    mapped from black..white to the model's range of values.
+
+    Args:
+      path: the file.
+      spec: of the model.
+      invert: swap light and dark.
+
+    Returns:
+      Array of the spec's shape and dtype.
+
+    Raises:
+      DataError: if the model does not take images, or the file is no such picture, is
+        damaged, or would take too much memory.
+    """
+    if not spec.is_image:
+        raise DataError(f"{path}: the model takes {spec.n_features} numbers, not images")
+    try:
+        with warnings.catch_warnings():
+            # Pillow's own bound warns where ours refuses.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path, formats=_FORMATS) as picture:
+                width, height = picture.size
+                if width * height > _MAX_PIXELS:
+                    raise DataError(
+                        f"{path}: {width}x{height} pixels is more than {_MAX_PIXELS:,}; scale "
+                        "it down first"
+                    )
+                picture.load()
+                pixels = _fit(picture, spec)
+    except Image.UnidentifiedImageError as error:
+        raise DataError(f"{path}: not a PNG or JPEG image") from error
+    # Pillow raises SyntaxError and ValueError, too, on damaged files.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: cannot be read as an image: {reason}") from error
+    low, high = spec.value_range or (0.0, 255.0)
+    levels = 255.0 - pixels if invert else pixels
+    values = low + levels * ((high - low) / 255.0)
+    if np.issubdtype(np.dtype(spec.dtype), np.integer):
+        values = np.rint(values)
+    return values.astype(spec.dtype).reshape(spec.example_shape)
+
+
+def _fit(picture: Image.Image, spec: Spec) -> np.ndarray:
+    """Upright, opaque, of the model's colors and size; float64 in [0, 255]."""
+    upright = ImageOps.exif_transpose(picture)
+    if upright.mode.startswith("I"):  # 16 bits a pixel, which convert() would clip
+        gray = np.asarray(upright, np.float64) * (255.0 / _MAX_16_BIT)
+        upright = Image.fromarray(np.rint(gray.clip(0, 255)).astype(np.uint8))
+    if upright.has_transparency_data:
+        paper = Image.new("RGBA", upright.size, "white")
+        upright = Image.alpha_composite(paper, upright.convert("RGBA"))
+    color = len(spec.example_shape) == 3 and spec.example_shape[2] == 3
+    converted = upright.convert("RGB" if color else "L")
+    height, width = spec.example_shape[:2]
+    if converted.size != (width, height):
+        converted = converted.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return np.asarray(converted, np.float64)

@@ -1,0 +1,38 @@
+"""Everything that tfsoftmax raises on purpose; each message says what to do next."""
+
+
+class TfsoftmaxError(Exception):
+    """Base of all errors that are the input's or the machine's fault, not a bug."""
+
+
+class DataError(TfsoftmaxError):
+    """A data source that cannot be read, or whose content cannot be trained on."""
+
+
+class UnknownDatasetError(DataError):
+    """A dataset name that no source answers to."""
+
+
+class DivergenceError(TfsoftmaxError):
+    """Training whose loss left the finite numbers.
+
+    Attributes:
+      epoch: the epoch it happened in, from 1.
+      step: the step within the whole run, from 1.
+    """
+
+    def __init__(self, epoch: int, step: int, loss: float, learning_rate: float):
+        self.epoch, self.step = epoch, step
+        super().__init__(
+            f"training diverged at step {step} (epoch {epoch}): the loss became {loss} "
+            f"at learning rate {learning_rate:g}; try a smaller one, for example "
+            f"{learning_rate / 10:.2g}"
+        )
+
+
+class ModelError(TfsoftmaxError):
+    """A path that holds no model this package can run, or input that does not fit it."""
+
+
+class ExportError(TfsoftmaxError):
+    """A model that could not be written, or whose written form disagrees with it."""

@@ -1,0 +1,96 @@
+"""What an artefact says about itself: ``tfsoftmax.json``, beside or inside it."""
+
+from __future__ import annotations
+
+import io
+import json
+import platform
+import zipfile
+from importlib.metadata import version
+from typing import Any
+
+from tfsoftmax.spec import Spec
+
+FILE_NAME = "tfsoftmax.json"
+LABELS_NAME = "labels.txt"
+_FORMAT = 1
+_MAX_BYTES = 64 * 2**20
+
+
+def describe(spec: Spec, name: str, record: dict[str, Any]) -> dict[str, Any]:
+    """Everything worth keeping with a model, JSON-ready.
+
+    Args:
+      spec: of the model.
+      name: of the model.
+      record: how it was made: dataset, recipe, history, as far as is known.
+    """
+    return {
+        "format": _FORMAT,
+        "name": name,
+        "spec": spec.to_json(),
+        "versions": {
+            "python": platform.python_version(),
+            **{package: version(package) for package in ("tfsoftmax", "tensorflow", "numpy")},
+        },
+        **record,
+    }
+
+
+def to_bytes(description: dict[str, Any]) -> bytes:
+    """The content of ``tfsoftmax.json``."""
+    return (json.dumps(description, indent=2) + "\n").encode("utf-8")
+
+
+def spec_from_bytes(content: bytes) -> Spec:
+    """The spec within a ``tfsoftmax.json``.
+
+    Raises:
+      ValueError: if it holds none.
+    """
+    try:
+        fields = json.loads(content)
+        if fields["format"] != _FORMAT:
+            raise ValueError(f"format {fields['format']}, expected {_FORMAT}")
+        return Spec.from_json(fields["spec"])
+    except (KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{FILE_NAME} lacks {error}") from error
+
+
+def append_to_tflite(model: bytes, spec: Spec, name: str) -> bytes:
+    """A TFLite file with its labels and its spec attached.
+
+    They follow the model as an uncompressed zip archive, the way TFLite metadata attaches
+    its files; interpreters read the model alone.
+    """
+    archive = io.BytesIO()
+    archive.write(model)
+    with zipfile.ZipFile(archive, "a", zipfile.ZIP_STORED) as attached:
+        labels = "".join(f"{label}\n" for label in spec.class_names)
+        # A fixed date, so that the same model gives the same bytes.
+        for entry, content in (
+            (LABELS_NAME, labels.encode("utf-8")),
+            (FILE_NAME, to_bytes({"format": _FORMAT, "name": name, "spec": spec.to_json()})),
+        ):
+            attached.writestr(zipfile.ZipInfo(entry, (1980, 1, 1, 0, 0, 0)), content)
+    return archive.getvalue()
+
+
+def spec_of_tflite(model: bytes) -> Spec | None:
+    """The spec attached to a TFLite file; None if there is none.
+
+    Raises:
+      ValueError: if what is attached cannot be read.
+    """
+    stream = io.BytesIO(model)
+    if not zipfile.is_zipfile(stream):
+        return None
+    try:
+        with zipfile.ZipFile(stream) as attached:
+            if FILE_NAME not in attached.namelist():
+                return None
+            if attached.getinfo(FILE_NAME).file_size > _MAX_BYTES:
+                raise ValueError(f"its {FILE_NAME} is larger than {_MAX_BYTES:,} bytes")
+            return spec_from_bytes(attached.read(FILE_NAME))
+    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+        raise ValueError(f"its attached files are damaged: {error}") from error

@@ -1,0 +1,90 @@
+"""What a training run measured, epoch by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+SMOOTHING = 0.01
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """Figures of one epoch.
+
+    Attributes:
+      epoch: from 1.
+      steps: steps taken since training began.
+      moving_loss: exponential moving average of the batches' mean losses, in nats.
+      train_accuracy, train_log_loss: over all training rows, after the epoch.
+      test_accuracy, test_log_loss: over all test rows, after the epoch.
+      learning_rate: of the epoch's last step.
+      train_seconds, evaluation_seconds: wall time of the epoch's two halves.
+    """
+
+    epoch: int
+    steps: int
+    moving_loss: float
+    train_accuracy: float
+    train_log_loss: float
+    test_accuracy: float
+    test_log_loss: float
+    learning_rate: float
+    train_seconds: float
+    evaluation_seconds: float
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the whole epoch."""
+        return self.train_seconds + self.evaluation_seconds
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready dictionary of every figure."""
+        return {**asdict(self), "seconds": self.seconds}
+
+
+@dataclass
+class History:
+    """The epochs of one run, first to last."""
+
+    epochs: list[EpochMetrics] = field(default_factory=list)
+
+    @property
+    def last(self) -> EpochMetrics:
+        """The last epoch's figures; IndexError where no epoch has ended."""
+        return self.epochs[-1]
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """A JSON-ready list, one dictionary an epoch."""
+        return [epoch.to_json() for epoch in self.epochs]
+
+
+class MovingAverage:
+    """Exponential moving average that starts at the first value it sees.
+
+    ``average = (1 - smoothing) * average + smoothing * value``
+
+    >>> average = MovingAverage(0.5)
+    >>> average.update([4.0, 2.0, 1.0])
+    2.0
+    """
+
+    def __init__(self, smoothing: float = SMOOTHING):
+        self.smoothing = smoothing
+        self.value: float | None = None
+
+    def update(self, values: Iterable[float]) -> float:
+        """Takes in more values, in order, and returns the average after the last.
+
+        Raises:
+          ValueError: if neither this call nor one before brought a value.
+        """
+        for value in values:
+            if self.value is None:
+                self.value = float(value)
+            else:
+                self.value += self.smoothing * (float(value) - self.value)
+        if self.value is None:
+            raise ValueError("the average of no values")
+        return self.value

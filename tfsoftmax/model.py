@@ -1,0 +1,95 @@
+"""The model: explicit variables W and b, and the preprocessing that ships with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from tfsoftmax import ops
+from tfsoftmax.spec import Spec
+
+Initializer = Callable[[tuple[int, ...]], np.ndarray]
+
+
+class SoftmaxRegression(tf.Module):
+    """Multiclass logistic regression, ``softmax(scaled(x) W + b)``.
+
+    Raw features go in, in whatever type they are kept in. Those with a known range are
+    scaled to [0, 1] first, ``(x - low) / (high - low)``; the constants travel with the
+    model wherever it is exported.
+
+    Attributes:
+      spec: what goes in and what comes out.
+      W: variable, float32 ``[n_features, n_classes]``.
+      b: variable, float32 ``[n_classes]``.
+
+    >>> spec = Spec((2,), "uint8", ("low", "high"), (0, 255))
+    >>> model = SoftmaxRegression(spec)
+    >>> model.W.assign([[-1.0, 1.0], [-1.0, 1.0]]); model.b.assign([1.0, -1.0])
+    <...>
+    >>> model.predict(np.array([[0, 10], [255, 200]], np.uint8)).tolist()
+    ['low', 'high']
+    """
+
+    def __init__(self, spec: Spec, initializer: Initializer | None = None):
+        """Allocates W and b.
+
+        Args:
+          spec: what goes in and what comes out.
+          initializer: from a shape to the initial values of a variable of that shape,
+            called for W and then for b; None starts both at zero, which for this convex
+            loss is as good a start as any.
+        """
+        super().__init__(name="softmax_regression")
+        self.spec = spec
+        start = initializer or np.zeros
+        low, high = spec.value_range or (0.0, 1.0)
+        self.offset, self.scale = low, 1.0 / (high - low)
+        shape = (spec.n_features, spec.n_classes)
+        self.W = tf.Variable(tf.cast(start(shape), tf.float32), name="W")
+        self.b = tf.Variable(tf.cast(start(shape[1:]), tf.float32), name="b")
+
+    @property
+    def parameters(self) -> tuple[tf.Variable, tf.Variable]:
+        """The variables that training moves."""
+        return self.W, self.b
+
+    def scaled(self, features: tf.Tensor) -> tf.Tensor:
+        """Raw features as the float32 numbers that W multiplies; the shape stays."""
+        values = tf.cast(features, tf.float32)
+        if self.offset:
+            values -= self.offset
+        return values if self.scale == 1.0 else values * self.scale
+
+    def logits(self, features: tf.Tensor) -> tf.Tensor:
+        """Scores before the softmax.
+
+        Args:
+          features: raw, ``[n_samples, n_features]``.
+
+        Returns:
+          float32 ``[n_samples, n_classes]``.
+        """
+        return tf.matmul(self.scaled(features), self.W) + self.b
+
+    def probabilities(self, features: tf.Tensor) -> tf.Tensor:
+        """Probability of each class, float32 ``[n_samples, n_classes]``, from raw features."""
+        return ops.softmax(self.logits(features))
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """The most probable class's name for each row.
+
+        Args:
+          features: raw, ``[n_samples, n_features]`` or ``[n_samples, *example_shape]``.
+
+        Returns:
+          Array of class names ``[n_samples]``.
+
+        Raises:
+          ValueError: if the rows do not have the model's number of features.
+        """
+        rows = np.reshape(features, (len(features), self.spec.n_features))
+        indices = tf.argmax(self.logits(tf.constant(rows)), axis=-1).numpy()
+        return np.asarray(self.spec.class_names)[indices]
