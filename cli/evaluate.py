@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-
 from tfsoftmax.cli._console import (
     PlainCommand,
     common_options,
@@ -64,10 +63,7 @@ def evaluate(
 
     dataset = load_dataset(dataset_name, data_dir=data_dir, manual_dir=manual_dir)
     predictor = load_predictor(model)
-    from tfsoftmax.evaluation import evaluate_predictor
-
-    rows = dataset.test if split == "test" else dataset.train
-    result = evaluate_predictor(predictor, dataset, rows)
+    result = predictor.evaluate(dataset, dataset.test if split == "test" else dataset.train)
     names = predictor.spec.class_names
     if as_json:
         figures = {"model": str(predictor.path), "dataset": dataset.name, "split": split}
@@ -88,7 +84,10 @@ def _print_matrix(result: Evaluation, names: tuple[str, ...]) -> None:
     click.echo("confusion matrix: a row for each true class, a column for each predicted one")
     cells = [list(map(str, row)) for row in result.confusion]
     label_width = max(map(len, names))
-    widths = [max(len(name), *map(len, column)) for name, column in zip(names, zip(*cells, strict=True), strict=True)]
+    widths = [
+        max(len(name), *map(len, column))
+        for name, column in zip(names, zip(*cells, strict=True), strict=True)
+    ]
     for name, row in zip(("", *names), (names, *cells), strict=True):
         columns = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
         click.echo(f"{name:>{label_width}}  {'  '.join(columns)}")

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-
 from tfsoftmax.cli._console import PlainCommand, common_options, set_verbosity
 
 
 @click.command(cls=PlainCommand, name="predict")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
+)
 @click.option(
     "--invert",
     is_flag=True,

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-
 from tfsoftmax.cli._console import (
     PlainCommand,
     common_options,
@@ -17,18 +16,20 @@ from tfsoftmax.cli._console import (
     data_options,
     set_verbosity,
 )
+
 from tfsoftmax.recipes import RECIPES, Recipe
 
 if TYPE_CHECKING:
     from tfsoftmax import Dataset, ExportResult, FitResult
 
 
-def _recipe_default(field: str) -> str:
-    """How --help shows a default that depends on the recipe."""
+def _help(text: str, field: str) -> str:
+    """Help for an option whose default is the recipe's."""
     values = {name: getattr(recipe, field) for name, recipe in RECIPES.items()}
+    default = ", ".join(f"{value} ({name})" for name, value in values.items())
     if len(set(values.values())) == 1:
-        return str(values["default"])
-    return ", ".join(f"{value:g} ({name})" for name, value in values.items())
+        default = str(values["default"])
+    return f"{text}  [default: {default}]"
 
 
 @click.command(cls=PlainCommand, name="train")
@@ -54,26 +55,25 @@ def _recipe_default(field: str) -> str:
 @click.option(
     "--epochs",
     type=click.IntRange(min=1),
-    show_default=_recipe_default("epochs"),
-    help="Passes over the training rows.",
+    help="Passes over the training rows.  [default: 10; by the default recipe more on small "
+    "data, for at least 1,500 steps]",
 )
 @click.option(
     "--batch-size",
     type=click.IntRange(min=1),
-    show_default=_recipe_default("batch_size"),
-    help="Rows a step.",
+    help=_help("Rows a step.", "batch_size"),
 )
 @click.option(
     "--learning-rate",
     type=click.FloatRange(min=0, min_open=True),
-    show_default=_recipe_default("learning_rate"),
-    help="Step size; the default recipe lowers it to 0 along a cosine.",
+    help=_help("Step size; the default recipe lowers it to 0 along a cosine.", "learning_rate"),
 )
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
-    show_default=_recipe_default("seed"),
-    help="Of the initial weights and the order of rows; the same seed gives the same model.",
+    help=_help(
+        "Of the initial weights and the order of rows; the same seed gives the same model.", "seed"
+    ),
 )
 @click.option(
     "--output-dir",
@@ -101,7 +101,7 @@ def train(
     verbose: bool,
     quiet: bool,
 ) -> None:
-    """Train softmax regression and export it.
+    r"""Train softmax regression and export it.
 
     Without options it trains on 5,000 real handwritten digits, which takes a few seconds
     and needs no download. The model is written to OUTPUT_DIR/NAME/VERSION/ as a SavedModel
@@ -127,17 +127,18 @@ def train(
     from tfsoftmax import load_dataset
 
     dataset = load_dataset(dataset_name, data_dir=data_dir, manual_dir=manual_dir)
+    recipe = recipe.but(epochs=recipe.epochs_for(len(dataset.train)))
     if not quiet:
         _announce(dataset, recipe_name)
     trained = _fit(dataset, recipe, quiet)
-    from tfsoftmax import export
+    from tfsoftmax import export_model
 
     record = {
         "dataset": _describe(dataset),
         "recipe": {"name": recipe_name, **recipe.to_json()},
         "history": trained.history.to_json(),
     }
-    exported = export(
+    exported = export_model(
         trained.model, output_dir, model_name, check_on=dataset.test.features, record=record
     )
     seconds = time.perf_counter() - started
@@ -178,13 +179,12 @@ def _fit(dataset: Dataset, recipe: Recipe, quiet: bool) -> FitResult:
     from tfsoftmax.native_log import import_tensorflow
 
     import_tensorflow()
-    from tfsoftmax import fit
     from tfsoftmax.cli._progress import training_progress
 
-    with training_progress(recipe.epochs, quiet) as progress:
-        return fit(
-            dataset, recipe, on_epoch=progress.epoch_ended, on_progress=progress.advanced
-        )
+    from tfsoftmax import fit
+
+    with training_progress(recipe.epochs_for(len(dataset.train)), quiet) as progress:
+        return fit(dataset, recipe, on_epoch=progress.epoch_ended, on_progress=progress.advanced)
 
 
 def _summarize(

@@ -8,7 +8,7 @@ The whole journey in a handful of lines::
     model, history = tfsoftmax.fit(dataset)
     print(tfsoftmax.evaluate(model, dataset.test).accuracy)
     print(model.predict(dataset.test.features[:5]))
-    tfsoftmax.export(model, "savedmodels", "mnist5k", check_on=dataset.test.features)
+    tfsoftmax.export_model(model, "savedmodels", "mnist5k", check_on=dataset.test.features)
 
 Conventions, for every function of the package:
 
@@ -38,9 +38,10 @@ _HOME = {
     "History": "tfsoftmax.history",
     "EpochMetrics": "tfsoftmax.history",
     "evaluate": "tfsoftmax.evaluation",
-    "Evaluation": "tfsoftmax.evaluation",
-    "export": "tfsoftmax.export",
+    "Evaluation": "tfsoftmax.metrics",
+    "export_model": "tfsoftmax.export",
     "ExportResult": "tfsoftmax.export",
+    "Predictor": "tfsoftmax.export",
     "load_predictor": "tfsoftmax.export",
     "TfsoftmaxError": "tfsoftmax.errors",
     "DataError": "tfsoftmax.errors",
@@ -52,24 +53,30 @@ _HOME = {
 
 __all__ = ["__version__", *_HOME]
 
-if TYPE_CHECKING:
-    from tfsoftmax.data import load_dataset
-    from tfsoftmax.data.dataset import Dataset, Split
-    from tfsoftmax.errors import (
-        DataError,
-        DivergenceError,
-        ExportError,
-        ModelError,
-        TfsoftmaxError,
-        UnknownDatasetError,
-    )
-    from tfsoftmax.evaluation import Evaluation, evaluate
-    from tfsoftmax.export import ExportResult, export, load_predictor
-    from tfsoftmax.history import EpochMetrics, History
-    from tfsoftmax.model import SoftmaxRegression
-    from tfsoftmax.recipes import RECIPES, Recipe
-    from tfsoftmax.spec import Spec
-    from tfsoftmax.training import FitResult, fit
+if TYPE_CHECKING:  # the same names, where a type checker finds them
+    from tfsoftmax.data import load_dataset as load_dataset
+    from tfsoftmax.data.dataset import Dataset as Dataset
+    from tfsoftmax.data.dataset import Split as Split
+    from tfsoftmax.errors import DataError as DataError
+    from tfsoftmax.errors import DivergenceError as DivergenceError
+    from tfsoftmax.errors import ExportError as ExportError
+    from tfsoftmax.errors import ModelError as ModelError
+    from tfsoftmax.errors import TfsoftmaxError as TfsoftmaxError
+    from tfsoftmax.errors import UnknownDatasetError as UnknownDatasetError
+    from tfsoftmax.evaluation import evaluate as evaluate
+    from tfsoftmax.export import ExportResult as ExportResult
+    from tfsoftmax.export import Predictor as Predictor
+    from tfsoftmax.export import export_model as export_model
+    from tfsoftmax.export import load_predictor as load_predictor
+    from tfsoftmax.history import EpochMetrics as EpochMetrics
+    from tfsoftmax.history import History as History
+    from tfsoftmax.metrics import Evaluation as Evaluation
+    from tfsoftmax.model import SoftmaxRegression as SoftmaxRegression
+    from tfsoftmax.recipes import RECIPES as RECIPES
+    from tfsoftmax.recipes import Recipe as Recipe
+    from tfsoftmax.spec import Spec as Spec
+    from tfsoftmax.training import FitResult as FitResult
+    from tfsoftmax.training import fit as fit
 
 
 def __getattr__(name: str) -> Any:

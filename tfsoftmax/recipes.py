@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from tfsoftmax.errors import TfsoftmaxError
+
+_FLOAT32_MAX = 3.4e38
+# Where the number of epochs is left open: enough for large data, and enough steps for
+# small data, whose test log-loss keeps falling for about that long (docs/recipes.md).
+_EPOCHS, _STEPS = 10, 1500
 
 
 @dataclass(frozen=True)
@@ -14,7 +18,8 @@ class Recipe:
     """How to train. Change one choice with ``recipe.but(epochs=20)``.
 
     Attributes:
-      epochs: passes over the training rows.
+      epochs: passes over the training rows; None is 10, or as many as make 1,500 steps
+        where the rows are few (see `epochs_for`).
       batch_size: rows a step.
       learning_rate: the first step's learning rate.
       schedule: ``"constant"``, or ``"cosine"`` down to 0 at the last step.
@@ -28,7 +33,7 @@ class Recipe:
     3
     """
 
-    epochs: int = 10
+    epochs: int | None = None
     batch_size: int = 64
     learning_rate: float = 0.5
     schedule: Literal["constant", "cosine"] = "cosine"
@@ -39,11 +44,13 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for field in ("epochs", "batch_size"):
-            if getattr(self, field) < 1:
-                raise TfsoftmaxError(f"{field} must be at least 1, not {getattr(self, field)}")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            value = getattr(self, field)
+            if value is not None and value < 1:
+                raise TfsoftmaxError(f"{field} must be at least 1, not {value}")
+        if not 0 < self.learning_rate < _FLOAT32_MAX:  # also refuses NaN
             raise TfsoftmaxError(
-                f"learning_rate must be a positive number, not {self.learning_rate}"
+                f"learning_rate must be a positive number below {_FLOAT32_MAX:.2g}, "
+                f"not {self.learning_rate}"
             )
         if self.seed < 0:
             raise TfsoftmaxError(f"seed must be 0 or more, not {self.seed}")
@@ -58,8 +65,17 @@ class Recipe:
                 )
 
     def but(self, **changes: Any) -> Recipe:
-        """This recipe with some choices changed; those given as None stay as they are."""
+        """The same recipe with some choices changed; those given as None stay as they are."""
         return replace(self, **{k: v for k, v in changes.items() if v is not None})
+
+    def epochs_for(self, n_samples: int) -> int:
+        """The number of epochs on this many training rows.
+
+        >>> RECIPES["default"].epochs_for(60_000), RECIPES["default"].epochs_for(150)
+        (10, 500)
+        """
+        steps_an_epoch = -(-n_samples // self.batch_size)
+        return self.epochs or max(_EPOCHS, -(-_STEPS // steps_an_epoch))
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary of every choice."""
@@ -70,6 +86,7 @@ RECIPES = {
     "default": Recipe(),
     # The tutorial's: weights from N(0, 1), and steps down the sum of a batch's losses.
     "tutorial": Recipe(
+        epochs=10,
         learning_rate=0.001,
         schedule="constant",
         loss_reduction="sum",

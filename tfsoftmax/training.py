@@ -76,7 +76,7 @@ def fit(
     train = Split(trainer.features, trainer.labels)
     test = Split(tf.convert_to_tensor(dataset.test.features), dataset.test.labels)
     history = History()
-    for epoch in range(recipe.epochs):
+    for epoch in range(trainer.epochs):
         started = time.perf_counter()
         trainer.run_epoch(epoch, on_progress)
         trained = time.perf_counter()
@@ -104,23 +104,23 @@ class Trainer:
 
     Attributes:
       features, labels: the training rows, as tensors on the device.
+      epochs: how many the run has.
       steps: steps an epoch; the last one may be short.
       moving_loss: of all steps so far.
     """
 
     def __init__(self, model: SoftmaxRegression, split: Split, recipe: Recipe):
         self.model, self.recipe = model, recipe
-        self.n_samples = len(split.labels)
+        self.n_samples = len(split)
         self.features = tf.convert_to_tensor(split.features)
         self.labels = tf.convert_to_tensor(split.labels)
+        self.epochs = recipe.epochs_for(self.n_samples)
         self.steps = -(-self.n_samples // recipe.batch_size)
         self.moving_loss = MovingAverage()
-        self._schedule = _schedule(recipe, recipe.epochs * self.steps)
+        self._schedule = _schedule(recipe, self.epochs * self.steps)
         self._run_steps = compile_steps(model, SGD(), recipe, xla=recipe.xla)
 
-    def run_epoch(
-        self, epoch: int, on_progress: Callable[[Progress], None] | None = None
-    ) -> None:
+    def run_epoch(self, epoch: int, on_progress: Callable[[Progress], None] | None = None) -> None:
         """Trains on every row once, in the order that belongs to this epoch.
 
         Args:
@@ -140,7 +140,7 @@ class Trainer:
             self._check_finite(losses, rates[first:last], epoch, first)
             moving_loss = self.moving_loss.update(losses)
             if on_progress:
-                total = self.recipe.epochs * self.steps
+                total = self.epochs * self.steps
                 on_progress(Progress(epoch * self.steps + last, total, moving_loss))
 
     def learning_rates(self, epoch: int) -> np.ndarray:
@@ -172,9 +172,7 @@ class Trainer:
             self._run_steps = compile_steps(self.model, SGD(), self.recipe, xla=False)
             return self._run_steps(*arguments).numpy()
 
-    def _check_finite(
-        self, losses: np.ndarray, rates: np.ndarray, epoch: int, first: int
-    ) -> None:
+    def _check_finite(self, losses: np.ndarray, rates: np.ndarray, epoch: int, first: int) -> None:
         if not np.isfinite(losses).all():
             bad = int(np.argmin(np.isfinite(losses)))
             step = epoch * self.steps + first + bad + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -62,8 +63,6 @@ def load_bundled(name: str, cache: DatasetCache) -> Dataset:
         return cached
     features, labels, spec = read()
     dataset = Dataset(name, spec, *stratified_split(features, labels, name))
-    try:
+    with suppress(OSError):  # A cache that cannot be kept only costs the next run a second.
         cache.store(key, dataset)
-    except OSError:
-        pass  # A cache that cannot be kept only costs the next run a second.
     return dataset

@@ -31,7 +31,8 @@ class DatasetCache:
 
     def load(self, key: str, name: str) -> Dataset | None:
         """The entry of this key as a dataset of this name, memory-mapped; None if none is
-        there or it cannot be read."""
+        there or it cannot be read.
+        """
         entry = self._entry(key)
         try:
             spec = Spec.from_json(json.loads((entry / "dataset.json").read_text("utf-8")))

@@ -53,8 +53,7 @@ class Dataset:
     def __post_init__(self) -> None:
         if self.spec.n_classes < 2:
             raise DataError(
-                f"{self.name}: found {self.spec.n_classes} class(es); a classifier needs at "
-                "least 2"
+                f"{self.name}: found {self.spec.n_classes} class(es); a classifier needs at least 2"
             )
         for part, split in (("training", self.train), ("test", self.test)):
             _check_split(f"{self.name}: {part} split", split, self.spec)
@@ -85,9 +84,7 @@ def _check_split(where: str, split: Split, spec: Spec) -> None:
     outside = (labels < 0) | (labels >= spec.n_classes)
     if outside.any():
         row = int(np.argmax(outside))
-        raise DataError(
-            f"{where}, row {row}: label {labels[row]} is not in [0, {spec.n_classes})"
-        )
+        raise DataError(f"{where}, row {row}: label {labels[row]} is not in [0, {spec.n_classes})")
     if np.issubdtype(features.dtype, np.floating):
         finite = np.isfinite(features).all(axis=1)
         if not finite.all():

@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
@@ -51,7 +51,7 @@ def read_image(path: Path, spec: Spec, *, invert: bool = False) -> np.ndarray:
                     )
                 picture.load()
                 pixels = _fit(picture, spec)
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise DataError(f"{path}: not a PNG or JPEG image") from error
     # Pillow raises SyntaxError and ValueError, too, on damaged files.
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

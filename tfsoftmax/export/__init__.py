@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tfsoftmax.export.parity import Parity
     from tfsoftmax.model import SoftmaxRegression
 
-__all__ = ["ExportResult", "Predictor", "export", "load_predictor"]
+__all__ = ["ExportResult", "Predictor", "export_model", "load_predictor"]
 
 TFLITE_NAME = "model.tflite"
 _SAVED_MODEL_FILE = "saved_model.pb"
@@ -26,7 +26,7 @@ _SAVED_MODEL_FILE = "saved_model.pb"
 
 @dataclass(frozen=True)
 class ExportResult:
-    """What `export` wrote.
+    """What `export_model` wrote.
 
     Attributes:
       path: the version folder: a SavedModel, with the TFLite file and metadata in it.
@@ -48,7 +48,7 @@ class ExportResult:
         }
 
 
-def export(
+def export_model(
     model: SoftmaxRegression,
     output_dir: str | os.PathLike[str],
     name: str,
@@ -77,7 +77,7 @@ def export(
     >>> spec = tfsoftmax.Spec((4,), "float32", ("no", "yes"))
     >>> rows = np.zeros((3, 4), np.float32)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     result = export(tfsoftmax.SoftmaxRegression(spec), folder, "tiny", check_on=rows)
+    ...     result = export_model(tfsoftmax.SoftmaxRegression(spec), folder, "tiny", check_on=rows)
     ...     load_predictor(result.tflite).probabilities(rows[:1]).tolist()
     [[0.5, 0.5]]
     """

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from tfsoftmax.errors import ExportError
-from tfsoftmax.evaluation import BLOCK_ROWS
 from tfsoftmax.export.predictor import Predictor
+from tfsoftmax.metrics import BLOCK_ROWS
 from tfsoftmax.model import SoftmaxRegression
 
 TOLERANCE = 1e-5

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.errors import ModelError
+from tfsoftmax.metrics import BLOCK_ROWS, Evaluation, evaluate_probabilities
 from tfsoftmax.spec import Spec
 
 
@@ -33,6 +36,38 @@ class Predictor(ABC):
           float32 ``[n, n_classes]``.
         """
 
+    def evaluate(self, dataset: Dataset, split: Split) -> Evaluation:
+        """Accuracy, log-loss and confusion matrix on some rows.
+
+        Classes are matched by name, so their order in the dataset does not matter.
+
+        Args:
+          dataset: what `split` belongs to.
+          split: the rows to measure on.
+
+        Raises:
+          ModelError: if the model does not take the dataset's examples, or does not know
+            its classes.
+        """
+        theirs, ours = dataset.spec, self.spec
+        if (theirs.example_shape, theirs.dtype) != (ours.example_shape, ours.dtype):
+            raise ModelError(
+                f"{self.path}: takes examples of shape {ours.example_shape} and type "
+                f"{ours.dtype}, but {dataset.name} has {theirs.example_shape} {theirs.dtype}"
+            )
+        unknown = [name for name in theirs.class_names if name not in ours.class_names]
+        if unknown:
+            raise ModelError(
+                f"{self.path}: does not know class {unknown[0]!r} of {dataset.name}; its "
+                f"classes are {', '.join(ours.class_names[:10])}"
+            )
+        positions = np.array([ours.class_names.index(name) for name in theirs.class_names])
+        blocks = [
+            self.probabilities(np.reshape(rows, (len(rows), *ours.example_shape)))
+            for rows in _blocks(split.features)
+        ]
+        return evaluate_probabilities(np.concatenate(blocks), positions[split.labels])
+
     def unusable(self, error: BaseException) -> ModelError:
         """The error for an artefact this class cannot run, in one line."""
         text = str(error.args[0] if isinstance(error, KeyError) else error)
@@ -53,3 +88,7 @@ class Predictor(ABC):
             raise self.unusable(
                 ValueError(f"its metadata says {said}, its graph {found}: shape, type, classes")
             )
+
+
+def _blocks(features: np.ndarray) -> Iterator[np.ndarray]:
+    return (features[start : start + BLOCK_ROWS] for start in range(0, len(features), BLOCK_ROWS))

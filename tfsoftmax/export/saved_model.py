@@ -23,9 +23,7 @@ class ExportedModel(tf.Module):
         super().__init__(name="exported_model")
         self.model = model
         self.class_names = tf.constant(model.spec.class_names)
-        inputs = tf.TensorSpec(
-            [None, *model.spec.example_shape], model.spec.dtype, name="inputs"
-        )
+        inputs = tf.TensorSpec([None, *model.spec.example_shape], model.spec.dtype, name="inputs")
         self.predict = tf.function(self._predict, input_signature=[inputs])
         self.probabilities = tf.function(self._probabilities, input_signature=[inputs])
 
@@ -79,6 +77,7 @@ class SavedModelPredictor(Predictor):
         self.spec = self._read_spec(inputs, n_classes)
 
     def probabilities(self, examples: np.ndarray) -> np.ndarray:
+        """Probability of each class, as `Predictor.probabilities`."""
         return self._answer(inputs=tf.constant(examples))["probabilities"].numpy()
 
     def _read_spec(self, inputs: tf.TensorSpec, n_classes: int) -> Spec:

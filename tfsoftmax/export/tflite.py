@@ -65,6 +65,7 @@ class TFLitePredictor(Predictor):
         self.spec: Spec = spec
 
     def probabilities(self, examples: np.ndarray) -> np.ndarray:
+        """Probability of each class, as `Predictor.probabilities`."""
         blocks = [
             self._runner(inputs=examples[start : start + _BLOCK_ROWS])["probabilities"]
             for start in range(0, len(examples), _BLOCK_ROWS)

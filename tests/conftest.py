@@ -1,0 +1,59 @@
+"""What several test modules need."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+
+from tfsoftmax import Dataset, Spec, Split, load_dataset
+
+SHARED_MNIST = Path(__file__).parents[2] / "shared" / "data" / "mnist"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def data_dir(tmp_path_factory):
+    """A data folder of the tests' own, for everything that does not name another."""
+    folder = tmp_path_factory.mktemp("data")
+    before = os.environ.get("TFDS_DATA_DIR")
+    os.environ["TFDS_DATA_DIR"] = str(folder)
+    yield folder
+    if before is None:
+        del os.environ["TFDS_DATA_DIR"]
+    else:
+        os.environ["TFDS_DATA_DIR"] = before
+
+
+@pytest.fixture(scope="session")
+def mnist_dir():
+    """The four official MNIST files, where the checkout has them beside it."""
+    if not SHARED_MNIST.is_dir():
+        pytest.skip("needs the official MNIST files in ../shared/data/mnist")
+    return SHARED_MNIST
+
+
+@pytest.fixture(scope="session")
+def digits(data_dir):
+    return load_dataset("digits")
+
+
+def make_dataset(n_train=50, n_test=20, n_features=6, n_classes=3, seed=0, dtype="float32"):
+    """Rows of overlapping Gaussian classes."""
+    generator = np.random.default_rng(seed)
+    centers = generator.normal(size=(n_classes, n_features))
+
+    def split(n_samples):
+        labels = generator.integers(n_classes, size=n_samples).astype(np.int32)
+        features = centers[labels] + generator.normal(size=(n_samples, n_features))
+        return Split(features.astype(dtype), labels)
+
+    names = tuple(f"class {index}" for index in range(n_classes))
+    spec = Spec((n_features,), dtype, names)
+    return Dataset("made", spec, split(n_train), split(n_test))
+
+
+@pytest.fixture
+def made():
+    return make_dataset()

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+import sklearn.metrics
+import tensorflow as tf
+
+from tfsoftmax import SoftmaxRegression, Split, evaluate, metrics
+from tfsoftmax.metrics import evaluate_probabilities
+
+
+@pytest.fixture
+def model(made):
+    return SoftmaxRegression(made.spec, np.random.default_rng(3).standard_normal)
+
+
+def test_figures_equal_scikit_learns(model, made):
+    result = evaluate(model, made.train)
+    probabilities = model.probabilities(tf.constant(made.train.features)).numpy()
+    predicted = probabilities.argmax(axis=1)
+    labels = made.train.labels
+    assert result.accuracy == sklearn.metrics.accuracy_score(labels, predicted)
+    exact = probabilities.astype(np.float64)
+    exact /= exact.sum(axis=1, keepdims=True)
+    assert result.log_loss == pytest.approx(sklearn.metrics.log_loss(labels, exact), rel=1e-5)
+    np.testing.assert_array_equal(
+        result.confusion, sklearn.metrics.confusion_matrix(labels, predicted)
+    )
+    assert result.n_samples == 50
+
+
+def test_blocks_do_not_change_the_figures(model, made, monkeypatch):
+    whole = evaluate(model, made.train)
+    # 50 rows in blocks of 16: the last one is short and must not weigh like a whole one.
+    monkeypatch.setattr("tfsoftmax.evaluation.BLOCK_ROWS", 16)
+    parts = evaluate(model, made.train)
+    np.testing.assert_array_equal(parts.confusion, whole.confusion)
+    assert parts.log_loss == pytest.approx(whole.log_loss, rel=1e-6)
+
+
+def test_no_rows_is_an_error(model):
+    nothing = Split(np.zeros((0, 6), np.float32), np.zeros(0, np.int32))
+    with pytest.raises(ValueError, match="no rows"):
+        evaluate(model, nothing)
+
+
+def test_probabilities_of_zero_cost_much_but_not_infinity():
+    result = evaluate_probabilities(np.array([[1.0, 0.0]], np.float32), np.array([1]))
+    assert result.log_loss == pytest.approx(-np.log(np.finfo(np.float32).tiny))
+
+
+def test_a_class_without_rows_keeps_its_place():
+    probabilities = np.array([[0.1, 0.2, 0.7]])
+    np.testing.assert_array_equal(
+        evaluate_probabilities(probabilities, np.array([0])).confusion,
+        [[0, 0, 1], [0, 0, 0], [0, 0, 0]],
+    )
+    assert metrics.BLOCK_ROWS > 0

@@ -1,0 +1,264 @@
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+import scipy.special
+import tensorflow as tf
+from conftest import make_dataset
+from sklearn.linear_model import LogisticRegression
+
+from tfsoftmax import RECIPES, DivergenceError, Recipe, SoftmaxRegression, fit, ops, training
+from tfsoftmax.sgd import SGD
+from tfsoftmax.training import Trainer
+
+DEFAULT = RECIPES["default"]
+
+
+def weights(model):
+    return np.concatenate([model.W.numpy(), model.b.numpy()[None]])
+
+
+def numpy_run(dataset, recipe):
+    """The same training, written independently in float64: closed-form gradients."""
+    features = dataset.train.features.astype(np.float64)
+    if dataset.spec.value_range:
+        features /= dataset.spec.value_range[1]
+    n_samples, n_features = features.shape
+    n_classes = dataset.spec.n_classes
+    W, b = np.zeros((n_features, n_classes)), np.zeros(n_classes)
+    if recipe.initializer == "normal":
+        generator = np.random.default_rng([recipe.seed, 0])
+        W = generator.standard_normal(W.shape)
+        b = generator.standard_normal(b.shape)
+    one_hot = np.eye(n_classes)[dataset.train.labels]
+    total = recipe.epochs * -(-n_samples // recipe.batch_size)
+    step = 0
+    for epoch in range(recipe.epochs):
+        order = np.random.default_rng([recipe.seed, 1, epoch]).permutation(n_samples)
+        for start in range(0, n_samples, recipe.batch_size):
+            rows = order[start : start + recipe.batch_size]
+            error = scipy.special.softmax(features[rows] @ W + b, axis=1) - one_hot[rows]
+            if recipe.loss_reduction == "mean":
+                error /= len(rows)
+            rate = recipe.learning_rate
+            if recipe.schedule == "cosine":
+                rate *= (1 + np.cos(np.pi * step / total)) / 2
+            W -= rate * features[rows].T @ error
+            b -= rate * error.sum(axis=0)
+            step += 1
+    return np.concatenate([W, b[None]])
+
+
+def test_gradients_equal_the_closed_form_and_central_differences():
+    generator = np.random.default_rng(0)
+    X = generator.normal(size=(20, 5))
+    labels = generator.integers(4, size=20)
+    W, b = generator.normal(size=(5, 4)), generator.normal(size=4)
+
+    def mean_loss(W, b):
+        return tf.reduce_mean(ops.cross_entropy(X @ W + b, tf.constant(labels, tf.int32)))
+
+    variables = tf.Variable(W), tf.Variable(b)
+    with tf.GradientTape() as tape:
+        loss = mean_loss(*variables)
+    dW, db = (gradient.numpy() for gradient in tape.gradient(loss, variables))
+
+    error = scipy.special.softmax(X @ W + b, axis=1) - np.eye(4)[labels]
+    np.testing.assert_allclose(dW, X.T @ error / 20, atol=1e-14)
+    np.testing.assert_allclose(db, error.sum(axis=0) / 20, atol=1e-14)
+
+    h = 1e-6
+    for index in np.ndindex(W.shape):
+        shift = np.zeros_like(W)
+        shift[index] = h
+        slope = (mean_loss(W + shift, b) - mean_loss(W - shift, b)) / (2 * h)
+        assert float(slope) == pytest.approx(dW[index], abs=1e-8)
+
+
+def test_one_step_equals_keras_sgd_on_a_dense_layer():
+    dataset = make_dataset(n_train=32)
+    recipe = Recipe(epochs=1, batch_size=32, learning_rate=0.7, initializer="normal", seed=5)
+    start = SoftmaxRegression(dataset.spec, training._initializer(recipe))
+    layer = tf.keras.layers.Dense(3)
+    layer.build((None, 6))
+    layer.set_weights([start.W.numpy(), start.b.numpy()])
+    with tf.GradientTape() as tape:
+        losses = tf.keras.losses.sparse_categorical_crossentropy(
+            dataset.train.labels, layer(dataset.train.features), from_logits=True
+        )
+        loss = tf.reduce_mean(losses)
+    optimizer = tf.keras.optimizers.SGD(learning_rate=0.7)
+    gradients = tape.gradient(loss, layer.trainable_variables)
+    optimizer.apply_gradients(zip(gradients, layer.trainable_variables, strict=True))
+
+    model, _ = fit(dataset, recipe)
+    np.testing.assert_allclose(model.W, layer.get_weights()[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(model.b, layer.get_weights()[1], rtol=1e-5, atol=1e-6)
+
+
+def test_full_batch_optimum_equals_scikit_learns():
+    dataset = make_dataset(n_train=200, seed=3)
+    features, labels = dataset.train.features, dataset.train.labels
+    l2 = 0.01
+    model, optimizer = SoftmaxRegression(dataset.spec), SGD()
+
+    @tf.function
+    def descend(steps):
+        for _ in tf.range(steps):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean(ops.cross_entropy(model.logits(features), labels))
+                objective = loss + l2 / 2 * tf.reduce_sum(model.W**2)
+            gradients = tape.gradient(objective, model.parameters)
+            optimizer.apply(gradients, model.parameters, 0.5)
+
+    descend(tf.constant(5000))
+    oracle = LogisticRegression(C=1 / (l2 * len(labels)), tol=1e-10, max_iter=10_000)
+    oracle.fit(features.astype(np.float64), labels)
+    np.testing.assert_allclose(model.W.numpy().T, oracle.coef_, atol=2e-4)
+    np.testing.assert_allclose(
+        model.probabilities(features), oracle.predict_proba(features), atol=2e-4
+    )
+
+
+@pytest.mark.parametrize("name", list(RECIPES))
+@pytest.mark.parametrize("xla", [True, False])
+def test_a_run_equals_an_independent_float64_one(digits, name, xla):
+    # 1,437 rows in batches of 100: the last batch of every epoch has 37.
+    recipe = RECIPES[name].but(epochs=4, batch_size=100, seed=2, xla=xla)
+    model, _ = fit(digits, recipe)
+    np.testing.assert_allclose(weights(model), numpy_run(digits, recipe), atol=2e-5)
+
+
+@pytest.mark.parametrize("n_train", [1, 7, 8, 9])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_short_batch_is_neither_dropped_nor_mis_weighted(n_train, reduction):
+    dataset = make_dataset(n_train=n_train)
+    recipe = Recipe(epochs=3, batch_size=8, learning_rate=0.1, loss_reduction=reduction)
+    model, history = fit(dataset, recipe)
+    np.testing.assert_allclose(weights(model), numpy_run(dataset, recipe), atol=1e-6)
+    assert history.last.steps == 3 * -(-n_train // 8)
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(digits):
+    recipe = RECIPES["tutorial"].but(epochs=2)
+    first, again = (weights(fit(digits, recipe).model).tobytes() for _ in range(2))
+    other = weights(fit(digits, recipe.but(seed=1)).model).tobytes()
+    assert first == again != other
+
+
+def test_every_row_once_an_epoch_in_an_order_drawn_anew(made):
+    trainer = Trainer(SoftmaxRegression(made.spec), made.train, Recipe(batch_size=16))
+    orders = [trainer._order(epoch) for epoch in range(3)]
+    for order in orders:
+        assert sorted(order.ravel()[:50]) == list(range(50))
+    assert not np.array_equal(orders[0], orders[1])
+
+
+def test_one_trace_serves_the_whole_run(digits, monkeypatch):
+    # So little a call that an epoch takes several, the last of them shorter.
+    monkeypatch.setattr(training, "MULTIPLICATIONS_A_CALL", 64 * 640 * 7)
+    trainer = Trainer(SoftmaxRegression(digits.spec), digits.train, DEFAULT)
+    seen = []
+    for epoch in range(3):
+        trainer.run_epoch(epoch, seen.append)
+    assert trainer._run_steps.experimental_get_tracing_count() == 1
+    assert [progress.step for progress in seen[:5]] == [7, 14, 21, 23, 30]
+    assert seen[-1].step == 3 * 23
+
+
+def test_short_calls_train_the_same_model(digits, monkeypatch):
+    recipe = DEFAULT.but(epochs=2)
+    whole = weights(fit(digits, recipe).model)
+    monkeypatch.setattr(training, "MULTIPLICATIONS_A_CALL", 64 * 640 * 7)
+    np.testing.assert_array_equal(weights(fit(digits, recipe).model), whole)
+
+
+def test_history_holds_what_was_measured(digits):
+    epochs = []
+    model, history = fit(digits, DEFAULT.but(epochs=3), on_epoch=epochs.append)
+    assert history.epochs == epochs
+    assert [metrics.epoch for metrics in epochs] == [1, 2, 3]
+    last = history.last
+    probabilities = model.probabilities(digits.test.features).numpy()
+    assert last.test_accuracy == np.mean(probabilities.argmax(axis=1) == digits.test.labels)
+    chosen = probabilities[np.arange(len(digits.test)), digits.test.labels]
+    assert last.test_log_loss == pytest.approx(-np.log(chosen).mean(), rel=1e-5)
+    assert last.train_accuracy > 0.9
+    assert history.to_json()[-1]["seconds"] == last.train_seconds + last.evaluation_seconds
+
+
+def test_an_open_number_of_epochs_is_settled_by_the_rows(made):
+    _, history = fit(made, Recipe(batch_size=25))
+    assert (len(history.epochs), history.last.steps) == (750, 1500)
+
+
+def test_divergence_is_caught_and_its_step_named(digits):
+    with pytest.raises(DivergenceError, match="step 2 .epoch 1.*try a smaller one") as caught:
+        fit(digits, DEFAULT.but(learning_rate=1e38))
+    assert (caught.value.epoch, caught.value.step) == (1, 2)
+
+
+def test_divergence_in_the_very_last_step_is_caught():
+    dataset = make_dataset(n_train=4)
+    dataset.train.features[:] *= 1e4
+    with pytest.raises(DivergenceError, match="step 1 .epoch 1"):
+        fit(dataset, Recipe(epochs=1, batch_size=4, learning_rate=3e38))
+
+
+def test_without_xla_the_plain_graph_takes_over(digits, monkeypatch):
+    """A device whose XLA refuses to compile; the refusal is the only thing made up."""
+    compile_steps = training.compile_steps
+
+    def refuse(*arguments):
+        raise tf.errors.UnimplementedError(None, None, "no XLA on this device")
+
+    def compile_or_refuse(model, optimizer, recipe, xla):
+        return refuse if xla else compile_steps(model, optimizer, recipe, xla=False)
+
+    expected = weights(fit(digits, DEFAULT.but(epochs=1, xla=False)).model)
+    monkeypatch.setattr(training, "compile_steps", compile_or_refuse)
+    np.testing.assert_array_equal(weights(fit(digits, DEFAULT.but(epochs=1)).model), expected)
+
+
+def test_it_runs_wherever_it_is_placed():
+    """On the second of two logical devices, everything, with the same result."""
+    script = """
+        import sys
+        sys.path.insert(0, "tests")
+        import numpy as np, tensorflow as tf
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+        from conftest import make_dataset
+        from tfsoftmax import Recipe, fit
+        models = []
+        for device in ("CPU:0", "CPU:1"):
+            with tf.device(device):
+                models.append(fit(make_dataset(), Recipe(epochs=2)).model)
+            assert models[-1].W.device.endswith(device), models[-1].W.device
+        np.testing.assert_array_equal(models[0].W, models[1].W)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 0}, "epochs must be at least 1"),
+        ({"batch_size": -1}, "batch_size must be at least 1"),
+        ({"learning_rate": float("nan")}, "positive number"),
+        ({"learning_rate": 0.0}, "positive number"),
+        ({"learning_rate": 1e39}, "below 3.4e\\+38"),
+        ({"seed": -1}, "seed"),
+        ({"schedule": "zigzag"}, "constant, cosine"),
+        ({"loss_reduction": "max"}, "mean, sum"),
+        ({"initializer": "ones"}, "zeros, normal"),
+    ],
+)
+def test_recipes_are_checked(changes, message):
+    from tfsoftmax import TfsoftmaxError
+
+    with pytest.raises(TfsoftmaxError, match=message):
+        DEFAULT.but(**changes)
