@@ -103,7 +103,7 @@ def catalogue(data_dir: str | os.PathLike[str] | None = None) -> list[dict[str, 
 
 def unknown_dataset(name: str, others: list[str]) -> UnknownDatasetError:
     """The error for a name that nothing answers to, with the nearest names there are."""
-    known = [*BUNDLED, *others]
+    known = [*BUNDLED, *SUGGESTED, *others]
     near = difflib.get_close_matches(name.partition(":")[0], known, n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     return UnknownDatasetError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -41,26 +40,34 @@ class DatasetCache:
                 for part in _SPLITS
             )
             return Dataset(name, spec, train, test)
-        except (OSError, ValueError, KeyError, TypeError, DataError):
+        except (OSError, EOFError, ValueError, KeyError, TypeError, DataError):
             return None
 
     def store(self, key: str, dataset: Dataset) -> None:
-        """Keeps a dataset under a key.
+        """Keeps a dataset under a key, in the place of what was there.
 
         Raises:
           OSError: if the folder cannot be written.
         """
         entry = self._entry(key)
         with staged_folder(entry.parent) as staging:
+            whole = staging / "whole"
+            whole.mkdir()
             for part, split in zip(_SPLITS, (dataset.train, dataset.test), strict=True):
-                np.save(staging / f"{part}-features.npy", split.features, allow_pickle=False)
-                np.save(staging / f"{part}-labels.npy", split.labels, allow_pickle=False)
+                np.save(whole / f"{part}-features.npy", split.features, allow_pickle=False)
+                np.save(whole / f"{part}-labels.npy", split.labels, allow_pickle=False)
             spec = json.dumps(dataset.spec.to_json(), indent=2)
-            (staging / "dataset.json").write_text(spec + "\n", "utf-8")
-            sync_tree(staging)
-            # Another process may have stored the same meanwhile; its entry is as good.
-            with suppress(FileExistsError, NotADirectoryError):
-                _rename_new(staging, entry)
+            (whole / "dataset.json").write_text(spec + "\n", "utf-8")
+            sync_tree(whole)
+            try:
+                with suppress(FileNotFoundError):
+                    # What is there cannot be read; it goes when the staging folder does.
+                    entry.rename(staging / "unreadable")
+                whole.rename(entry)
+            except OSError:
+                # Another process may have stored the same meanwhile; that is as good.
+                if self.load(key, dataset.name) is None:
+                    raise
 
     def _entry(self, key: str) -> Path:
         return self.folder / key.replace("/", "--").replace(":", "--")
@@ -68,12 +75,3 @@ class DatasetCache:
 
 def _load(path: Path) -> np.ndarray:
     return np.load(path, mmap_mode="r", allow_pickle=False)
-
-
-def _rename_new(source: Path, target: Path) -> None:
-    try:
-        os.rename(source, target)
-    except OSError as error:
-        if target.exists():
-            raise FileExistsError(target) from error
-        raise

@@ -1,0 +1,41 @@
+import os
+import stat
+
+import pytest
+
+from tfsoftmax.files import check_writable, staged_folder, sync_tree
+
+
+def test_what_is_renamed_stays_and_the_rest_goes(tmp_path):
+    parent = tmp_path / "new" / "parent"
+    with staged_folder(parent) as staging:
+        (staging / "kept").mkdir()
+        (staging / "kept" / "file").write_text("content")
+        (staging / "dropped").write_text("content")
+        sync_tree(staging)
+        (staging / "kept").rename(parent / "kept")
+    assert [path.name for path in parent.iterdir()] == ["kept"]
+
+
+def test_a_failure_leaves_nothing_not_even_new_parents(tmp_path):
+    with pytest.raises(RuntimeError), staged_folder(tmp_path / "new" / "parent") as staging:
+        (staging / "half").write_text("content")
+        raise RuntimeError
+    assert not list(tmp_path.iterdir())
+
+
+def test_permissions_follow_the_umask(tmp_path):
+    before = os.umask(0o027)
+    try:
+        with staged_folder(tmp_path) as staging:
+            assert stat.S_IMODE(staging.stat().st_mode) == 0o750
+    finally:
+        os.umask(before)
+
+
+def test_check_writable_leaves_no_trace(tmp_path):
+    check_writable(tmp_path / "a" / "b")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError):
+        check_writable(tmp_path / "file" / "below")
