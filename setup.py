@@ -40,7 +40,7 @@ setup(
         "mlxtend>=0.23.4",
         "Pillow>=11",
         "requests>=2.32",
-        "click>=8.1",
+        "click>=8.2",
         "rich>=13.9",
     ],
     extras_require={

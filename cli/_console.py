@@ -37,7 +37,7 @@ class _PlainErrors(click.Command):
         except TfsoftmaxError as error:
             _fail(error, _FAILURE)
         except click.Abort:
-            _fail("interrupted", _INTERRUPTED)
+            _fail("interrupted; nothing was exported", _INTERRUPTED)
         except MemoryError:
             _fail("not enough memory for this data; use a smaller dataset", _FAILURE)
         except OSError as error:

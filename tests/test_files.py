@@ -18,9 +18,13 @@ def test_what_is_renamed_stays_and_the_rest_goes(tmp_path):
 
 
 def test_a_failure_leaves_nothing_not_even_new_parents(tmp_path):
-    with pytest.raises(RuntimeError), staged_folder(tmp_path / "new" / "parent") as staging:
-        (staging / "half").write_text("content")
-        raise RuntimeError
+    def fail_half_way():
+        with staged_folder(tmp_path / "new" / "parent") as staging:
+            (staging / "half").write_text("content")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
     assert not list(tmp_path.iterdir())
 
 
