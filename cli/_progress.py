@@ -23,7 +23,7 @@ class TrainingProgress:
         self._console, self._epochs, self._bar = console, epochs, bar
         self._accuracy = ""
         if bar:
-            self._task = bar.add_task("compiling", total=None, loss="", accuracy="")
+            self._task = bar.add_task("starting TensorFlow", total=None, loss="", accuracy="")
         self._print(_HEADER)
 
     def advanced(self, progress: Progress) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import click
+
 from tfsoftmax.cli._console import PlainCommand, common_options, set_verbosity
 
 _STATES = {

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import click
+
+from tfsoftmax import __version__
 from tfsoftmax.cli._console import PlainGroup
 from tfsoftmax.cli.datasets import datasets
 from tfsoftmax.cli.evaluate import evaluate
 from tfsoftmax.cli.predict import predict
 from tfsoftmax.cli.train import train
-
-from tfsoftmax import __version__
 
 
 @click.group(cls=PlainGroup, name="tfsoftmax")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from tfsoftmax.cli._console import PlainCommand, common_options, set_verbosity
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
 from tfsoftmax.cli._console import (
     PlainCommand,
     common_options,
@@ -16,7 +17,6 @@ from tfsoftmax.cli._console import (
     data_options,
     set_verbosity,
 )
-
 from tfsoftmax.recipes import RECIPES, Recipe
 
 if TYPE_CHECKING:
@@ -147,6 +147,10 @@ def train(
         click.echo(json.dumps(document, indent=2))
     else:
         _summarize(dataset, trained, exported, seconds)
+        where = ["--data-dir", data_dir] if data_dir else []
+        model = str(exported.path.parent)
+        again = ["tfsoftmax", "evaluate", model, "--dataset", dataset.name, *where]
+        click.echo(f"{'next':<14} {shlex.join(again)}")
 
 
 def _model_name(dataset_name: str) -> str:
@@ -176,14 +180,13 @@ def _announce(dataset: Dataset, recipe_name: str) -> None:
 
 
 def _fit(dataset: Dataset, recipe: Recipe, quiet: bool) -> FitResult:
+    from tfsoftmax.cli._progress import training_progress
     from tfsoftmax.native_log import import_tensorflow
 
-    import_tensorflow()
-    from tfsoftmax.cli._progress import training_progress
-
-    from tfsoftmax import fit
-
     with training_progress(recipe.epochs_for(len(dataset.train)), quiet) as progress:
+        import_tensorflow()
+        from tfsoftmax import fit
+
         return fit(dataset, recipe, on_epoch=progress.epoch_ended, on_progress=progress.advanced)
 
 
@@ -192,9 +195,6 @@ def _summarize(
 ) -> None:
     last = trained.history.last
     difference = max(parity.max_difference for parity in exported.parity.values())
-    again = shlex.join(
-        ["tfsoftmax", "evaluate", str(exported.path.parent), "--dataset", dataset.name]
-    )
     for label, value in (
         ("test accuracy", f"{last.test_accuracy:.4f}"),
         ("test log-loss", f"{last.test_log_loss:.4f}"),
@@ -206,7 +206,6 @@ def _summarize(
             f"probabilities within {difference:.0e}",
         ),
         ("took", f"{seconds:.1f} s"),
-        ("next", again),
     ):
         click.echo(f"{label:<14} {value}")
 

@@ -35,6 +35,14 @@ def mnist_dir():
 
 
 @pytest.fixture(scope="session")
+def prepared_mnist(mnist_dir, tmp_path_factory):
+    """A data folder in which TensorFlow Datasets' mnist is prepared, from those files."""
+    folder = tmp_path_factory.mktemp("prepared")
+    load_dataset("mnist", data_dir=folder, manual_dir=mnist_dir)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def digits(data_dir):
     return load_dataset("digits")
 

@@ -131,7 +131,10 @@ def test_json_holds_every_figure_of_the_table(tmp_path):
             *(f"{epoch[key]:.4f}" for key in keys),
             f"{epoch['seconds']:.2f}",
         ]
-    assert document["recipe"] == {"name": "default", **RECIPES["default"].but(epochs=3, seed=7).to_json()}
+    assert document["recipe"] == {
+        "name": "default",
+        **RECIPES["default"].but(epochs=3, seed=7).to_json(),
+    }
     assert document["dataset"]["train_samples"] == 1437
     assert Path(document["model"]["saved_model"]) == tmp_path / "digits" / "1"
     assert Path(document["model"]["tflite"]).is_file()
@@ -156,7 +159,9 @@ def test_tutorial_recipe_and_options_reach_the_training(tmp_path):
 
 @pytest.mark.parametrize("kind", ["folder", "version", "tflite"])
 def test_evaluate(model, kind):
-    path = {"folder": model[0].parent, "version": model[0], "tflite": model[0] / "model.tflite"}[kind]
+    path = {"folder": model[0].parent, "version": model[0], "tflite": model[0] / "model.tflite"}[
+        kind
+    ]
     result = run(group, "evaluate", path, "--dataset", "digits")
     accuracy = re.search(r"test accuracy +([\d.]+)", model[1].stdout)[1]
     log_loss = re.search(r"test log-loss +([\d.]+)", model[1].stdout)[1]
@@ -200,7 +205,9 @@ def test_predict_answers_for_the_good_pictures_and_names_the_bad(model, pictures
 def test_datasets_are_listed(tmp_path):
     result = run(group, "datasets", "--data-dir", tmp_path)
     assert re.search(r"^mnist5k .*ready, no download$", result.stdout, re.MULTILINE)
-    assert re.search(r"^kmnist +10 classes of 28x28 images; downloaded", result.stdout, re.MULTILINE)
+    assert re.search(
+        r"^kmnist +10 classes of 28x28 images; downloaded", result.stdout, re.MULTILINE
+    )
     assert {entry["name"] for entry in json.loads(run(group, "datasets", "--json").stdout)} >= {
         "digits",
         "mnist",

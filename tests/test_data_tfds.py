@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from tfsoftmax import DataError, load_dataset
+from tfsoftmax import RECIPES, DataError, fit, load_dataset
 
 
 @pytest.fixture
@@ -87,10 +87,22 @@ def test_a_prepared_dataset_is_decoded_once_and_kept(tmp_path, monkeypatch, no_n
     np.testing.assert_array_equal(again.test.features, dataset.test.features)
 
 
-def test_official_mnist_from_a_manual_folder(no_network, tmp_path, mnist_dir):
-    prepared = load_dataset("mnist", data_dir=tmp_path, manual_dir=mnist_dir)
+def test_official_mnist_from_a_manual_folder(prepared_mnist, mnist_dir):
+    prepared = load_dataset("mnist", data_dir=prepared_mnist)
     official = load_dataset(f"idx:{mnist_dir}")
     for ours, theirs in ((prepared.train, official.train), (prepared.test, official.test)):
         # TFDS shuffles what it prepares.
         assert sorted(map(bytes, ours.features)) == sorted(map(bytes, theirs.features))
         np.testing.assert_array_equal(np.bincount(ours.labels), np.bincount(theirs.labels))
+
+
+def test_the_tutorials_published_figures(prepared_mnist):
+    """Tolerances wide enough for the luck of the seed: four seeds spread by half of them."""
+    dataset = load_dataset("mnist", data_dir=prepared_mnist)
+    _, history = fit(dataset, RECIPES["tutorial"])
+    first, last = history.epochs[0], history.last
+    assert first.test_accuracy == pytest.approx(0.766, abs=0.04)
+    assert first.moving_loss == pytest.approx(1.330, abs=0.1)
+    assert last.train_accuracy == pytest.approx(0.8807, abs=0.008)
+    assert last.test_accuracy == pytest.approx(0.884, abs=0.008)
+    assert last.moving_loss == pytest.approx(0.528, abs=0.03)

@@ -9,7 +9,7 @@ from tfsoftmax.errors import TfsoftmaxError
 
 _FLOAT32_MAX = 3.4e38
 # Where the number of epochs is left open: enough for large data, and enough steps for
-# small data, whose test log-loss keeps falling for about that long (docs/recipes.md).
+# small data, whose test log-loss keeps falling for about that long (docs/quality.md).
 _EPOCHS, _STEPS = 10, 1500
 
 

@@ -1,0 +1,62 @@
+"""What the README shows is what happens."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import tfsoftmax
+from tfsoftmax.cli.main import main
+from tfsoftmax.data import SUGGESTED
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_python_example_runs(tmp_path):
+    (example,) = blocks("python")
+    result = subprocess.run(
+        [sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    accuracy, labels, path = result.stdout.splitlines()
+    assert float(accuracy) > 0.89
+    assert re.fullmatch(r"\[('\d' ?){5}\]", labels)
+    assert (tmp_path / path / "model.tflite").is_file()
+
+
+def test_the_package_docstring_shows_the_same_calls():
+    (example,) = blocks("python")
+    for call in re.findall(r"tfsoftmax\.(\w+)\(", example):
+        assert f"tfsoftmax.{call}(" in tfsoftmax.__doc__
+
+
+def test_the_pictures_are_what_the_readme_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    runner = CliRunner()
+    runner.invoke(main, ["train", "-q", "--output-dir", str(tmp_path)])
+    shown = re.findall(r"^(docs/pictures/\S+)\t(\d)\t", README, re.MULTILINE)
+    assert len(shown) == 2
+    files = [path for path, _ in shown]
+    model = str(tmp_path / "mnist5k")
+    for arguments in ([model, *files], [f"{model}/1/model.tflite", *files]):
+        lines = runner.invoke(main, ["predict", *arguments]).stdout.splitlines()
+        assert [tuple(line.split("\t")[:2]) for line in lines] == shown
+
+
+@pytest.mark.parametrize("name", ["mnist5k", "digits", *SUGGESTED[:3], "idx:DIR"])
+def test_every_source_is_listed(name):
+    assert f"`{name}`" in README
+
+
+def test_links_lead_somewhere():
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("savedmodels/*.md")):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page}: {target}"

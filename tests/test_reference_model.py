@@ -1,0 +1,49 @@
+"""The committed model is what its card says, and this code still makes it."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfsoftmax import RECIPES, fit, load_dataset, load_predictor
+
+MODEL = Path(__file__).parents[1] / "savedmodels" / "mnist-reference"
+ARTEFACTS = [MODEL, MODEL / "1" / "model.tflite"]
+CARD = (MODEL / "README.md").read_text(encoding="utf-8")
+
+
+def figure(name):
+    return float(re.search(rf"\| {name} \| ([\d.]+)", CARD)[1])
+
+
+@pytest.mark.parametrize("path", ARTEFACTS, ids=["saved_model", "tflite"])
+def test_it_knows_real_digits(path):
+    dataset = load_dataset("mnist5k")
+    assert load_predictor(path).evaluate(dataset, dataset.test).accuracy > 0.9
+
+
+@pytest.mark.parametrize("path", ARTEFACTS, ids=["saved_model", "tflite"])
+def test_its_card_tells_the_truth(path, mnist_dir):
+    dataset = load_dataset(f"idx:{mnist_dir}")
+    result = load_predictor(path).evaluate(dataset, dataset.test)
+    assert round(result.accuracy, 4) == figure("test accuracy")
+    assert round(result.log_loss, 4) == figure("test log-loss")
+
+
+def test_its_record_agrees_with_its_card():
+    record = json.loads((MODEL / "1" / "tfsoftmax.json").read_text(encoding="utf-8"))
+    last = record["history"][-1]
+    assert round(last["test_accuracy"], 4) == figure("test accuracy")
+    assert round(last["test_log_loss"], 4) == figure("test log-loss")
+    assert record["recipe"]["name"] == "default"
+
+
+def test_this_code_makes_it_again(prepared_mnist):
+    dataset = load_dataset("mnist", data_dir=prepared_mnist)
+    model, _ = fit(dataset, RECIPES["default"])
+    reference = tf.saved_model.load(str(MODEL / "1")).model
+    np.testing.assert_allclose(model.W.numpy(), reference.W.numpy(), atol=1e-3)
+    np.testing.assert_allclose(model.b.numpy(), reference.b.numpy(), atol=1e-3)
