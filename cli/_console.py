@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -37,12 +37,17 @@ class _PlainErrors(click.Command):
         except TfsoftmaxError as error:
             _fail(error, _FAILURE)
         except click.Abort:
-            _fail("interrupted; nothing was exported", _INTERRUPTED)
+            _interrupted()
         except MemoryError:
             _fail("not enough memory for this data; use a smaller dataset", _FAILURE)
         except OSError as error:
             place = f"{error.filename}: " if error.filename else ""
             _fail(f"{place}{error.strerror or error}", _FAILURE)
+        except Exception as error:
+            # An import that is interrupted may raise an error of its own instead.
+            if not _stems_from_interrupt(error):
+                raise
+            _interrupted()
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -54,9 +59,19 @@ class PlainGroup(_PlainErrors, click.Group):
     """A group of commands with plain errors."""
 
 
-def _fail(message: object, code: int) -> None:
+def _fail(message: object, code: int) -> NoReturn:
     click.echo(f"Error: {' '.join(str(message).split())}", err=True)
     sys.exit(code)
+
+
+def _interrupted() -> NoReturn:
+    _fail("interrupted; nothing was exported", _INTERRUPTED)
+
+
+def _stems_from_interrupt(error: BaseException | None) -> bool:
+    while error and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def common_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,6 +1,10 @@
 """What several test modules need."""
 
 import os
+import subprocess
+import sys
+import tempfile
+import textwrap
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -45,6 +49,17 @@ def prepared_mnist(mnist_dir, tmp_path_factory):
 @pytest.fixture(scope="session")
 def digits(data_dir):
     return load_dataset("digits")
+
+
+def run_python(script, *arguments):
+    """Runs a script in a process of its own, away from this folder's sources."""
+    with tempfile.TemporaryDirectory() as folder:
+        return subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script), *arguments],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+        )
 
 
 def make_dataset(n_train=50, n_test=20, n_features=6, n_classes=3, seed=0, dtype="float32"):

@@ -12,6 +12,7 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from conftest import run_python
 from PIL import Image
 from test_data_idx import IMAGES, idx_bytes, write_folder
 
@@ -95,17 +96,16 @@ def test_version(command):
     [(["--help"], 0), (["--version"], 0), (["--epochs", "none"], 2), (["--nonsense"], 2)],
 )
 def test_what_needs_no_tensorflow_does_not_import_it(arguments, code):
-    script = (
-        "import sys\n"
-        "from tfsoftmax.cli.train import main\n"
-        "try:\n    main()\n"
-        "finally:\n"
-        "    heavy = {'tensorflow', 'numpy', 'pandas', 'sklearn', 'rich'} & set(sys.modules)\n"
-        "    assert not heavy, heavy\n"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", script, *arguments], capture_output=True, text=True
-    )
+    script = """
+        import sys
+        from tfsoftmax.cli.train import main
+        try:
+            main()
+        finally:
+            heavy = {"tensorflow", "numpy", "pandas", "sklearn", "rich"} & set(sys.modules)
+            assert not heavy, heavy
+    """
+    result = run_python(script, *arguments)
     assert result.returncode == code, result.stderr
     assert len(result.stderr.splitlines()) == (code == 2)
 

@@ -1,12 +1,10 @@
 import json
-import subprocess
-import sys
 import zipfile
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import make_dataset
+from conftest import make_dataset, run_python
 
 from tfsoftmax import (
     RECIPES,
@@ -73,7 +71,8 @@ out = root.signatures["serving_default"](inputs=tf.zeros([2, 8, 8], tf.uint8))
 assert out["probabilities"].shape == (2, 10)
 assert not any(name.startswith("tfsoftmax") for name in sys.modules)
 """
-    subprocess.run([sys.executable, "-c", script], check=True)
+    result = run_python(script)
+    assert result.returncode == 0, result.stderr
 
 
 def test_a_tflite_prediction_needs_no_tensorflow(exported):
@@ -84,7 +83,8 @@ assert predictor.spec.class_names[3] == "3"
 assert predictor.probabilities(np.zeros((2, 8, 8), np.uint8)).shape == (2, 10)
 assert "tensorflow" not in sys.modules
 """
-    subprocess.run([sys.executable, "-c", script], check=True)
+    result = run_python(script)
+    assert result.returncode == 0, result.stderr
 
 
 def test_a_tflite_file_carries_its_labels_and_is_always_the_same(trained, digits, tmp_path):

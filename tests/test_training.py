@@ -1,12 +1,10 @@
-import subprocess
-import sys
-import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.special
 import tensorflow as tf
-from conftest import make_dataset
+from conftest import make_dataset, run_python
 from sklearn.linear_model import LogisticRegression
 
 from tfsoftmax import RECIPES, DivergenceError, Recipe, SoftmaxRegression, fit, ops, training
@@ -226,12 +224,12 @@ def test_it_runs_wherever_it_is_placed():
     """On the second of two logical devices, everything, with the same result."""
     script = """
         import sys
-        sys.path.insert(0, "tests")
+        sys.path.insert(0, sys.argv[1])
         import numpy as np, tensorflow as tf
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(
             cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-        from conftest import make_dataset
+        from conftest import make_dataset, run_python
         from tfsoftmax import Recipe, fit
         models = []
         for device in ("CPU:0", "CPU:1"):
@@ -240,7 +238,8 @@ def test_it_runs_wherever_it_is_placed():
             assert models[-1].W.device.endswith(device), models[-1].W.device
         np.testing.assert_array_equal(models[0].W, models[1].W)
     """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True)
+    result = run_python(script, str(Path(__file__).parent))
+    assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.parametrize(
