@@ -108,9 +108,9 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def complete_dataset(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Shell completion of dataset names; must not import what is slow."""
-    from tfsoftmax.data import names
+    from tfsoftmax.data.names import NAMES
 
-    return [name for name in names() if name.startswith(incomplete)]
+    return [name for name in NAMES if name.startswith(incomplete)]
 
 
 def set_verbosity(verbose: bool, quiet: bool) -> None:

@@ -4,8 +4,9 @@ from conftest import make_dataset
 
 from tfsoftmax import DataError, Dataset, Spec, Split, UnknownDatasetError, load_dataset
 from tfsoftmax.data import cache as cache_module
-from tfsoftmax.data import catalogue, default_data_dir, names
+from tfsoftmax.data import catalogue, default_data_dir
 from tfsoftmax.data.cache import DatasetCache
+from tfsoftmax.data.names import NAMES
 
 SPEC = Spec((2,), "float32", ("no", "yes"))
 GOOD = Split(np.zeros((3, 2), np.float32), np.array([0, 1, 1], np.int32))
@@ -127,7 +128,7 @@ def test_default_data_dir_is_tensorflow_datasets_own(monkeypatch, tmp_path):
 
 def test_the_catalogue_holds_every_suggested_name():
     entries = {entry["name"]: entry for entry in catalogue()}
-    assert set(names()) - {"idx:"} <= set(entries)
+    assert set(NAMES) - {"idx:"} <= set(entries)
     assert entries["kmnist"] == {
         "name": "kmnist",
         "about": "10 classes of 28x28 images",

@@ -42,6 +42,11 @@ def test_datasets_that_do_not_fit_are_refused_before_any_download(name, message,
         load_dataset(name, data_dir=tmp_path)
 
 
+def test_a_manual_folder_that_is_none(tmp_path):
+    with pytest.raises(DataError, match="manual folder .*nowhere is no folder"):
+        load_dataset("kmnist", data_dir=tmp_path, manual_dir=tmp_path / "nowhere")
+
+
 def test_damaged_manual_files_are_refused(no_network, tmp_path):
     for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
         (tmp_path / f"{name}-ubyte.gz").write_bytes(gzip.compress(b"not these"))

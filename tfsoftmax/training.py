@@ -78,13 +78,13 @@ def fit(
     history = History()
     for epoch in range(trainer.epochs):
         started = time.perf_counter()
-        trainer.run_epoch(epoch, on_progress)
+        moving_loss = trainer.run_epoch(epoch, on_progress)
         trained = time.perf_counter()
         on_train, on_test = evaluate(model, train), evaluate(model, test)
         metrics = EpochMetrics(
             epoch=epoch + 1,
             steps=(epoch + 1) * trainer.steps,
-            moving_loss=trainer.moving_loss.update([]),
+            moving_loss=moving_loss,
             train_accuracy=on_train.accuracy,
             train_log_loss=on_train.log_loss,
             test_accuracy=on_test.accuracy,
@@ -120,12 +120,15 @@ class Trainer:
         self._schedule = _schedule(recipe, self.epochs * self.steps)
         self._run_steps = compile_steps(model, SGD(), recipe, xla=recipe.xla)
 
-    def run_epoch(self, epoch: int, on_progress: Callable[[Progress], None] | None = None) -> None:
+    def run_epoch(self, epoch: int, on_progress: Callable[[Progress], None] | None = None) -> float:
         """Trains on every row once, in the order that belongs to this epoch.
 
         Args:
           epoch: from 0; determines order and learning rates, nothing else does.
           on_progress: called after every call of the compiled loop.
+
+        Returns:
+          The moving loss after the epoch.
 
         Raises:
           DivergenceError: if the loss, W or b stopped being finite numbers.
@@ -134,6 +137,7 @@ class Trainer:
         rates = self.learning_rates(epoch)
         device_rates = tf.constant(rates, tf.float32)
         stride = self._steps_a_call()
+        moving_loss = float("nan")
         for first in range(0, self.steps, stride):
             last = min(first + stride, self.steps)
             losses = self._call(order, device_rates, first, last)[first:last]
@@ -142,6 +146,7 @@ class Trainer:
             if on_progress:
                 total = self.epochs * self.steps
                 on_progress(Progress(epoch * self.steps + last, total, moving_loss))
+        return moving_loss
 
     def learning_rates(self, epoch: int) -> np.ndarray:
         """The learning rates of an epoch's steps, float64 ``[steps]``; epochs from 0."""

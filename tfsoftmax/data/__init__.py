@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from pathlib import Path
@@ -12,21 +11,10 @@ from tfsoftmax.data.bundled import BUNDLED, load_bundled
 from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.idx import load_idx
-from tfsoftmax.errors import DataError, UnknownDatasetError
+from tfsoftmax.data.names import SUGGESTED, unknown_dataset
+from tfsoftmax.errors import DataError
 
-__all__ = ["Dataset", "Split", "catalogue", "default_data_dir", "load_dataset", "names"]
-
-# Datasets of TensorFlow Datasets worth showing: small images of one shape, on which a
-# linear model means something.
-SUGGESTED = (
-    "mnist",
-    "fashion_mnist",
-    "kmnist",
-    "emnist/balanced",
-    "emnist/letters",
-    "cifar10",
-    "svhn_cropped",
-)
+__all__ = ["Dataset", "Split", "catalogue", "default_data_dir", "load_dataset"]
 
 # Names TensorFlow Datasets can answer to: 'mnist', 'emnist/balanced', 'mnist:3.0.1'.
 _TFDS_NAME = re.compile(r"[a-z][a-z0-9_]*(/[A-Za-z0-9_.\-]+)?(:[0-9.*]+)?")
@@ -71,16 +59,11 @@ def load_dataset(
             raise DataError("idx: needs a folder, as in idx:path/to/mnist")
         return load_idx(Path(rest).expanduser())
     if not _TFDS_NAME.fullmatch(name):
-        raise unknown_dataset(name, [])
+        raise unknown_dataset(name)
     from tfsoftmax.data.tfds import TfdsSource
 
     source = TfdsSource(name, data_path, Path(manual_dir).expanduser() if manual_dir else None)
     return source.load(cache)
-
-
-def names() -> list[str]:
-    """Names and prefixes worth suggesting, without importing anything slow."""
-    return [*BUNDLED, "idx:", *SUGGESTED]
 
 
 def catalogue(data_dir: str | os.PathLike[str] | None = None) -> list[dict[str, Any]]:
@@ -99,13 +82,3 @@ def catalogue(data_dir: str | os.PathLike[str] | None = None) -> list[dict[str, 
         {"name": "idx:DIR", "about": "a folder with the four IDX files MNIST comes in"},
         *({"name": name, **describe(name, data_path)} for name in SUGGESTED),
     ]
-
-
-def unknown_dataset(name: str, others: list[str]) -> UnknownDatasetError:
-    """The error for a name that nothing answers to, with the nearest names there are."""
-    known = [*BUNDLED, *SUGGESTED, *others]
-    near = difflib.get_close_matches(name.partition(":")[0], known, n=3, cutoff=0.6)
-    hint = f"did you mean {' or '.join(near)}? " if near else ""
-    return UnknownDatasetError(
-        f"unknown dataset {name!r}: {hint}'tfsoftmax datasets' lists those that are known"
-    )

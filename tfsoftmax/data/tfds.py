@@ -13,9 +13,9 @@ import numpy as np
 import requests
 import tensorflow_datasets as tfds
 
-from tfsoftmax import data
 from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.names import unknown_dataset
 from tfsoftmax.data.split import stratified_split
 from tfsoftmax.errors import DataError
 from tfsoftmax.native_log import import_tensorflow
@@ -74,7 +74,7 @@ class TfdsSource:
             return tfds.builder(self.name, data_dir=self.data_dir, try_gcs=False)
         except tfds.core.registered.DatasetNotFoundError as error:
             others = tfds.list_builders(with_community_datasets=False)
-            raise data.unknown_dataset(self.name, others) from error
+            raise unknown_dataset(self.name, others) from error
         except (ValueError, AssertionError) as error:
             configs = tfds.builder_cls(self.name.partition("/")[0].partition(":")[0])
             names = ", ".join(configs.builder_configs) or "no configurations"
@@ -128,6 +128,8 @@ class TfdsSource:
 
     def _check_obtainable(self, builder: Any) -> None:
         """Fails within seconds where TFDS itself would retry a dead network for minutes."""
+        if self.manual_dir and not self.manual_dir.is_dir():
+            raise DataError(f"{self.name}: the manual folder {self.manual_dir} is no folder")
         missing = {
             url: info.filename
             for url, info in (builder.url_infos or {}).items()
