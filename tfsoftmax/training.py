@@ -105,7 +105,7 @@ class Trainer:
     Attributes:
       features, labels: the training rows, as tensors on the device.
       epochs: how many the run has.
-      steps: steps an epoch; the last one may be short.
+      batch_size, steps: rows a step, steps an epoch; the last one may be short.
       moving_loss: of all steps so far.
     """
 
@@ -115,10 +115,13 @@ class Trainer:
         self.features = tf.convert_to_tensor(split.features)
         self.labels = tf.convert_to_tensor(split.labels)
         self.epochs = recipe.epochs_for(self.n_samples)
-        self.steps = -(-self.n_samples // recipe.batch_size)
+        # A batch larger than the data is padding only, and padding is memory.
+        self.batch_size = min(recipe.batch_size, self.n_samples)
+        self.steps = -(-self.n_samples // self.batch_size)
         self.moving_loss = MovingAverage()
         self._schedule = _schedule(recipe, self.epochs * self.steps)
-        self._run_steps = compile_steps(model, SGD(), recipe, xla=recipe.xla)
+        self._fall_back = recipe.xla
+        self._run_steps = self._compile(xla=recipe.xla)
 
     def run_epoch(self, epoch: int, on_progress: Callable[[Progress], None] | None = None) -> float:
         """Trains on every row once, in the order that belongs to this epoch.
@@ -154,14 +157,14 @@ class Trainer:
 
     def _order(self, epoch: int) -> np.ndarray:
         """Row numbers ``[steps, batch_size]``; a short last batch is padded with row 0."""
-        order = np.zeros(self.steps * self.recipe.batch_size, np.int32)
+        order = np.zeros(self.steps * self.batch_size, np.int32)
         generator = np.random.default_rng([self.recipe.seed, _ORDER_STREAM, epoch])
         order[: self.n_samples] = generator.permutation(self.n_samples)
-        return order.reshape(self.steps, self.recipe.batch_size)
+        return order.reshape(self.steps, self.batch_size)
 
     def _steps_a_call(self) -> int:
         spec = self.model.spec
-        step_cost = self.recipe.batch_size * spec.n_features * spec.n_classes
+        step_cost = self.batch_size * spec.n_features * spec.n_classes
         return max(1, MULTIPLICATIONS_A_CALL // step_cost)
 
     def _call(self, order: tf.Tensor, rates: tf.Tensor, first: int, last: int) -> np.ndarray:
@@ -169,13 +172,20 @@ class Trainer:
         bounds = tf.constant([first, last])
         arguments = (self.features, self.labels, self.n_samples, order, rates, bounds)
         try:
-            return self._run_steps(*arguments).numpy()
+            losses = self._run_steps(*arguments).numpy()
         except (tf.errors.UnimplementedError, tf.errors.InvalidArgumentError):
-            if not self.recipe.xla or first:
+            if not self._fall_back:
                 raise
             # No XLA for this device: compilation failed before any step was taken.
-            self._run_steps = compile_steps(self.model, SGD(), self.recipe, xla=False)
-            return self._run_steps(*arguments).numpy()
+            self._run_steps = self._compile(xla=False)
+            losses = self._run_steps(*arguments).numpy()
+        self._fall_back = False
+        return losses
+
+    def _compile(self, xla: bool) -> Any:
+        return compile_steps(
+            self.model, SGD(), self.batch_size, self.recipe.loss_reduction == "sum", xla
+        )
 
     def _check_finite(self, losses: np.ndarray, rates: np.ndarray, epoch: int, first: int) -> None:
         if not np.isfinite(losses).all():
@@ -187,7 +197,9 @@ class Trainer:
             raise DivergenceError(epoch + 1, step, float("nan"), float(rates[-1]))
 
 
-def compile_steps(model: SoftmaxRegression, optimizer: SGD, recipe: Recipe, xla: bool) -> Any:
+def compile_steps(
+    model: SoftmaxRegression, optimizer: SGD, batch_size: int, descend_sum: bool, xla: bool
+) -> Any:
     """Builds the function that takes many steps in one call, traced once a run.
 
     It gathers each batch's rows where they lie and casts them there, so the features stay
@@ -196,7 +208,8 @@ def compile_steps(model: SoftmaxRegression, optimizer: SGD, recipe: Recipe, xla:
     Args:
       model: its W and b are moved.
       optimizer: applies the gradients.
-      recipe: batch size and loss reduction.
+      batch_size: rows a step.
+      descend_sum: whether a step descends the sum of its batch's losses, or their mean.
       xla: compile with XLA.
 
     Returns:
@@ -211,8 +224,6 @@ def compile_steps(model: SoftmaxRegression, optimizer: SGD, recipe: Recipe, xla:
 
       that returns the mean loss of each batch, float32 ``[steps]``, 0 for steps not taken.
     """
-    batch_size = recipe.batch_size
-    descend_sum = recipe.loss_reduction == "sum"
 
     @tf.function(jit_compile=xla or None)
     def run_steps(
