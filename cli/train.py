@@ -181,7 +181,7 @@ def _announce(dataset: Dataset, recipe_name: str) -> None:
 
 def _fit(dataset: Dataset, recipe: Recipe, quiet: bool) -> FitResult:
     from tfsoftmax.cli._progress import training_progress
-    from tfsoftmax.native_log import import_tensorflow
+    from tfsoftmax.startup import import_tensorflow
 
     with training_progress(recipe.epochs_for(len(dataset.train)), quiet) as progress:
         import_tensorflow()

@@ -18,8 +18,8 @@ from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.names import unknown_dataset
 from tfsoftmax.data.split import stratified_split
 from tfsoftmax.errors import DataError
-from tfsoftmax.native_log import import_tensorflow
 from tfsoftmax.spec import Spec
+from tfsoftmax.startup import import_tensorflow
 
 _REACH_SECONDS = 3.0
 _log = logging.getLogger(__name__)

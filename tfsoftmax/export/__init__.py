@@ -127,7 +127,7 @@ def load_predictor(path: str | os.PathLike[str]) -> Predictor:
                 "folder with numbered versions of one"
             )
         place = place / str(numbers[-1])
-    from tfsoftmax.native_log import import_tensorflow
+    from tfsoftmax.startup import import_tensorflow
 
     import_tensorflow()
     from tfsoftmax.export.saved_model import SavedModelPredictor

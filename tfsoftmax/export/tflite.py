@@ -8,8 +8,8 @@ import numpy as np
 
 from tfsoftmax.export import metadata
 from tfsoftmax.export.predictor import Predictor
-from tfsoftmax.native_log import honour_log_level
 from tfsoftmax.spec import Spec
+from tfsoftmax.startup import honour_log_level
 
 SIGNATURE = "serving_default"
 _IDENTIFIER = b"TFL3"

@@ -1,0 +1,57 @@
+"""Starting native libraries: as quietly as the user asked, and without what is not needed.
+
+TensorFlow's C++ code honours ``TF_CPP_MIN_LOG_LEVEL``, except for what it prints while it
+is being imported; LiteRT never does. Around those moments the variable is honoured here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+
+@contextmanager
+def honour_log_level() -> Iterator[None]:
+    """Silences file descriptor 2 within the block if ``TF_CPP_MIN_LOG_LEVEL`` is 1 or more."""
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0") == "0":
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as sink:
+            os.dup2(sink.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow, quietly, and without Keras as long as nobody asks for it.
+
+    It takes half the time: TensorFlow ends its own import by importing Keras's
+    optimizers, with all of Keras, scikit-learn and matplotlib where they are installed,
+    and goes on without them if that fails. ``tf.keras`` still loads when it is used.
+    """
+    if "tensorflow" not in sys.modules:
+        with honour_log_level(), _not_importable("keras.src.optimizers"):
+            import tensorflow  # noqa: F401
+
+
+@contextmanager
+def _not_importable(name: str) -> Iterator[None]:
+    """Makes importing one module fail within the block; one already imported is let be."""
+    if name in sys.modules:
+        yield
+        return
+    modules = cast("dict[str, Any]", sys.modules)
+    modules[name] = None
+    try:
+        yield
+    finally:
+        if modules.get(name) is None:
+            modules.pop(name, None)
