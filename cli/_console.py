@@ -11,13 +11,21 @@ from typing import Any, NoReturn
 import click
 
 from tfsoftmax import __version__
-from tfsoftmax.errors import TfsoftmaxError, UnknownDatasetError
+from tfsoftmax.errors import TfsoftmaxError, UnknownDatasetError, UsageError
 
 _USAGE, _FAILURE, _INTERRUPTED = 2, 1, 130
 
 
 class _PlainErrors(click.Command):
     """Errors as one line on standard error and the exit code a script expects."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parses; an error says which command it is of."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
 
     def main(  # type: ignore[override]
         self, args: Sequence[str] | None = None, standalone_mode: bool = True, **extra: Any
@@ -27,12 +35,15 @@ class _PlainErrors(click.Command):
             return super().main(args, standalone_mode=False, **extra)
         try:
             code = super().main(args, standalone_mode=False, **extra)
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+            sys.exit(_USAGE)
         except click.UsageError as error:
             where = error.ctx.command_path if error.ctx else self.name
-            _fail(f"{error.format_message().rstrip('.')}. Try '{where} --help'.", _USAGE)
+            _fail(f"{error.format_message().rstrip('.')} (see '{where} --help')", _USAGE)
         except click.ClickException as error:
             _fail(error.format_message(), error.exit_code)
-        except UnknownDatasetError as error:
+        except (UsageError, UnknownDatasetError) as error:
             _fail(error, _USAGE)
         except TfsoftmaxError as error:
             _fail(error, _FAILURE)
@@ -41,8 +52,8 @@ class _PlainErrors(click.Command):
         except MemoryError:
             _fail("not enough memory for this data; use a smaller dataset", _FAILURE)
         except OSError as error:
-            place = f"{error.filename}: " if error.filename else ""
-            _fail(f"{place}{error.strerror or error}", _FAILURE)
+            place = error.filename or "cannot write to standard output"
+            _fail(f"{place}: {error.strerror or error}", _FAILURE)
         except Exception as error:
             # An import that is interrupted may raise an error of its own instead.
             if not _stems_from_interrupt(error):
@@ -65,7 +76,7 @@ def _fail(message: object, code: int) -> NoReturn:
 
 
 def _interrupted() -> NoReturn:
-    _fail("interrupted; nothing was exported", _INTERRUPTED)
+    _fail("interrupted", _INTERRUPTED)
 
 
 def _stems_from_interrupt(error: BaseException | None) -> bool:
@@ -127,6 +138,7 @@ def set_verbosity(verbose: bool, quiet: bool) -> None:
     for name in ("absl", "tensorflow", "urllib3"):
         logging.getLogger(name).setLevel(others)
     ours = logging.getLogger("tfsoftmax")
+    ours.propagate = False  # TensorFlow Datasets gives the root logger a handler, too.
     ours.setLevel(logging.WARNING if quiet else logging.INFO)
     if not ours.handlers:
         ours.addHandler(_StderrHandler())

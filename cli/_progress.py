@@ -75,11 +75,11 @@ def training_progress(epochs: int, quiet: bool) -> Iterator[TrainingProgress]:
         yield TrainingProgress(console, epochs, None)
         return
     columns = (
-        "[progress.description]{task.description}",
+        rich.progress.TextColumn("{task.description}"),
         rich.progress.BarColumn(),
         rich.progress.TaskProgressColumn(),
-        "{task.fields[loss]}",
-        "{task.fields[accuracy]}",
+        rich.progress.TextColumn("{task.fields[loss]}"),
+        rich.progress.TextColumn("{task.fields[accuracy]}"),
         rich.progress.TimeRemainingColumn(),
     )
     with rich.progress.Progress(*columns, console=console, transient=True) as bar:

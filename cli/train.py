@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import shlex
 import time
 from pathlib import Path
@@ -101,7 +103,7 @@ def train(
     verbose: bool,
     quiet: bool,
 ) -> None:
-    r"""Train softmax regression and export it.
+    """Train softmax regression and export it.
 
     Without options it trains on 5,000 real handwritten digits, which takes a few seconds
     and needs no download. The model is written to OUTPUT_DIR/NAME/VERSION/ as a SavedModel
@@ -147,6 +149,7 @@ def train(
         click.echo(json.dumps(document, indent=2))
     else:
         _summarize(dataset, trained, exported, seconds)
+        _warn_of_guessing(dataset, trained)
         where = ["--data-dir", data_dir] if data_dir else []
         model = str(exported.path.parent)
         again = ["tfsoftmax", "evaluate", model, "--dataset", dataset.name, *where]
@@ -156,8 +159,9 @@ def train(
 def _model_name(dataset_name: str) -> str:
     kind, _, path = dataset_name.partition(":")
     if kind == "idx":
-        return f"idx-{Path(path).expanduser().resolve().name}"
-    return dataset_name.replace("/", "-").replace(":", "-")
+        dataset_name = f"idx-{Path(path).expanduser().resolve().name}"
+    # Whatever is typed: whether there is such a dataset is not for this name to say.
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", dataset_name).strip("-._") or "model"
 
 
 def _describe(dataset: Dataset) -> dict[str, Any]:
@@ -188,6 +192,18 @@ def _fit(dataset: Dataset, recipe: Recipe, quiet: bool) -> FitResult:
         from tfsoftmax import fit
 
         return fit(dataset, recipe, on_epoch=progress.epoch_ended, on_progress=progress.advanced)
+
+
+def _warn_of_guessing(dataset: Dataset, trained: FitResult) -> None:
+    """A model no better than one that never looks: says so, and what to try."""
+    found, guessing = trained.history.last.train_log_loss, math.log(dataset.spec.n_classes)
+    if found > 0.99 * guessing:
+        direction = "smaller" if found > 1.01 * guessing else "larger"
+        click.echo(
+            f"Note: training log-loss {found:.3g} is no better than guessing ({guessing:.3g}); "
+            f"try a {direction} --learning-rate",
+            err=True,
+        )
 
 
 def _summarize(

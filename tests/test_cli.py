@@ -81,6 +81,44 @@ def test_every_command_and_option_is_documented(name):
     assert run(command, "--help").exit_code == 0
 
 
+def test_the_groups_bare_name_shows_its_commands():
+    result = run(group)
+    assert result.exit_code == 2
+    assert "\n  predict " in result.stderr
+
+
+def test_examples_in_the_help_keep_their_lines():
+    assert (
+        "\n    tfsoftmax-train --dataset fashion_mnist --epochs 20\n"
+        in run(train_command, "--help").stdout
+    )
+
+
+@pytest.mark.parametrize("module", ["tfsoftmax"])
+def test_python_dash_m(module, tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-m", module, "--version"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert result.stdout == f"tfsoftmax {__version__}\n"
+
+
+@pytest.mark.parametrize(("rate", "direction"), [("1e20", "smaller"), ("1e-30", "larger")])
+def test_a_model_no_better_than_guessing_is_pointed_out(tmp_path, rate, direction):
+    result = run(train_command, *QUICK, "--learning-rate", rate, "--output-dir", tmp_path)
+    assert result.exit_code == 0
+    assert re.search(rf"^Note: .*no better than guessing.*try a {direction}", result.stderr, re.M)
+
+
+def test_streams_that_are_closed_or_full(model, pictures):
+    command = f"{SCRIPTS / 'tfsoftmax'} predict {model[0] / 'model.tflite'} {pictures[0]}"
+    without = subprocess.run(f"{command} 2>&-", shell=True, capture_output=True, text=True)
+    assert without.returncode == 0
+    assert without.stdout.startswith(str(pictures[0]))
+    full = subprocess.run(f"{command} >/dev/full", shell=True, capture_output=True, text=True)
+    assert full.returncode == 1
+    assert full.stderr == "Error: cannot write to standard output: No space left on device\n"
+
+
 def test_the_group_has_the_same_train_command():
     assert group.get_command(click.Context(group), "train") is train_command
 
@@ -231,12 +269,15 @@ def test_shell_completion_knows_the_datasets():
     ("arguments", "code", "message"),
     [
         (["--dataset", "mnits"], 2, "unknown dataset 'mnits': did you mean mnist"),
+        (["--dataset", "idx:"], 2, "idx: needs a folder"),
+        (["--dataset", ""], 2, "unknown dataset ''"),
+        (["--dataset", str(Path(__file__).parent)], 2, "did you mean idx:/.*tests"),
         (["--dataset", "idx:/nowhere"], 1, "idx:/nowhere: expected a folder"),
         (["--epochs", "0"], 2, "'--epochs': 0 is not in the range"),
         (["--learning-rate", "-1"], 2, "'--learning-rate'"),
-        (["--learning-rate", "nan"], 1, "learning_rate must be a positive number"),
+        (["--learning-rate", "nan"], 2, "learning_rate must be a positive number"),
         (["--recipe", "secret"], 2, "'secret' is not one of 'default', 'tutorial'"),
-        (["--name", "a/b"], 1, "'a/b' cannot name a model"),
+        (["--name", "a/b"], 2, "'a/b' cannot name a model"),
         (["-q", "-v"], 2, "exclude each other"),
         (["surplus"], 2, "unexpected extra argument"),
         ([*QUICK, "--learning-rate", "1e38"], 1, r"diverged at step 2 \(epoch 1\).*try a smaller"),
@@ -246,6 +287,14 @@ def test_bad_input_to_train_gets_one_line_and_leaves_nothing(tmp_path, arguments
     result = run(train_command, *arguments, "--output-dir", tmp_path / "out")
     assert_one_line(result, code, message)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("command", "path"), [((train_command,), ""), ((group, "train"), "tfsoftmax ")]
+)
+def test_usage_errors_say_whose_help_to_read(command, path):
+    result = run(*command, "--dataset")
+    assert_one_line(result, 2, rf"'--dataset' requires an argument \(see '.*{path}train --help'\)")
 
 
 def test_an_output_folder_that_cannot_be_written_fails_before_training(tmp_path):
@@ -312,7 +361,7 @@ def test_ctrl_c_ends_it_at_once_and_leaves_nothing(endless, tmp_path):
     stdout, stderr = endless.communicate(timeout=60)
     assert time.monotonic() - started < 30
     assert endless.returncode == 130
-    assert stderr.splitlines()[-1] == "Error: interrupted; nothing was exported"
+    assert stderr.splitlines()[-1] == "Error: interrupted"
     assert "Traceback" not in stderr
     assert stdout == ""
     assert not (tmp_path / "out").exists()
@@ -341,3 +390,4 @@ def test_a_terminal_gets_a_live_bar_and_no_native_chatter(tmp_path):
     assert "test acc 0." in text
     assert "\x1b[" in text  # drawn live
     assert not re.search(r"oneDNN|cuda|XNNPACK|absl|WARNING", text)
+    assert "[progress" not in text

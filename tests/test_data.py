@@ -46,6 +46,7 @@ def test_digits_equal_scikit_learns():
     ("name", "near"),
     [
         ("mnits", "mnist"),
+        ("MNIST5K", "mnist5k"),
         ("fashion-mnist", "fashion_mnist"),
         ("digit", "digits"),
         ("mnist5", "mnist5k"),

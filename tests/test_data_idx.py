@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from tfsoftmax import DataError, load_dataset
+from tfsoftmax import DataError, UsageError, load_dataset
 from tfsoftmax.data.idx import read_idx
 
 NAMES = {
@@ -172,7 +172,7 @@ def test_missing_folder_file_and_path(tmp_path):
         load_dataset(f"idx:{tmp_path / 'file'}")
     with pytest.raises(DataError, match="no file train-images-idx3-ubyte or"):
         load_dataset(f"idx:{tmp_path}")
-    with pytest.raises(DataError, match="needs a folder"):
+    with pytest.raises(UsageError, match="needs a folder"):
         load_dataset("idx:")
 
 

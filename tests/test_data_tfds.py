@@ -6,6 +6,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from tfsoftmax import RECIPES, DataError, fit, load_dataset
+from tfsoftmax.data.tfds import TfdsSource
 
 
 @pytest.fixture
@@ -45,6 +46,17 @@ def test_datasets_that_do_not_fit_are_refused_before_any_download(name, message,
 def test_a_manual_folder_that_is_none(tmp_path):
     with pytest.raises(DataError, match="manual folder .*nowhere is no folder"):
         load_dataset("kmnist", data_dir=tmp_path, manual_dir=tmp_path / "nowhere")
+
+
+def test_a_manual_folder_without_the_files(no_network, tmp_path):
+    with pytest.raises(DataError, match="lacks t10k-images.*and the network cannot be reached"):
+        load_dataset("kmnist", data_dir=tmp_path, manual_dir=tmp_path)
+
+
+def test_builders_leave_no_temporary_folders(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    TfdsSource("kmnist", tmp_path / "data").builder()
+    assert not list(tmp_path.glob("tmp*"))
 
 
 def test_damaged_manual_files_are_refused(no_network, tmp_path):

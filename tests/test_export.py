@@ -12,11 +12,12 @@ from tfsoftmax import (
     ModelError,
     SoftmaxRegression,
     Spec,
+    UsageError,
     export_model,
     fit,
     load_predictor,
 )
-from tfsoftmax.export import parity as parity_module
+from tfsoftmax.export import tflite as tflite_module
 from tfsoftmax.export.versions import model_folder, new_version, versions
 
 
@@ -124,7 +125,17 @@ def test_every_kind_of_input_survives_the_journey(spec, tmp_path):
 
 
 def test_a_wrong_artefact_is_not_left_behind(trained, digits, tmp_path, monkeypatch):
-    monkeypatch.setattr(parity_module, "TOLERANCE", -1.0)  # which no artefact can meet
+    def convert_another(exported):
+        """Converts the model with one bias moved by a thousandth."""
+        before = trained.b.numpy()
+        trained.b.assign_add([1e-3] + [0.0] * 9)
+        try:
+            return convert(exported)
+        finally:
+            trained.b.assign(before)
+
+    convert = tflite_module.convert
+    monkeypatch.setattr(tflite_module, "convert", convert_another)
     with pytest.raises(ExportError, match="disagrees with the trained model.*nothing was export"):
         export_model(trained, tmp_path / "new", "digits", check_on=digits.test.features)
     assert not list(tmp_path.iterdir())
@@ -164,9 +175,50 @@ def test_an_output_folder_that_cannot_be_made(tmp_path, trained, digits):
         export_model(trained, tmp_path / "file", "digits", check_on=digits.test.features)
 
 
+def test_a_full_disk_is_one_line_whichever_file_it_hits(trained, digits, tmp_path):
+    """Each bound stops another file; TensorFlow's fail in another way than Python's."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for limit in (100, 3000, 15_000):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+        try:
+            with pytest.raises(ExportError, match="cannot write to .*File too large") as caught:
+                export_model(trained, tmp_path / "m", "digits", check_on=digits.test.features)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert "\n" not in str(caught.value)
+        assert not list(tmp_path.iterdir())
+
+
+def test_large_logits_may_differ_by_their_rounding_but_not_more(tmp_path):
+    model = model_of(Spec((50,), "float32", tuple("abcd")))
+    model.W.assign(model.W * 1000)
+    rows = np.random.default_rng(4).normal(size=(2000, 50)).astype(np.float32)
+    parity = export_model(model, tmp_path, "m", check_on=rows).parity["tflite"]
+    assert 1e-5 < parity.tolerance <= 1e-3
+
+
+def test_any_changed_byte_of_a_tflite_file_is_noticed(exported, tmp_path):
+    content = exported.tflite.read_bytes()
+    generator = np.random.default_rng(0)
+    for position in generator.integers(len(content), size=60):
+        damaged = bytearray(content)
+        damaged[position] ^= 1 << int(generator.integers(8))
+        path = tmp_path / "damaged.tflite"
+        path.write_bytes(damaged)
+        try:
+            predictor = load_predictor(path)
+        except ModelError:
+            continue
+        # Only the zip archive's own bookkeeping may change unseen; model and labels may not.
+        assert predictor.spec == load_predictor(exported.tflite).spec
+        assert position > len(content) - 700
+
+
 @pytest.mark.parametrize("name", ["", "a/b", "..", ".hidden", "a b", "-x"])
 def test_names_that_are_no_folder_name(tmp_path, name):
-    with pytest.raises(ExportError, match="cannot name a model"):
+    with pytest.raises(UsageError, match="cannot name a model"):
         model_folder(tmp_path, name)
 
 
@@ -182,6 +234,7 @@ def test_the_highest_version_is_taken(exported, tmp_path):
         (lambda path: path.write_bytes(b""), "not a model made by tfsoftmax"),
         (lambda path: path.write_bytes(b"1234TFL3" + bytes(64)), "not a model made by tfsoftmax"),
         (lambda path: path.write_text("hello, world"), "does not start like a TFLite"),
+        (lambda path: (path / "3").mkdir(parents=True), "no model here"),
     ],
 )
 def test_paths_that_hold_no_model(tmp_path, make, message):

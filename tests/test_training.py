@@ -7,7 +7,16 @@ import tensorflow as tf
 from conftest import make_dataset, run_python
 from sklearn.linear_model import LogisticRegression
 
-from tfsoftmax import RECIPES, DivergenceError, Recipe, SoftmaxRegression, fit, ops, training
+from tfsoftmax import (
+    RECIPES,
+    DivergenceError,
+    Recipe,
+    SoftmaxRegression,
+    UsageError,
+    fit,
+    ops,
+    training,
+)
 from tfsoftmax.sgd import SGD
 from tfsoftmax.training import Trainer
 
@@ -263,7 +272,5 @@ def test_it_runs_wherever_it_is_placed():
     ],
 )
 def test_recipes_are_checked(changes, message):
-    from tfsoftmax import TfsoftmaxError
-
-    with pytest.raises(TfsoftmaxError, match=message):
+    with pytest.raises(UsageError, match=message):
         DEFAULT.but(**changes)

@@ -44,6 +44,7 @@ _HOME = {
     "Predictor": "tfsoftmax.export",
     "load_predictor": "tfsoftmax.export",
     "TfsoftmaxError": "tfsoftmax.errors",
+    "UsageError": "tfsoftmax.errors",
     "DataError": "tfsoftmax.errors",
     "UnknownDatasetError": "tfsoftmax.errors",
     "DivergenceError": "tfsoftmax.errors",
@@ -63,6 +64,7 @@ if TYPE_CHECKING:  # the same names, where a type checker finds them
     from tfsoftmax.errors import ModelError as ModelError
     from tfsoftmax.errors import TfsoftmaxError as TfsoftmaxError
     from tfsoftmax.errors import UnknownDatasetError as UnknownDatasetError
+    from tfsoftmax.errors import UsageError as UsageError
     from tfsoftmax.evaluation import evaluate as evaluate
     from tfsoftmax.export import ExportResult as ExportResult
     from tfsoftmax.export import Predictor as Predictor

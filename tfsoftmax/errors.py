@@ -5,6 +5,10 @@ class TfsoftmaxError(Exception):
     """Base of all errors that are the input's or the machine's fault, not a bug."""
 
 
+class UsageError(TfsoftmaxError):
+    """An option or a name that cannot mean anything, whatever the data is."""
+
+
 class DataError(TfsoftmaxError):
     """A data source that cannot be read, or whose content cannot be trained on."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from tfsoftmax.errors import TfsoftmaxError
+from tfsoftmax.errors import UsageError
 
 _FLOAT32_MAX = 3.4e38
 # Where the number of epochs is left open: enough for large data, and enough steps for
@@ -46,21 +46,21 @@ class Recipe:
         for field in ("epochs", "batch_size"):
             value = getattr(self, field)
             if value is not None and value < 1:
-                raise TfsoftmaxError(f"{field} must be at least 1, not {value}")
+                raise UsageError(f"{field} must be at least 1, not {value}")
         if not 0 < self.learning_rate < _FLOAT32_MAX:  # also refuses NaN
-            raise TfsoftmaxError(
+            raise UsageError(
                 f"learning_rate must be a positive number below {_FLOAT32_MAX:.2g}, "
                 f"not {self.learning_rate}"
             )
         if self.seed < 0:
-            raise TfsoftmaxError(f"seed must be 0 or more, not {self.seed}")
+            raise UsageError(f"seed must be 0 or more, not {self.seed}")
         for field, known in (
             ("schedule", ("constant", "cosine")),
             ("loss_reduction", ("mean", "sum")),
             ("initializer", ("zeros", "normal")),
         ):
             if getattr(self, field) not in known:
-                raise TfsoftmaxError(
+                raise UsageError(
                     f"{field} must be one of {', '.join(known)}, not {getattr(self, field)!r}"
                 )
 

@@ -19,8 +19,13 @@ def honour_log_level() -> Iterator[None]:
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0") == "0":
         yield
         return
-    sys.stderr.flush()
-    kept = os.dup(2)
+    if sys.stderr:
+        sys.stderr.flush()
+    try:
+        kept = os.dup(2)
+    except OSError:  # closed already: nothing to silence
+        yield
+        return
     try:
         with open(os.devnull, "wb") as sink:
             os.dup2(sink.fileno(), 2)

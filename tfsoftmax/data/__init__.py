@@ -12,7 +12,7 @@ from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.idx import load_idx
 from tfsoftmax.data.names import SUGGESTED, unknown_dataset
-from tfsoftmax.errors import DataError
+from tfsoftmax.errors import UsageError
 
 __all__ = ["Dataset", "Split", "catalogue", "default_data_dir", "load_dataset"]
 
@@ -42,6 +42,7 @@ def load_dataset(
         it from without a network.
 
     Raises:
+      UsageError: if ``idx:`` is given without a folder.
       UnknownDatasetError: if no source answers to the name; it suggests near ones.
       DataError: if the source cannot be read or used.
 
@@ -56,7 +57,7 @@ def load_dataset(
     kind, _, rest = name.partition(":")
     if kind == "idx":
         if not rest:
-            raise DataError("idx: needs a folder, as in idx:path/to/mnist")
+            raise UsageError("idx: needs a folder, as in idx:path/to/mnist")
         return load_idx(Path(rest).expanduser())
     if not _TFDS_NAME.fullmatch(name):
         raise unknown_dataset(name)

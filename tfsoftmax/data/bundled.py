@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +15,7 @@ from tfsoftmax.data.split import SPLIT_SEED, TEST_FRACTION, stratified_split
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
 
+_log = logging.getLogger(__name__)
 _DIGITS = tuple(str(digit) for digit in range(10))
 
 
@@ -63,6 +64,8 @@ def load_bundled(name: str, cache: DatasetCache) -> Dataset:
         return cached
     features, labels, spec = read()
     dataset = Dataset(name, spec, *stratified_split(features, labels, name))
-    with suppress(OSError):  # A cache that cannot be kept only costs the next run a second.
+    try:
         cache.store(key, dataset)
+    except OSError as error:  # It only costs the next run a second.
+        _log.warning("cannot keep decoded data in %s: %s", cache.folder, error.strerror or error)
     return dataset

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 from tfsoftmax.data.bundled import BUNDLED
 from tfsoftmax.errors import UnknownDatasetError
@@ -32,7 +33,10 @@ def unknown_dataset(name: str, others: Iterable[str] = ()) -> UnknownDatasetErro
       others: names that exist besides `NAMES`.
     """
     known = {*NAMES, *others}
-    near = difflib.get_close_matches(name.partition(":")[0], sorted(known), n=3, cutoff=0.6)
+    typed = name.strip().lower().partition(":")[0]
+    near = difflib.get_close_matches(typed, sorted(known), n=3, cutoff=0.6)
+    if Path(name).is_dir():
+        near = [f"idx:{name}"]
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     return UnknownDatasetError(
         f"unknown dataset {name!r}: {hint}'tfsoftmax datasets' lists those that are known"

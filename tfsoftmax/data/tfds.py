@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import shutil
-from contextlib import redirect_stdout
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +74,8 @@ class TfdsSource:
           DataError: if there is, but not with this configuration or version.
         """
         try:
-            return tfds.builder(self.name, data_dir=self.data_dir, try_gcs=False)
+            with _own_temporary_folder():
+                return tfds.builder(self.name, data_dir=self.data_dir, try_gcs=False)
         except tfds.core.registered.DatasetNotFoundError as error:
             others = tfds.list_builders(with_community_datasets=False)
             raise unknown_dataset(self.name, others) from error
@@ -111,7 +115,7 @@ class TfdsSource:
 
     def _prepare(self, builder: Any) -> None:
         self._check_obtainable(builder)
-        _log.info("preparing %s in %s, once", self.name, self.data_dir)
+        _log.info("preparing %s in %s, once; this may take minutes", self.name, self.data_dir)
         import_tensorflow()
         tfds.disable_progress_bar()
         config = tfds.download.DownloadConfig(manual_dir=self.manual_dir, try_download_gcs=False)
@@ -121,9 +125,13 @@ class TfdsSource:
                 builder.download_and_prepare(download_config=config)
         # Besides its own errors, a builder's parser raises anything on damaged files.
         except Exception as error:
+            # It says 'downloaded to' of files it was given, too.
+            reason = re.sub("^Artifact .*, downloaded to (.*), has", r"\1 has", _first_line(error))
+            advice = "if a file is damaged, fetch it again"
+            if isinstance(error, OSError) and error.errno:
+                reason, advice = str(error.strerror), "choose another --data-dir"
             raise DataError(
-                f"{self.name}: cannot be prepared in {self.data_dir}: {_first_line(error)}; "
-                "if a file is damaged, fetch it again"
+                f"{self.name}: cannot be prepared in {self.data_dir}: {reason}; {advice}"
             ) from error
 
     def _check_obtainable(self, builder: Any) -> None:
@@ -138,6 +146,10 @@ class TfdsSource:
         if not missing or all(map(_reachable, _one_a_host(missing))):
             return
         files = ", ".join(sorted(str(filename) for filename in missing.values())[:6])
+        if self.manual_dir:
+            raise DataError(
+                f"{self.name}: {self.manual_dir} lacks {files}, and the network cannot be reached"
+            )
         raise DataError(
             f"{self.name}: not prepared in {self.data_dir} and the network cannot be "
             f"reached; offline, either give --manual-dir a folder with {files}, or "
@@ -187,6 +199,18 @@ class TfdsSource:
         if start != rows:
             raise DataError(f"{self.name}: {split} has {start} examples, expected {rows}")
         return features, labels
+
+
+@contextmanager
+def _own_temporary_folder() -> Iterator[None]:
+    """TFDS makes a temporary folder for each builder and never removes it; we do."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory() as folder:
+        tempfile.tempdir = folder
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
 
 
 def _one_a_host(urls: dict[str, Any]) -> list[str]:

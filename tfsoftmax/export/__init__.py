@@ -120,7 +120,7 @@ def load_predictor(path: str | os.PathLike[str]) -> Predictor:
     if not place.exists():
         raise ModelError(f"{place}: no such file or folder")
     if not (place / _SAVED_MODEL_FILE).is_file():
-        numbers = versions(place)
+        numbers = [n for n in versions(place) if (place / str(n) / _SAVED_MODEL_FILE).is_file()]
         if not numbers:
             raise ModelError(
                 f"{place}: no model here: expected a .tflite file, a SavedModel folder, or a "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import platform
@@ -53,8 +54,8 @@ def spec_from_bytes(content: bytes) -> Spec:
         if fields["format"] != _FORMAT:
             raise ValueError(f"format {fields['format']}, expected {_FORMAT}")
         return Spec.from_json(fields["spec"])
-    except (KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{FILE_NAME} lacks {error}") from error
+    except (ValueError, KeyError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise ValueError(f"its {FILE_NAME} is damaged or of another kind: {error}") from error
 
 
 def append_to_tflite(model: bytes, spec: Spec, name: str) -> bytes:
@@ -63,6 +64,12 @@ def append_to_tflite(model: bytes, spec: Spec, name: str) -> bytes:
     They follow the model as an uncompressed zip archive, the way TFLite metadata attaches
     its files; interpreters read the model alone.
     """
+    description = {
+        "format": _FORMAT,
+        "name": name,
+        "spec": spec.to_json(),
+        "model": {"bytes": len(model), "sha256": hashlib.sha256(model).hexdigest()},
+    }
     archive = io.BytesIO()
     archive.write(model)
     with zipfile.ZipFile(archive, "a", zipfile.ZIP_STORED) as attached:
@@ -70,7 +77,7 @@ def append_to_tflite(model: bytes, spec: Spec, name: str) -> bytes:
         # A fixed date, so that the same model gives the same bytes.
         for entry, content in (
             (LABELS_NAME, labels.encode("utf-8")),
-            (FILE_NAME, to_bytes({"format": _FORMAT, "name": name, "spec": spec.to_json()})),
+            (FILE_NAME, to_bytes(description)),
         ):
             attached.writestr(zipfile.ZipInfo(entry, (1980, 1, 1, 0, 0, 0)), content)
     return archive.getvalue()
@@ -80,7 +87,8 @@ def spec_of_tflite(model: bytes) -> Spec | None:
     """The spec attached to a TFLite file; None if there is none.
 
     Raises:
-      ValueError: if what is attached cannot be read.
+      ValueError: if what is attached cannot be read, or the model is not the one it was
+        attached to.
     """
     stream = io.BytesIO(model)
     if not zipfile.is_zipfile(stream):
@@ -91,6 +99,11 @@ def spec_of_tflite(model: bytes) -> Spec | None:
                 return None
             if attached.getinfo(FILE_NAME).file_size > _MAX_BYTES:
                 raise ValueError(f"its {FILE_NAME} is larger than {_MAX_BYTES:,} bytes")
-            return spec_from_bytes(attached.read(FILE_NAME))
-    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+            content = attached.read(FILE_NAME)
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError) as error:
         raise ValueError(f"its attached files are damaged: {error}") from error
+    spec = spec_from_bytes(content)
+    digest = json.loads(content).get("model") or {}
+    if hashlib.sha256(model[: digest.get("bytes")]).hexdigest() != digest.get("sha256"):
+        raise ValueError("it is damaged: its checksum does not match")
+    return spec

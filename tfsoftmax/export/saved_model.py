@@ -10,7 +10,6 @@ import tensorflow as tf
 from tfsoftmax.export import metadata
 from tfsoftmax.export.predictor import Predictor
 from tfsoftmax.model import SoftmaxRegression
-from tfsoftmax.spec import Spec
 
 SIGNATURE = "serving_default"
 _OUTPUTS = ("probabilities", "class_index", "label")
@@ -49,9 +48,16 @@ def save(exported: ExportedModel, folder: Path) -> None:
     Args:
       exported: the model.
       folder: an existing folder.
+
+    Raises:
+      OSError: if it cannot be written.
     """
     signatures = {SIGNATURE: exported.predict.get_concrete_function()}
-    tf.saved_model.save(exported, str(folder), signatures=signatures)
+    try:
+        tf.saved_model.save(exported, str(folder), signatures=signatures)
+    except tf.errors.OpError as error:
+        # TensorFlow's own files fail in its own way: 'FILE; No space left on device'.
+        raise OSError(error.message.rpartition(";")[2].strip()) from error
 
 
 class SavedModelPredictor(Predictor):
@@ -65,25 +71,21 @@ class SavedModelPredictor(Predictor):
         """
         self.path = folder
         try:
+            self.spec = metadata.spec_from_bytes((folder / metadata.FILE_NAME).read_bytes())
+        except (OSError, ValueError) as error:
+            raise self.unusable(error) from error
+        try:
             self._root = tf.saved_model.load(str(folder))
             self._answer = self._root.signatures[SIGNATURE]
             inputs = self._answer.structured_input_signature[1]["inputs"]
-            n_classes = self._answer.structured_outputs["probabilities"].shape[-1]
-            labels = self._answer.structured_outputs["label"]
+            outputs = {name: self._answer.structured_outputs[name] for name in _OUTPUTS}
         # A damaged file makes TensorFlow raise errors of many unrelated types.
         except Exception as error:
-            raise self.unusable(error) from error
-        del labels
-        self.spec = self._read_spec(inputs, n_classes)
+            reason = ValueError("its SavedModel is damaged or of another kind")
+            raise self.unusable(reason) from error
+        n_classes = outputs["probabilities"].shape[-1]
+        self.check_fit(self.spec, tuple(inputs.shape[1:]), inputs.dtype.name, n_classes)
 
     def probabilities(self, examples: np.ndarray) -> np.ndarray:
         """Probability of each class, as `Predictor.probabilities`."""
         return self._answer(inputs=tf.constant(examples))["probabilities"].numpy()
-
-    def _read_spec(self, inputs: tf.TensorSpec, n_classes: int) -> Spec:
-        try:
-            spec = metadata.spec_from_bytes((self.path / metadata.FILE_NAME).read_bytes())
-        except (OSError, ValueError) as error:
-            raise self.unusable(error) from error
-        self.check_fit(spec, tuple(inputs.shape[1:]), inputs.dtype.name, n_classes)
-        return spec

@@ -51,7 +51,7 @@ class TFLitePredictor(Predictor):
                 raise ValueError("it does not start like a TFLite file")
             spec = metadata.spec_of_tflite(content)
             if spec is None:
-                raise ValueError(f"no {metadata.FILE_NAME} is attached to it")
+                raise ValueError("no labels are attached to it, or it is cut short")
             with honour_log_level():
                 self._interpreter = Interpreter(model_content=content)
                 self._interpreter.allocate_tensors()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tfsoftmax.errors import ExportError
+from tfsoftmax.errors import ExportError, UsageError
 from tfsoftmax.files import check_writable, staged_folder, sync_tree
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]*")
@@ -18,13 +18,13 @@ def model_folder(output_dir: Path, name: str) -> Path:
     """The folder of all versions of a model.
 
     Raises:
-      ExportError: if the name is not one plain folder name.
+      UsageError: if the name is not one plain folder name.
 
     >>> model_folder(Path("savedmodels"), "mnist5k").as_posix()
     'savedmodels/mnist5k'
     """
     if not _NAME.fullmatch(name):
-        raise ExportError(
+        raise UsageError(
             f"{name!r} cannot name a model: use letters, digits, '.', '_' and '-', starting "
             "with a letter or digit"
         )
