@@ -22,7 +22,8 @@ from tfsoftmax.cli._console import (
 from tfsoftmax.recipes import RECIPES, Recipe
 
 if TYPE_CHECKING:
-    from tfsoftmax import Dataset, ExportResult, FitResult
+    from tfsoftmax import Dataset, EpochMetrics, ExportResult, FitResult
+    from tfsoftmax.training import Progress
 
 
 def _help(text: str, field: str) -> str:
@@ -184,6 +185,7 @@ def _announce(dataset: Dataset, recipe_name: str) -> None:
 
 
 def _fit(dataset: Dataset, recipe: Recipe, quiet: bool) -> FitResult:
+    from tfsoftmax.cli._interrupt import interrupt_on_request
     from tfsoftmax.cli._progress import training_progress
     from tfsoftmax.startup import import_tensorflow
 
@@ -191,7 +193,17 @@ def _fit(dataset: Dataset, recipe: Recipe, quiet: bool) -> FitResult:
         import_tensorflow()
         from tfsoftmax import fit
 
-        return fit(dataset, recipe, on_epoch=progress.epoch_ended, on_progress=progress.advanced)
+        with interrupt_on_request() as check_interrupt:
+
+            def on_progress(done: Progress) -> None:
+                check_interrupt()
+                progress.advanced(done)
+
+            def on_epoch(metrics: EpochMetrics) -> None:
+                check_interrupt()
+                progress.epoch_ended(metrics)
+
+            return fit(dataset, recipe, on_epoch=on_epoch, on_progress=on_progress)
 
 
 def _warn_of_guessing(dataset: Dataset, trained: FitResult) -> None:

@@ -352,12 +352,14 @@ def endless(tmp_path):
             break
     yield process
     process.kill()
-    process.wait()
+    process.communicate()
 
 
-def test_ctrl_c_ends_it_at_once_and_leaves_nothing(endless, tmp_path):
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_ends_it_at_once_and_leaves_nothing(endless, tmp_path, presses):
     started = time.monotonic()
-    endless.send_signal(signal.SIGINT)
+    for _ in range(presses):
+        endless.send_signal(signal.SIGINT)
     stdout, stderr = endless.communicate(timeout=60)
     assert time.monotonic() - started < 30
     assert endless.returncode == 130

@@ -1,0 +1,38 @@
+import signal
+
+import pytest
+
+from tfsoftmax.cli._interrupt import interrupt_on_request
+
+
+class Swallows:
+    """What TensorFlow's objects may do: run code in a destructor, as Ctrl-C arrives."""
+
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupt_that_a_destructor_would_swallow_is_granted():
+    with interrupt_on_request() as check:
+        check()
+        Swallows()
+        with pytest.raises(KeyboardInterrupt):
+            check()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_second_interrupt_does_not_wait():
+    with interrupt_on_request():
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_a_process_that_ignores_interrupts_keeps_ignoring_them():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interrupt_on_request() as check:
+            signal.raise_signal(signal.SIGINT)
+            check()
+    finally:
+        signal.signal(signal.SIGINT, before)
