@@ -5,6 +5,14 @@ import pytest
 from tfsoftmax.cli._interrupt import interrupt_on_request
 
 
+@pytest.fixture(autouse=True)
+def as_from_a_terminal():
+    """A shell's background job, such as a CI may be, ignores interrupts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Swallows:
     """What TensorFlow's objects may do: run code in a destructor, as Ctrl-C arrives."""
 
@@ -29,10 +37,7 @@ def test_a_second_interrupt_does_not_wait():
 
 
 def test_a_process_that_ignores_interrupts_keeps_ignoring_them():
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with interrupt_on_request() as check:
-            signal.raise_signal(signal.SIGINT)
-            check()
-    finally:
-        signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with interrupt_on_request() as check:
+        signal.raise_signal(signal.SIGINT)
+        check()
