@@ -111,14 +111,17 @@ def test_full_batch_optimum_equals_scikit_learns():
     l2 = 0.01
     model, optimizer = SoftmaxRegression(dataset.spec), SGD()
 
-    @tf.function
+    @tf.function(autograph=False)
     def descend(steps):
-        for _ in tf.range(steps):
+        def step(done):
             with tf.GradientTape() as tape:
                 loss = tf.reduce_mean(ops.cross_entropy(model.logits(features), labels))
                 objective = loss + l2 / 2 * tf.reduce_sum(model.W**2)
             gradients = tape.gradient(objective, model.parameters)
             optimizer.apply(gradients, model.parameters, 0.5)
+            return (done + 1,)
+
+        tf.while_loop(lambda done: done < steps, step, (0,))
 
     descend(tf.constant(5000))
     oracle = LogisticRegression(C=1 / (l2 * len(labels)), tol=1e-10, max_iter=10_000)

@@ -12,7 +12,7 @@ from tfsoftmax.metrics import BLOCK_ROWS, Evaluation
 from tfsoftmax.model import SoftmaxRegression
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(reduce_retracing=True, autograph=False)
 def _score(
     model: SoftmaxRegression, features: tf.Tensor, labels: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:

@@ -225,7 +225,8 @@ def compile_steps(
       that returns the mean loss of each batch, float32 ``[steps]``, 0 for steps not taken.
     """
 
-    @tf.function(jit_compile=xla or None)
+    # An explicit loop: AutoGraph needs the source at hand, which it does not always find.
+    @tf.function(jit_compile=xla or None, autograph=False)
     def run_steps(
         features: tf.Tensor,
         labels: tf.Tensor,
@@ -234,8 +235,7 @@ def compile_steps(
         learning_rates: tf.Tensor,
         bounds: tf.Tensor,
     ) -> tf.Tensor:
-        losses = tf.zeros_like(learning_rates)
-        for step in tf.range(bounds[0], bounds[1]):
+        def take_step(step: tf.Tensor, losses: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             rows = order[step]
             inputs, targets = tf.gather(features, rows), tf.gather(labels, rows)
             position = step * batch_size + tf.range(batch_size)
@@ -247,7 +247,14 @@ def compile_steps(
                 objective = total if descend_sum else mean
             gradients = tape.gradient(objective, model.parameters)
             optimizer.apply(gradients, model.parameters, learning_rates[step])
-            losses = tf.tensor_scatter_nd_update(losses, [[step]], [mean])
+            return step + 1, tf.tensor_scatter_nd_update(losses, [[step]], [mean])
+
+        _, losses = tf.while_loop(
+            lambda step, losses: step < bounds[1],
+            take_step,
+            (bounds[0], tf.zeros_like(learning_rates)),
+            parallel_iterations=1,
+        )
         return losses
 
     return run_steps

@@ -23,8 +23,10 @@ class ExportedModel(tf.Module):
         self.model = model
         self.class_names = tf.constant(model.spec.class_names)
         inputs = tf.TensorSpec([None, *model.spec.example_shape], model.spec.dtype, name="inputs")
-        self.predict = tf.function(self._predict, input_signature=[inputs])
-        self.probabilities = tf.function(self._probabilities, input_signature=[inputs])
+        self.predict = tf.function(self._predict, input_signature=[inputs], autograph=False)
+        self.probabilities = tf.function(
+            self._probabilities, input_signature=[inputs], autograph=False
+        )
 
     def _rows(self, inputs: tf.Tensor) -> tf.Tensor:
         return tf.reshape(inputs, [-1, self.model.spec.n_features])
