@@ -2,22 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfsoftmax import ops
-from tfsoftmax.metrics import BLOCK_ROWS, Evaluation
+from tfsoftmax.data.rows import aligned_empty, read_rows
+from tfsoftmax.feed import read_ahead, to_tensor
+from tfsoftmax.metrics import Evaluation
 from tfsoftmax.model import SoftmaxRegression
 
+# Float32 features of this many numbers, 4 MB, stay in a core's cache between the cast and
+# the matmul; whole blocks would go through memory twice.
+_CACHED_NUMBERS = 2**20
+# What is read at once of rows that are not on the device yet.
+_READ_BYTES = 2**25
 
-@tf.function(reduce_retracing=True, autograph=False)
+
+@tf.function(autograph=False)
 def _score(
     model: SoftmaxRegression, features: tf.Tensor, labels: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    logits = model.logits(features)
-    return ops.cross_entropy(logits, labels), tf.argmax(logits, axis=-1, output_type=tf.int32)
+    """Loss and predicted class of each row."""
+    a_part = max(1, _CACHED_NUMBERS // model.spec.n_features)
+    parts = -(-tf.shape(labels)[0] // a_part)
+
+    def score_part(
+        part: tf.Tensor, losses: tf.TensorArray, predicted: tf.TensorArray
+    ) -> tuple[tf.Tensor, tf.TensorArray, tf.TensorArray]:
+        rows = slice(part * a_part, (part + 1) * a_part)
+        logits = model.logits(features[rows])
+        classes = tf.argmax(logits, axis=-1, output_type=tf.int32)
+        part_losses = ops.cross_entropy(logits, labels[rows])
+        return part + 1, losses.write(part, part_losses), predicted.write(part, classes)
+
+    empty = (
+        tf.TensorArray(dtype, size=parts, infer_shape=False, element_shape=[None])
+        for dtype in (tf.float32, tf.int32)
+    )
+    _, losses, predicted = tf.while_loop(
+        # One part more is under way while another waits for its turn on a core.
+        lambda part, *_: part < parts,
+        score_part,
+        (0, *empty),
+        parallel_iterations=2,
+    )
+    return losses.concat(), predicted.concat()
 
 
 def evaluate(model: SoftmaxRegression, split: Any) -> Evaluation:
@@ -34,12 +66,15 @@ def evaluate(model: SoftmaxRegression, split: Any) -> Evaluation:
     n_samples = len(split.labels)
     if not n_samples:
         raise ValueError("cannot evaluate on no rows")
+    # Traced once a model, whatever the number of rows.
+    score = _score.get_concrete_function(
+        model,
+        tf.TensorSpec([None, model.spec.n_features], split.features.dtype),
+        tf.TensorSpec([None], tf.int32),
+    )
     losses, predicted = [], []
-    for start in range(0, n_samples, BLOCK_ROWS):
-        rows = slice(start, start + BLOCK_ROWS)
-        block_losses, block_predicted = _score(
-            model, tf.convert_to_tensor(split.features[rows]), split.labels[rows]
-        )
+    for features, labels in _blocks(split):
+        block_losses, block_predicted = score(features, labels)
         losses.append(block_losses.numpy())
         predicted.append(block_predicted.numpy())
     return Evaluation.of(
@@ -48,3 +83,21 @@ def evaluate(model: SoftmaxRegression, split: Any) -> Evaluation:
         np.concatenate(losses),
         model.spec.n_classes,
     )
+
+
+def _blocks(split: Any) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+    """The rows on the device: at once if they are there, or else block by block."""
+    features, labels = split.features, split.labels
+    if tf.is_tensor(features):
+        yield features, labels
+        return
+    n_samples = len(labels)
+    a_block = max(1, _READ_BYTES * n_samples // features.nbytes)
+
+    def read(start: int) -> tuple[tf.Tensor, tf.Tensor]:
+        rows = slice(start, min(start + a_block, n_samples))
+        block = aligned_empty((rows.stop - start, features.shape[1]), features.dtype)
+        read_rows(features, [rows], block)
+        return to_tensor(block), tf.constant(labels[rows])
+
+    yield from read_ahead(read, range(0, n_samples, a_block))

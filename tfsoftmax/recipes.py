@@ -28,6 +28,8 @@ class Recipe:
       initializer: W and b start as ``"zeros"`` or drawn from N(0, 1), ``"normal"``.
       seed: of the initial weights and of the order of rows; any integer from 0.
       xla: compile the training loop with XLA where it is available.
+      memory_limit: bytes of training features to keep in memory at a time; more than that
+        is read in chunks while training, which changes the order of rows.
 
     >>> RECIPES["default"].but(epochs=3).epochs
     3
@@ -41,9 +43,10 @@ class Recipe:
     initializer: Literal["zeros", "normal"] = "zeros"
     seed: int = 0
     xla: bool = True
+    memory_limit: int = 2**30
 
     def __post_init__(self) -> None:
-        for field in ("epochs", "batch_size"):
+        for field in ("epochs", "batch_size", "memory_limit"):
             value = getattr(self, field)
             if value is not None and value < 1:
                 raise UsageError(f"{field} must be at least 1, not {value}")

@@ -8,35 +8,33 @@ import tensorflow as tf
 Schedule = Callable[[np.ndarray], np.ndarray]
 
 
-class SGD(tf.Module):
-    """Plain stochastic gradient descent, ``parameter -= learning_rate * gradient``.
+def descend(
+    parameters: Sequence[tf.Tensor],
+    gradients: Sequence[tf.Tensor],
+    learning_rate: tf.Tensor | float,
+) -> list[tf.Tensor]:
+    """One step of plain stochastic gradient descent, ``parameter - learning_rate * gradient``.
+
+    Args:
+      parameters: the tensors to move.
+      gradients: one for each parameter, of its shape and dtype.
+      learning_rate: scalar step size.
+
+    Returns:
+      The parameters after the step.
+
+    Raises:
+      ValueError: if there are not as many gradients as parameters.
 
     Reference: Robbins and Monro, A stochastic approximation method (1951).
 
-    >>> weight = tf.Variable([1.0])
-    >>> SGD().apply([tf.constant([2.0])], [weight], 0.25)
-    >>> weight.numpy().tolist()
+    >>> descend([tf.constant([1.0])], [tf.constant([2.0])], 0.25)[0].numpy().tolist()
     [0.5]
     """
-
-    def apply(
-        self,
-        gradients: Sequence[tf.Tensor],
-        parameters: Sequence[tf.Variable],
-        learning_rate: tf.Tensor | float,
-    ) -> None:
-        """Moves each parameter, in place, one step against its gradient.
-
-        Args:
-          gradients: one tensor for each parameter, of its shape and dtype.
-          parameters: the variables to update.
-          learning_rate: scalar step size.
-
-        Raises:
-          ValueError: if there are not as many gradients as parameters.
-        """
-        for gradient, parameter in zip(gradients, parameters, strict=True):
-            parameter.assign_sub(learning_rate * gradient)
+    return [
+        parameter - learning_rate * gradient
+        for parameter, gradient in zip(parameters, gradients, strict=True)
+    ]
 
 
 # A schedule maps step numbers (from 0) to learning rates, on the host and in float64:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,10 +13,11 @@ from tfsoftmax import ops
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.errors import DivergenceError
 from tfsoftmax.evaluation import evaluate
+from tfsoftmax.feed import WEIGHTS_STREAM, Chunk, Feed, placed
 from tfsoftmax.history import EpochMetrics, History, MovingAverage
 from tfsoftmax.model import Initializer, SoftmaxRegression
 from tfsoftmax.recipes import RECIPES, Recipe
-from tfsoftmax.sgd import SGD, Schedule, constant, cosine
+from tfsoftmax.sgd import Schedule, constant, cosine, descend
 
 # Python sees a Ctrl-C, and a progress bar moves, only between two calls of the compiled
 # loop. This many multiplications keep a call under about half a second on one core,
@@ -73,23 +74,23 @@ def fit(
     model = SoftmaxRegression(dataset.spec, _initializer(recipe))
     trainer = Trainer(model, dataset.train, recipe)
     # On the device once, not once an epoch.
-    train = Split(trainer.features, trainer.labels)
-    test = Split(tf.convert_to_tensor(dataset.test.features), dataset.test.labels)
+    train, test = trainer.feed.rows, placed(dataset.test, recipe.memory_limit)
     history = History()
     for epoch in range(trainer.epochs):
+        steps = (epoch + 1) * trainer.feed.steps
         started = time.perf_counter()
         moving_loss = trainer.run_epoch(epoch, on_progress)
         trained = time.perf_counter()
         on_train, on_test = evaluate(model, train), evaluate(model, test)
         metrics = EpochMetrics(
             epoch=epoch + 1,
-            steps=(epoch + 1) * trainer.steps,
+            steps=steps,
             moving_loss=moving_loss,
             train_accuracy=on_train.accuracy,
             train_log_loss=on_train.log_loss,
             test_accuracy=on_test.accuracy,
             test_log_loss=on_test.log_loss,
-            learning_rate=float(trainer.learning_rates(epoch)[-1]),
+            learning_rate=float(trainer.learning_rates(steps - 1, steps)[0]),
             train_seconds=trained - started,
             evaluation_seconds=time.perf_counter() - trained,
         )
@@ -103,23 +104,18 @@ class Trainer:
     """One run's state between epochs, and the compiled loop that moves it.
 
     Attributes:
-      features, labels: the training rows, as tensors on the device.
+      model: its W and b are moved.
+      feed: the training rows, in the order of each epoch.
       epochs: how many the run has.
-      batch_size, steps: rows a step, steps an epoch; the last one may be short.
       moving_loss: of all steps so far.
     """
 
     def __init__(self, model: SoftmaxRegression, split: Split, recipe: Recipe):
         self.model, self.recipe = model, recipe
-        self.n_samples = len(split)
-        self.features = tf.convert_to_tensor(split.features)
-        self.labels = tf.convert_to_tensor(split.labels)
-        self.epochs = recipe.epochs_for(self.n_samples)
-        # A batch larger than the data is padding only, and padding is memory.
-        self.batch_size = min(recipe.batch_size, self.n_samples)
-        self.steps = -(-self.n_samples // self.batch_size)
+        self.feed = Feed(split, recipe.batch_size, recipe.seed, recipe.memory_limit)
+        self.epochs = recipe.epochs_for(len(split))
         self.moving_loss = MovingAverage()
-        self._schedule = _schedule(recipe, self.epochs * self.steps)
+        self._schedule = _schedule(recipe, self.epochs * self.feed.steps)
         self._fall_back = recipe.xla
         self._run_steps = self._compile(xla=recipe.xla)
 
@@ -135,42 +131,44 @@ class Trainer:
 
         Raises:
           DivergenceError: if the loss, W or b stopped being finite numbers.
+          DataError: if rows cannot be read from the file they are in.
         """
-        order = tf.constant(self._order(epoch))
-        rates = self.learning_rates(epoch)
-        device_rates = tf.constant(rates, tf.float32)
-        stride = self._steps_a_call()
+        done, total = epoch * self.feed.steps, self.epochs * self.feed.steps
         moving_loss = float("nan")
-        for first in range(0, self.steps, stride):
-            last = min(first + stride, self.steps)
-            losses = self._call(order, device_rates, first, last)[first:last]
-            self._check_finite(losses, rates[first:last], epoch, first)
-            moving_loss = self.moving_loss.update(losses)
-            if on_progress:
-                total = self.epochs * self.steps
-                on_progress(Progress(epoch * self.steps + last, total, moving_loss))
+        for chunk in self.feed.epoch(epoch):
+            for losses in self._run_chunk(chunk, epoch, done):
+                done += len(losses)
+                moving_loss = self.moving_loss.update(losses)
+                if on_progress:
+                    on_progress(Progress(done, total, moving_loss))
         return moving_loss
 
-    def learning_rates(self, epoch: int) -> np.ndarray:
-        """The learning rates of an epoch's steps, float64 ``[steps]``; epochs from 0."""
-        return self._schedule(np.arange(epoch * self.steps, (epoch + 1) * self.steps))
+    def learning_rates(self, first: int, last: int) -> np.ndarray:
+        """The learning rates of the run's steps `first` to `last` - 1, float64."""
+        return self._schedule(np.arange(first, last))
 
-    def _order(self, epoch: int) -> np.ndarray:
-        """Row numbers ``[steps, batch_size]``; a short last batch is padded with row 0."""
-        order = np.zeros(self.steps * self.batch_size, np.int32)
-        generator = np.random.default_rng([self.recipe.seed, _ORDER_STREAM, epoch])
-        order[: self.n_samples] = generator.permutation(self.n_samples)
-        return order.reshape(self.steps, self.batch_size)
+    def _run_chunk(self, chunk: Chunk, epoch: int, done: int) -> Iterator[np.ndarray]:
+        """Trains on a chunk, after `done` steps of the run; yields the losses of each call."""
+        order, n_samples = tf.constant(chunk.order), tf.constant(chunk.n_samples)
+        rates = self.learning_rates(done, done + self.feed.chunk_steps)
+        device_rates = tf.constant(rates, tf.float32)
+        steps, stride = -(-chunk.n_samples // self.feed.batch_size), self._steps_a_call()
+        for first in range(0, steps, stride):
+            last = min(first + stride, steps)
+            # Bounds as a tensor: numbers would be traced, and compiled, anew for each value.
+            bounds = tf.constant([first, last])
+            losses = self._call(
+                chunk.features, chunk.labels, n_samples, order, device_rates, bounds
+            )[first:last]
+            self._check_finite(losses, rates[first:last], epoch, done + first)
+            yield losses
 
     def _steps_a_call(self) -> int:
         spec = self.model.spec
-        step_cost = self.batch_size * spec.n_features * spec.n_classes
+        step_cost = self.feed.batch_size * spec.n_features * spec.n_classes
         return max(1, MULTIPLICATIONS_A_CALL // step_cost)
 
-    def _call(self, order: tf.Tensor, rates: tf.Tensor, first: int, last: int) -> np.ndarray:
-        # Bounds as tensors: numbers would be traced, and compiled, anew for each value.
-        bounds = tf.constant([first, last])
-        arguments = (self.features, self.labels, self.n_samples, order, rates, bounds)
+    def _call(self, *arguments: tf.Tensor) -> np.ndarray:
         try:
             losses = self._run_steps(*arguments).numpy()
         except (tf.errors.UnimplementedError, tf.errors.InvalidArgumentError):
@@ -183,23 +181,17 @@ class Trainer:
         return losses
 
     def _compile(self, xla: bool) -> Any:
-        return compile_steps(
-            self.model, SGD(), self.batch_size, self.recipe.loss_reduction == "sum", xla
-        )
+        return compile_steps(self.model, self.recipe.loss_reduction == "sum", xla)
 
-    def _check_finite(self, losses: np.ndarray, rates: np.ndarray, epoch: int, first: int) -> None:
+    def _check_finite(self, losses: np.ndarray, rates: np.ndarray, epoch: int, done: int) -> None:
         if not np.isfinite(losses).all():
             bad = int(np.argmin(np.isfinite(losses)))
-            step = epoch * self.steps + first + bad + 1
-            raise DivergenceError(epoch + 1, step, float(losses[bad]), float(rates[bad]))
+            raise DivergenceError(epoch + 1, done + bad + 1, float(losses[bad]), float(rates[bad]))
         if not all(np.isfinite(p.numpy()).all() for p in self.model.parameters):
-            step = epoch * self.steps + first + len(losses)
-            raise DivergenceError(epoch + 1, step, float("nan"), float(rates[-1]))
+            raise DivergenceError(epoch + 1, done + len(losses), float("nan"), float(rates[-1]))
 
 
-def compile_steps(
-    model: SoftmaxRegression, optimizer: SGD, batch_size: int, descend_sum: bool, xla: bool
-) -> Any:
+def compile_steps(model: SoftmaxRegression, descend_sum: bool, xla: bool) -> Any:
     """Builds the function that takes many steps in one call, traced once a run.
 
     It gathers each batch's rows where they lie and casts them there, so the features stay
@@ -207,16 +199,14 @@ def compile_steps(
 
     Args:
       model: its W and b are moved.
-      optimizer: applies the gradients.
-      batch_size: rows a step.
       descend_sum: whether a step descends the sum of its batch's losses, or their mean.
       xla: compile with XLA.
 
     Returns:
       A ``tf.function`` of
 
-      * features ``[n_samples, n_features]`` and labels ``[n_samples]``,
-      * n_samples, a Python integer,
+      * features ``[chunk_rows, n_features]`` and labels ``[chunk_rows]``,
+      * n_samples, int32: how many of these rows there are,
       * order, int32 ``[steps, batch_size]``: the row numbers of each step; entries beyond
         the first n_samples are padding and carry no weight,
       * learning_rates, float32 ``[steps]``,
@@ -230,44 +220,51 @@ def compile_steps(
     def run_steps(
         features: tf.Tensor,
         labels: tf.Tensor,
-        n_samples: int,
+        n_samples: tf.Tensor,
         order: tf.Tensor,
         learning_rates: tf.Tensor,
         bounds: tf.Tensor,
     ) -> tf.Tensor:
-        def take_step(step: tf.Tensor, losses: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        batch_size = order.shape[1]
+
+        def take_step(
+            step: tf.Tensor, losses: tf.Tensor, transposed: tf.Tensor, b: tf.Tensor
+        ) -> tuple[tf.Tensor, ...]:
             rows = order[step]
             inputs, targets = tf.gather(features, rows), tf.gather(labels, rows)
             position = step * batch_size + tf.range(batch_size)
             weight = tf.cast(position < n_samples, tf.float32)
             with tf.GradientTape() as tape:
-                batch_losses = ops.cross_entropy(model.logits(inputs), targets)
-                total = tf.reduce_sum(batch_losses * weight)
+                tape.watch([transposed, b])
+                logits = model.logits(inputs, tf.transpose(transposed), b)
+                total = tf.reduce_sum(ops.cross_entropy(logits, targets) * weight)
                 mean = total / tf.reduce_sum(weight)
                 objective = total if descend_sum else mean
-            gradients = tape.gradient(objective, model.parameters)
-            optimizer.apply(gradients, model.parameters, learning_rates[step])
-            return step + 1, tf.tensor_scatter_nd_update(losses, [[step]], [mean])
+            gradients = tape.gradient(objective, [transposed, b])
+            transposed, b = descend([transposed, b], gradients, learning_rates[step])
+            return step + 1, tf.tensor_scatter_nd_update(losses, [[step]], [mean]), transposed, b
 
-        _, losses = tf.while_loop(
-            lambda step, losses: step < bounds[1],
+        # Between the steps W is kept transposed: both matmuls of a step then read and write
+        # whole rows, where with ten columns they would move through memory in small strides.
+        # XLA merges the transpositions in the loop into them.
+        W, b = model.parameters
+        _, losses, transposed, b = tf.while_loop(
+            lambda step, *_: step < bounds[1],
             take_step,
-            (bounds[0], tf.zeros_like(learning_rates)),
+            (bounds[0], tf.zeros_like(learning_rates), tf.transpose(W), b.read_value()),
             parallel_iterations=1,
         )
+        model.W.assign(tf.transpose(transposed))
+        model.b.assign(b)
         return losses
 
     return run_steps
 
 
-# Independent random streams of one seed.
-_WEIGHTS_STREAM, _ORDER_STREAM = 0, 1
-
-
 def _initializer(recipe: Recipe) -> Initializer | None:
     if recipe.initializer == "zeros":
         return None
-    generator = np.random.default_rng([recipe.seed, _WEIGHTS_STREAM])
+    generator = np.random.default_rng([recipe.seed, WEIGHTS_STREAM])
     return generator.standard_normal
 
 

@@ -1,0 +1,165 @@
+"""What the compiled loop is fed: rows on the device, a chunk at a time, in a drawn order.
+
+Data that fits is one chunk that stays. What does not fit is read chunk by chunk, the next
+one while the last one trains; chunks have one shape, so one compiled function serves both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import tensorflow as tf
+
+from tfsoftmax.data.dataset import Split
+from tfsoftmax.data.rows import ALIGNMENT, aligned_empty, read_rows
+
+# Rows that lie together are read together, at least this many bytes at once: enough for a
+# disk to read at speed, few enough that a chunk mixes rows from hundreds of places.
+_BLOCK_BYTES = 2**18
+# How many chunks can be in memory at once: the one that trains, the one read ahead, and
+# one that is on its way out or in.
+_CHUNKS_IN_MEMORY = 3
+
+_Argument = TypeVar("_Argument")
+_Result = TypeVar("_Result")
+
+
+class Chunk(NamedTuple):
+    """Rows to train on, and the order to do it in.
+
+    Attributes:
+      features, labels: tensors on the device, ``[chunk_rows, n_features]`` and
+        ``[chunk_rows]``; rows from `n_samples` on are padding.
+      n_samples: how many rows there are.
+      order: int32 ``[steps, batch_size]``, the row numbers of each step; entries beyond
+        the first `n_samples` are padding.
+    """
+
+    features: tf.Tensor
+    labels: tf.Tensor
+    n_samples: int
+    order: np.ndarray
+
+
+class Feed:
+    """Training rows, every one once an epoch, in an order drawn anew.
+
+    Rows beyond the memory limit are taken in blocks, in an order of blocks drawn anew, as
+    many a chunk as fit, and mixed within the chunk; so a file sorted by class does no harm
+    as long as a chunk spans many blocks.
+
+    Reference: Xu et al., In-database machine learning with CorgiPile (SIGMOD 2022).
+
+    Attributes:
+      n_samples, batch_size: rows in all, rows a step.
+      steps: of an epoch.
+      chunk_steps: of a chunk, at most.
+      rows: all of them, to evaluate on; on the device if that is where they stay.
+
+    >>> split = Split(np.zeros((10, 3), np.uint8), np.zeros(10, np.int32))
+    >>> feed = Feed(split, batch_size=4, seed=0, memory_limit=2**30)
+    >>> [(chunk.n_samples, chunk.order.shape) for chunk in feed.epoch(0)], feed.steps
+    ([(10, (3, 4))], 3)
+    """
+
+    def __init__(self, split: Split, batch_size: int, seed: int, memory_limit: int):
+        self.n_samples = len(split)
+        # A batch larger than the data is padding only, and padding is memory.
+        self.batch_size = min(batch_size, self.n_samples)
+        self.steps = -(-self.n_samples // self.batch_size)
+        self._seed = seed
+        self.rows = placed(split, memory_limit)
+        if self.rows is split:
+            self._set_chunks(split.features.nbytes // self.n_samples, memory_limit)
+        else:
+            self._block_rows = self._chunk_rows = self.n_samples
+        self.chunk_steps = -(-self._chunk_rows // self.batch_size)
+
+    def epoch(self, epoch: int) -> Iterator[Chunk]:
+        """The chunks of an epoch; the same ones for the same seed and epoch.
+
+        Raises:
+          DataError: if rows cannot be read from the file they are in.
+        """
+        generator = np.random.default_rng([self._seed, ORDER_STREAM, epoch])
+        if tf.is_tensor(self.rows.features):
+            order = self._order(generator, self.n_samples)
+            yield Chunk(self.rows.features, self.rows.labels, self.n_samples, order)
+            return
+        blocks = generator.permutation(-(-self.n_samples // self._block_rows))
+        a_chunk = self._chunk_rows // self._block_rows
+        parts = [blocks[first : first + a_chunk] for first in range(0, len(blocks), a_chunk)]
+        for features, labels, n_samples in read_ahead(self._read, parts):
+            yield Chunk(features, labels, n_samples, self._order(generator, n_samples))
+
+    def _set_chunks(self, row_bytes: int, memory_limit: int) -> None:
+        # Whole batches a block: then at most one batch of an epoch is short, as in memory.
+        batch_bytes = self.batch_size * row_bytes
+        self._block_rows = -(-_BLOCK_BYTES // batch_bytes) * self.batch_size
+        a_chunk = max(1, memory_limit // _CHUNKS_IN_MEMORY // (self._block_rows * row_bytes))
+        self._chunk_rows = a_chunk * self._block_rows
+
+    def _read(self, blocks: np.ndarray) -> tuple[tf.Tensor, tf.Tensor, int]:
+        slices = [slice(first, first + self._block_rows) for first in blocks * self._block_rows]
+        split = self.rows
+        shape = (self._chunk_rows, split.features.shape[1])
+        features = aligned_empty(shape, split.features.dtype)
+        labels = aligned_empty(shape[:1], split.labels.dtype)
+        n_samples = read_rows(split.features, slices, features)
+        read_rows(split.labels, slices, labels)
+        return to_tensor(features), to_tensor(labels), n_samples
+
+    def _order(self, generator: np.random.Generator, n_samples: int) -> np.ndarray:
+        order = np.zeros(self.chunk_steps * self.batch_size, np.int32)
+        order[:n_samples] = generator.permutation(n_samples)
+        return order.reshape(self.chunk_steps, self.batch_size)
+
+
+# Independent random streams of one seed.
+WEIGHTS_STREAM, ORDER_STREAM = 0, 1
+
+
+def placed(split: Split, memory_limit: int) -> Split:
+    """The rows as tensors on the current device if they fit, else as they are."""
+    if split.features.nbytes > memory_limit:
+        return split
+    return Split(to_tensor(split.features), to_tensor(split.labels))
+
+
+def to_tensor(array: np.ndarray) -> tf.Tensor:
+    """The array as a tensor on the current device, sharing its memory where that can be.
+
+    `tf.convert_to_tensor` makes a copy of the array, and often one more.
+
+    >>> to_tensor(np.arange(3)).numpy().tolist()
+    [0, 1, 2]
+    """
+    flags = array.flags
+    if not (flags.writeable and flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0):
+        copy = aligned_empty(array.shape, array.dtype)
+        read_rows(array, [slice(None)], copy)
+        array = copy
+    # identity puts it on the current device; there already, it stays the same memory.
+    return tf.identity(tf.experimental.dlpack.from_dlpack(array.__dlpack__()))
+
+
+def read_ahead(
+    read: Callable[[_Argument], _Result], arguments: Iterable[_Argument]
+) -> Iterator[_Result]:
+    """``map(read, arguments)``, each result read while the one before it is used.
+
+    >>> list(read_ahead(abs, [-1, 2, -3]))
+    [1, 2, 3]
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="tfsoftmax-read") as pool:
+        ahead = None
+        for argument in arguments:
+            following = pool.submit(read, argument)
+            if ahead:
+                yield ahead.result()
+            ahead = following
+        if ahead:
+            yield ahead.result()
