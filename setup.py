@@ -47,7 +47,8 @@ setup(
         "gpu": ["tensorflow[and-cuda]>=2.21,<3"],
         "test": test,
         "dev": [*test, "ruff>=0.9", "mypy>=1.14"],
-        "bench": [],
+        # Peers to be compared with; one build of PyTorch, for others bring gigabytes for GPUs.
+        "bench": ["torch==2.13.0", "jax>=0.6", "matplotlib>=3.9"],
     },
     entry_points={
         "console_scripts": [

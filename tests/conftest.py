@@ -19,15 +19,12 @@ SHARED_MNIST = Path(__file__).parents[2] / "shared" / "data" / "mnist"
 
 @pytest.fixture(scope="session", autouse=True)
 def data_dir(tmp_path_factory):
-    """A data folder of the tests' own, for everything that does not name another."""
+    """Folders of the tests' own for data and caches, where they do not name others."""
     folder = tmp_path_factory.mktemp("data")
-    before = os.environ.get("TFDS_DATA_DIR")
-    os.environ["TFDS_DATA_DIR"] = str(folder)
-    yield folder
-    if before is None:
-        del os.environ["TFDS_DATA_DIR"]
-    else:
-        os.environ["TFDS_DATA_DIR"] = before
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFDS_DATA_DIR", str(folder))
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +48,7 @@ def digits(data_dir):
     return load_dataset("digits")
 
 
-def run_python(script, *arguments):
+def run_python(script, *arguments, **environment):
     """Runs a script in a process of its own, away from this folder's sources."""
     with tempfile.TemporaryDirectory() as folder:
         return subprocess.run(
@@ -59,6 +56,7 @@ def run_python(script, *arguments):
             cwd=folder,
             capture_output=True,
             text=True,
+            env={**os.environ, **environment},
         )
 
 

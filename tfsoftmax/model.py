@@ -63,22 +63,16 @@ class SoftmaxRegression(tf.Module):
             values -= self.offset
         return values if self.scale == 1.0 else values * self.scale
 
-    def logits(
-        self, features: tf.Tensor, W: tf.Tensor | None = None, b: tf.Tensor | None = None
-    ) -> tf.Tensor:
+    def logits(self, features: tf.Tensor) -> tf.Tensor:
         """Scores before the softmax.
 
         Args:
           features: raw, ``[n_samples, n_features]``.
-          W: what to use in place of the variable.
-          b: the same.
 
         Returns:
           float32 ``[n_samples, n_classes]``.
         """
-        W = self.W if W is None else W
-        b = self.b if b is None else b
-        return tf.matmul(self.scaled(features), W) + b
+        return tf.matmul(self.scaled(features), self.W) + self.b
 
     def probabilities(self, features: tf.Tensor) -> tf.Tensor:
         """Probability of each class, float32 ``[n_samples, n_classes]``, from raw features."""

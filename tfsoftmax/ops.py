@@ -1,40 +1,43 @@
 """The mathematics of softmax regression: pure functions of tensors, no state.
 
-All of them work row by row on ``logits [..., n_classes]`` and survive logits of any
-finite size, because the row's own maximum is subtracted before anything is
-exponentiated; softmax does not change under such a shift.
+All of them work example by example on ``logits [n_samples, n_classes]``, or on any tensor
+whose `axis` runs over the classes, and survive logits of any finite size, because the
+example's own maximum is subtracted before anything is exponentiated; softmax does not
+change under such a shift.
 """
 
 import tensorflow as tf
 
 
-def _shifted(logits: tf.Tensor) -> tf.Tensor:
-    return logits - tf.stop_gradient(tf.reduce_max(logits, axis=-1, keepdims=True))
+def _shifted(logits: tf.Tensor, axis: int) -> tf.Tensor:
+    return logits - tf.stop_gradient(tf.reduce_max(logits, axis, keepdims=True))
 
 
-def softmax(logits: tf.Tensor) -> tf.Tensor:
-    """Probabilities ``exp(z_k) / sum_j exp(z_j)`` of each row.
+def softmax(logits: tf.Tensor, axis: int = -1) -> tf.Tensor:
+    """Probabilities ``exp(z_k) / sum_j exp(z_j)`` of each example.
 
     Args:
-      logits: float ``[..., n_classes]``.
+      logits: float, any shape.
+      axis: of the classes.
 
     Returns:
-      Tensor of the same shape; rows sum to 1.
+      Tensor of the same shape; sums to 1 along the axis.
 
     Reference: Bishop, Pattern Recognition and Machine Learning (2006), eq. 4.62.
 
     >>> softmax(tf.constant([[1e4, 1e4, -1e4]])).numpy().tolist()
     [[0.5, 0.5, 0.0]]
     """
-    exponentials = tf.exp(_shifted(logits))
-    return exponentials / tf.reduce_sum(exponentials, axis=-1, keepdims=True)
+    exponentials = tf.exp(_shifted(logits, axis))
+    return exponentials / tf.reduce_sum(exponentials, axis, keepdims=True)
 
 
-def log_softmax(logits: tf.Tensor) -> tf.Tensor:
+def log_softmax(logits: tf.Tensor, axis: int = -1) -> tf.Tensor:
     """Logarithms of the softmax, ``z_k - log sum_j exp(z_j)``, never through a probability.
 
     Args:
-      logits: float ``[..., n_classes]``.
+      logits: float, any shape.
+      axis: of the classes.
 
     Returns:
       Tensor of the same shape, in nats; finite wherever the logits are.
@@ -45,18 +48,19 @@ def log_softmax(logits: tf.Tensor) -> tf.Tensor:
     >>> log_softmax(tf.constant([[0.0, -1e4]])).numpy().tolist()
     [[0.0, -10000.0]]
     """
-    shifted = _shifted(logits)
-    return shifted - tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=-1, keepdims=True))
+    shifted = _shifted(logits, axis)
+    return shifted - tf.math.log(tf.reduce_sum(tf.exp(shifted), axis, keepdims=True))
 
 
-def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+def cross_entropy(logits: tf.Tensor, labels: tf.Tensor, axis: int = -1) -> tf.Tensor:
     """Loss of each example, ``-log softmax(logits)[label]``, in nats.
 
     Its gradient with respect to the logits is ``softmax(logits) - one_hot(labels)``.
 
     Args:
-      logits: float ``[n_samples, n_classes]``.
+      logits: float ``[n_samples, n_classes]``, or the other way round.
       labels: int32 ``[n_samples]`` in ``[0, n_classes)``.
+      axis: of the classes; 0 where the logits are ``[n_classes, n_samples]``.
 
     Returns:
       float ``[n_samples]``.
@@ -68,11 +72,9 @@ def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     >>> bool(abs(losses[0] - math.log(2)) < 1e-6)
     True
     """
-    # A one-hot product rather than a gather: its gradient is a plain product too,
-    # which XLA fuses, where a gather's would scatter.
-    chosen = tf.one_hot(labels, tf.shape(logits)[-1], dtype=logits.dtype)
-    # The sum is only over the chosen class, so a -inf elsewhere must not meet 0 * -inf.
-    log_probabilities = log_softmax(logits)
-    return -tf.reduce_sum(
-        tf.where(chosen > 0, log_probabilities, tf.zeros_like(log_probabilities)), axis=-1
-    )
+    shifted = _shifted(logits, axis)
+    # A mask rather than a gather: its gradient is elementwise too, which XLA fuses, where
+    # a gather's would scatter. And a mask rather than a product: 0 * -inf is no number.
+    chosen = tf.one_hot(labels, tf.shape(logits)[axis], on_value=True, off_value=False, axis=axis)
+    chosen_logit = tf.reduce_sum(tf.where(chosen, shifted, tf.zeros_like(shifted)), axis)
+    return tf.math.log(tf.reduce_sum(tf.exp(shifted), axis)) - chosen_logit

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
+from tfsoftmax import compile_cache
+
 
 @contextmanager
 def honour_log_level() -> Iterator[None]:
@@ -36,13 +38,14 @@ def honour_log_level() -> Iterator[None]:
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow, quietly, and without Keras as long as nobody asks for it.
+    """Imports TensorFlow, quietly, with its compiled loops kept, and without Keras for now.
 
-    It takes half the time: TensorFlow ends its own import by importing Keras's
+    Without Keras it takes half the time: TensorFlow ends its own import by importing Keras's
     optimizers, with all of Keras, scikit-learn and matplotlib where they are installed,
     and goes on without them if that fails. ``tf.keras`` still loads when it is used.
     """
     if "tensorflow" not in sys.modules:
+        compile_cache.enable()
         with honour_log_level(), _not_importable("keras.src.optimizers"):
             import tensorflow  # noqa: F401
 

@@ -171,10 +171,11 @@ class Trainer:
     def _call(self, *arguments: tf.Tensor) -> np.ndarray:
         try:
             losses = self._run_steps(*arguments).numpy()
-        except (tf.errors.UnimplementedError, tf.errors.InvalidArgumentError):
+        except tf.errors.OpError:
             if not self._fall_back:
                 raise
-            # No XLA for this device: compilation failed before any step was taken.
+            # No XLA for this device, or what it compiled before cannot be read: that fails
+            # before any step is taken.
             self._run_steps = self._compile(xla=False)
             losses = self._run_steps(*arguments).numpy()
         self._fall_back = False
@@ -231,22 +232,23 @@ def compile_steps(model: SoftmaxRegression, descend_sum: bool, xla: bool) -> Any
             step: tf.Tensor, losses: tf.Tensor, transposed: tf.Tensor, b: tf.Tensor
         ) -> tuple[tf.Tensor, ...]:
             rows = order[step]
-            inputs, targets = tf.gather(features, rows), tf.gather(labels, rows)
-            position = step * batch_size + tf.range(batch_size)
-            weight = tf.cast(position < n_samples, tf.float32)
+            inputs = model.scaled(tf.gather(features, rows))
+            targets = tf.gather(labels, rows)
+            # All of the batch, but for what pads the last one.
+            count = tf.minimum(n_samples - step * batch_size, batch_size)
             with tf.GradientTape() as tape:
                 tape.watch([transposed, b])
-                logits = model.logits(inputs, tf.transpose(transposed), b)
-                total = tf.reduce_sum(ops.cross_entropy(logits, targets) * weight)
-                mean = total / tf.reduce_sum(weight)
+                logits = tf.matmul(transposed, inputs, transpose_b=True) + b[:, None]
+                batch_losses = ops.cross_entropy(logits, targets, axis=0)
+                total = tf.reduce_sum(tf.where(tf.range(batch_size) < count, batch_losses, 0.0))
+                mean = total / tf.cast(count, tf.float32)
                 objective = total if descend_sum else mean
             gradients = tape.gradient(objective, [transposed, b])
             transposed, b = descend([transposed, b], gradients, learning_rates[step])
             return step + 1, tf.tensor_scatter_nd_update(losses, [[step]], [mean]), transposed, b
 
-        # Between the steps W is kept transposed: both matmuls of a step then read and write
-        # whole rows, where with ten columns they would move through memory in small strides.
-        # XLA merges the transpositions in the loop into them.
+        # In the loop W is transposed, and so are the logits: all that is multiplied and
+        # added then lies side by side in memory, where ten columns would make small strides.
         W, b = model.parameters
         _, losses, transposed, b = tf.while_loop(
             lambda step, *_: step < bounds[1],

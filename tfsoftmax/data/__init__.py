@@ -61,6 +61,10 @@ def load_dataset(
         return load_idx(Path(rest).expanduser())
     if not _TFDS_NAME.fullmatch(name):
         raise unknown_dataset(name)
+    # Asked first: TensorFlow Datasets' import takes longer than all that is left to do.
+    cached = cache.load(name, name)
+    if cached is not None:
+        return cached
     from tfsoftmax.data.tfds import TfdsSource
 
     source = TfdsSource(name, data_path, Path(manual_dir).expanduser() if manual_dir else None)

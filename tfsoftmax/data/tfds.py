@@ -41,16 +41,13 @@ class TfdsSource:
         self.name, self.data_dir, self.manual_dir = name, data_dir, manual_dir
 
     def load(self, cache: DatasetCache) -> Dataset:
-        """Loads from the cache, or else prepares, decodes and caches.
+        """Prepares it if need be, decodes it and keeps it in the cache.
 
         Raises:
           UnknownDatasetError: if TensorFlow Datasets does not know the name.
           DataError: if the dataset is not of images of one shape with one label each, or
             cannot be had, with or without a network.
         """
-        cached = cache.load(self.name, self.name)
-        if cached is not None:
-            return cached
         builder = self.builder()
         spec, keys = self._spec(builder)
         if not builder.is_prepared():
