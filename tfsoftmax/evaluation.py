@@ -18,7 +18,7 @@ from tfsoftmax.model import SoftmaxRegression
 # the matmul; whole blocks would go through memory twice.
 _CACHED_NUMBERS = 2**20
 # What is read at once of rows that are not on the device yet.
-_READ_BYTES = 2**25
+_READ_BYTES = 2**23
 
 
 @tf.function(autograph=False)

@@ -88,6 +88,7 @@ def measure(
         "memory": lambda: sections.memory(task, task10),
         "out_of_core": lambda: sections.out_of_core(task, task10, rounds),
         "growth": lambda: sections.growth(sections.made_up, rounds),
+        "where": lambda: sections.where(task),
         "evaluation": lambda: sections.evaluation_cost(task, rounds),
     }
     if only and only not in parts:
