@@ -172,8 +172,8 @@ def _where_lines(results: Results) -> list[str]:
     steps = list(where.items())
     lines = [
         "Compiled loops over an epoch of MNIST, batch 64, that each do one thing more than the",
-        "last; what is left is the host's part (drawing the order, averaging and checking the",
-        "losses).",
+        "last, the fastest of fifteen turns of each; what is left is the host's part (drawing the",
+        "order, averaging and checking the losses).",
         "",
         "| part of a step | milliseconds an epoch | share |",
         "|---|---|---|",
