@@ -14,7 +14,8 @@ def version() -> str:
     return re.search(r'^__version__ = "(.+)"$', source, re.MULTILINE).group(1)
 
 
-test = ["pytest>=8", "hypothesis>=6.100"]
+onnx = ["onnx>=1.17", "onnxruntime>=1.20"]
+test = ["pytest>=8", "hypothesis>=6.100", *onnx]
 
 setup(
     name="tfsoftmax",
@@ -31,6 +32,7 @@ setup(
     package_data={"tfsoftmax": ["py.typed"]},
     install_requires=[
         "tensorflow>=2.21,<3",
+        "tensorflow-serving-api>=2.21,<3",  # messages of warm-up records
         "tensorflow-datasets>=4.9.10",
         "importlib_resources>=6",  # tensorflow-datasets imports it without declaring it
         "ai-edge-litert>=2.1",
@@ -45,6 +47,7 @@ setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.21,<3"],
+        "onnx": onnx,
         "test": test,
         "dev": [*test, "ruff>=0.9", "mypy>=1.14"],
         # Peers to be compared with; one build of PyTorch, for others bring gigabytes for GPUs.

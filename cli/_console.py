@@ -124,6 +124,17 @@ def complete_dataset(ctx: click.Context, param: click.Parameter, incomplete: str
     return [name for name in NAMES if name.startswith(incomplete)]
 
 
+def dataset_of_model_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --dataset for commands that can find out a model's own."""
+    return click.option(
+        "--dataset",
+        "dataset_name",
+        metavar="NAME",
+        shell_complete=complete_dataset,
+        help="Whose test rows to check on, as for train.  [default: what MODEL was trained on]",
+    )(command)
+
+
 def set_verbosity(verbose: bool, quiet: bool) -> None:
     """Decides what reaches standard error; call it before TensorFlow is imported.
 

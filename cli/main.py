@@ -8,8 +8,10 @@ from tfsoftmax import __version__
 from tfsoftmax.cli._console import PlainGroup
 from tfsoftmax.cli.datasets import datasets
 from tfsoftmax.cli.evaluate import evaluate
+from tfsoftmax.cli.export import export
 from tfsoftmax.cli.predict import predict
 from tfsoftmax.cli.train import train
+from tfsoftmax.cli.verify import verify
 
 
 @click.group(cls=PlainGroup, name="tfsoftmax")
@@ -19,5 +21,5 @@ def main() -> None:
     """Softmax regression from scratch in TensorFlow: train, measure, predict, ship."""
 
 
-for _command in (train, evaluate, predict, datasets):
+for _command in (train, evaluate, predict, export, verify, datasets):
     main.add_command(_command)

@@ -19,6 +19,7 @@ from tfsoftmax.cli._console import (
     data_options,
     set_verbosity,
 )
+from tfsoftmax.cli._formats import format_options, formats
 from tfsoftmax.recipes import RECIPES, Recipe
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def _help(text: str, field: str) -> str:
     help="Where models are kept, in NAME/VERSION/.",
 )
 @click.option("--name", metavar="NAME", help="Of the model.  [default: from the dataset's name]")
+@format_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document of all figures.")
 @common_options
 def train(
@@ -100,6 +102,10 @@ def train(
     seed: int | None,
     output_dir: Path,
     name: str | None,
+    tflite: tuple[str, ...],
+    mediapipe: bool,
+    trainable: bool,
+    onnx: bool,
     as_json: bool,
     verbose: bool,
     quiet: bool,
@@ -134,22 +140,30 @@ def train(
     if not quiet:
         _announce(dataset, recipe_name)
     trained = _fit(dataset, recipe, quiet)
-    from tfsoftmax import export_model
+    from tfsoftmax import evaluate, export_model
 
     record = {
         "dataset": _describe(dataset),
         "recipe": {"name": recipe_name, **recipe.to_json()},
         "history": trained.history.to_json(),
+        "test": evaluate(trained.model, dataset.test).figures(),
+        "command": ["tfsoftmax-train", *_arguments(dataset.name, recipe_name, recipe)],
     }
     exported = export_model(
-        trained.model, output_dir, model_name, check_on=dataset.test.features, record=record
+        trained.model,
+        output_dir,
+        model_name,
+        check_on=dataset.test.features,
+        calibrate_on=dataset.train.features,
+        formats=formats(tflite, mediapipe=mediapipe, trainable=trainable, onnx=onnx),
+        record=record,
     )
     seconds = time.perf_counter() - started
     if as_json:
         document = {**record, "model": exported.to_json(), "seconds": seconds}
         click.echo(json.dumps(document, indent=2))
     else:
-        _summarize(dataset, trained, exported, seconds)
+        _summarize(trained, exported, seconds)
         _warn_of_guessing(dataset, trained)
         where = ["--data-dir", data_dir] if data_dir else []
         model = str(exported.path.parent)
@@ -165,11 +179,25 @@ def _model_name(dataset_name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", dataset_name).strip("-._") or "model"
 
 
+def _arguments(dataset_name: str, recipe_name: str, recipe: Recipe) -> list[str]:
+    """The arguments that make this run again, whatever the defaults will be."""
+    options = {
+        "dataset": dataset_name,
+        "recipe": recipe_name,
+        "epochs": recipe.epochs,
+        "batch-size": recipe.batch_size,
+        "learning-rate": recipe.learning_rate,
+        "seed": recipe.seed,
+    }
+    return [part for name, value in options.items() for part in (f"--{name}", str(value))]
+
+
 def _describe(dataset: Dataset) -> dict[str, Any]:
     return {
         "name": dataset.name,
         "train_samples": len(dataset.train),
         "test_samples": len(dataset.test),
+        "sha256": dataset.sha256(),
         "spec": dataset.spec.to_json(),
     }
 
@@ -218,24 +246,31 @@ def _warn_of_guessing(dataset: Dataset, trained: FitResult) -> None:
         )
 
 
-def _summarize(
-    dataset: Dataset, trained: FitResult, exported: ExportResult, seconds: float
-) -> None:
+def _summarize(trained: FitResult, exported: ExportResult, seconds: float) -> None:
     last = trained.history.last
-    difference = max(parity.max_difference for parity in exported.parity.values())
-    for label, value in (
-        ("test accuracy", f"{last.test_accuracy:.4f}"),
-        ("test log-loss", f"{last.test_log_loss:.4f}"),
-        ("SavedModel", exported.path),
-        ("TFLite", exported.tflite),
-        (
-            "proven",
-            f"both give the trained model's class on all {len(dataset.test):,} test rows, "
-            f"probabilities within {difference:.0e}",
-        ),
-        ("took", f"{seconds:.1f} s"),
-    ):
-        click.echo(f"{label:<14} {value}")
+    click.echo(f"{'test accuracy':<14} {last.test_accuracy:.4f}")
+    click.echo(f"{'test log-loss':<14} {last.test_log_loss:.4f}")
+    click.echo(f"{'SavedModel':<14} {exported.path}")
+    if exported.tflite:
+        click.echo(f"{'TFLite':<14} {exported.tflite}")
+    click.echo(f"{'proven':<14} {_proof(exported)}")
+    click.echo(f"{'took':<14} {seconds:.1f} s")
+
+
+def _proof(exported: ExportResult) -> str:
+    found = exported.parity.values()
+    rows = max(parity.n_samples for parity in found)
+    same = min(parity.same_class for parity in found)
+    difference = max(parity.max_difference for parity in found)
+    which = "both" if len(found) == 2 else f"all {len(found)} files"
+    if len(found) == 1:
+        which = "it"
+    on = f"all {rows:,}" if same == rows else f"at least {same:,} of {rows:,}"
+    verb = "gives" if which == "it" else "give"
+    return (
+        f"{which} {verb} the trained model's class on {on} test rows, probabilities within "
+        f"{difference:.0e}"
+    )
 
 
 main = train

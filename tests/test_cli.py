@@ -176,7 +176,7 @@ def test_json_holds_every_figure_of_the_table(tmp_path):
     assert document["dataset"]["train_samples"] == 1437
     assert Path(document["model"]["saved_model"]) == tmp_path / "digits" / "1"
     assert Path(document["model"]["tflite"]).is_file()
-    assert document["model"]["parity"]["saved_model"]["holds"] is True
+    assert document["model"]["parity"]["saved_model.pb"]["holds"] is True
     assert document["seconds"] > 0
 
 

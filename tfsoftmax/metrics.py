@@ -20,6 +20,7 @@ class Evaluation:
       confusion: int64 ``[n_classes, n_classes]``; entry ``[i, j]`` counts the rows of
         class i that were taken for class j.
       log_loss: mean cross-entropy, in nats.
+      log_loss_error: the mean's standard error; None where it is not known.
 
     >>> Evaluation(np.array([[3, 1], [0, 4]]), 0.2).accuracy
     0.875
@@ -27,6 +28,7 @@ class Evaluation:
 
     confusion: np.ndarray
     log_loss: float
+    log_loss_error: float | None = None
 
     @property
     def n_samples(self) -> int:
@@ -52,7 +54,9 @@ class Evaluation:
         """
         pairs = np.asarray(labels, np.int64) * n_classes + predicted
         confusion = np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
-        return cls(confusion, float(np.mean(losses, dtype=np.float64)))
+        exact = np.asarray(losses, np.float64)
+        error = float(exact.std(ddof=1) / np.sqrt(len(exact))) if len(exact) > 1 else None
+        return cls(confusion, float(exact.mean()), error)
 
     def largest_confusions(self, count: int) -> list[tuple[int, int, int]]:
         """The most frequent mistakes as (true class, predicted class, rows), worst first.
@@ -65,12 +69,19 @@ class Evaluation:
         pairs = zip(*np.unravel_index(worst, mistakes.shape), strict=True)
         return [(int(i), int(j), int(mistakes[i, j])) for i, j in pairs if mistakes[i, j]]
 
-    def to_json(self, class_names: tuple[str, ...]) -> dict[str, Any]:
-        """A JSON-ready dictionary of every figure."""
+    def figures(self) -> dict[str, Any]:
+        """A JSON-ready dictionary of the single figures."""
         return {
             "n_samples": self.n_samples,
             "accuracy": self.accuracy,
             "log_loss": self.log_loss,
+            "log_loss_error": self.log_loss_error,
+        }
+
+    def to_json(self, class_names: tuple[str, ...]) -> dict[str, Any]:
+        """A JSON-ready dictionary of every figure."""
+        return {
+            **self.figures(),
             "class_names": list(class_names),
             "confusion_matrix": self.confusion.tolist(),
         }

@@ -51,6 +51,21 @@ def import_tensorflow() -> None:
 
 
 @contextmanager
+def file_errors() -> Iterator[None]:
+    """TensorFlow's own files fail in its own way; within the block, as Python's do.
+
+    Raises:
+      OSError: in the place of what TensorFlow raised, 'FILE; No space left on device'.
+    """
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise OSError(error.message.rpartition(";")[2].strip()) from error
+
+
+@contextmanager
 def _not_importable(name: str) -> Iterator[None]:
     """Makes importing one module fail within the block; one already imported is let be."""
     if name in sys.modules:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 
 import numpy as np
 
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
+
+_HASHED_ROWS = 4096
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,21 @@ class Dataset:
             )
         for part, split in (("training", self.train), ("test", self.test)):
             _check_split(f"{self.name}: {part} split", split, self.spec)
+
+    def sha256(self) -> str:
+        """A checksum of all rows and labels, shapes and class names, whatever the source.
+
+        >>> rows = Split(np.zeros((2, 4), np.uint8), np.array([0, 1], np.int32))
+        >>> Dataset("tiny", Spec((2, 2), "uint8", ("no", "yes"), (0, 255)), rows, rows).sha256()
+        '...'
+        """
+        digest = hashlib.sha256(json.dumps(self.spec.to_json(), sort_keys=True).encode())
+        for split in (self.train, self.test):
+            for array in (split.features, split.labels):
+                digest.update(repr((array.shape, array.dtype.name)).encode())
+                for start in range(0, len(array), _HASHED_ROWS):
+                    digest.update(np.ascontiguousarray(array[start : start + _HASHED_ROWS]).data)
+        return digest.hexdigest()
 
 
 def _check_split(where: str, split: Split, spec: Spec) -> None:

@@ -63,6 +63,30 @@ def read_image(path: Path, spec: Spec, *, invert: bool = False) -> np.ndarray:
     return values.astype(spec.dtype).reshape(spec.example_shape)
 
 
+def levels_of(examples: np.ndarray, spec: Spec) -> np.ndarray:
+    """Raw examples as pictures, uint8 from black, 0, to white, 255; as `read_image` read them.
+
+    >>> spec = Spec((1, 2), "uint8", ("a", "b"), (0, 16))
+    >>> levels_of(np.array([[[0, 16]]], np.uint8), spec).tolist()
+    [[[0, 255]]]
+    """
+    low, high = spec.value_range or (0.0, 255.0)
+    levels = (examples.astype(np.float64) - low) * (255.0 / (high - low))
+    return np.rint(levels).clip(0, 255).astype(np.uint8)
+
+
+def as_rgb(examples: np.ndarray, spec: Spec) -> np.ndarray:
+    """Raw examples as RGB pictures, uint8 ``[n, height, width, 3]``.
+
+    >>> as_rgb(np.zeros((5, 4, 3)), Spec((4, 3), "uint8", ("a", "b"), (0, 255))).shape
+    (5, 4, 3, 3)
+    """
+    levels = levels_of(examples, spec)
+    if spec.example_shape[2:] == (3,):
+        return levels
+    return np.repeat(levels.reshape(*levels.shape[:3], 1), 3, axis=-1)
+
+
 def _fit(picture: Image.Image, spec: Spec) -> np.ndarray:
     """Upright, opaque, of the model's colors and size; float64 in [0, 255]."""
     upright = ImageOps.exif_transpose(picture)

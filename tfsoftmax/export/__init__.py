@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +17,15 @@ from tfsoftmax.export.versions import model_folder, new_version, versions
 
 if TYPE_CHECKING:
     from tfsoftmax.export.parity import Parity
+    from tfsoftmax.export.saved_model import SavedModelPredictor
     from tfsoftmax.model import SoftmaxRegression
 
 __all__ = ["ExportResult", "Predictor", "export_model", "load_predictor"]
 
 TFLITE_NAME = "model.tflite"
 _SAVED_MODEL_FILE = "saved_model.pb"
+# Files are named by themselves in tfsoftmax.json, the folder as a whole by its graph.
+SAVED_MODEL = _SAVED_MODEL_FILE
 
 
 @dataclass(frozen=True)
@@ -29,20 +33,21 @@ class ExportResult:
     """What `export_model` wrote.
 
     Attributes:
-      path: the version folder: a SavedModel, with the TFLite file and metadata in it.
-      tflite: the TFLite file.
-      parity: for each artefact, how it compared with the model in memory.
+      path: the version folder: a SavedModel, with the other files and metadata in it.
+      tflite: the float32 TFLite file; None if it was not asked for.
+      parity: for each artefact's file, how it compared with the model in memory; the
+        SavedModel's is ``saved_model.pb``.
     """
 
     path: Path
-    tflite: Path
+    tflite: Path | None
     parity: dict[str, Parity] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary of every figure and path."""
         return {
             "saved_model": str(self.path),
-            "tflite": str(self.tflite),
+            "tflite": str(self.tflite) if self.tflite else None,
             "version": int(self.path.name),
             "parity": {name: parity.to_json() for name, parity in self.parity.items()},
         }
@@ -54,23 +59,30 @@ def export_model(
     name: str,
     *,
     check_on: np.ndarray,
+    formats: Sequence[str] = ("float32",),
+    calibrate_on: np.ndarray | None = None,
     record: dict[str, Any] | None = None,
 ) -> ExportResult:
     """Writes ``output_dir/name/VERSION/``, VERSION the next free integer.
 
-    The folder is a SavedModel for TensorFlow Serving with ``model.tflite`` and
-    ``tfsoftmax.json`` in it. Before it appears both artefacts are loaded again and must
-    give the model's own answers on every row of `check_on`. It appears whole or, on any
-    failure, not at all.
+    The folder is a SavedModel for TensorFlow Serving, with warm-up records, sample requests,
+    the files asked for, a model card and ``tfsoftmax.json`` in it. Before it appears every
+    artefact is loaded again and must answer as the model does on every row of `check_on`
+    (the integer kinds: on 99 of 100). It appears whole or, on any failure, not at all.
 
     Args:
       model: the trained model.
       output_dir: made if it is missing.
       name: of the model: letters, digits, '.', '_' and '-'.
       check_on: raw rows ``[n_samples, n_features]``, for example the test split's.
+      formats: what to write beside the SavedModel: TFLite files of the kinds ``float32``,
+        ``float16``, ``dynamic``, ``int8`` and ``uint8``, one for ``mediapipe``, a
+        ``trainable`` one, and ``onnx``.
+      calibrate_on: raw training rows, for ``int8`` and ``uint8``.
       record: how the model was made, kept in ``tfsoftmax.json``; JSON-ready.
 
     Raises:
+      UsageError: if a format is unknown, does not suit the model, or lacks its package.
       ExportError: if the folder cannot be written, or an artefact disagrees.
 
     >>> import tempfile, tfsoftmax
@@ -81,42 +93,68 @@ def export_model(
     ...     load_predictor(result.tflite).probabilities(rows[:1]).tolist()
     [[0.5, 0.5]]
     """
+    from tfsoftmax.export import card, serving
+    from tfsoftmax.export.artefacts import Source, chosen
     from tfsoftmax.export.parity import check_parity
     from tfsoftmax.export.saved_model import ExportedModel, SavedModelPredictor, save
-    from tfsoftmax.export.tflite import TFLitePredictor, convert
 
-    exported = ExportedModel(model)
+    artefacts = chosen(formats)
+    examples = check_on[:32].reshape(-1, *model.spec.example_shape)
     with new_version(model_folder(Path(output_dir), name)) as version:
         folder = version.staging
+        exported = ExportedModel(model, serving.write_labels(folder, model.spec))
         save(exported, folder)
-        tflite = metadata.append_to_tflite(convert(exported), model.spec, name)
-        (folder / TFLITE_NAME).write_bytes(tflite)
+        serving.write_warm_up(folder, model.spec, name, examples)
+        serving.write_requests(folder, model.spec, name, examples)
+        for artefact in artefacts:
+            content = artefact.make(Source(exported, name, calibrate_on))
+            (folder / artefact.file).write_bytes(content)
         description = metadata.describe(model.spec, name, record or {})
-        (folder / metadata.FILE_NAME).write_bytes(metadata.to_bytes(description))
-        parity = {
-            "saved_model": check_parity(model, SavedModelPredictor(folder), check_on),
-            "tflite": check_parity(model, TFLitePredictor(folder / TFLITE_NAME), check_on),
-        }
-        description["parity"] = {kind: found.to_json() for kind, found in parity.items()}
-        (folder / metadata.FILE_NAME).write_bytes(metadata.to_bytes(description))
-    return ExportResult(version.path, version.path / TFLITE_NAME, parity)
+        description["compared_rows"] = len(check_on)
+        _write(folder / metadata.FILE_NAME, description)
+        parity = {SAVED_MODEL: check_parity(model, SavedModelPredictor(folder), check_on)}
+        for artefact in artefacts:
+            predictor = artefact.load(folder / artefact.file)
+            parity[artefact.file] = check_parity(model, predictor, check_on, artefact.demand)
+        description["parity"] = {file: found.to_json() for file, found in parity.items()}
+        _write(folder / metadata.FILE_NAME, description)
+        (folder / card.FILE_NAME).write_text(card.card(description, folder), "utf-8")
+    tflite = version.path / TFLITE_NAME
+    return ExportResult(version.path, tflite if tflite.name in parity else None, parity)
+
+
+def _write(path: Path, description: dict[str, Any]) -> None:
+    path.write_bytes(metadata.to_bytes(description))
 
 
 def load_predictor(path: str | os.PathLike[str]) -> Predictor:
     """Loads an exported model, whichever kind it is.
 
     Args:
-      path: a ``.tflite`` file; a SavedModel folder; or a model's folder, whose highest
-        version is taken.
+      path: a ``.tflite`` or ``.onnx`` file; a SavedModel folder; or a model's folder,
+        whose highest version is taken.
 
     Raises:
       ModelError: if there is no such path, or no model that this package made.
     """
     place = Path(path)
+    if place.is_file() and place.suffix == ".onnx":
+        from tfsoftmax.export.onnx import OnnxPredictor
+
+        return OnnxPredictor(place)
     if place.is_file():
         from tfsoftmax.export.tflite import TFLitePredictor
 
         return TFLitePredictor(place)
+    return load_saved_model(version_folder(place))
+
+
+def version_folder(place: Path) -> Path:
+    """The SavedModel folder meant by a path: itself, or a model's highest version.
+
+    Raises:
+      ModelError: if there is none.
+    """
     if not place.exists():
         raise ModelError(f"{place}: no such file or folder")
     if not (place / _SAVED_MODEL_FILE).is_file():
@@ -127,9 +165,18 @@ def load_predictor(path: str | os.PathLike[str]) -> Predictor:
                 "folder with numbered versions of one"
             )
         place = place / str(numbers[-1])
+    return place
+
+
+def load_saved_model(folder: Path) -> SavedModelPredictor:
+    """Loads a SavedModel folder that `export_model` made.
+
+    Raises:
+      ModelError: if it is not one.
+    """
     from tfsoftmax.startup import import_tensorflow
 
     import_tensorflow()
     from tfsoftmax.export.saved_model import SavedModelPredictor
 
-    return SavedModelPredictor(place)
+    return SavedModelPredictor(folder)

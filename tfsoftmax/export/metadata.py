@@ -27,15 +27,18 @@ def describe(spec: Spec, name: str, record: dict[str, Any]) -> dict[str, Any]:
       record: how it was made: dataset, recipe, history, as far as is known.
     """
     return {
-        "format": _FORMAT,
-        "name": name,
-        "spec": spec.to_json(),
+        **identity(spec, name),
         "versions": {
             "python": platform.python_version(),
             **{package: version(package) for package in ("tfsoftmax", "tensorflow", "numpy")},
         },
         **record,
     }
+
+
+def identity(spec: Spec, name: str) -> dict[str, Any]:
+    """The least an artefact must say of itself to be used, JSON-ready."""
+    return {"format": _FORMAT, "name": name, "spec": spec.to_json()}
 
 
 def to_bytes(description: dict[str, Any]) -> bytes:
@@ -65,9 +68,7 @@ def append_to_tflite(model: bytes, spec: Spec, name: str) -> bytes:
     its files; interpreters read the model alone.
     """
     description = {
-        "format": _FORMAT,
-        "name": name,
-        "spec": spec.to_json(),
+        **identity(spec, name),
         "model": {"bytes": len(model), "sha256": hashlib.sha256(model).hexdigest()},
     }
     archive = io.BytesIO()

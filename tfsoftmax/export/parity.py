@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,6 +21,26 @@ _ROUNDINGS, _LOOSEST = 4, 1e-3
 
 
 @dataclass(frozen=True)
+class Demand:
+    """What is asked of an artefact.
+
+    Attributes:
+      tolerance: largest absolute difference of any probability.
+      same_class: share of rows on which the most probable class must be the same; where it
+        is not 1, one row may differ however few there are.
+    """
+
+    tolerance: float = TOLERANCE
+    same_class: float = 1.0
+
+
+EXACT = Demand()
+# What fewer bits a weight can keep: half precision has 11 bits, integers 8.
+HALF = Demand(tolerance=1e-3, same_class=0.99)
+INTEGER = Demand(tolerance=1.0, same_class=0.99)
+
+
+@dataclass(frozen=True)
 class Parity:
     """How an artefact's answers compare with the model's, over the rows compared.
 
@@ -27,35 +48,40 @@ class Parity:
       n_samples: rows compared.
       same_class: rows on which the most probable class is the same.
       max_difference: largest absolute difference of any probability.
-      tolerance: what it may be: `TOLERANCE`, or float32's rounding of the largest logit
+      tolerance: what it may be: the demand's, or float32's rounding of the largest logit
         where that is more.
+      demanded: rows on which the class must be the same.
     """
 
     n_samples: int
     same_class: int
     max_difference: float
     tolerance: float
+    demanded: int
 
     @property
     def holds(self) -> bool:
-        """Every row the same class, every probability within the tolerance."""
-        return self.same_class == self.n_samples and self.max_difference <= self.tolerance
+        """The same class on as many rows as demanded, every probability within tolerance."""
+        return self.same_class >= self.demanded and self.max_difference <= self.tolerance
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary of every figure."""
         return {**asdict(self), "holds": self.holds}
 
 
-def check_parity(model: SoftmaxRegression, predictor: Predictor, features: np.ndarray) -> Parity:
+def compare(
+    model: SoftmaxRegression,
+    answer: Callable[[np.ndarray], np.ndarray],
+    features: np.ndarray,
+    demand: Demand = EXACT,
+) -> Parity:
     """Asks model and artefact the same, row by row.
 
     Args:
       model: in memory.
-      predictor: what was written, loaded again.
+      answer: from raw examples ``[n, *example_shape]`` to probabilities.
       features: raw rows ``[n_samples, n_features]``.
-
-    Raises:
-      ExportError: if they disagree by more than rounding.
+      demand: what is asked of the artefact.
     """
     import tensorflow as tf
 
@@ -67,17 +93,38 @@ def check_parity(model: SoftmaxRegression, predictor: Predictor, features: np.nd
         logits = model.logits(tf.constant(rows))
         expected = ops.softmax(logits).numpy()
         largest_logit = max(largest_logit, float(tf.reduce_max(tf.abs(logits))))
-        found = predictor.probabilities(rows.reshape(len(rows), *model.spec.example_shape))
+        found = answer(rows.reshape(len(rows), *model.spec.example_shape))
         same += int(np.sum(expected.argmax(axis=1) == found.argmax(axis=1)))
         # nan_to_num: a NaN answer must fail the comparison, not slip through it.
         gap = np.nan_to_num(np.abs(expected - found), nan=np.inf)
         difference = max(difference, float(gap.max()))
     rounding = min(_LOOSEST, _ROUNDINGS * float(np.finfo(np.float32).eps) * largest_logit)
-    parity = Parity(len(features), same, difference, max(TOLERANCE, rounding))
+    n_samples = len(features)
+    demanded = n_samples
+    if demand.same_class < 1:
+        demanded = min(n_samples - 1, int(np.ceil(demand.same_class * n_samples)))
+    return Parity(n_samples, same, difference, max(demand.tolerance, rounding), demanded)
+
+
+def check_parity(
+    model: SoftmaxRegression, predictor: Predictor, features: np.ndarray, demand: Demand = EXACT
+) -> Parity:
+    """`compare`, where falling short is an error.
+
+    Args:
+      model: in memory.
+      predictor: what was written, loaded again.
+      features: raw rows ``[n_samples, n_features]``.
+      demand: what is asked of the artefact.
+
+    Raises:
+      ExportError: if they disagree by more than the demand allows.
+    """
+    parity = compare(model, predictor.probabilities, features, demand)
     if not parity.holds:
         raise ExportError(
-            f"{type(predictor).__name__} disagrees with the trained model: same class on "
-            f"{same} of {len(features)} rows, largest difference {difference:.2g}; nothing "
-            "was exported"
+            f"{predictor.path.name} ({type(predictor).__name__}) disagrees with the trained "
+            f"model: same class on {parity.same_class} of {parity.n_samples} rows, largest "
+            f"difference {parity.max_difference:.2g}; nothing was exported"
         )
     return parity

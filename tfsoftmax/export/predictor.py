@@ -49,6 +49,20 @@ class Predictor(ABC):
           ModelError: if the model does not take the dataset's examples, or does not know
             its classes.
         """
+        positions = self.positions_of(dataset)
+        blocks = [
+            self.probabilities(np.reshape(rows, (len(rows), *self.spec.example_shape)))
+            for rows in _blocks(split.features)
+        ]
+        return evaluate_probabilities(np.concatenate(blocks), positions[split.labels])
+
+    def positions_of(self, dataset: Dataset) -> np.ndarray:
+        """For each class of the dataset, its place among the model's classes.
+
+        Raises:
+          ModelError: if the model does not take the dataset's examples, or does not know
+            its classes.
+        """
         theirs, ours = dataset.spec, self.spec
         if (theirs.example_shape, theirs.dtype) != (ours.example_shape, ours.dtype):
             raise ModelError(
@@ -61,12 +75,7 @@ class Predictor(ABC):
                 f"{self.path}: does not know class {unknown[0]!r} of {dataset.name}; its "
                 f"classes are {', '.join(ours.class_names[:10])}"
             )
-        positions = np.array([ours.class_names.index(name) for name in theirs.class_names])
-        blocks = [
-            self.probabilities(np.reshape(rows, (len(rows), *ours.example_shape)))
-            for rows in _blocks(split.features)
-        ]
-        return evaluate_probabilities(np.concatenate(blocks), positions[split.labels])
+        return np.array([ours.class_names.index(name) for name in theirs.class_names])
 
     def unusable(self, error: BaseException) -> ModelError:
         """The error for an artefact this class cannot run, in one line."""

@@ -10,29 +10,71 @@ import tensorflow as tf
 from tfsoftmax.export import metadata
 from tfsoftmax.export.predictor import Predictor
 from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.spec import Spec
+from tfsoftmax.startup import file_errors
 
-SIGNATURE = "serving_default"
+# TensorFlow Serving's names: what answers unless a request names another signature, and
+# the one its Classification API asks. An input whose name ends in _bytes is taken in
+# base64 by its REST interface.
+SIGNATURE, BYTES_SIGNATURE, CLASSIFY_SIGNATURE = "serving_default", "serving_bytes", "classify"
+BYTES_INPUT = "image_bytes"
+EXAMPLE_FEATURE = "inputs"
+_CLASSIFY_METHOD = "tensorflow/serving/classify"
 _OUTPUTS = ("probabilities", "class_index", "label")
 
 
 class ExportedModel(tf.Module):
     """The model as it is served: raw examples in, the answer a client wants out."""
 
-    def __init__(self, model: SoftmaxRegression):
+    def __init__(self, model: SoftmaxRegression, labels: Path):
+        """Builds every signature.
+
+        Args:
+          model: the trained model.
+          labels: a file of the class names, one a line, that goes with the SavedModel.
+        """
         super().__init__(name="exported_model")
         self.model = model
+        self.labels = tf.saved_model.Asset(str(labels))
         self.class_names = tf.constant(model.spec.class_names)
         inputs = tf.TensorSpec([None, *model.spec.example_shape], model.spec.dtype, name="inputs")
         self.predict = tf.function(self._predict, input_signature=[inputs], autograph=False)
+        # For TFLite. Its one operation for softmax has an integer kernel; ours, written out,
+        # would be five operations that have not.
         self.probabilities = tf.function(
             self._probabilities, input_signature=[inputs], autograph=False
         )
+        floats = tf.TensorSpec([None, *model.spec.example_shape], tf.float32, name="inputs")
+        self.scaled_probabilities = tf.function(
+            self._scaled_probabilities, input_signature=[floats], autograph=False
+        )
+        self.probabilities_of_floats = tf.function(
+            self._probabilities, input_signature=[floats], autograph=False
+        )
+        texts = tf.TensorSpec([None], tf.string, name="inputs")
+        self.classify = tf.function(self._classify, input_signature=[texts], autograph=False)
+        if model.spec.is_image:
+            images = tf.TensorSpec([None], tf.string, name=BYTES_INPUT)
+            self.predict_bytes = tf.function(
+                self._predict_bytes, input_signature=[images], autograph=False
+            )
+
+    def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
+        """Every signature by its name."""
+        found = {SIGNATURE: self.predict, CLASSIFY_SIGNATURE: self.classify}
+        if self.model.spec.is_image:
+            found[BYTES_SIGNATURE] = self.predict_bytes
+        return {name: function.get_concrete_function() for name, function in found.items()}
 
     def _rows(self, inputs: tf.Tensor) -> tf.Tensor:
         return tf.reshape(inputs, [-1, self.model.spec.n_features])
 
     def _probabilities(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"probabilities": self.model.probabilities(self._rows(inputs))}
+        return {"probabilities": tf.nn.softmax(self.model.logits(self._rows(inputs)))}
+
+    def _scaled_probabilities(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        logits = tf.matmul(self._rows(inputs), self.model.W) + self.model.b
+        return {"probabilities": tf.nn.softmax(logits)}
 
     def _predict(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         probabilities = self.model.probabilities(self._rows(inputs))
@@ -40,12 +82,88 @@ class ExportedModel(tf.Module):
         label = tf.gather(self.class_names, class_index)
         return dict(zip(_OUTPUTS, (probabilities, class_index, label), strict=True))
 
+    def _predict_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        spec = self.model.spec
+        images = tf.map_fn(
+            lambda content: decoded(content, spec),
+            image_bytes,
+            fn_output_signature=tf.TensorSpec(spec.example_shape, spec.dtype),
+        )
+        return self._predict(images)
+
+    def _classify(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        spec = self.model.spec
+        kind = tf.float32 if np.issubdtype(np.dtype(spec.dtype), np.floating) else tf.int64
+        feature = tf.io.FixedLenFeature([spec.n_features], kind)
+        rows = tf.io.parse_example(inputs, {EXAMPLE_FEATURE: feature})[EXAMPLE_FEATURE]
+        scores = self.model.probabilities(tf.cast(rows, spec.dtype))
+        classes = tf.tile(self.class_names[None], [tf.shape(scores)[0], 1])
+        return {"classes": classes, "scores": scores}
+
+
+def decoded(content: tf.Tensor, spec: Spec) -> tf.Tensor:
+    """One encoded PNG or JPEG as a raw example, in the graph.
+
+    As `data.images.read_image` does it: laid on white where it is transparent, made gray
+    (ITU-R 601) or RGB as the model needs, scaled to the model's size, and mapped from
+    black..white to the model's range of values.
+
+    Args:
+      content: scalar string.
+      spec: of a model of images.
+    """
+    pixels = tf.cond(
+        tf.io.is_jpeg(content),
+        lambda: tf.cast(_from_jpeg(content), tf.float32),
+        lambda: _on_white(tf.io.decode_png(content, channels=4)),
+    )
+    pixels.set_shape([None, None, 3])
+    if spec.example_shape[2:] != (3,):
+        pixels = tf.round(luma(pixels))
+    size = spec.example_shape[:2]
+    resized = tf.image.resize(pixels, size, method="lanczos3", antialias=True)
+    # Lanczos overshoots at edges; a picture's own levels end at black and white.
+    levels = tf.clip_by_value(tf.round(resized), 0.0, 255.0)
+    return tf.reshape(from_levels(levels, spec), spec.example_shape)
+
+
+def luma(rgb: tf.Tensor) -> tf.Tensor:
+    """Brightness of float ``[..., 3]`` as ``[..., 1]``, after ITU-R BT.601."""
+    red, green, blue = tf.split(rgb, 3, axis=-1)
+    return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
+def from_levels(levels: tf.Tensor, spec: Spec) -> tf.Tensor:
+    """Levels from 0, black, to 255, white, as the model's raw values."""
+    low, high = spec.value_range or (0.0, 255.0)
+    values = low + levels * ((high - low) / 255.0)
+    if np.issubdtype(np.dtype(spec.dtype), np.integer):
+        values = tf.round(values)
+    return tf.cast(values, spec.dtype)
+
+
+def _from_jpeg(content: tf.Tensor) -> tf.Tensor:
+    # The exact transform, as Pillow's; TensorFlow's default is a faster, coarser one.
+    return tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
+
+
+def _on_white(rgba: tf.Tensor) -> tf.Tensor:
+    channels = tf.cast(rgba, tf.float32)
+    opacity = channels[..., 3:] / 255.0
+    return tf.round(channels[..., :3] * opacity + 255.0 * (1.0 - opacity))
+
 
 def save(exported: ExportedModel, folder: Path) -> None:
-    """Writes a SavedModel with the signature ``serving_default``.
+    """Writes a SavedModel with its signatures, as TensorFlow Serving expects them.
 
-    It takes ``inputs [n, *example_shape]`` in the dataset's own dtype, any n, and answers
-    ``probabilities [n, n_classes]``, ``class_index [n]`` and ``label [n]``.
+    * ``serving_default`` takes ``inputs [n, *example_shape]`` in the dataset's own dtype,
+      any n, and answers ``probabilities [n, n_classes]``, ``class_index [n]`` and
+      ``label [n]``;
+    * ``serving_bytes``, where examples are images, takes ``image_bytes [n]``, encoded PNG
+      or JPEG of any size, and answers the same;
+    * ``classify`` takes ``inputs [n]``, serialized ``tf.Example`` with a feature ``inputs``,
+      and answers ``classes`` and ``scores``, both ``[n, n_classes]``: Serving's
+      Classification API.
 
     Args:
       exported: the model.
@@ -54,12 +172,12 @@ def save(exported: ExportedModel, folder: Path) -> None:
     Raises:
       OSError: if it cannot be written.
     """
-    signatures = {SIGNATURE: exported.predict.get_concrete_function()}
-    try:
-        tf.saved_model.save(exported, str(folder), signatures=signatures)
-    except tf.errors.OpError as error:
-        # TensorFlow's own files fail in its own way: 'FILE; No space left on device'.
-        raise OSError(error.message.rpartition(";")[2].strip()) from error
+    with file_errors():
+        tf.saved_model.save(exported, str(folder), signatures=exported.signatures())
+        # tf.saved_model.save calls every signature a prediction.
+        updater = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(str(folder))
+        updater.replace_method_name(signature_key=CLASSIFY_SIGNATURE, method_name=_CLASSIFY_METHOD)
+        updater.save()
 
 
 class SavedModelPredictor(Predictor):
@@ -87,6 +205,20 @@ class SavedModelPredictor(Predictor):
             raise self.unusable(reason) from error
         n_classes = outputs["probabilities"].shape[-1]
         self.check_fit(self.spec, tuple(inputs.shape[1:]), inputs.dtype.name, n_classes)
+
+    def model(self) -> SoftmaxRegression:
+        """The trained model within, to train on or to export anew.
+
+        Raises:
+          ModelError: if there are no weights of the model's shape in it.
+        """
+        model = SoftmaxRegression(self.spec)
+        try:
+            for name in ("W", "b"):
+                getattr(model, name).assign(getattr(self._root.model, name))
+        except (AttributeError, ValueError) as error:
+            raise self.unusable(error) from error
+        return model
 
     def probabilities(self, examples: np.ndarray) -> np.ndarray:
         """Probability of each class, as `Predictor.probabilities`."""

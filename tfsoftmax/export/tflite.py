@@ -2,35 +2,139 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfsoftmax.data.images import as_rgb
+from tfsoftmax.errors import UsageError
 from tfsoftmax.export import metadata
 from tfsoftmax.export.predictor import Predictor
 from tfsoftmax.spec import Spec
 from tfsoftmax.startup import honour_log_level
 
-SIGNATURE = "serving_default"
+if TYPE_CHECKING:
+    from tfsoftmax.export.saved_model import ExportedModel
+
+SIGNATURE, INFER_SIGNATURE = "serving_default", "infer"
+# Kinds of files: what their weights are, and of two their inputs and outputs too; TFLite
+# Micro's takes float32, as Micro cannot turn bytes into numbers.
+KINDS = ("float32", "float16", "dynamic", "int8", "uint8", "micro")
+INTEGER_KINDS = ("int8", "uint8")
 _IDENTIFIER = b"TFL3"
 # The interpreter keeps its largest batch's memory; blocks bound it.
 _BLOCK_ROWS = 1024
+# Rows that show the converter which values occur; more of them change nothing.
+_CALIBRATION_ROWS = 500
 
 
-def convert(exported: object) -> bytes:
-    """A float32 TFLite model of built-in operations only, labels and spec attached.
+def file_name(kind: str) -> str:
+    """What a file of this kind is called.
 
-    Its one signature takes ``inputs [n, *example_shape]`` in the dataset's own dtype and
-    answers ``probabilities [n, n_classes]``; the batch may be resized.
+    >>> file_name("float32"), file_name("int8")
+    ('model.tflite', 'model-int8.tflite')
+    """
+    return "model.tflite" if kind == "float32" else f"model-{kind}.tflite"
+
+
+def convert(
+    exported: ExportedModel, kind: str = "float32", calibration: np.ndarray | None = None
+) -> bytes:
+    """A TFLite model of built-in operations only.
+
+    Its one signature takes ``inputs [n, *example_shape]`` and answers ``probabilities
+    [n, n_classes]``; the batch may be resized. Of the kinds ``float32``, ``float16`` (half
+    the weights' bytes) and ``dynamic`` (weights int8, a quarter), inputs are raw, in the
+    dataset's own dtype, and probabilities float32; ``micro`` takes the same raw values as
+    float32. Of the kinds ``int8`` and ``uint8`` all
+    is integer: inputs scaled to [0, 1], where their range is known, and then quantized, so
+    that raw pixels feed straight into ``uint8``.
 
     Args:
-      exported: a `saved_model.ExportedModel`.
+      exported: the model.
+      kind: one of `KINDS`.
+      calibration: raw training rows ``[n, n_features]``, for the integer kinds.
+
+    Raises:
+      UsageError: if the kind is unknown, or needs rows and there are none.
     """
     import tensorflow as tf
 
-    concrete = exported.probabilities.get_concrete_function()  # type: ignore[attr-defined]
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], exported)
-    return converter.convert()
+    if kind not in KINDS:
+        raise UsageError(f"TFLite kind must be one of {', '.join(KINDS)}, not {kind!r}")
+    integer = kind in INTEGER_KINDS
+    function = exported.probabilities
+    if integer:
+        function = exported.scaled_probabilities
+    elif kind == "micro":
+        function = exported.probabilities_of_floats
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [function.get_concrete_function()], exported
+    )
+    if kind not in ("float32", "micro"):
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if kind == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if integer:
+        if calibration is None or not len(calibration):
+            raise UsageError(f"TFLite kind {kind} needs training rows to calibrate on")
+        rows = _calibration_rows(calibration, exported.model.spec)
+        converter.representative_dataset = lambda: _one_by_one(exported, rows)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.as_dtype(kind)
+    with honour_log_level():
+        return converter.convert()
+
+
+def convert_for_mediapipe(exported: ExportedModel) -> bytes:
+    """A float32 TFLite model that takes one RGB picture, as MediaPipe Tasks hand it over.
+
+    ``inputs [1, height, width, 3]`` uint8, black to white 0 to 255, answers
+    ``probabilities [1, n_classes]``; a gray model's luma is taken in the graph.
+
+    Args:
+      exported: a model of images.
+    """
+    import tensorflow as tf
+
+    from tfsoftmax.export.saved_model import from_levels, luma
+
+    spec = exported.model.spec
+    picture = tf.TensorSpec([1, *spec.example_shape[:2], 3], tf.uint8, name="inputs")
+
+    @tf.function(input_signature=[picture], autograph=False)
+    def probabilities(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        levels = tf.cast(inputs, tf.float32)
+        if spec.example_shape[2:] != (3,):
+            levels = luma(levels)
+        rows = tf.reshape(from_levels(levels, spec), [1, spec.n_features])
+        return {"probabilities": exported.model.probabilities(rows)}
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [probabilities.get_concrete_function()], exported
+    )
+    with honour_log_level():
+        return converter.convert()
+
+
+def _calibration_rows(features: np.ndarray, spec: Spec) -> np.ndarray:
+    """Rows from all over, spanning the whole range of values where it is known.
+
+    So the quantized input covers exactly that range: scale 1/255 for pixels.
+    """
+    places = np.linspace(0, len(features) - 1, min(_CALIBRATION_ROWS, len(features)))
+    rows = np.array(features[np.unique(places.astype(np.int64))])
+    if spec.value_range:
+        rows[0, 0], rows[0, -1] = spec.value_range
+    return rows
+
+
+def _one_by_one(exported: ExportedModel, rows: np.ndarray) -> Iterator[list[Any]]:
+    spec = exported.model.spec
+    for row in exported.model.scaled(rows).numpy():
+        yield [row.reshape(1, *spec.example_shape)]
 
 
 class TFLitePredictor(Predictor):
@@ -55,19 +159,67 @@ class TFLitePredictor(Predictor):
             with honour_log_level():
                 self._interpreter = Interpreter(model_content=content)
                 self._interpreter.allocate_tensors()
-                self._runner = self._interpreter.get_signature_runner(SIGNATURE)
+                signatures = self._interpreter.get_signature_list()
+                signature = SIGNATURE if SIGNATURE in signatures else INFER_SIGNATURE
+                self._runner = self._interpreter.get_signature_runner(signature)
             inputs = self._runner.get_input_details()["inputs"]
             outputs = self._runner.get_output_details()["probabilities"]
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             raise self.unusable(error) from error
-        shape = tuple(int(size) for size in inputs["shape_signature"][1:])
-        self.check_fit(spec, shape, np.dtype(inputs["dtype"]).name, int(outputs["shape"][-1]))
+        batch, *shape = (int(size) for size in inputs["shape_signature"])
+        self._block_rows = _BLOCK_ROWS if batch < 0 else batch
+        # A file for MediaPipe takes one RGB picture, whatever the model does.
+        self._takes_pictures = batch == 1 and shape[2:] == [3] and spec.is_image
+        if self._takes_pictures:
+            shape = [*shape[:2], *spec.example_shape[2:]]
+        self._input, self._output = Quantization.of(inputs), Quantization.of(outputs)
+        converted = self._input.scale or self._takes_pictures or inputs["dtype"] == np.float32
+        dtype = spec.dtype if converted else np.dtype(inputs["dtype"]).name
+        self.check_fit(spec, tuple(shape), dtype, int(outputs["shape"][-1]))
         self.spec: Spec = spec
 
     def probabilities(self, examples: np.ndarray) -> np.ndarray:
         """Probability of each class, as `Predictor.probabilities`."""
-        blocks = [
-            self._runner(inputs=examples[start : start + _BLOCK_ROWS])["probabilities"]
-            for start in range(0, len(examples), _BLOCK_ROWS)
-        ]
+        blocks = []
+        for start in range(0, len(examples), self._block_rows):
+            rows = examples[start : start + self._block_rows]
+            if self._takes_pictures:
+                rows = as_rgb(rows, self.spec)
+            rows = self._input.taken(rows, self.spec)
+            blocks.append(self._output.real(self._runner(inputs=rows)["probabilities"]))
         return np.concatenate(blocks)
+
+
+class Quantization:
+    """How integers of a tensor stand for numbers, ``scale * (integer - zero)``.
+
+    Attributes:
+      scale: 0 where the tensor is not quantized.
+    """
+
+    def __init__(self, dtype: type, scale: float, zero: int):
+        self.dtype, self.scale, self.zero = np.dtype(dtype), scale, zero
+
+    @classmethod
+    def of(cls, details: dict[str, Any]) -> Quantization:
+        """From an interpreter's details of a tensor."""
+        scale, zero = details["quantization"]
+        return cls(details["dtype"], float(scale), int(zero))
+
+    def taken(self, examples: np.ndarray, spec: Spec) -> np.ndarray:
+        """Raw examples as the tensor takes them: where it is quantized, scaled as the model
+        does it and then rounded.
+        """
+        if not self.scale:
+            return examples.astype(self.dtype, copy=False)
+        low, high = spec.value_range or (0.0, 1.0)
+        numbers = (examples.astype(np.float64) - low) / (high - low)
+        limits = np.iinfo(self.dtype.name)
+        integers = np.rint(numbers / self.scale) + self.zero
+        return integers.clip(limits.min, limits.max).astype(self.dtype)
+
+    def real(self, integers: np.ndarray) -> np.ndarray:
+        """The numbers a tensor's content stands for, as float32."""
+        if not self.scale:
+            return integers
+        return ((integers.astype(np.float32) - self.zero) * self.scale).astype(np.float32)

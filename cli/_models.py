@@ -1,0 +1,64 @@
+"""Trained models as commands meet them: a folder, what it says of itself, its data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from tfsoftmax.errors import UsageError
+
+if TYPE_CHECKING:
+    from tfsoftmax import Dataset, ExportResult, SoftmaxRegression
+
+
+class Trained(NamedTuple):
+    """A trained model, loaded from a version folder, and the dataset to check it on."""
+
+    folder: Path
+    model: SoftmaxRegression
+    dataset: Dataset
+    description: dict[str, Any]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """How it was made, to go with whatever is made of it."""
+        kept = ("dataset", "recipe", "history", "test", "command")
+        return {key: self.description[key] for key in kept if key in self.description}
+
+
+def load_trained(
+    place: Path, dataset_name: str | None, data_dir: str | None, manual_dir: str | None
+) -> Trained:
+    """Loads a model and its dataset, by name or else the one it was trained on.
+
+    Raises:
+      ModelError: if there is no such model, or the dataset does not suit it.
+      UsageError: if it does not say what it was trained on.
+      DataError: if the dataset cannot be loaded.
+    """
+    from tfsoftmax import load_dataset
+    from tfsoftmax.export import load_saved_model, version_folder
+    from tfsoftmax.export.metadata import FILE_NAME
+
+    folder = version_folder(place)
+    predictor = load_saved_model(folder)
+    description = json.loads((folder / FILE_NAME).read_bytes())
+    recorded = description.get("dataset")
+    name = dataset_name or (recorded.get("name") if isinstance(recorded, dict) else None)
+    if not name:
+        raise UsageError(f"{folder} does not say what it was trained on: give --dataset")
+    dataset = load_dataset(name, data_dir=data_dir, manual_dir=manual_dir)
+    predictor.positions_of(dataset)
+    return Trained(folder, predictor.model(), dataset, description)
+
+
+def printed_parity(exported: ExportResult) -> None:
+    """Prints a line for each artefact: how it compared with the model."""
+    for file, parity in exported.parity.items():
+        click.echo(
+            f"  {file:<24} same class on {parity.same_class:,} of {parity.n_samples:,} rows, "
+            f"probabilities within {parity.max_difference:.0e}"
+        )

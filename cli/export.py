@@ -1,0 +1,78 @@
+"""``tfsoftmax export``: more forms of a model that is trained already."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from tfsoftmax.cli._console import (
+    PlainCommand,
+    common_options,
+    data_options,
+    dataset_of_model_option,
+    set_verbosity,
+)
+from tfsoftmax.cli._formats import format_options, formats
+
+
+@click.command(cls=PlainCommand, name="export")
+@click.argument("model", type=click.Path(path_type=Path))
+@format_options
+@dataset_of_model_option
+@data_options
+@click.option(
+    "--output-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where models are kept, in NAME/VERSION/.  [default: where MODEL is]",
+)
+@click.option("--name", metavar="NAME", help="Of the model.  [default: MODEL's]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document of all figures.")
+@common_options
+def export(
+    model: Path,
+    tflite: tuple[str, ...],
+    mediapipe: bool,
+    trainable: bool,
+    onnx: bool,
+    dataset_name: str | None,
+    data_dir: str | None,
+    manual_dir: str | None,
+    output_dir: Path | None,
+    name: str | None,
+    as_json: bool,
+    verbose: bool,
+    quiet: bool,
+) -> None:
+    """Write a trained MODEL in other forms, as its next version.
+
+    MODEL is a SavedModel folder that tfsoftmax made, or a model's folder, whose highest
+    version is taken. Nothing is overwritten: the new version holds the same weights, and
+    appears once every file of it is proven on the dataset's test rows.
+
+    \b
+    Example:
+      tfsoftmax export savedmodels/mnist5k --tflite float32,float16,dynamic,int8,uint8
+    """
+    set_verbosity(verbose, quiet)
+    from tfsoftmax import export_model
+    from tfsoftmax.cli._models import load_trained, printed_parity
+
+    trained = load_trained(model, dataset_name, data_dir, manual_dir)
+    place = trained.folder.resolve()
+    exported = export_model(
+        trained.model,
+        output_dir or place.parent.parent,
+        name or str(trained.description["name"]),
+        check_on=trained.dataset.test.features,
+        calibrate_on=trained.dataset.train.features,
+        formats=formats(tflite, mediapipe=mediapipe, trainable=trainable, onnx=onnx),
+        record=trained.record,
+    )
+    if as_json:
+        click.echo(json.dumps(exported.to_json(), indent=2))
+        return
+    click.echo(f"{exported.path}")
+    printed_parity(exported)

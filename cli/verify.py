@@ -1,0 +1,110 @@
+"""``tfsoftmax verify``: every artefact of a model in every runtime at hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tfsoftmax.cli._console import (
+    PlainCommand,
+    common_options,
+    data_options,
+    dataset_of_model_option,
+    set_verbosity,
+)
+
+if TYPE_CHECKING:
+    from tfsoftmax.export.verify import Check
+
+_COLUMNS = "{:<24} {:<13} {:>9} {:>13} {:>10} {:>8} {:>9} {:>9}  {}"
+
+
+@click.command(cls=PlainCommand, name="verify")
+@click.argument("model", type=click.Path(path_type=Path))
+@dataset_of_model_option
+@data_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document of all figures.")
+@common_options
+def verify(
+    model: Path,
+    dataset_name: str | None,
+    data_dir: str | None,
+    manual_dir: str | None,
+    as_json: bool,
+    verbose: bool,
+    quiet: bool,
+) -> int:
+    """Compare every file of MODEL with the trained model, in every runtime installed.
+
+    MODEL is a SavedModel folder that tfsoftmax made, or a model's folder, whose highest
+    version is taken. Its test rows are asked of each file in TensorFlow, LiteRT, ONNX
+    Runtime, OpenVINO, TFLite Micro and MediaPipe, as far as they are installed. The exit
+    code is 1 if anything disagrees.
+    """
+    set_verbosity(verbose, quiet)
+    from tfsoftmax.cli._models import load_trained
+
+    trained = load_trained(model, dataset_name, data_dir, manual_dir)
+    # After TensorFlow was started, quietly, by loading the model.
+    from tfsoftmax.export.verify import verify as run
+
+    if not as_json:
+        rows = len(trained.dataset.test)
+        click.echo(
+            f"{trained.folder} against the trained model, {trained.dataset.name}, {rows:,} rows"
+        )
+        click.echo(
+            _COLUMNS.format(
+                "file",
+                "runtime",
+                "bytes",
+                "same class",
+                "difference",
+                "accuracy",
+                "1 row",
+                "256 rows",
+                "",
+            ).rstrip()
+        )
+    checks, missing = run(trained.folder, trained.dataset, None if as_json else _print)
+    failed = [check for check in checks if check.problem]
+    if as_json:
+        document = {
+            "model": str(trained.folder),
+            "dataset": trained.dataset.name,
+            "holds": not failed,
+            "checks": [check.to_json() for check in checks],
+            "not_installed": [runtime.name for runtime in missing],
+        }
+        click.echo(json.dumps(document, indent=2))
+    for runtime in missing:
+        click.echo(f"not installed: {runtime.name} ({runtime.install})", err=True)
+    for check in failed:
+        click.echo(f"Error: {check.file} in {check.runtime}: {check.problem}", err=True)
+    return 1 if failed else 0
+
+
+def _print(check: Check) -> None:
+    parity = check.parity
+    click.echo(
+        _COLUMNS.format(
+            check.file,
+            check.runtime,
+            f"{check.bytes:,}",
+            f"{parity.same_class:,}/{parity.n_samples:,}" if parity else "",
+            f"{parity.max_difference:.0e}" if parity else "",
+            f"{check.accuracy:.4f}" if check.accuracy is not None else "",
+            _duration(check.seconds_1),
+            _duration(check.seconds_256),
+            "FAILS" if check.problem else "",
+        ).rstrip()
+    )
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return f"{seconds * 1e6:.0f} us" if seconds < 1e-3 else f"{seconds * 1e3:.1f} ms"

@@ -1,0 +1,182 @@
+"""`tfsoftmax export` and `tfsoftmax verify`, on real artefacts in the runtimes at hand."""
+
+import json
+import re
+import shutil
+
+import pytest
+from click.testing import CliRunner
+
+from tfsoftmax.cli.main import main
+from tfsoftmax.export import runtimes
+from tfsoftmax.export.artefacts import ARTEFACTS
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """A trained model with every form of it as version 1, and another export as version 2."""
+    folder = tmp_path_factory.mktemp("models")
+    everything = "float32,float16,dynamic,int8,uint8,micro"
+    result = run(
+        "train",
+        "--dataset",
+        "digits",
+        "--epochs",
+        20,
+        "--output-dir",
+        folder,
+        "--quiet",
+        "--tflite",
+        everything,
+        "--mediapipe",
+        "--trainable",
+        "--onnx",
+    )
+    assert result.exit_code == 0, result.output
+    assert "all 10 files give the trained model's class on" in result.output
+    return folder / "digits"
+
+
+def test_every_artefact_holds_in_every_runtime_installed(models):
+    result = run("verify", models / "1", "--json")
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert document["holds"]
+    ran = {(check["file"], check["runtime"]) for check in document["checks"]}
+    installed = [runtime for runtime in runtimes.RUNTIMES if runtime.installed]
+    assert ran == {(file, runtime.name) for runtime in installed for file in runtime.files}
+    assert {"TensorFlow", "LiteRT", "ONNX Runtime"} <= {runtime.name for runtime in installed}
+    for check in document["checks"]:
+        assert check["seconds_1"] > 0
+        assert abs(check["accuracy"] - check["model_accuracy"]) <= 0.006
+
+
+def test_the_table_has_a_line_for_each(models):
+    result = run("verify", models / "1")
+    assert result.exit_code == 0
+    assert re.search(r"model-int8\.tflite +LiteRT +[\d,]+ +\d+/360", result.output)
+    assert "FAILS" not in result.output
+
+
+def test_export_makes_other_forms_of_the_same_model_later(models):
+    result = run("export", models / "1", "--tflite", "float16")
+    assert result.exit_code == 0, result.output
+    second = models / "2"
+    assert str(second.resolve()) in result.output
+    assert {path.name for path in second.glob("*.tflite")} == {"model-float16.tflite"}
+    before, after = (
+        json.loads((models / number / "tfsoftmax.json").read_text()) for number in "12"
+    )
+    for key in ("dataset", "recipe", "history", "test", "command"):
+        assert before[key] == after[key]
+    shutil.rmtree(second)
+
+
+def test_a_file_that_disagrees_is_named_and_the_exit_code_is_1(models, tmp_path):
+    copy = tmp_path / "digits" / "1"
+    shutil.copytree(models / "1", copy)
+    other = run(
+        "train", "--dataset", "digits", "--epochs", 1, "--learning-rate", 0.01,
+        "--output-dir", tmp_path / "other", "--quiet",
+    )  # fmt: skip
+    assert other.exit_code == 0
+    shutil.copy(tmp_path / "other" / "digits" / "1" / "model.tflite", copy)
+    (copy / "model.onnx").write_bytes(b"no model")
+    result = run("verify", copy)
+    assert result.exit_code == 1
+    assert "Error: model.tflite in LiteRT: same class on" in result.stderr
+    assert "Error: model.onnx in ONNX Runtime:" in result.stderr
+    assert result.stdout.count("FAILS") >= 2
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("command", ["export", "verify"])
+@pytest.mark.parametrize(
+    ("break_it", "message"),
+    [
+        (lambda copy: (copy / "saved_model.pb").write_bytes(b"x" * 100), "not a model made by"),
+        (lambda copy: (copy / "tfsoftmax.json").write_text("{}"), "tfsoftmax.json is damaged"),
+        (lambda copy: shutil.rmtree(copy / "variables"), "not a model made by"),
+        (lambda copy: shutil.rmtree(copy), "no such file or folder"),
+    ],
+)
+def test_damaged_models_are_one_clear_line(models, tmp_path, command, break_it, message):
+    copy = tmp_path / "1"
+    shutil.copytree(models / "1", copy)
+    break_it(copy)
+    result = run(command, copy)
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert message in line
+    assert sorted(path.name for path in tmp_path.iterdir()) in (["1"], [])
+
+
+def test_a_table_of_real_measurements_holds_everywhere(tmp_path):
+    from sklearn.datasets import load_breast_cancer
+
+    from tfsoftmax import Dataset, Recipe, Spec, export_model, fit
+    from tfsoftmax.data.split import stratified_split
+    from tfsoftmax.export.verify import verify
+
+    source = load_breast_cancer()
+    numbers = (source.data - source.data.mean(axis=0)) / source.data.std(axis=0)
+    names = tuple(str(name) for name in source.target_names)
+    parts = stratified_split(numbers.astype("float32"), source.target.astype("int32"), "cancer")
+    dataset = Dataset("cancer", Spec((30,), "float32", names), *parts)
+    model, history = fit(dataset, Recipe(learning_rate=0.1))
+    assert history.last.test_accuracy > 0.95
+    formats = [name for name in ARTEFACTS if name != "mediapipe"]
+    exported = export_model(
+        model,
+        tmp_path,
+        "cancer",
+        check_on=dataset.test.features,
+        calibrate_on=dataset.train.features,
+        formats=formats,
+    )
+    checks, _ = verify(exported.path, dataset)
+    assert not [check for check in checks if check.problem]
+    assert {check.file for check in checks} == set(exported.parity)
+
+
+def test_the_dataset_must_suit(models):
+    result = run("verify", models / "1", "--dataset", "mnist5k")
+    assert result.exit_code == 1
+    assert "takes examples of shape (8, 8)" in result.stderr
+
+
+def test_a_model_that_does_not_say_its_data(models, tmp_path):
+    copy = tmp_path / "1"
+    shutil.copytree(models / "1", copy)
+    description = json.loads((copy / "tfsoftmax.json").read_text())
+    del description["dataset"]
+    (copy / "tfsoftmax.json").write_text(json.dumps(description))
+    result = run("verify", copy)
+    assert result.exit_code == 2
+    assert "give --dataset" in result.stderr
+    assert run("verify", copy, "--dataset", "digits").exit_code == 0
+
+
+def test_kinds_are_checked_before_anything_starts():
+    result = run("train", "--tflite", "float32,int4")
+    assert result.exit_code == 2
+    assert "'int4' is not one of float32, float16, dynamic, int8, uint8, micro" in result.stderr
+
+
+def test_the_card_says_what_matters(models):
+    card = (models / "1" / "README.md").read_text()
+    for part in (
+        "# digits",
+        "digits: 1,437 training and 360 test rows",
+        "95 % interval",
+        "| `model-int8.tflite` |",
+        "tfsoftmax-train --dataset digits --recipe default --epochs 20",
+        "SHA-256 of the data",
+        "tensorflow 2.",
+    ):
+        assert part in card

@@ -1,0 +1,98 @@
+"""Every form a model is written in beside the SavedModel: how to make, load and judge it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from tfsoftmax.errors import UsageError
+from tfsoftmax.export import metadata, onnx, tflite, tflite_metadata, trainable
+from tfsoftmax.export.parity import EXACT, HALF, INTEGER, Demand
+from tfsoftmax.export.predictor import Predictor
+
+if TYPE_CHECKING:
+    from tfsoftmax.export.saved_model import ExportedModel
+
+
+class Source(NamedTuple):
+    """What an artefact is made from: the model, its name, and rows to calibrate on."""
+
+    exported: ExportedModel
+    name: str
+    calibration: np.ndarray | None
+
+
+class Artefact(NamedTuple):
+    """One form: its file, how it is made and loaded, what is asked of it."""
+
+    file: str
+    make: Callable[[Source], bytes]
+    load: Callable[[Path], Predictor]
+    demand: Demand
+
+
+def _with_metadata(content: bytes, source: Source, example_shape: tuple[int, ...]) -> bytes:
+    spec = source.exported.model.spec
+    described = tflite_metadata.attach(content, spec, source.name, example_shape)
+    return metadata.append_to_tflite(described, spec, source.name)
+
+
+def _tflite(kind: str, source: Source) -> bytes:
+    content = tflite.convert(source.exported, kind, source.calibration)
+    return _with_metadata(content, source, source.exported.model.spec.example_shape)
+
+
+def _mediapipe(source: Source) -> bytes:
+    spec = source.exported.model.spec
+    if not spec.is_image:
+        raise UsageError(f"mediapipe is for models of images, and {source.name} is none")
+    content = tflite.convert_for_mediapipe(source.exported)
+    return _with_metadata(content, source, (*spec.example_shape[:2], 3))
+
+
+def _trainable(source: Source) -> bytes:
+    model = source.exported.model
+    return metadata.append_to_tflite(trainable.convert(model), model.spec, source.name)
+
+
+_DEMANDS = {
+    "float32": EXACT,
+    "float16": HALF,
+    "dynamic": INTEGER,
+    "int8": INTEGER,
+    "uint8": INTEGER,
+    "micro": EXACT,
+}
+
+ARTEFACTS = {
+    **{
+        kind: Artefact(
+            tflite.file_name(kind), partial(_tflite, kind), tflite.TFLitePredictor, demand
+        )
+        for kind, demand in _DEMANDS.items()
+    },
+    "mediapipe": Artefact("model-mediapipe.tflite", _mediapipe, tflite.TFLitePredictor, EXACT),
+    "trainable": Artefact(trainable.FILE_NAME, _trainable, tflite.TFLitePredictor, EXACT),
+    "onnx": Artefact(
+        onnx.FILE_NAME,
+        lambda source: onnx.convert(source.exported.model, source.name),
+        onnx.OnnxPredictor,
+        EXACT,
+    ),
+}
+
+
+def chosen(formats: Sequence[str]) -> list[Artefact]:
+    """The artefacts of these names, each once.
+
+    Raises:
+      UsageError: if a name is unknown.
+    """
+    unknown = [name for name in formats if name not in ARTEFACTS]
+    if unknown:
+        raise UsageError(f"format must be one of {', '.join(ARTEFACTS)}, not {unknown[0]!r}")
+    return [ARTEFACTS[name] for name in dict.fromkeys(formats)]

@@ -1,0 +1,100 @@
+"""The model card: what a person should know of a model before using it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FILE_NAME = "README.md"
+_Z = 1.96  # two-sided 95 %
+
+
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    """A 95 % confidence interval of a share.
+
+    Reference: Wilson, Probable inference, the law of succession, and statistical
+    inference (1927).
+
+    >>> [round(bound, 4) for bound in wilson(905, 1000)]
+    [0.8852, 0.9217]
+    """
+    share, z2 = successes / trials, _Z**2
+    center = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    half = _Z / (1 + z2 / trials) * np.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
+    return float(center - half), float(center + half)
+
+
+def card(description: dict[str, Any], folder: Path) -> str:
+    """The card as Markdown.
+
+    Args:
+      description: what ``tfsoftmax.json`` holds.
+      folder: of the version, with every artefact in it.
+    """
+    spec = description["spec"]
+    names = spec["class_names"]
+    shown = ", ".join(names[:20]) + (f", ... ({len(names)} in all)" if len(names) > 20 else "")
+    shape = "x".join(map(str, spec["example_shape"]))
+    lines = [
+        f"# {description['name']}",
+        "",
+        f"Softmax regression of {shape} {spec['dtype']} examples into {len(names)} classes:",
+        f"{shown}.",
+        "It is a linear model: it knows nothing beyond its classes, and names one of them for",
+        "any input.",
+        "",
+        *_how_made(description),
+        "## Artefacts",
+        "",
+        "Each was loaded again in its runtime and compared with the trained model on "
+        f"{description['compared_rows']:,} rows before this folder appeared.",
+        "",
+        "| file | bytes | same class | largest difference of a probability |",
+        "|---|---|---|---|",
+    ]
+    for file, parity in description["parity"].items():
+        same = f"{parity['same_class']:,} of {parity['n_samples']:,}"
+        size = (folder / file).stat().st_size
+        if file == "saved_model.pb":
+            size += sum(part.stat().st_size for part in (folder / "variables").iterdir())
+        lines.append(f"| `{file}` | {size:,} | {same} | {parity['max_difference']:.1e} |")
+    versions = ", ".join(f"{name} {number}" for name, number in description["versions"].items())
+    return "\n".join([*lines, "", f"Made with {versions}.", ""])
+
+
+def _how_made(description: dict[str, Any]) -> list[str]:
+    if not all(key in description for key in ("dataset", "recipe", "history", "test")):
+        return []
+    dataset, recipe = description["dataset"], description["recipe"]
+    test, last = description["test"], description["history"][-1]
+    tested = test["n_samples"]
+    low, high = wilson(round(test["accuracy"] * tested), tested)
+    choices = ", ".join(f"{name} {value}" for name, value in recipe.items())
+    lines = [
+        "| | |",
+        "|---|---|",
+        f"| data | {dataset['name']}: {dataset['train_samples']:,} training and {tested:,} test "
+        "rows |",
+        f"| SHA-256 of the data | `{dataset['sha256']}` |",
+        f"| recipe | {choices} |",
+        f"| test accuracy | {test['accuracy']:.4f}, 95 % interval {low:.4f} to {high:.4f} "
+        "(Wilson) |",
+        f"| test log-loss | {_loss(test)} nats |",
+        f"| training accuracy | {last['train_accuracy']:.4f} |",
+        "",
+    ]
+    if "command" in description:
+        command = shlex.join(description["command"])
+        lines += ["Make it again:", "", "```text", command, "```", ""]
+    return lines
+
+
+def _loss(test: dict[str, Any]) -> str:
+    error = test["log_loss_error"]
+    if error is None:
+        return f"{test['log_loss']:.4f}"
+    low, high = (test["log_loss"] + sign * _Z * error for sign in (-1, 1))
+    return f"{test['log_loss']:.4f}, 95 % interval {low:.4f} to {high:.4f},"

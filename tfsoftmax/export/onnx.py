@@ -1,0 +1,133 @@
+"""ONNX: the form that runtimes outside TensorFlow's family take, written by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfsoftmax.errors import UsageError
+from tfsoftmax.export import metadata
+from tfsoftmax.export.predictor import Predictor
+
+if TYPE_CHECKING:
+    from tfsoftmax.model import SoftmaxRegression
+
+FILE_NAME = "model.onnx"
+# Old enough for every runtime of these years, new enough for all that is used.
+_OPSET, _IR_VERSION = 17, 10
+_SPEC_KEY = "tfsoftmax"
+
+
+def convert(model: SoftmaxRegression, name: str) -> bytes:
+    """An ONNX model of five operations, spec and labels in its metadata.
+
+    It takes ``inputs [n, *example_shape]``, raw and in the dataset's own dtype, and answers
+    ``probabilities [n, n_classes]`` float32 and ``class_index [n]`` int64.
+
+    Args:
+      model: the trained model.
+      name: of the model.
+
+    Raises:
+      UsageError: if the package onnx is missing.
+    """
+    onnx = _onnx()
+    helper, numpy_helper = onnx.helper, onnx.numpy_helper
+    spec = model.spec
+    dtype = helper.np_dtype_to_tensor_dtype(np.dtype(spec.dtype))
+    constants = {
+        "offset": np.array(model.offset, np.float32),
+        "scale": np.array(model.scale, np.float32),
+        "rows": np.array([-1, spec.n_features], np.int64),
+        "W": model.W.numpy(),
+        "b": model.b.numpy(),
+    }
+    node = helper.make_node
+    nodes = [
+        node("Cast", ["inputs"], ["numbers"], to=onnx.TensorProto.FLOAT),
+        node("Sub", ["numbers", "offset"], ["shifted"]),
+        node("Mul", ["shifted", "scale"], ["scaled"]),
+        node("Reshape", ["scaled", "rows"], ["features"]),
+        node("Gemm", ["features", "W", "b"], ["logits"]),
+        node("Softmax", ["logits"], ["probabilities"], axis=-1),
+        node("ArgMax", ["probabilities"], ["class_index"], axis=-1, keepdims=0),
+    ]
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes,
+        name,
+        [value("inputs", dtype, ["n", *spec.example_shape])],
+        [
+            value("probabilities", onnx.TensorProto.FLOAT, ["n", spec.n_classes]),
+            value("class_index", onnx.TensorProto.INT64, ["n"]),
+        ],
+        [numpy_helper.from_array(array, key) for key, array in constants.items()],
+    )
+    proto = helper.make_model(
+        graph,
+        producer_name="tfsoftmax",
+        opset_imports=[helper.make_opsetid("", _OPSET)],
+        ir_version=_IR_VERSION,
+    )
+    description = metadata.to_bytes(metadata.identity(spec, name)).decode("utf-8")
+    helper.set_model_props(proto, {_SPEC_KEY: description})
+    onnx.checker.check_model(proto, full_check=True)
+    return proto.SerializeToString(deterministic=True)
+
+
+class OnnxPredictor(Predictor):
+    """An ``.onnx`` file, run by ONNX Runtime."""
+
+    def __init__(self, path: Path):
+        """Loads it.
+
+        Raises:
+          UsageError: if the package onnxruntime is missing.
+          ModelError: if it is not an ONNX file, or does not answer as `convert`'s do.
+        """
+        runtime = _onnxruntime()
+        self.path = path
+        try:
+            options = runtime.SessionOptions()
+            options.log_severity_level = 4
+            self._session = runtime.InferenceSession(
+                path.read_bytes(), options, providers=["CPUExecutionProvider"]
+            )
+            properties = self._session.get_modelmeta().custom_metadata_map
+            if _SPEC_KEY not in properties:
+                raise ValueError("no spec is attached to it")
+            spec = metadata.spec_from_bytes(properties[_SPEC_KEY].encode("utf-8"))
+            (inputs,) = self._session.get_inputs()
+            outputs = {output.name: output for output in self._session.get_outputs()}
+            shape, n_classes = tuple(inputs.shape[1:]), outputs["probabilities"].shape[-1]
+        # Every error of ONNX Runtime is a class of its own, derived from nothing else.
+        except Exception as error:
+            raise self.unusable(error) from error
+        kinds = {"float": "float32", "double": "float64"}
+        kind = inputs.type.removeprefix("tensor(").removesuffix(")")
+        self.check_fit(spec, shape, kinds.get(kind, kind), n_classes)
+        self.spec = spec
+
+    def probabilities(self, examples: np.ndarray) -> np.ndarray:
+        """Probability of each class, as `Predictor.probabilities`."""
+        return self._session.run(["probabilities"], {"inputs": examples})[0]
+
+
+def _onnx() -> Any:
+    try:
+        import onnx
+    except ImportError as error:
+        raise UsageError("ONNX needs the package onnx: pip install 'tfsoftmax[onnx]'") from error
+    return onnx
+
+
+def _onnxruntime() -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise UsageError(
+            "running an .onnx file needs onnxruntime: pip install 'tfsoftmax[onnx]'"
+        ) from error
+    return onnxruntime

@@ -1,0 +1,162 @@
+"""Proof in every runtime at hand: each artefact against the trained model, on held-out rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.errors import TfsoftmaxError
+from tfsoftmax.export import SAVED_MODEL, load_saved_model
+from tfsoftmax.export.artefacts import ARTEFACTS
+from tfsoftmax.export.parity import EXACT, Demand, Parity, compare
+from tfsoftmax.export.runtimes import RUNTIMES, Answer, Runtime, latency
+from tfsoftmax.metrics import evaluate_probabilities
+from tfsoftmax.model import SoftmaxRegression
+
+# How far an artefact's accuracy may be from the model's where not every class must agree;
+# one row always may, however few there are.
+_ACCURACY = 0.002
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Check:
+    """An artefact in a runtime.
+
+    Attributes:
+      file: the artefact; the SavedModel's is ``saved_model.pb``.
+      runtime: what ran it.
+      bytes: of the file, or of graph and weights of the SavedModel.
+      problem: why it fails; None if it holds.
+      parity, accuracy, model_accuracy: of the rows compared; None if it could not be run.
+      seconds_1, seconds_256: of a call with that many rows; None where it takes only one.
+    """
+
+    file: str
+    runtime: str
+    bytes: int
+    problem: str | None = None
+    parity: Parity | None = None
+    accuracy: float | None = None
+    model_accuracy: float | None = None
+    seconds_1: float | None = None
+    seconds_256: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready dictionary of every figure."""
+        return {**asdict(self), "parity": self.parity.to_json() if self.parity else None}
+
+
+def verify(
+    folder: Path, dataset: Dataset, on_check: Callable[[Check], None] | None = None
+) -> tuple[list[Check], list[Runtime]]:
+    """Runs every artefact of a version folder in every runtime that is installed.
+
+    Args:
+      folder: of the version, a SavedModel.
+      dataset: its test rows are asked, and its labels judge the answers.
+      on_check: called with each result as it comes.
+
+    Returns:
+      The results, and the runtimes that are not installed but could run something here.
+
+    Raises:
+      ModelError: if the SavedModel cannot be loaded or does not suit the dataset.
+    """
+    predictor = load_saved_model(folder)
+    positions = predictor.positions_of(dataset)
+    model = predictor.model()
+    labels = positions[dataset.test.labels]
+    present = [SAVED_MODEL, *(a.file for a in ARTEFACTS.values() if (folder / a.file).is_file())]
+    demands = {artefact.file: artefact.demand for artefact in ARTEFACTS.values()}
+    checks, missing = [], []
+    for runtime in RUNTIMES:
+        files = [file for file in runtime.files if file in present]
+        if files and not runtime.installed:
+            missing.append(runtime)
+            continue
+        for file in files:
+            check = _check(folder, file, runtime, model, dataset, labels, demands.get(file, EXACT))
+            checks.append(check)
+            if on_check:
+                on_check(check)
+    return checks, missing
+
+
+def _check(
+    folder: Path,
+    file: str,
+    runtime: Runtime,
+    model: SoftmaxRegression,
+    dataset: Dataset,
+    labels: np.ndarray,
+    demand: Demand,
+) -> Check:
+    path = folder if file == SAVED_MODEL else folder / file
+    size = _size(folder, file)
+    features = dataset.test.features[: runtime.most_rows]
+    try:
+        answer = runtime.load(path, model.spec)
+        parity, found = _compare(model, answer, features, demand)
+    except TfsoftmaxError as error:
+        return Check(file, runtime.name, size, problem=str(error))
+    # Whatever a foreign runtime throws is its verdict on the file.
+    except Exception as error:
+        line = next(iter(str(error).strip().splitlines()), "")
+        return Check(file, runtime.name, size, problem=line or type(error).__name__)
+    labels = labels[: len(features)]
+    accuracy = evaluate_probabilities(found, labels).accuracy
+    expected = evaluate_probabilities(_probabilities(model, features), labels).accuracy
+    examples = np.asarray(features[:_BATCH]).reshape(-1, *model.spec.example_shape)
+    return Check(
+        file,
+        runtime.name,
+        size,
+        _problem(parity, accuracy, expected),
+        parity,
+        accuracy,
+        expected,
+        latency(answer, examples[:1]),
+        latency(answer, np.resize(examples, (_BATCH, *model.spec.example_shape)))
+        if runtime.batches
+        else None,
+    )
+
+
+def _compare(
+    model: SoftmaxRegression, answer: Answer, features: np.ndarray, demand: Demand
+) -> tuple[Parity, np.ndarray]:
+    found: list[np.ndarray] = []
+
+    def remember(examples: np.ndarray) -> np.ndarray:
+        found.append(answer(examples))
+        return found[-1]
+
+    return compare(model, remember, features, demand), np.concatenate(found)
+
+
+def _problem(parity: Parity, accuracy: float, expected: float) -> str | None:
+    if not parity.holds:
+        return (
+            f"same class on {parity.same_class} of {parity.n_samples} rows, largest difference "
+            f"{parity.max_difference:.2g}"
+        )
+    if abs(accuracy - expected) > max(_ACCURACY, 1.5 / parity.n_samples):
+        return f"accuracy {accuracy:.4f}, the trained model's {expected:.4f}"
+    return None
+
+
+def _probabilities(model: SoftmaxRegression, features: np.ndarray) -> np.ndarray:
+    return model.probabilities(np.asarray(features)).numpy()
+
+
+def _size(folder: Path, file: str) -> int:
+    if file != SAVED_MODEL:
+        return (folder / file).stat().st_size
+    parts = [folder / SAVED_MODEL, *(folder / "variables").iterdir()]
+    return sum(part.stat().st_size for part in parts)
