@@ -306,8 +306,10 @@ def test_a_c_program_predicts_through_tensorflows_own_library(
 
 def test_saved_model_cli_runs_every_signature(version, tmp_path):
     np.save(tmp_path / "rows.npy", np.zeros((2, 8, 8), np.uint8))
+    np.save(tmp_path / "pictures.npy", np.array([png(np.zeros((8, 8), np.uint8))]))
     examples = "[{'inputs': " + str([0] * 64) + "}]"
     for signature, arguments in (
+        ("serving_bytes", ["--inputs", f"image_bytes={tmp_path / 'pictures.npy'}"]),
         ("serving_default", ["--inputs", f"inputs={tmp_path / 'rows.npy'}"]),
         ("classify", ["--input_examples", f"inputs={examples}"]),
     ):
