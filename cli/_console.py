@@ -150,7 +150,7 @@ def set_verbosity(verbose: bool, quiet: bool) -> None:
         logging.getLogger(name).setLevel(others)
     ours = logging.getLogger("tfsoftmax")
     ours.propagate = False  # TensorFlow Datasets gives the root logger a handler, too.
-    ours.setLevel(logging.WARNING if quiet else logging.INFO)
+    ours.setLevel(logging.ERROR if quiet else logging.INFO)
     if not ours.handlers:
         ours.addHandler(_StderrHandler())
 

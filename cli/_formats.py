@@ -21,7 +21,9 @@ class KindList(click.ParamType):
         """Splits and checks."""
         if isinstance(value, tuple):
             return value
-        kinds = tuple(kind.strip() for kind in value.split(",") if kind.strip())
+        if value == "none":
+            return ()
+        kinds = tuple(kind.strip() for kind in value.split(","))
         for kind in kinds:
             if kind not in TFLITE_KINDS:
                 self.fail(f"{kind!r} is not one of {', '.join(TFLITE_KINDS)}", param, ctx)
@@ -43,7 +45,7 @@ def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=KindList(),
             default="float32",
             show_default=True,
-            help=f"TFLite files to write, separated by commas: {', '.join(TFLITE_KINDS)}.",
+            help=f"TFLite files to write, separated by commas: {', '.join(TFLITE_KINDS)}; or none.",
         ),
     ):
         command = decorate(command)

@@ -56,8 +56,8 @@ def evaluate(
 ) -> None:
     """Measure an exported MODEL: accuracy, log-loss, confusion matrix.
 
-    MODEL is a .tflite file, a SavedModel folder, or a model's folder, whose highest
-    version is taken.
+    MODEL is a .tflite or .onnx file, a SavedModel folder, or a model's folder, whose
+    highest version is taken.
     """
     set_verbosity(verbose, quiet)
     from tfsoftmax import load_dataset, load_predictor

@@ -58,19 +58,22 @@ def export(
     """
     set_verbosity(verbose, quiet)
     from tfsoftmax import export_model
+    from tfsoftmax.cli._interrupt import interrupt_on_request
     from tfsoftmax.cli._models import load_trained, printed_parity
 
     trained = load_trained(model, dataset_name, data_dir, manual_dir)
     place = trained.folder.resolve()
-    exported = export_model(
-        trained.model,
-        output_dir or place.parent.parent,
-        name or str(trained.description["name"]),
-        check_on=trained.dataset.test.features,
-        calibrate_on=trained.dataset.train.features,
-        formats=formats(tflite, mediapipe=mediapipe, trainable=trainable, onnx=onnx),
-        record=trained.record,
-    )
+    with interrupt_on_request() as check_interrupt:
+        exported = export_model(
+            trained.model,
+            output_dir or place.parent.parent,
+            str(trained.description["name"]) if name is None else name,
+            check_on=trained.dataset.test.features,
+            calibrate_on=trained.dataset.train.features,
+            formats=formats(tflite, mediapipe=mediapipe, trainable=trainable, onnx=onnx),
+            record=trained.record,
+            on_step=check_interrupt,
+        )
     if as_json:
         click.echo(json.dumps(exported.to_json(), indent=2))
         return

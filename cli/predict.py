@@ -43,8 +43,8 @@ def predict(
 ) -> int:
     """Print the label and its probability for each PNG or JPEG FILE.
 
-    MODEL is a .tflite file, a SavedModel folder, or a model's folder, whose highest
-    version is taken. Pictures are scaled to the size the model was trained on; they
+    MODEL is a .tflite or .onnx file, a SavedModel folder, or a model's folder, whose
+    highest version is taken. Pictures are scaled to the size the model was trained on; they
     should show what its training images show, as those show it. Output is one line a
     picture, separated by tabs. A picture that cannot be read is named on standard error,
     the others are still answered, and the exit code is 1.

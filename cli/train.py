@@ -128,7 +128,7 @@ def train(
     recipe = RECIPES[recipe_name].but(
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed
     )
-    model_name = name or _model_name(dataset_name)
+    model_name = _model_name(dataset_name) if name is None else name
 
     from tfsoftmax.export.versions import check_output, model_folder
 
@@ -141,6 +141,7 @@ def train(
         _announce(dataset, recipe_name)
     trained = _fit(dataset, recipe, quiet)
     from tfsoftmax import evaluate, export_model
+    from tfsoftmax.cli._interrupt import interrupt_on_request
 
     record = {
         "dataset": _describe(dataset),
@@ -149,15 +150,17 @@ def train(
         "test": evaluate(trained.model, dataset.test).figures(),
         "command": ["tfsoftmax-train", *_arguments(dataset.name, recipe_name, recipe)],
     }
-    exported = export_model(
-        trained.model,
-        output_dir,
-        model_name,
-        check_on=dataset.test.features,
-        calibrate_on=dataset.train.features,
-        formats=formats(tflite, mediapipe=mediapipe, trainable=trainable, onnx=onnx),
-        record=record,
-    )
+    with interrupt_on_request() as check_interrupt:
+        exported = export_model(
+            trained.model,
+            output_dir,
+            model_name,
+            check_on=dataset.test.features,
+            calibrate_on=dataset.train.features,
+            formats=formats(tflite, mediapipe=mediapipe, trainable=trainable, onnx=onnx),
+            record=record,
+            on_step=check_interrupt,
+        )
     seconds = time.perf_counter() - started
     if as_json:
         document = {**record, "model": exported.to_json(), "seconds": seconds}

@@ -52,6 +52,7 @@ def verify(
     from tfsoftmax.export.verify import verify as run
 
     if not as_json:
+        # The SavedModel's bytes are its graph's and its weights'.
         rows = len(trained.dataset.test)
         click.echo(
             f"{trained.folder} against the trained model, {trained.dataset.name}, {rows:,} rows"
@@ -80,7 +81,7 @@ def verify(
             "not_installed": [runtime.name for runtime in missing],
         }
         click.echo(json.dumps(document, indent=2))
-    for runtime in missing:
+    for runtime in [] if quiet else missing:
         click.echo(f"not installed: {runtime.name} ({runtime.install})", err=True)
     for check in failed:
         click.echo(f"Error: {check.file} in {check.runtime}: {check.problem}", err=True)

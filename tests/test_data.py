@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import make_dataset
@@ -136,3 +138,11 @@ def test_the_catalogue_holds_every_suggested_name():
         "state": "download",
     }
     assert entries["mnist5k"]["state"] == "ready"
+
+
+def test_the_checksum_is_of_the_rows_wherever_they_come_from(tmp_path):
+    decoded, cached = (load_dataset("digits", data_dir=tmp_path) for _ in range(2))
+    assert isinstance(cached.train.features, np.memmap)
+    assert decoded.sha256() == cached.sha256()
+    other = replace(cached, train=replace(cached.train, labels=cached.train.labels[::-1]))
+    assert other.sha256() != cached.sha256()

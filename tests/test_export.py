@@ -160,6 +160,21 @@ def test_versions_count_on_and_nothing_is_overwritten(tmp_path):
     assert (folder / "11" / "file").read_text() == "new"
 
 
+def test_an_export_that_is_interrupted_leaves_nothing(trained, digits, tmp_path):
+    for steps in range(3):
+        left = iter(range(steps))
+
+        def interrupt(left=left):
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            export_model(
+                trained, tmp_path / "m", "m", check_on=digits.test.features, on_step=interrupt
+            )
+        assert not list(tmp_path.iterdir())
+
+
 def test_two_processes_at_once_get_two_versions(tmp_path):
     with new_version(tmp_path) as outer:
         with new_version(tmp_path) as inner:

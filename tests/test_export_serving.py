@@ -241,6 +241,7 @@ def test_rest_bodies_of_every_format_give_the_same_numbers(version, signatures, 
     script = (place / "curl.sh").read_text()
     assert script.count("http://127.0.0.1:8501/v1/models/digits:") == len(files)
     assert all(f"-d @{file} " in script for file in files)
+    subprocess.run(["sh", "-n", str(place / "curl.sh")], check=True)
 
 
 C_PROGRAM = r"""

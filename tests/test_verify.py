@@ -162,6 +162,28 @@ def test_a_model_that_does_not_say_its_data(models, tmp_path):
     assert run("verify", copy, "--dataset", "digits").exit_code == 0
 
 
+def test_a_file_is_no_folder(models):
+    result = run("export", models / "1" / "model.tflite")
+    assert result.exit_code == 1
+    assert "give the model's folder" in result.stderr
+
+
+def test_training_and_verifying_judge_alike(tmp_path):
+    """On a thousand rows, where a few that differ by chance move the accuracy."""
+    kinds = "int8,uint8,dynamic"
+    trained = run("train", "--output-dir", tmp_path, "--quiet", "--tflite", kinds)
+    assert trained.exit_code == 0
+    assert run("verify", tmp_path / "mnist5k", "-q").exit_code == 0
+
+
+def test_no_tflite_file_at_all(tmp_path):
+    arguments = ("train", "--dataset", "digits", "--epochs", 1, "--output-dir", tmp_path, "-q")
+    assert run(*arguments, "--tflite", "none").exit_code == 0
+    assert not list(tmp_path.rglob("*.tflite"))
+    assert run(*arguments, "--tflite", "").exit_code == 2
+    assert run(*arguments, "--name", "").exit_code == 2
+
+
 def test_kinds_are_checked_before_anything_starts():
     result = run("train", "--tflite", "float32,int4")
     assert result.exit_code == 2

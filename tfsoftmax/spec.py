@@ -30,6 +30,12 @@ class Spec:
     class_names: tuple[str, ...]
     value_range: tuple[float, float] | None = None
 
+    def __post_init__(self) -> None:
+        # One spelling of the same range, whatever it was given as: it is hashed and kept.
+        if self.value_range is not None:
+            low, high = self.value_range
+            object.__setattr__(self, "value_range", (float(low), float(high)))
+
     @property
     def n_features(self) -> int:
         """Length of one example once flattened."""

@@ -67,5 +67,10 @@ def load_bundled(name: str, cache: DatasetCache) -> Dataset:
     try:
         cache.store(key, dataset)
     except OSError as error:  # It only costs the next run a second.
-        _log.warning("cannot keep decoded data in %s: %s", cache.folder, error.strerror or error)
+        _log.warning(
+            "Note: decoded data cannot be kept in %s (%s), so it is decoded each time; "
+            "--data-dir names another folder",
+            cache.folder,
+            error.strerror or error,
+        )
     return dataset

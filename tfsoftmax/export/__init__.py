@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +62,7 @@ def export_model(
     formats: Sequence[str] = ("float32",),
     calibrate_on: np.ndarray | None = None,
     record: dict[str, Any] | None = None,
+    on_step: Callable[[], None] | None = None,
 ) -> ExportResult:
     """Writes ``output_dir/name/VERSION/``, VERSION the next free integer.
 
@@ -80,6 +81,8 @@ def export_model(
         ``trainable`` one, and ``onnx``.
       calibrate_on: raw training rows, for ``int8`` and ``uint8``.
       record: how the model was made, kept in ``tfsoftmax.json``; JSON-ready.
+      on_step: called between files and before the folder appears; what it raises stops
+        the export.
 
     Raises:
       UsageError: if a format is unknown, does not suit the model, or lacks its package.
@@ -99,6 +102,7 @@ def export_model(
     from tfsoftmax.export.saved_model import ExportedModel, SavedModelPredictor, save
 
     artefacts = chosen(formats)
+    step = on_step or (lambda: None)
     examples = check_on[:32].reshape(-1, *model.spec.example_shape)
     with new_version(model_folder(Path(output_dir), name)) as version:
         folder = version.staging
@@ -107,6 +111,7 @@ def export_model(
         serving.write_warm_up(folder, model.spec, name, examples)
         serving.write_requests(folder, model.spec, name, examples)
         for artefact in artefacts:
+            step()
             content = artefact.make(Source(exported, name, calibrate_on))
             (folder / artefact.file).write_bytes(content)
         description = metadata.describe(model.spec, name, record or {})
@@ -114,11 +119,13 @@ def export_model(
         _write(folder / metadata.FILE_NAME, description)
         parity = {SAVED_MODEL: check_parity(model, SavedModelPredictor(folder), check_on)}
         for artefact in artefacts:
+            step()
             predictor = artefact.load(folder / artefact.file)
             parity[artefact.file] = check_parity(model, predictor, check_on, artefact.demand)
         description["parity"] = {file: found.to_json() for file, found in parity.items()}
         _write(folder / metadata.FILE_NAME, description)
         (folder / card.FILE_NAME).write_text(card.card(description, folder), "utf-8")
+        step()
     tflite = version.path / TFLITE_NAME
     return ExportResult(version.path, tflite if tflite.name in parity else None, parity)
 
@@ -157,12 +164,14 @@ def version_folder(place: Path) -> Path:
     """
     if not place.exists():
         raise ModelError(f"{place}: no such file or folder")
+    if place.is_file():
+        raise ModelError(f"{place}: a file; give the model's folder, which has the SavedModel")
     if not (place / _SAVED_MODEL_FILE).is_file():
         numbers = [n for n in versions(place) if (place / str(n) / _SAVED_MODEL_FILE).is_file()]
         if not numbers:
             raise ModelError(
-                f"{place}: no model here: expected a .tflite file, a SavedModel folder, or a "
-                "folder with numbered versions of one"
+                f"{place}: no model here: expected a .tflite or .onnx file, a SavedModel folder, "
+                "or a folder with numbered versions of one"
             )
         place = place / str(numbers[-1])
     return place

@@ -52,6 +52,8 @@ def card(description: dict[str, Any], folder: Path) -> str:
         "Each was loaded again in its runtime and compared with the trained model on "
         f"{description['compared_rows']:,} rows before this folder appeared.",
         "",
+        "The SavedModel's bytes are its graph's and its weights'.",
+        "",
         "| file | bytes | same class | largest difference of a probability |",
         "|---|---|---|---|",
     ]

@@ -54,11 +54,13 @@ def spec_from_bytes(content: bytes) -> Spec:
     """
     try:
         fields = json.loads(content)
-        if fields["format"] != _FORMAT:
-            raise ValueError(f"format {fields['format']}, expected {_FORMAT}")
-        return Spec.from_json(fields["spec"])
-    except (ValueError, KeyError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        raise ValueError(f"its {FILE_NAME} is damaged or of another kind: {error}") from error
+        if fields["format"] == _FORMAT:
+            return Spec.from_json(fields["spec"])
+        reason = f"is of format {fields['format']!r}, and this version reads {_FORMAT}"
+    # Whatever is in there may be of any shape.
+    except (ValueError, KeyError, TypeError, LookupError, AttributeError, RecursionError):
+        reason = "is damaged or of another kind"
+    raise ValueError(f"its {FILE_NAME} {reason}")
 
 
 def append_to_tflite(model: bytes, spec: Spec, name: str) -> bytes:

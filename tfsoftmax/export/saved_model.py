@@ -192,7 +192,10 @@ class SavedModelPredictor(Predictor):
         self.path = folder
         try:
             self.spec = metadata.spec_from_bytes((folder / metadata.FILE_NAME).read_bytes())
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            reason = ValueError(f"no readable {metadata.FILE_NAME} in it")
+            raise self.unusable(reason) from error
+        except ValueError as error:
             raise self.unusable(error) from error
         try:
             self._root = tf.saved_model.load(str(folder))

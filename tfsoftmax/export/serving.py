@@ -108,10 +108,13 @@ def write_requests(folder: Path, spec: Spec, name: str, examples: np.ndarray) ->
             "predict",
             {"signature_name": saved_model.BYTES_SIGNATURE, "instances": pictures},
         )
-    lines = [f"# TensorFlow Serving's REST interface, where '{name}' is served on this machine."]
+    lines = [
+        f"# TensorFlow Serving's REST interface, where '{name}' is served on this machine.",
+        'cd "$(dirname "$0")" || exit',
+    ]
     for file, (verb, body) in bodies.items():
         (place / file).write_text(json.dumps(body) + "\n", "utf-8")
-        lines.append(f"curl -d @{file} http://127.0.0.1:8501/v1/models/{name}:{verb}")
+        lines.append(f"curl -sS -d @{file} http://127.0.0.1:8501/v1/models/{name}:{verb}; echo")
     (place / "curl.sh").write_text("\n".join(lines) + "\n", "utf-8")
 
 

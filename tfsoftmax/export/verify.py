@@ -18,9 +18,11 @@ from tfsoftmax.export.runtimes import RUNTIMES, Answer, Runtime, latency
 from tfsoftmax.metrics import evaluate_probabilities
 from tfsoftmax.model import SoftmaxRegression
 
-# How far an artefact's accuracy may be from the model's where not every class must agree;
-# one row always may, however few there are.
+# How far an artefact's accuracy may be from the model's where not every class must agree,
+# or, on few rows, how far chance alone takes it: two standard deviations of a sum of as
+# many signs as rows differ.
 _ACCURACY = 0.002
+_DEVIATIONS = 2
 _BATCH = 256
 
 
@@ -104,7 +106,8 @@ def _check(
         answer = runtime.load(path, model.spec)
         parity, found = _compare(model, answer, features, demand)
     except TfsoftmaxError as error:
-        return Check(file, runtime.name, size, problem=str(error))
+        problem = str(error).removeprefix(f"{path}: ")
+        return Check(file, runtime.name, size, problem=problem)
     # Whatever a foreign runtime throws is its verdict on the file.
     except Exception as error:
         line = next(iter(str(error).strip().splitlines()), "")
@@ -146,7 +149,9 @@ def _problem(parity: Parity, accuracy: float, expected: float) -> str | None:
             f"same class on {parity.same_class} of {parity.n_samples} rows, largest difference "
             f"{parity.max_difference:.2g}"
         )
-    if abs(accuracy - expected) > max(_ACCURACY, 1.5 / parity.n_samples):
+    differing = parity.n_samples - parity.same_class
+    chance = _DEVIATIONS * np.sqrt(differing) / parity.n_samples
+    if abs(accuracy - expected) > max(_ACCURACY, chance):
         return f"accuracy {accuracy:.4f}, the trained model's {expected:.4f}"
     return None
 
