@@ -48,6 +48,8 @@ setup(
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.21,<3"],
         "onnx": onnx,
+        # What 'tfsoftmax verify' can run a model in, beside what is installed anyway.
+        "runtimes": [*onnx, "openvino>=2025.0", "tflite-micro", "mediapipe>=0.10.20"],
         "test": test,
         "dev": [*test, "ruff>=0.9", "mypy>=1.14"],
         # Peers to be compared with; one build of PyTorch, for others bring gigabytes for GPUs.
