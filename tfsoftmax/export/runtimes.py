@@ -114,7 +114,9 @@ def _mediapipe(path: Path, spec: Spec) -> Answer:
     def answer(examples: np.ndarray) -> np.ndarray:
         pictures = as_rgb(examples, spec)
         probabilities = np.zeros((len(pictures), spec.n_classes), np.float32)
-        with vision.ImageClassifier.create_from_options(options) as classifier:
+        with honour_log_level():
+            made = vision.ImageClassifier.create_from_options(options)
+        with made as classifier:
             for row, picture in enumerate(np.ascontiguousarray(pictures)):
                 image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=picture)
                 found = classifier.classify(image).classifications[0].categories
