@@ -95,7 +95,7 @@ def page(results: Results) -> str:
         "`pip install '.[bench]'`; everything counted is in [speed.json](speed.json).",
         *_machine(results),
         "",
-        "Ratios of medians of one run; below 1 is in our favour where two are compared.",
+        "Ratios of medians; what is compared ran side by side. Below 1 is in our favour where two are.",
         "",
         "| measure | found | target | |",
         "|---|---|---|---|",
