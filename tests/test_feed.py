@@ -124,7 +124,7 @@ def test_one_trace_serves_all_chunks(small_blocks):
     done = []
     for epoch in range(2):
         trainer.run_epoch(epoch, done.append)
-    assert trainer._run_steps.experimental_get_tracing_count() == 1
+    assert trainer.loop._run_steps.experimental_get_tracing_count() == 1
     assert done[-1].step == 2 * 13
     assert len(done) > 6
 

@@ -1,33 +1,99 @@
 import numpy as np
 import pytest
+import scipy.optimize
 import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
-from tfsoftmax.sgd import constant, cosine, descend
+from tfsoftmax.sgd import Updates, clip_by_norm, soft_threshold
+
+GENERATOR = np.random.default_rng(0)
+START = [GENERATOR.normal(size=shape).astype(np.float32) for shape in ((4, 3), (4, 1))]
+GRADIENTS = [
+    [GENERATOR.normal(size=shape).astype(np.float32) for shape in ((4, 3), (4, 1))]
+    for _ in range(200)
+]
 
 
-def test_many_steps_equal_keras_sgd():
-    generator = np.random.default_rng(0)
-    start = generator.normal(size=(4, 3)).astype(np.float32)
-    gradients = generator.normal(size=(20, 4, 3)).astype(np.float32)
-    ours, theirs = tf.constant(start), tf.Variable(start)
-    keras_sgd = tf.keras.optimizers.SGD(learning_rate=0.3)
-    for gradient in gradients:
-        (ours,) = descend([ours], [tf.constant(gradient)], 0.3)
-        keras_sgd.apply_gradients([(tf.constant(gradient), theirs)])
-    np.testing.assert_array_equal(ours, theirs)
+@pytest.mark.parametrize(
+    ("momentum", "nesterov", "clip_norm"),
+    [(0.0, False, None), (0.9, False, None), (0.9, True, None), (0.5, True, 1.5)],
+)
+def test_200_steps_equal_keras_sgd(momentum, nesterov, clip_norm):
+    updates = Updates(momentum, nesterov, clip_norm)
+    keras_sgd = tf.keras.optimizers.SGD(
+        0.03, momentum=momentum, nesterov=nesterov, global_clipnorm=clip_norm
+    )
+    state, theirs = updates.start([tf.constant(p) for p in START]), [tf.Variable(p) for p in START]
+    for gradients in GRADIENTS:
+        state = updates.step(state, [tf.constant(g) for g in gradients], 0.03)
+        keras_sgd.apply_gradients(zip(map(tf.constant, gradients), theirs, strict=True))
+    for ours, keras in zip(state.parameters, theirs, strict=True):
+        np.testing.assert_allclose(ours, keras, atol=1e-5)
+
+
+def test_averages_equal_keras_running_mean_of_all():
+    updates = Updates(averaging=True)
+    state = updates.start([tf.constant(p) for p in START])
+    seen = []
+    for step, gradients in enumerate(GRADIENTS):
+        state = updates.step(state, [tf.constant(g) for g in gradients], 0.03, 1 / (step + 1))
+        seen.append(state.parameters[0].numpy())
+    np.testing.assert_allclose(state.averages[0], np.mean(seen, axis=0), atol=1e-6)
 
 
 def test_a_gradient_for_every_parameter_or_an_error():
+    updates = Updates()
     with pytest.raises(ValueError, match="zip"):
-        descend([tf.constant(1.0)], [], 0.1)
+        updates.step(updates.start([tf.zeros((1, 1))]), [tf.zeros((1, 1))] * 2, 0.1)
 
 
-def test_cosine_equals_keras():
-    keras_cosine = tf.keras.optimizers.schedules.CosineDecay(0.5, decay_steps=100)
-    steps = np.arange(0, 120, 7)
-    expected = [float(keras_cosine(step)) for step in steps]
-    np.testing.assert_allclose(cosine(0.5, 100)(steps), expected, rtol=1e-5, atol=1e-7)
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}])
+def test_many_models_move_as_each_by_itself(options):
+    """Leading axes are models, hyper-parameters theirs; biases are never penalised."""
+    l2, l1, rates = (np.float32([0.0, 0.1, 0.2]), np.float32([0.3, 0.0, 0.1]), [0.01, 0.03, 0.02])
+    together = Updates(**options, clip_norm=3.0, l2=l2, l1=l1)
+    many = together.start([tf.constant(np.stack([[p] * 3] * 2)) for p in START])
+    alone = [Updates(**options, clip_norm=3.0, l2=l2[i], l1=l1[i]) for i in range(3)]
+    states = [one.start([tf.constant(p) for p in START]) for one in alone]
+    for gradients in GRADIENTS[:20]:
+        scaled = [np.stack([[g, g, g], [2 * g, 2 * g, 2 * g]]) for g in gradients]
+        many = together.step(many, list(map(tf.constant, scaled)), tf.constant(rates))
+        for i, one in enumerate(alone):
+            states[i] = one.step(
+                states[i], list(map(tf.constant, gradients)), tf.constant(rates[i])
+            )
+    for i, state in enumerate(states):
+        for ours, expected in zip(many.parameters, state.parameters, strict=True):
+            np.testing.assert_allclose(ours[0, i], expected, atol=1e-6)
 
 
-def test_constant_is_constant():
-    np.testing.assert_array_equal(constant(0.25)(np.array([0, 5, 10**9])), [0.25] * 3)
+@given(
+    W=arrays(np.float64, (2, 3), elements=st.floats(-5, 5, allow_subnormal=False)),
+    amount=st.floats(0, 3, allow_subnormal=False),
+)
+def test_the_soft_threshold_is_the_proximal_step_of_the_absolute_value(W, amount):
+    found = soft_threshold(tf.constant(W), amount).numpy()
+    assert (np.abs(W) > amount).tolist() == (found != 0).tolist()
+    for value, moved in zip(W.ravel(), found.ravel(), strict=True):
+        best = scipy.optimize.minimize_scalar(
+            lambda x, value=value: (x - value) ** 2 / 2 + amount * abs(x), (-6, 6)
+        )
+        assert moved == pytest.approx(best.x, abs=1e-5)
+
+
+@given(
+    arrays(np.float64, (2, 3), elements=st.floats(-1e6, 1e6, allow_subnormal=False)),
+    st.floats(1e-3, 1e3),
+)
+def test_clipped_gradients_keep_their_direction_and_get_no_longer(gradient, norm):
+    (clipped,) = clip_by_norm([tf.constant(gradient)], norm)
+    length = np.linalg.norm(gradient)
+    expected = gradient * min(1.0, norm / length) if length else gradient
+    np.testing.assert_allclose(clipped, expected, rtol=1e-9, atol=1e-300)
+
+
+def test_what_is_not_a_number_is_not_clipped_away():
+    (clipped,) = clip_by_norm([tf.constant([[float("nan"), 1.0]])], 1.0)
+    assert np.isnan(clipped.numpy()).any()

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,19 +6,21 @@ import pytest
 import scipy.special
 import tensorflow as tf
 from conftest import make_dataset, run_python
-from sklearn.linear_model import LogisticRegression
+from numpy_run import numpy_run
 
 from tfsoftmax import (
     RECIPES,
     DivergenceError,
     Recipe,
     SoftmaxRegression,
+    Split,
     UsageError,
     fit,
+    loop,
     ops,
     training,
 )
-from tfsoftmax.sgd import descend
+from tfsoftmax.data.split import with_validation
 from tfsoftmax.training import Trainer
 
 DEFAULT = RECIPES["default"]
@@ -25,37 +28,6 @@ DEFAULT = RECIPES["default"]
 
 def weights(model):
     return np.concatenate([model.W.numpy(), model.b.numpy()[None]])
-
-
-def numpy_run(dataset, recipe):
-    """The same training, written independently in float64: closed-form gradients."""
-    features = dataset.train.features.astype(np.float64)
-    if dataset.spec.value_range:
-        features /= dataset.spec.value_range[1]
-    n_samples, n_features = features.shape
-    n_classes = dataset.spec.n_classes
-    W, b = np.zeros((n_features, n_classes)), np.zeros(n_classes)
-    if recipe.initializer == "normal":
-        generator = np.random.default_rng([recipe.seed, 0])
-        W = generator.standard_normal(W.shape)
-        b = generator.standard_normal(b.shape)
-    one_hot = np.eye(n_classes)[dataset.train.labels]
-    total = recipe.epochs * -(-n_samples // recipe.batch_size)
-    step = 0
-    for epoch in range(recipe.epochs):
-        order = np.random.default_rng([recipe.seed, 1, epoch]).permutation(n_samples)
-        for start in range(0, n_samples, recipe.batch_size):
-            rows = order[start : start + recipe.batch_size]
-            error = scipy.special.softmax(features[rows] @ W + b, axis=1) - one_hot[rows]
-            if recipe.loss_reduction == "mean":
-                error /= len(rows)
-            rate = recipe.learning_rate
-            if recipe.schedule == "cosine":
-                rate *= (1 + np.cos(np.pi * step / total)) / 2
-            W -= rate * features[rows].T @ error
-            b -= rate * error.sum(axis=0)
-            step += 1
-    return np.concatenate([W, b[None]])
 
 
 def test_gradients_equal_the_closed_form_and_central_differences():
@@ -105,39 +77,97 @@ def test_one_step_equals_keras_sgd_on_a_dense_layer():
     np.testing.assert_allclose(model.b, layer.get_weights()[1], rtol=1e-5, atol=1e-6)
 
 
-def test_full_batch_optimum_equals_scikit_learns():
-    dataset = make_dataset(n_train=200, seed=3)
-    features, labels = dataset.train.features, dataset.train.labels
-    l2 = 0.01
-    model = SoftmaxRegression(dataset.spec)
-
-    @tf.function(autograph=False)
-    def step(done, W, b):
-        with tf.GradientTape() as tape:
-            tape.watch([W, b])
-            loss = tf.reduce_mean(ops.cross_entropy(features @ W + b, labels))
-            objective = loss + l2 / 2 * tf.reduce_sum(W**2)
-        return done + 1, *descend([W, b], tape.gradient(objective, [W, b]), 0.5)
-
-    start = (0, *(tf.identity(parameter) for parameter in model.parameters))
-    _, W, b = tf.function(tf.while_loop, autograph=False)(lambda done, *_: done < 5000, step, start)
-    model.W.assign(W)
-    model.b.assign(b)
-    oracle = LogisticRegression(C=1 / (l2 * len(labels)), tol=1e-10, max_iter=10_000)
-    oracle.fit(features.astype(np.float64), labels)
-    np.testing.assert_allclose(model.W.numpy().T, oracle.coef_, atol=2e-4)
-    np.testing.assert_allclose(
-        model.probabilities(features), oracle.predict_proba(features), atol=2e-4
-    )
-
-
 @pytest.mark.parametrize("name", list(RECIPES))
 @pytest.mark.parametrize("xla", [True, False])
 def test_a_run_equals_an_independent_float64_one(digits, name, xla):
     # 1,437 rows in batches of 100: the last batch of every epoch has 37.
     recipe = RECIPES[name].but(epochs=4, batch_size=100, seed=2, xla=xla)
     model, _ = fit(digits, recipe)
-    np.testing.assert_allclose(weights(model), numpy_run(digits, recipe), atol=2e-5)
+    np.testing.assert_allclose(weights(model), numpy_run(digits, recipe).weights, atol=2e-5)
+
+
+OPTIONS = {
+    "momentum": {"momentum": 0.9},
+    "nesterov": {"momentum": 0.9, "nesterov": True},
+    "averaging": {"averaging": 0.4, "schedule": "constant"},
+    "momentum, averaged": {"momentum": 0.8, "averaging": 0.5},
+    "clipping": {"clip_norm": 0.05},
+    "step": {"schedule": "step", "decay": 0.4, "decay_epochs": 2},
+    "exponential": {"schedule": "exponential", "decay": 0.6, "decay_epochs": 1.5},
+    "inverse": {"schedule": "inverse", "decay": 0.75, "decay_epochs": 0.5},
+    "warm-up": {"warmup_epochs": 1.5},
+    "warm-up, inverse": {"warmup_epochs": 0.3, "schedule": "inverse"},
+    "l2": {"l2": 0.05},
+    "l1": {"l1": 0.003},
+    "elastic net, momentum": {"l1": 0.003, "l2": 0.01, "momentum": 0.9},
+    "elastic net, nesterov": {"l1": 0.003, "l2": 0.01, "momentum": 0.9, "nesterov": True},
+    "smoothing": {"label_smoothing": 0.2},
+    "balanced": {"class_weight": "balanced"},
+    "a table": {"class_weight": {"class 0": 3.0, "class 2": 0.0}},
+    "on the sum": {"loss_reduction": "sum", "learning_rate": 0.01, "l2": 0.05, "l1": 0.01},
+    "all at once": {
+        "momentum": 0.7,
+        "nesterov": True,
+        "averaging": 0.3,
+        "clip_norm": 0.3,
+        "l2": 0.01,
+        "label_smoothing": 0.1,
+        "class_weight": "balanced",
+        "warmup_epochs": 1.0,
+    },
+}
+
+
+@pytest.mark.parametrize("name", list(OPTIONS))
+def test_200_steps_of_every_option_equal_an_independent_float64_run(name):
+    dataset = make_dataset(n_train=157)
+    recipe = Recipe(epochs=20, batch_size=16, learning_rate=0.1, initializer="normal")
+    recipe = recipe.but(**OPTIONS[name])
+    model, history = fit(dataset, recipe)
+    assert history.last.steps == 200
+    np.testing.assert_allclose(weights(model), numpy_run(dataset, recipe).weights, atol=1e-5)
+
+
+def test_row_weights_equal_an_independent_run_and_repeated_rows():
+    dataset = make_dataset(n_train=60)
+    counts = np.random.default_rng(1).integers(0, 4, size=60)
+    weighted = replace(dataset, train=replace(dataset.train, weights=counts.astype(np.float32) * 7))
+    recipe = Recipe(epochs=200, batch_size=1000, schedule="constant")
+    found = weights(fit(weighted, recipe).model)
+    np.testing.assert_allclose(found, numpy_run(weighted, recipe).weights, atol=1e-5)
+    repeated = Split(
+        np.repeat(dataset.train.features, counts, axis=0), np.repeat(dataset.train.labels, counts)
+    )
+    again = weights(fit(replace(dataset, train=repeated), recipe).model)
+    np.testing.assert_allclose(found, again, atol=1e-5)
+
+
+@pytest.mark.parametrize("metric", ["log_loss", "accuracy", "balanced_accuracy", "macro_f1"])
+def test_early_stopping_stops_where_an_independent_run_does(metric):
+    dataset = with_validation(make_dataset(n_train=200, seed=4), 0.5)
+    recipe = Recipe(epochs=60, batch_size=10, learning_rate=0.6, early_stopping=metric, patience=4)
+    model, history = fit(dataset, recipe)
+    expected = numpy_run(dataset, recipe)
+    figures = [getattr(evaluation, metric) for evaluation in expected.evaluations]
+    signed = np.array(figures) if metric == "log_loss" else -np.array(figures)
+    stop = next(e for e in range(4, 60) if signed[e - 3 : e + 1].min() >= signed[: e - 3].min())
+    assert len(history.epochs) == stop + 1 < 60
+    assert history.best_epoch == int(signed[: stop + 1].argmin()) + 1
+    assert history.kept.epoch == history.best_epoch
+    best = expected.epochs[history.best_epoch - 1]
+    np.testing.assert_allclose(weights(model), best, atol=1e-5)
+
+
+def test_early_stopping_holds_out_rows_and_never_looks_at_the_test_rows(digits):
+    recipe = DEFAULT.but(epochs=40, early_stopping="log_loss", patience=2)
+    _, history = fit(digits, recipe)
+    assert history.last.steps // len(history.epochs) == -(-int(1437 * 0.9) // 64)
+    assert history.last.validation_log_loss is not None
+    scrambled = Split(digits.test.features, digits.test.labels[::-1].copy())
+    _, again = fit(replace(digits, test=scrambled), recipe)
+    assert [e.validation_log_loss for e in again.epochs] == [
+        e.validation_log_loss for e in history.epochs
+    ]
 
 
 @pytest.mark.parametrize("n_train", [1, 7, 8, 9])
@@ -146,7 +176,7 @@ def test_a_short_batch_is_neither_dropped_nor_mis_weighted(n_train, reduction):
     dataset = make_dataset(n_train=n_train)
     recipe = Recipe(epochs=3, batch_size=8, learning_rate=0.1, loss_reduction=reduction)
     model, history = fit(dataset, recipe)
-    np.testing.assert_allclose(weights(model), numpy_run(dataset, recipe), atol=1e-6)
+    np.testing.assert_allclose(weights(model), numpy_run(dataset, recipe).weights, atol=1e-6)
     assert history.last.steps == 3 * -(-n_train // 8)
 
 
@@ -165,12 +195,12 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(digits):
 
 def test_one_trace_serves_the_whole_run(digits, monkeypatch):
     # So little a call that an epoch takes several, the last of them shorter.
-    monkeypatch.setattr(training, "MULTIPLICATIONS_A_CALL", 64 * 640 * 7)
+    monkeypatch.setattr(loop, "MULTIPLICATIONS_A_CALL", 64 * 640 * 7)
     trainer = Trainer(SoftmaxRegression(digits.spec), digits.train, DEFAULT)
     seen = []
     for epoch in range(3):
         trainer.run_epoch(epoch, seen.append)
-    assert trainer._run_steps.experimental_get_tracing_count() == 1
+    assert trainer.loop._run_steps.experimental_get_tracing_count() == 1
     assert [progress.step for progress in seen[:5]] == [7, 14, 21, 23, 30]
     assert seen[-1].step == 3 * 23
 
@@ -178,7 +208,7 @@ def test_one_trace_serves_the_whole_run(digits, monkeypatch):
 def test_short_calls_train_the_same_model(digits, monkeypatch):
     recipe = DEFAULT.but(epochs=2)
     whole = weights(fit(digits, recipe).model)
-    monkeypatch.setattr(training, "MULTIPLICATIONS_A_CALL", 64 * 640 * 7)
+    monkeypatch.setattr(loop, "MULTIPLICATIONS_A_CALL", 64 * 640 * 7)
     np.testing.assert_array_equal(weights(fit(digits, recipe).model), whole)
 
 
@@ -216,7 +246,7 @@ def test_divergence_in_the_very_last_step_is_caught():
 
 def test_without_xla_the_plain_graph_takes_over(digits, monkeypatch):
     """A device whose XLA refuses to compile; the refusal is the only thing made up."""
-    compile_steps = training.compile_steps
+    compile_steps = loop.compile_steps
 
     def refuse(*arguments):
         raise tf.errors.UnimplementedError(None, None, "no XLA on this device")
@@ -225,7 +255,7 @@ def test_without_xla_the_plain_graph_takes_over(digits, monkeypatch):
         return refuse if arguments[-1] else compile_steps(*arguments)
 
     expected = weights(fit(digits, DEFAULT.but(epochs=1, xla=False)).model)
-    monkeypatch.setattr(training, "compile_steps", compile_or_refuse)
+    monkeypatch.setattr(loop, "compile_steps", compile_or_refuse)
     np.testing.assert_array_equal(weights(fit(digits, DEFAULT.but(epochs=1)).model), expected)
 
 
@@ -238,7 +268,7 @@ def test_it_runs_wherever_it_is_placed():
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(
             cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-        from conftest import make_dataset, run_python
+        from conftest import make_dataset
         from tfsoftmax import Recipe, fit
         models = []
         for device in ("CPU:0", "CPU:1"):
@@ -261,6 +291,17 @@ def test_it_runs_wherever_it_is_placed():
         ({"learning_rate": 1e39}, "below 3.4e\\+38"),
         ({"seed": -1}, "seed"),
         ({"schedule": "zigzag"}, "constant, cosine"),
+        ({"momentum": 1.0}, "below 1"),
+        ({"nesterov": True}, "form of momentum"),
+        ({"averaging": 0.5, "l1": 0.1}, "exclude each other"),
+        ({"clip_norm": 0.0}, "positive"),
+        ({"l2": -1.0}, "from 0 up"),
+        ({"l1": float("inf")}, "from 0 up"),
+        ({"label_smoothing": 1.0}, "below 1"),
+        ({"early_stopping": "loss"}, "log_loss, accuracy"),
+        ({"class_weight": "even"}, "'balanced' or a weight"),
+        ({"class_weight": {"a": -1.0}}, "'a' must be 0 or more"),
+        ({"validation_fraction": 1.0}, "below 1"),
         ({"loss_reduction": "max"}, "mean, sum"),
         ({"initializer": "ones"}, "zeros, normal"),
     ],

@@ -119,14 +119,16 @@ def test_damaged_models_are_one_clear_line(models, tmp_path, command, break_it, 
 def test_a_table_of_real_measurements_holds_everywhere(tmp_path):
     from sklearn.datasets import load_breast_cancer
 
-    from tfsoftmax import Dataset, Recipe, Spec, export_model, fit
+    from tfsoftmax import Dataset, Recipe, Spec, Split, export_model, fit
     from tfsoftmax.data.split import stratified_split
     from tfsoftmax.export.verify import verify
 
     source = load_breast_cancer()
     numbers = (source.data - source.data.mean(axis=0)) / source.data.std(axis=0)
     names = tuple(str(name) for name in source.target_names)
-    parts = stratified_split(numbers.astype("float32"), source.target.astype("int32"), "cancer")
+    parts = stratified_split(
+        Split(numbers.astype("float32"), source.target.astype("int32")), "cancer"
+    )
     dataset = Dataset("cancer", Spec((30,), "float32", names), *parts)
     model, history = fit(dataset, Recipe(learning_rate=0.1))
     assert history.last.test_accuracy > 0.95

@@ -33,15 +33,25 @@ class Chunk(NamedTuple):
     Attributes:
       features, labels: tensors on the device, ``[chunk_rows, n_features]`` and
         ``[chunk_rows]``; rows from `n_samples` on are padding.
+      weights: of the rows, ``[chunk_rows]``, or with one of each for several models
+        ``[chunk_rows, n_weightings]``; None where all count the same.
       n_samples: how many rows there are.
       order: int32 ``[steps, batch_size]``, the row numbers of each step; entries beyond
         the first `n_samples` are padding.
+      first_step: the chunk's first step that has not been taken yet.
     """
 
     features: tf.Tensor
     labels: tf.Tensor
+    weights: tf.Tensor | None
     n_samples: int
     order: np.ndarray
+    first_step: int = 0
+
+    @property
+    def steps(self) -> int:
+        """How many there are in it."""
+        return -(-self.n_samples // self.order.shape[1])
 
 
 class Feed:
@@ -78,22 +88,34 @@ class Feed:
             self._block_rows = self._chunk_rows = self.n_samples
         self.chunk_steps = -(-self._chunk_rows // self.batch_size)
 
-    def epoch(self, epoch: int) -> Iterator[Chunk]:
+    def epoch(self, epoch: int, taken: int = 0) -> Iterator[Chunk]:
         """The chunks of an epoch; the same ones for the same seed and epoch.
+
+        Args:
+          epoch: from 0.
+          taken: how many of its steps have been taken; what they used is left out.
 
         Raises:
           DataError: if rows cannot be read from the file they are in.
         """
         generator = np.random.default_rng([self._seed, ORDER_STREAM, epoch])
-        if tf.is_tensor(self.rows.features):
+        rows = self.rows
+        if tf.is_tensor(rows.features):
             order = self._order(generator, self.n_samples)
-            yield Chunk(self.rows.features, self.rows.labels, self.n_samples, order)
+            yield Chunk(rows.features, rows.labels, rows.weights, self.n_samples, order, taken)
             return
         blocks = generator.permutation(-(-self.n_samples // self._block_rows))
         a_chunk = self._chunk_rows // self._block_rows
         parts = [blocks[first : first + a_chunk] for first in range(0, len(blocks), a_chunk)]
-        for features, labels, n_samples in read_ahead(self._read, parts):
-            yield Chunk(features, labels, n_samples, self._order(generator, n_samples))
+        sizes = [self._rows_in(part) for part in parts]
+        while sizes and taken >= (steps := -(-sizes[0] // self.batch_size)):
+            taken -= steps
+            self._order(generator, sizes.pop(0))  # So that the next is drawn as it would be.
+        for tensors, n_samples in zip(
+            read_ahead(self._read, parts[len(parts) - len(sizes) :]), sizes, strict=True
+        ):
+            yield Chunk(*tensors, n_samples, self._order(generator, n_samples), taken)
+            taken = 0
 
     def _set_chunks(self, row_bytes: int, memory_limit: int) -> None:
         # Whole batches a block: then at most one batch of an epoch is short, as in memory.
@@ -102,15 +124,21 @@ class Feed:
         a_chunk = max(1, memory_limit // _CHUNKS_IN_MEMORY // (self._block_rows * row_bytes))
         self._chunk_rows = a_chunk * self._block_rows
 
-    def _read(self, blocks: np.ndarray) -> tuple[tf.Tensor, tf.Tensor, int]:
+    def _rows_in(self, blocks: np.ndarray) -> int:
+        starts = blocks * self._block_rows
+        return int(np.minimum(self.n_samples - starts, self._block_rows).sum())
+
+    def _read(self, blocks: np.ndarray) -> list[tf.Tensor | None]:
         slices = [slice(first, first + self._block_rows) for first in blocks * self._block_rows]
-        split = self.rows
-        shape = (self._chunk_rows, split.features.shape[1])
-        features = aligned_empty(shape, split.features.dtype)
-        labels = aligned_empty(shape[:1], split.labels.dtype)
-        n_samples = read_rows(split.features, slices, features)
-        read_rows(split.labels, slices, labels)
-        return to_tensor(features), to_tensor(labels), n_samples
+        tensors: list[tf.Tensor | None] = []
+        for array in (self.rows.features, self.rows.labels, self.rows.weights):
+            if array is None:
+                tensors.append(None)
+                continue
+            out = aligned_empty((self._chunk_rows, *array.shape[1:]), array.dtype)
+            read_rows(array, slices, out)
+            tensors.append(to_tensor(out))
+        return tensors
 
     def _order(self, generator: np.random.Generator, n_samples: int) -> np.ndarray:
         order = np.zeros(self.chunk_steps * self.batch_size, np.int32)
@@ -126,7 +154,8 @@ def placed(split: Split, memory_limit: int) -> Split:
     """The rows as tensors on the current device if they fit, else as they are."""
     if split.features.nbytes > memory_limit:
         return split
-    return Split(to_tensor(split.features), to_tensor(split.labels))
+    weights = None if split.weights is None else to_tensor(split.weights)
+    return Split(to_tensor(split.features), to_tensor(split.labels), weights)
 
 
 def to_tensor(array: np.ndarray) -> tf.Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -19,6 +21,7 @@ class EpochMetrics:
       moving_loss: exponential moving average of the batches' mean losses, in nats.
       train_accuracy, train_log_loss: over all training rows, after the epoch.
       test_accuracy, test_log_loss: over all test rows, after the epoch.
+      validation_accuracy, validation_log_loss: over the validation rows, where there are any.
       learning_rate: of the epoch's last step.
       train_seconds, evaluation_seconds: wall time of the epoch's two halves.
     """
@@ -30,6 +33,8 @@ class EpochMetrics:
     train_log_loss: float
     test_accuracy: float
     test_log_loss: float
+    validation_accuracy: float | None
+    validation_log_loss: float | None
     learning_rate: float
     train_seconds: float
     evaluation_seconds: float
@@ -46,18 +51,39 @@ class EpochMetrics:
 
 @dataclass
 class History:
-    """The epochs of one run, first to last."""
+    """The epochs of one run, first to last.
+
+    Attributes:
+      epochs: their figures.
+      best_epoch: the one whose weights the model has, from 1, where early stopping went back
+        to it; None where it has the last one's.
+    """
 
     epochs: list[EpochMetrics] = field(default_factory=list)
+    best_epoch: int | None = None
 
     @property
     def last(self) -> EpochMetrics:
         """The last epoch's figures; IndexError where no epoch has ended."""
         return self.epochs[-1]
 
+    @property
+    def kept(self) -> EpochMetrics:
+        """The figures of the epoch whose weights the model has."""
+        return self.epochs[(self.best_epoch or len(self.epochs)) - 1]
+
     def to_json(self) -> list[dict[str, Any]]:
         """A JSON-ready list, one dictionary an epoch."""
         return [epoch.to_json() for epoch in self.epochs]
+
+    def to_csv(self) -> str:
+        """The same as a table, with a header."""
+        rows = self.to_json()
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return text.getvalue()
 
 
 class MovingAverage:

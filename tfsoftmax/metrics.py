@@ -40,6 +40,31 @@ class Evaluation:
         """Share of rows whose class was predicted."""
         return float(np.trace(self.confusion) / self.n_samples)
 
+    @property
+    def balanced_accuracy(self) -> float:
+        """Mean over the classes that have rows of the share of their rows that was found.
+
+        >>> Evaluation(np.array([[3, 1], [0, 2]]), 0.2).balanced_accuracy
+        0.875
+        """
+        rows = self.confusion.sum(axis=1)
+        present = rows > 0
+        return float(np.mean(np.diag(self.confusion)[present] / rows[present]))
+
+    @property
+    def macro_f1(self) -> float:
+        """Mean over the classes, present or predicted, of the F1 score,
+        ``2 * found / (rows + predictions)``.
+
+        Reference: Opitz and Burst, Macro F1 and macro F1 (2019), eq. 1.
+
+        >>> round(Evaluation(np.array([[3, 1], [0, 2]]), 0.2).macro_f1, 4)
+        0.8286
+        """
+        total = self.confusion.sum(axis=0) + self.confusion.sum(axis=1)
+        present = total > 0
+        return float(np.mean(2 * np.diag(self.confusion)[present] / total[present]))
+
     @classmethod
     def of(
         cls, labels: np.ndarray, predicted: np.ndarray, losses: np.ndarray, n_classes: int
@@ -74,6 +99,8 @@ class Evaluation:
         return {
             "n_samples": self.n_samples,
             "accuracy": self.accuracy,
+            "balanced_accuracy": self.balanced_accuracy,
+            "macro_f1": self.macro_f1,
             "log_loss": self.log_loss,
             "log_loss_error": self.log_loss_error,
         }

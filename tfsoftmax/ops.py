@@ -52,20 +52,26 @@ def log_softmax(logits: tf.Tensor, axis: int = -1) -> tf.Tensor:
     return shifted - tf.math.log(tf.reduce_sum(tf.exp(shifted), axis, keepdims=True))
 
 
-def cross_entropy(logits: tf.Tensor, labels: tf.Tensor, axis: int = -1) -> tf.Tensor:
+def cross_entropy(
+    logits: tf.Tensor, labels: tf.Tensor, axis: int = -1, smoothing: float = 0.0
+) -> tf.Tensor:
     """Loss of each example, ``-log softmax(logits)[label]``, in nats.
 
-    Its gradient with respect to the logits is ``softmax(logits) - one_hot(labels)``.
+    Its gradient with respect to the logits is ``softmax(logits) - one_hot(labels)``. With
+    smoothing the example belongs to its label with ``1 - smoothing`` only, and with
+    ``smoothing / n_classes`` to every class.
 
     Args:
-      logits: float ``[n_samples, n_classes]``, or the other way round.
+      logits: float ``[n_samples, n_classes]``, or ``[..., n_classes, n_samples]``.
       labels: int32 ``[n_samples]`` in ``[0, n_classes)``.
-      axis: of the classes; 0 where the logits are ``[n_classes, n_samples]``.
+      axis: of the classes; -2 where the samples come last.
+      smoothing: in ``[0, 1)``.
 
     Returns:
-      float ``[n_samples]``.
+      float, of the logits' shape without the axis.
 
-    Reference: Bishop (2006), eq. 4.108 and 4.109.
+    References: Bishop (2006), eq. 4.108 and 4.109; Szegedy et al., Rethinking the Inception
+    architecture (CVPR 2016), section 7, for smoothing.
 
     >>> import math
     >>> losses = cross_entropy(tf.constant([[0.0, 0.0]]), tf.constant([1]))
@@ -75,6 +81,9 @@ def cross_entropy(logits: tf.Tensor, labels: tf.Tensor, axis: int = -1) -> tf.Te
     shifted = _shifted(logits, axis)
     # A mask rather than a gather: its gradient is elementwise too, which XLA fuses, where
     # a gather's would scatter. And a mask rather than a product: 0 * -inf is no number.
-    chosen = tf.one_hot(labels, tf.shape(logits)[axis], on_value=True, off_value=False, axis=axis)
-    chosen_logit = tf.reduce_sum(tf.where(chosen, shifted, tf.zeros_like(shifted)), axis)
-    return tf.math.log(tf.reduce_sum(tf.exp(shifted), axis)) - chosen_logit
+    n_classes, place = tf.shape(logits)[axis], -1 if axis == -1 else 0
+    chosen = tf.one_hot(labels, n_classes, on_value=True, off_value=False, axis=place)
+    target = tf.reduce_sum(tf.where(chosen, shifted, tf.zeros_like(shifted)), axis)
+    if smoothing:
+        target += smoothing * (tf.reduce_mean(shifted, axis) - target)
+    return tf.math.log(tf.reduce_sum(tf.exp(shifted), axis)) - target

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from tfsoftmax.errors import UsageError
 
@@ -12,17 +13,48 @@ _FLOAT32_MAX = 3.4e38
 # small data, whose test log-loss keeps falling for about that long (docs/quality.md).
 _EPOCHS, _STEPS = 10, 1500
 
+Schedule = Literal["constant", "cosine", "step", "exponential", "inverse"]
+Metric = Literal["log_loss", "accuracy", "balanced_accuracy", "macro_f1"]
+ClassWeight = Literal["balanced"] | Mapping[str, float] | None
+_VALIDATION_FRACTION = 0.1
+
 
 @dataclass(frozen=True)
 class Recipe:
     """How to train. Change one choice with ``recipe.but(epochs=20)``.
 
+    What is minimised is the mean loss of the training rows, weighted if they have weights,
+    plus ``l2 / 2`` times the sum of the squares of W, plus ``l1`` times the sum of its
+    magnitudes. W is what multiplies the features once they are scaled; the bias is never
+    penalised. In scikit-learn's terms ``l2 = 1 / (C * n_samples)``.
+
     Attributes:
       epochs: passes over the training rows; None is 10, or as many as make 1,500 steps
         where the rows are few (see `epochs_for`).
       batch_size: rows a step.
-      learning_rate: the first step's learning rate.
-      schedule: ``"constant"``, or ``"cosine"`` down to 0 at the last step.
+      learning_rate: the largest learning rate; ``"auto"`` derives it from the rows.
+      schedule: how it goes on: ``"constant"``; ``"cosine"`` down to 0 at the last step;
+        multiplied by `decay` every `decay_epochs`, in steps (``"step"``) or all the way
+        (``"exponential"``); or ``"inverse"``, divided by
+        ``(1 + epochs / decay_epochs)^decay``.
+      decay, decay_epochs: as said.
+      warmup_epochs: to climb to the first learning rate in; may be a fraction.
+      momentum: share of the last step's movement that is kept, below 1.
+      nesterov: with momentum, Nesterov's form of it.
+      averaging: share of the run's steps, the last ones, whose mean of W and b is the
+        result (Polyak averaging); 0 takes W and b as the last step leaves them.
+      clip_norm: longest gradient that a step follows; None follows any.
+      l2, l1: strength of the penalties; with l1, weights become exactly 0.
+      class_weight: what rows of a class count, by its name; ``"balanced"`` makes all
+        classes count the same.
+      label_smoothing: share of each row's label that is spread over all classes.
+      early_stopping: the figure of the validation rows to stop by, ``"log_loss"``,
+        ``"accuracy"``, ``"balanced_accuracy"`` or ``"macro_f1"``, and then to go back to
+        the best epoch; None trains to the end.
+      patience: epochs without a better figure before it stops.
+      min_delta: how much better it must be to count.
+      validation_fraction: share of the training rows to hold out where the dataset brings
+        no validation rows; None is 0.1 where they are needed, and else 0.
       loss_reduction: whether a step descends the ``"mean"`` or the ``"sum"`` of its
         batch's losses.
       initializer: W and b start as ``"zeros"`` or drawn from N(0, 1), ``"normal"``.
@@ -37,8 +69,23 @@ class Recipe:
 
     epochs: int | None = None
     batch_size: int = 64
-    learning_rate: float = 0.5
-    schedule: Literal["constant", "cosine"] = "cosine"
+    learning_rate: float | Literal["auto"] = 0.5
+    schedule: Schedule = "cosine"
+    decay: float = 0.5
+    decay_epochs: float = 1.0
+    warmup_epochs: float = 0.0
+    momentum: float = 0.0
+    nesterov: bool = False
+    averaging: float = 0.0
+    clip_norm: float | None = None
+    l2: float = 0.0
+    l1: float = 0.0
+    class_weight: ClassWeight = None
+    label_smoothing: float = 0.0
+    early_stopping: Metric | None = None
+    patience: int = 5
+    min_delta: float = 0.0
+    validation_fraction: float | None = None
     loss_reduction: Literal["mean", "sum"] = "mean"
     initializer: Literal["zeros", "normal"] = "zeros"
     seed: int = 0
@@ -46,26 +93,49 @@ class Recipe:
     memory_limit: int = 2**30
 
     def __post_init__(self) -> None:
-        for field in ("epochs", "batch_size", "memory_limit"):
-            value = getattr(self, field)
-            if value is not None and value < 1:
-                raise UsageError(f"{field} must be at least 1, not {value}")
-        if not 0 < self.learning_rate < _FLOAT32_MAX:  # also refuses NaN
-            raise UsageError(
-                f"learning_rate must be a positive number below {_FLOAT32_MAX:.2g}, "
-                f"not {self.learning_rate}"
-            )
-        if self.seed < 0:
-            raise UsageError(f"seed must be 0 or more, not {self.seed}")
+        for field in ("epochs", "batch_size", "patience", "memory_limit"):
+            self._check(field, "at least 1", lambda value: value >= 1)
+        positive = f"a positive number below {_FLOAT32_MAX:.2g}"
+        for field in ("decay", "decay_epochs", "clip_norm"):
+            self._check(field, positive, lambda value: 0 < value < _FLOAT32_MAX)
+        if self.learning_rate != "auto":
+            self._check("learning_rate", positive, lambda value: 0 < value < _FLOAT32_MAX)
+        for field in ("l2", "l1", "warmup_epochs", "min_delta"):
+            self._check(field, "a number from 0 up", lambda value: 0 <= value < _FLOAT32_MAX)
+        for field in ("momentum", "averaging", "label_smoothing", "validation_fraction"):
+            self._check(field, "0 or more, and below 1", lambda value: 0 <= value < 1)
+        self._check("seed", "0 or more", lambda value: value >= 0)
         for field, known in (
-            ("schedule", ("constant", "cosine")),
+            ("schedule", get_args(Schedule)),
+            ("early_stopping", get_args(Metric)),
             ("loss_reduction", ("mean", "sum")),
             ("initializer", ("zeros", "normal")),
         ):
-            if getattr(self, field) not in known:
-                raise UsageError(
-                    f"{field} must be one of {', '.join(known)}, not {getattr(self, field)!r}"
-                )
+            self._check(field, f"one of {', '.join(known)}", known.__contains__)
+        if self.nesterov and not self.momentum:
+            raise UsageError("nesterov is a form of momentum: give momentum, for example 0.9")
+        if self.averaging and self.l1:
+            raise UsageError(
+                "averaging and l1 exclude each other: a mean of weights is hardly ever exactly 0"
+            )
+        self._check_class_weight()
+
+    def _check(self, field: str, expected: str, holds: Any) -> None:
+        value = getattr(self, field)
+        if value is not None and not holds(value):  # a NaN holds nothing
+            raise UsageError(f"{field} must be {expected}, not {value!r}")
+
+    def _check_class_weight(self) -> None:
+        if self.class_weight is None or self.class_weight == "balanced":
+            return
+        if not isinstance(self.class_weight, Mapping):
+            raise UsageError(
+                "class_weight must be 'balanced' or a weight for each class by name, not "
+                f"{self.class_weight!r}"
+            )
+        for name, weight in self.class_weight.items():
+            if not 0 <= weight < _FLOAT32_MAX:
+                raise UsageError(f"class_weight of {name!r} must be 0 or more, not {weight}")
 
     def but(self, **changes: Any) -> Recipe:
         """The same recipe with some choices changed; those given as None stay as they are."""
@@ -79,6 +149,13 @@ class Recipe:
         """
         steps_an_epoch = -(-n_samples // self.batch_size)
         return self.epochs or max(_EPOCHS, -(-_STEPS // steps_an_epoch))
+
+    @property
+    def held_out(self) -> float:
+        """The share of the training rows to hold out for validation."""
+        if self.validation_fraction is not None:
+            return self.validation_fraction
+        return _VALIDATION_FRACTION if self.early_stopping else 0.0
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary of every choice."""

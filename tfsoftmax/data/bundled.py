@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tfsoftmax.data.cache import DatasetCache
-from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.split import SPLIT_SEED, TEST_FRACTION, stratified_split
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
@@ -63,7 +63,7 @@ def load_bundled(name: str, cache: DatasetCache) -> Dataset:
     if cached is not None:
         return cached
     features, labels, spec = read()
-    dataset = Dataset(name, spec, *stratified_split(features, labels, name))
+    dataset = Dataset(name, spec, *stratified_split(Split(features, labels), name))
     try:
         cache.store(key, dataset)
     except OSError as error:  # It only costs the next run a second.

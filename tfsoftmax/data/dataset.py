@@ -21,10 +21,13 @@ class Split:
     Attributes:
       features: raw values in their compact dtype, ``[n_samples, n_features]``.
       labels: int32 ``[n_samples]`` in ``[0, n_classes)``.
+      weights: how much each row counts in training, float32 ``[n_samples]``, at least 0,
+        in any unit; None where all count the same.
     """
 
     features: np.ndarray
     labels: np.ndarray
+    weights: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -38,6 +41,8 @@ class Dataset:
       name: what the user calls it.
       spec: shape, dtype and range of an example, and the class names.
       train, test: the rows.
+      validation: rows held out of training to choose by: when to stop, how sure to be. None
+        where there are none (`data.split.with_validation` takes some off the training rows).
 
     Raises:
       DataError: naming the split, and the row where there is one, if features and labels
@@ -53,14 +58,20 @@ class Dataset:
     spec: Spec
     train: Split
     test: Split
+    validation: Split | None = None
 
     def __post_init__(self) -> None:
         if self.spec.n_classes < 2:
             raise DataError(
                 f"{self.name}: found {self.spec.n_classes} class(es); a classifier needs at least 2"
             )
-        for part, split in (("training", self.train), ("test", self.test)):
+        for part, split in self.splits().items():
             _check_split(f"{self.name}: {part} split", split, self.spec)
+
+    def splits(self) -> dict[str, Split]:
+        """The rows by what they are for: ``training``, ``test`` and ``validation``, if any."""
+        named = {"training": self.train, "test": self.test, "validation": self.validation}
+        return {name: split for name, split in named.items() if split is not None}
 
     def sha256(self) -> str:
         """A checksum of all rows and labels, shapes and class names, whatever the source.
@@ -70,8 +81,10 @@ class Dataset:
         '...'
         """
         digest = hashlib.sha256(json.dumps(self.spec.to_json(), sort_keys=True).encode())
-        for split in (self.train, self.test):
-            for array in (split.features, split.labels):
+        for split in self.splits().values():
+            for array in (split.features, split.labels, split.weights):
+                if array is None:
+                    continue
                 digest.update(repr((array.shape, array.dtype.name)).encode())
                 for start in range(0, len(array), _HASHED_ROWS):
                     digest.update(np.ascontiguousarray(array[start : start + _HASHED_ROWS]).data)
@@ -104,8 +117,23 @@ def _check_split(where: str, split: Split, spec: Spec) -> None:
     if outside.any():
         row = int(np.argmax(outside))
         raise DataError(f"{where}, row {row}: label {labels[row]} is not in [0, {spec.n_classes})")
+    if split.weights is not None:
+        _check_weights(where, split.weights, len(labels))
     if np.issubdtype(features.dtype, np.floating):
         finite = np.isfinite(features).all(axis=1)
         if not finite.all():
             row = int(np.argmin(finite))
             raise DataError(f"{where}, row {row}: a feature is NaN or infinite")
+
+
+def _check_weights(where: str, weights: np.ndarray, n_samples: int) -> None:
+    if weights.shape != (n_samples,) or weights.dtype != np.float32:
+        raise DataError(
+            f"{where}: weights are {weights.dtype} {weights.shape}, expected float32 {(n_samples,)}"
+        )
+    usable = np.isfinite(weights) & (weights >= 0)
+    if not usable.all():
+        row = int(np.argmin(usable))
+        raise DataError(f"{where}, row {row}: weight {weights[row]} is not a number from 0 up")
+    if not weights.any():
+        raise DataError(f"{where}: all weights are 0, so there is nothing to train on")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from tfsoftmax.data.dataset import Split
+from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.errors import DataError
 
 TEST_FRACTION = 0.2
@@ -13,33 +15,58 @@ TEST_FRACTION = 0.2
 SPLIT_SEED = 0
 
 
-def stratified_split(features: np.ndarray, labels: np.ndarray, name: str) -> tuple[Split, Split]:
-    """Training rows and a fifth held out, each class in the same proportion.
+def stratified_split(
+    split: Split, name: str, fraction: float = TEST_FRACTION
+) -> tuple[Split, Split]:
+    """Rows to keep and rows held out, each class in the same proportion.
 
     Args:
-      features: ``[n_samples, n_features]``.
-      labels: ``[n_samples]``.
+      split: all rows.
       name: of the source, for messages.
+      fraction: of the rows to hold out, between 0 and 1.
 
     Raises:
       DataError: if a class has too few rows to be in both.
 
-    >>> train, test = stratified_split(np.eye(10), np.repeat([0, 1], 5), "tiny")
+    >>> rows = Split(np.eye(10), np.repeat(np.int32([0, 1]), 5))
+    >>> train, test = stratified_split(rows, "tiny")
     >>> len(train), sorted(test.labels.tolist())
     (8, [0, 1])
     """
     from sklearn.model_selection import train_test_split
 
     try:
-        train, test = train_test_split(
-            np.arange(len(labels)),
-            test_size=TEST_FRACTION,
+        kept, held = train_test_split(
+            np.arange(len(split)),
+            test_size=fraction,
             random_state=SPLIT_SEED,
-            stratify=labels,
+            stratify=split.labels,
         )
     except ValueError as error:
-        raise DataError(f"{name}: cannot hold out test rows: {error}") from error
-    return tuple(  # type: ignore[return-value]
-        Split(np.ascontiguousarray(features[rows]), labels[rows].astype(np.int32))
-        for rows in (train, test)
+        raise DataError(f"{name}: cannot hold out rows: {error}") from error
+    return _rows(split, kept), _rows(split, held)
+
+
+def with_validation(dataset: Dataset, fraction: float) -> Dataset:
+    """The dataset with a share of its training rows held out, to choose by.
+
+    One that has validation rows already stays as it is.
+
+    Args:
+      dataset: with training rows.
+      fraction: of them, between 0 and 1.
+
+    Raises:
+      DataError: if a class has too few rows to be in both.
+    """
+    if dataset.validation is not None:
+        return dataset
+    train, validation = stratified_split(dataset.train, f"{dataset.name}: training split", fraction)
+    return replace(dataset, train=train, validation=validation)
+
+
+def _rows(split: Split, rows: np.ndarray) -> Split:
+    weights = None if split.weights is None else split.weights[rows]
+    return Split(
+        np.ascontiguousarray(split.features[rows]), split.labels[rows].astype(np.int32), weights
     )

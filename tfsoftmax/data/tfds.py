@@ -163,7 +163,7 @@ class TfdsSource:
         features, labels = self._arrays(builder, "train", spec, keys)
         held_out = next((split for split in _HELD_OUT if split in splits), None)
         if held_out is None:
-            train, test = stratified_split(features, labels, self.name)
+            train, test = stratified_split(Split(features, labels), self.name)
         else:
             train = Split(features, labels)
             test = Split(*self._arrays(builder, held_out, spec, keys))
