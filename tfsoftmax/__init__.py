@@ -34,6 +34,7 @@ _HOME = {
     "RECIPES": "tfsoftmax.recipes",
     "Recipe": "tfsoftmax.recipes",
     "fit": "tfsoftmax.training",
+    "Checkpoints": "tfsoftmax.checkpoint",
     "FitResult": "tfsoftmax.training",
     "History": "tfsoftmax.history",
     "EpochMetrics": "tfsoftmax.history",
@@ -50,14 +51,17 @@ _HOME = {
     "DivergenceError": "tfsoftmax.errors",
     "ModelError": "tfsoftmax.errors",
     "ExportError": "tfsoftmax.errors",
+    "CheckpointError": "tfsoftmax.errors",
 }
 
 __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:  # the same names, where a type checker finds them
+    from tfsoftmax.checkpoint import Checkpoints as Checkpoints
     from tfsoftmax.data import load_dataset as load_dataset
     from tfsoftmax.data.dataset import Dataset as Dataset
     from tfsoftmax.data.dataset import Split as Split
+    from tfsoftmax.errors import CheckpointError as CheckpointError
     from tfsoftmax.errors import DataError as DataError
     from tfsoftmax.errors import DivergenceError as DivergenceError
     from tfsoftmax.errors import ExportError as ExportError

@@ -59,6 +59,10 @@ class EarlyStopping:
         sign = 1 if self.metric == "log_loss" else -1
         if self.best is None or sign * (self.best - found) > self.min_delta:
             self.best, self.best_epoch, self.weights = found, epoch, weights
+        return self.over(epoch)
+
+    def over(self, epoch: int) -> bool:
+        """Whether it is time to stop after an epoch."""
         return epoch - self.best_epoch >= self.patience
 
     def to_json(self) -> dict[str, Any]:

@@ -38,5 +38,9 @@ class ModelError(TfsoftmaxError):
     """A path that holds no model this package can run, or input that does not fit it."""
 
 
+class CheckpointError(TfsoftmaxError):
+    """A saved run that cannot be taken up."""
+
+
 class ExportError(TfsoftmaxError):
     """A model that could not be written, or whose written form disagrees with it."""

@@ -38,6 +38,19 @@ def staged_folder(parent: Path) -> Iterator[Path]:
                 folder.rmdir()
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file that is there whole, in the place of one of its name, or not at all.
+
+    Raises:
+      OSError: if it cannot be written.
+    """
+    with staged_folder(path.parent) as staging:
+        (staging / path.name).write_bytes(content)
+        sync_tree(staging)
+        (staging / path.name).rename(path)
+        _sync(path.parent)
+
+
 def sync_tree(folder: Path) -> None:
     """Forces every file and folder below `folder`, and itself, onto the disk."""
     for place, _, names in os.walk(folder):

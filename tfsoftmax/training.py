@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tfsoftmax import schedules
+from tfsoftmax.checkpoint import Checkpoints, Keeper, Snapshot, latest
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.split import with_validation
 from tfsoftmax.early_stopping import EarlyStopping
-from tfsoftmax.errors import DivergenceError
+from tfsoftmax.errors import DivergenceError, UsageError
 from tfsoftmax.evaluation import evaluate
 from tfsoftmax.feed import WEIGHTS_STREAM, Feed, placed
 from tfsoftmax.history import EpochMetrics, History, MovingAverage
@@ -21,7 +24,7 @@ from tfsoftmax.loop import Loop, Objective
 from tfsoftmax.model import Initializer, SoftmaxRegression
 from tfsoftmax.recipes import RECIPES, Recipe
 from tfsoftmax.schedules import Schedule
-from tfsoftmax.sgd import Updates
+from tfsoftmax.sgd import State, Updates
 from tfsoftmax.weights import row_weights
 
 
@@ -44,6 +47,7 @@ def fit(
     dataset: Dataset,
     recipe: Recipe = RECIPES["default"],
     *,
+    checkpoints: Checkpoints | None = None,
     on_epoch: Callable[[EpochMetrics], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> FitResult:
@@ -56,16 +60,23 @@ def fit(
     Args:
       dataset: the training rows, and the test rows to measure on after every epoch.
       recipe: how to train.
+      checkpoints: where to save the run as it goes, and whether to take up one that is
+        saved there, which gives the same bytes as if it had never stopped. It may be given
+        another number of epochs, nothing else.
       on_epoch: called with each epoch's figures.
-      on_progress: called after every call of the compiled loop, at least once an epoch.
+      on_progress: called after every call of the compiled loop, at least once an epoch. A
+        KeyboardInterrupt that it raises is let through once the run is saved.
 
     Returns:
       The trained model and the history of all epochs.
 
     Raises:
+      CheckpointError: if a run is saved that cannot be taken up.
+      OSError: if checkpoints cannot be written to their folder.
       DivergenceError: at the step where the loss stopped being a number.
       DataError: if a class has too few rows to hold some out for validation.
-      UsageError: if the recipe names a class that is not there.
+      UsageError: if the recipe names a class that is not there, or a run is saved that is
+        another one, or is not to be taken up.
 
     >>> import tfsoftmax
     >>> dataset = tfsoftmax.load_dataset("digits")
@@ -77,12 +88,67 @@ def fit(
         dataset = with_validation(dataset, recipe.held_out)
     model = SoftmaxRegression(dataset.spec, _initializer(recipe))
     run = _Run(model, dataset, recipe)
-    while not run.ended:
-        metrics = run.epoch(on_progress)
-        if on_epoch:
-            on_epoch(metrics)
+    with _kept(run, checkpoints, dataset) as on_step:
+
+        def after_call(progress: Progress) -> None:
+            on_step()
+            if on_progress:
+                on_progress(progress)
+
+        while not run.ended:
+            metrics = run.epoch(after_call)
+            if on_epoch:
+                on_epoch(metrics)
     run.end()
     return FitResult(model, run.history)
+
+
+@contextmanager
+def _kept(
+    run: _Run, checkpoints: Checkpoints | None, dataset: Dataset
+) -> Iterator[Callable[[], None]]:
+    """Yields what is to be called after every call of the loop; saves the run's end too."""
+    if checkpoints is None:
+        yield lambda: None
+        return
+    identity = {"recipe": run.recipe.to_json(), "dataset": dataset.sha256()}
+    keeper = Keeper(checkpoints)
+    safe: Snapshot | None = None
+    try:
+        if checkpoints.resume and (found := latest(checkpoints.folder)):
+            _check_identity(found.facts["identity"], identity, checkpoints)
+            run.restore(found)
+        run.trainer.loop.pause_every = checkpoints.every_steps
+
+        def on_step() -> None:
+            nonlocal safe
+            # Whenever a KeyboardInterrupt comes, this one is of a single moment.
+            safe = run.snapshot(identity)
+            if keeper.due(run.trainer.loop.done):
+                keeper.save(safe)
+
+        yield on_step
+        safe = run.snapshot(identity)
+    finally:
+        keeper.close(safe)
+
+
+def _check_identity(
+    found: dict[str, Any], expected: dict[str, Any], checkpoints: Checkpoints
+) -> None:
+    """Refuses to take up another run."""
+    if found["dataset"] != expected["dataset"]:
+        raise UsageError(
+            f"the run saved in {checkpoints.folder} was made on other data; name another "
+            "--checkpoint-dir to begin anew"
+        )
+    for field, value in expected["recipe"].items():
+        before = found["recipe"].get(field)
+        if field != "epochs" and before != value:
+            raise UsageError(
+                f"the run saved in {checkpoints.folder} was made with {field} {before}, not "
+                f"{value}: only the number of epochs may differ"
+            )
 
 
 class _Run:
@@ -97,7 +163,12 @@ class _Run:
         self._validation = dataset.validation and placed(dataset.validation, recipe.memory_limit)
         self.history = History()
         self._stopping = EarlyStopping.of(recipe)
-        self.ended = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing left to do."""
+        done = len(self.history.epochs)
+        return done >= self.trainer.epochs or bool(self._stopping and self._stopping.over(done))
 
     def epoch(self, on_progress: Callable[[Progress], None] | None) -> EpochMetrics:
         """Trains to the end of the epoch that is due, and measures."""
@@ -122,11 +193,10 @@ class _Run:
             train_seconds=trained - started,
             evaluation_seconds=time.perf_counter() - trained,
         )
-        self.history.epochs.append(metrics)
-        self.ended = epoch + 1 >= self.trainer.epochs
         if self._stopping and validation:
             weights = [parameter.numpy() for parameter in self.model.parameters]
-            self.ended |= self._stopping.update(epoch + 1, validation, weights)
+            self._stopping.update(epoch + 1, validation, weights)
+        self.history.epochs.append(metrics)
         return metrics
 
     def end(self) -> None:
@@ -135,6 +205,41 @@ class _Run:
             for parameter, best in zip(self.model.parameters, self._stopping.weights, strict=True):
                 parameter.assign(best)
             self.history.best_epoch = self._stopping.best_epoch
+
+    def snapshot(self, identity: dict[str, Any]) -> Snapshot:
+        """All that the run goes on from, as it is now."""
+        loop, stopping = self.trainer.loop, self._stopping
+        arrays = {
+            f"{part}.{place}": tensor
+            for part, tensors in loop.state._asdict().items()
+            for place, tensor in enumerate(tensors)
+        }
+        if stopping and stopping.weights:
+            arrays |= {f"best.{place}": best for place, best in enumerate(stopping.weights)}
+        facts = {
+            "step": loop.done,
+            "moving_loss": self.trainer.moving_loss.value,
+            "history": [asdict(epoch) for epoch in self.history.epochs],
+            "stopping": stopping.to_json() if stopping else None,
+            "identity": identity,
+        }
+        return Snapshot(facts, arrays)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Goes on from a snapshot of a run of the same recipe, but for its epochs."""
+        facts, arrays = snapshot
+
+        def named(part: str) -> list[np.ndarray]:
+            return [arrays[f"{part}.{place}"] for place in (0, 1) if f"{part}.{place}" in arrays]
+
+        loop = self.trainer.loop
+        loop.state = State(*([tf.constant(a) for a in named(part)] for part in State._fields))
+        loop.done = facts["step"]
+        self.trainer.moving_loss.value = facts["moving_loss"]
+        self.trainer.set_model()
+        self.history.epochs = [EpochMetrics(**epoch) for epoch in facts["history"]]
+        if self._stopping:
+            self._stopping = EarlyStopping(**facts["stopping"], weights=named("best") or None)
 
 
 class Trainer:
@@ -193,14 +298,15 @@ class Trainer:
                 moving_loss = self.moving_loss.update(losses)
                 if on_progress:
                     on_progress(Progress(self.loop.done, total, moving_loss))
-        self._set_model()
+        self.set_model()
         return self.moving_loss.update([])
 
     def learning_rates(self, first: int, last: int) -> np.ndarray:
         """The learning rates of the run's steps `first` to `last` - 1, float64."""
         return self.learning_rate(np.arange(first, last))
 
-    def _set_model(self) -> None:
+    def set_model(self) -> None:
+        """Gives the model the loop's parameters, or their mean once there is one."""
         state, model = self.loop.state, self.model
         averaged = bool(state.averages) and self.loop.average_weight(self.loop.done - 1) > 0
         W, b = state.averages if averaged else state.parameters

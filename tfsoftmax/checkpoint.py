@@ -1,0 +1,231 @@
+"""Runs that can be taken up where they were, to the bit.
+
+A checkpoint is one file: a line that says what it is, the SHA-256 of all that follows, and
+an ``.npz`` archive of every number the run goes on from. It is written beside, forced to
+the disk and renamed, in a thread of its own while training goes on; whatever is not whole
+when it is read is passed over for the one before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+import os
+import re
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tfsoftmax.errors import CheckpointError, UsageError
+from tfsoftmax.files import check_writable, write_whole
+
+_log = logging.getLogger(__name__)
+
+_MAGIC = b"tfsoftmax checkpoint 1\n"
+_DIGEST = 64
+_NAME = re.compile(r"step-(\d{12})\.ckpt")
+_FACTS = "facts"
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """Where and how often a run is saved.
+
+    Attributes:
+      folder: made if it is missing; a run has it to itself.
+      every_steps: save after each multiple of this many steps.
+      every_seconds: save when this long has passed; None leaves it to `every_steps`.
+      keep: how many files are kept, the latest.
+      resume: take up the run that is saved there; if none is, begin.
+
+    Raises:
+      UsageError: if a number is out of range.
+    """
+
+    folder: Path
+    every_steps: int | None = None
+    every_seconds: float | None = 30.0
+    keep: int = 3
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        for field, least in (("every_steps", 1), ("every_seconds", 0), ("keep", 1)):
+            value = getattr(self, field)
+            if value is not None and not value >= least:
+                raise UsageError(f"checkpoints: {field} must be at least {least}, not {value}")
+
+
+class Snapshot(NamedTuple):
+    """All that a run goes on from.
+
+    Attributes:
+      facts: JSON-ready; ``step`` is the number of steps done.
+      arrays: by name, or tensors.
+    """
+
+    facts: dict[str, Any]
+    arrays: dict[str, Any]
+
+    def to_bytes(self) -> bytes:
+        """The content of a checkpoint file.
+
+        >>> content = Snapshot({"step": 3}, {"W": np.eye(2)}).to_bytes()
+        >>> Snapshot.from_bytes(content).facts
+        {'step': 3}
+        """
+        facts = np.frombuffer(json.dumps(self.facts).encode("utf-8"), np.uint8)
+        archive = io.BytesIO()
+        arrays = {name: np.asarray(array) for name, array in self.arrays.items()}
+        np.savez(archive, **{_FACTS: facts, **arrays})
+        body = archive.getvalue()
+        return _MAGIC + hashlib.sha256(body).hexdigest().encode("ascii") + body
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Snapshot:
+        """The snapshot within a checkpoint file.
+
+        Raises:
+          ValueError: if a byte of it is missing or not as it was written.
+        """
+        if not content.startswith(_MAGIC):
+            raise ValueError("it does not start as a checkpoint does")
+        start = len(_MAGIC) + _DIGEST
+        digest, body = content[len(_MAGIC) : start], content[start:]
+        if hashlib.sha256(body).hexdigest().encode("ascii") != digest:
+            raise ValueError("its checksum does not match")
+        try:
+            with np.load(io.BytesIO(body), allow_pickle=False) as archive:
+                arrays = dict(archive)
+        except (OSError, zipfile.BadZipFile) as error:
+            raise ValueError(str(error)) from error
+        facts = json.loads(arrays.pop(_FACTS).tobytes())
+        return cls(facts, arrays)
+
+
+def saved(folder: Path) -> list[Path]:
+    """The checkpoints in a folder, the latest first."""
+    if not folder.is_dir():
+        return []
+    return sorted((path for path in folder.iterdir() if _NAME.fullmatch(path.name)), reverse=True)
+
+
+def latest(folder: Path) -> Snapshot | None:
+    """What a folder's latest whole checkpoint holds; None if there is no checkpoint.
+
+    Those that are not whole are named in a warning and passed over.
+
+    Raises:
+      CheckpointError: if there are checkpoints and none is whole.
+    """
+    paths = saved(folder)
+    for path in paths:
+        try:
+            snapshot = Snapshot.from_bytes(path.read_bytes())
+        except (OSError, ValueError) as error:
+            _log.warning(
+                "Note: checkpoint %s is damaged (%s); trying the one before it", path, error
+            )
+            continue
+        _log.info("resuming from %s, after step %s", path, f"{snapshot.facts['step']:,}")
+        return snapshot
+    if paths:
+        raise CheckpointError(
+            f"{folder}: none of its {len(paths)} checkpoints is whole; name another folder with "
+            "--checkpoint-dir to begin anew"
+        )
+    return None
+
+
+class Keeper:
+    """Saves a run as it goes, in a thread of its own.
+
+    If the disk is slower than the run, the latest snapshot takes the place of one that
+    waits. A failure to write is a warning: it must not end a run that goes well.
+    """
+
+    def __init__(self, checkpoints: Checkpoints):
+        """Makes sure that it will be able to write.
+
+        Raises:
+          OSError: if it cannot write to the folder.
+          UsageError: if a run is saved there and is not to be taken up.
+        """
+        self.checkpoints = checkpoints
+        folder = checkpoints.folder
+        if saved(folder) and not checkpoints.resume:
+            raise UsageError(
+                f"{folder} has checkpoints of an earlier run: add --resume to take it up, or "
+                "name another --checkpoint-dir"
+            )
+        check_writable(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._saved_at = time.monotonic()
+        self._waiting: Snapshot | None = None
+        self._changed = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._write_all, name="tfsoftmax-checkpoint")
+        self._thread.start()
+
+    def due(self, step: int) -> bool:
+        """Whether a run that has done `step` steps is to be saved now."""
+        every, seconds = self.checkpoints.every_steps, self.checkpoints.every_seconds
+        if every and step % every == 0:
+            return True
+        return seconds is not None and time.monotonic() - self._saved_at >= seconds
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Has a snapshot written while the caller goes on."""
+        self._saved_at = time.monotonic()
+        with self._changed:
+            self._waiting = snapshot
+            self._changed.notify()
+
+    def close(self, last: Snapshot | None = None) -> None:
+        """Waits until all is written, and then writes a last snapshot.
+
+        Raises:
+          OSError: if the last one cannot be written.
+        """
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+        if last is not None:
+            self._write(last)
+
+    def _write_all(self) -> None:
+        for snapshot in self._arriving():
+            try:
+                self._write(snapshot)
+            except OSError as error:
+                _log.warning(
+                    "Note: no checkpoint could be written to %s (%s); training goes on",
+                    self.checkpoints.folder,
+                    error.strerror or error,
+                )
+
+    def _arriving(self) -> Iterator[Snapshot]:
+        while True:
+            with self._changed:
+                while self._waiting is None and not self._closing:
+                    self._changed.wait()
+                snapshot, self._waiting = self._waiting, None
+            if snapshot is None:
+                return
+            yield snapshot
+
+    def _write(self, snapshot: Snapshot) -> None:
+        folder = self.checkpoints.folder
+        write_whole(folder / f"step-{snapshot.facts['step']:012d}.ckpt", snapshot.to_bytes())
+        for path in saved(folder)[self.checkpoints.keep :]:
+            with suppress(FileNotFoundError):
+                os.unlink(path)
