@@ -11,9 +11,11 @@ from typing import Any, NoReturn
 import click
 
 from tfsoftmax import __version__
+from tfsoftmax.cli._interrupt import Terminated
 from tfsoftmax.errors import TfsoftmaxError, UnknownDatasetError, UsageError
 
-_USAGE, _FAILURE, _INTERRUPTED = 2, 1, 130
+# The last two are what a shell makes of SIGINT and SIGTERM.
+_USAGE, _FAILURE, _INTERRUPTED, _TERMINATED = 2, 1, 130, 143
 
 
 class _PlainErrors(click.Command):
@@ -47,8 +49,8 @@ class _PlainErrors(click.Command):
             _fail(error, _USAGE)
         except TfsoftmaxError as error:
             _fail(error, _FAILURE)
-        except click.Abort:
-            _interrupted()
+        except click.Abort as error:
+            _interrupted(error)
         except MemoryError:
             _fail("not enough memory for this data; use a smaller dataset", _FAILURE)
         except OSError as error:
@@ -56,9 +58,9 @@ class _PlainErrors(click.Command):
             _fail(f"{place}: {error.strerror or error}", _FAILURE)
         except Exception as error:
             # An import that is interrupted may raise an error of its own instead.
-            if not _stems_from_interrupt(error):
+            if _interrupt_behind(error) is None:
                 raise
-            _interrupted()
+            _interrupted(error)
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -75,14 +77,16 @@ def _fail(message: object, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _interrupted() -> NoReturn:
+def _interrupted(error: BaseException) -> NoReturn:
+    if isinstance(_interrupt_behind(error), Terminated):
+        _fail("terminated", _TERMINATED)
     _fail("interrupted", _INTERRUPTED)
 
 
-def _stems_from_interrupt(error: BaseException | None) -> bool:
+def _interrupt_behind(error: BaseException | None) -> KeyboardInterrupt | None:
     while error and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
-    return error is not None
+    return error
 
 
 def common_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tfsoftmax.cli._checkpoints import checkpoint_options, checkpoints_from
 from tfsoftmax.cli._console import (
     PlainCommand,
     common_options,
@@ -20,20 +21,25 @@ from tfsoftmax.cli._console import (
     set_verbosity,
 )
 from tfsoftmax.cli._formats import format_options, formats
-from tfsoftmax.recipes import RECIPES, Recipe
+from tfsoftmax.cli._recipe import arguments_of, recipe_from, recipe_options
 
 if TYPE_CHECKING:
-    from tfsoftmax import Dataset, EpochMetrics, ExportResult, FitResult
+    from tfsoftmax import (
+        Checkpoints,
+        Dataset,
+        EpochMetrics,
+        ExportResult,
+        FitResult,
+        History,
+        Recipe,
+    )
     from tfsoftmax.training import Progress
 
 
-def _help(text: str, field: str) -> str:
-    """Help for an option whose default is the recipe's."""
-    values = {name: getattr(recipe, field) for name, recipe in RECIPES.items()}
-    default = ", ".join(f"{value} ({name})" for name, value in values.items())
-    if len(set(values.values())) == 1:
-        default = str(values["default"])
-    return f"{text}  [default: {default}]"
+def _check_history(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+    if value is not None and value.suffix not in (".csv", ".json"):
+        raise click.BadParameter(f"{value}: its name must end in .csv or .json")
+    return value
 
 
 @click.command(cls=PlainCommand, name="train")
@@ -48,37 +54,8 @@ def _help(text: str, field: str) -> str:
     "TensorFlow Datasets ('tfsoftmax datasets' lists some).",
 )
 @data_options
-@click.option(
-    "--recipe",
-    "recipe_name",
-    type=click.Choice(list(RECIPES)),
-    default="default",
-    show_default=True,
-    help="The recommended way to train, or the tutorial's.",
-)
-@click.option(
-    "--epochs",
-    type=click.IntRange(min=1),
-    help="Passes over the training rows.  [default: 10; by the default recipe more on small "
-    "data, for at least 1,500 steps]",
-)
-@click.option(
-    "--batch-size",
-    type=click.IntRange(min=1),
-    help=_help("Rows a step.", "batch_size"),
-)
-@click.option(
-    "--learning-rate",
-    type=click.FloatRange(min=0, min_open=True),
-    help=_help("Step size; the default recipe lowers it to 0 along a cosine.", "learning_rate"),
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    help=_help(
-        "Of the initial weights and the order of rows; the same seed gives the same model.", "seed"
-    ),
-)
+@recipe_options
+@checkpoint_options
 @click.option(
     "--output-dir",
     type=click.Path(path_type=Path),
@@ -89,17 +66,19 @@ def _help(text: str, field: str) -> str:
 )
 @click.option("--name", metavar="NAME", help="Of the model.  [default: from the dataset's name]")
 @format_options
+@click.option(
+    "--history",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=_check_history,
+    metavar="FILE",
+    help="Write every epoch's figures there, as .csv or .json.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document of all figures.")
 @common_options
 def train(
     dataset_name: str,
     data_dir: str | None,
     manual_dir: str | None,
-    recipe_name: str,
-    epochs: int | None,
-    batch_size: int | None,
-    learning_rate: float | None,
-    seed: int | None,
     output_dir: Path,
     name: str | None,
     tflite: tuple[str, ...],
@@ -109,6 +88,8 @@ def train(
     as_json: bool,
     verbose: bool,
     quiet: bool,
+    history: Path | None,
+    **options: Any,
 ) -> None:
     """Train softmax regression and export it.
 
@@ -125,30 +106,41 @@ def train(
     """
     set_verbosity(verbose, quiet)
     started = time.perf_counter()
-    recipe = RECIPES[recipe_name].but(
-        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed
-    )
+    recipe_name, recipe = options["recipe_name"], recipe_from(options)
+    checkpoints = checkpoints_from(options)
     model_name = _model_name(dataset_name) if name is None else name
 
     from tfsoftmax.export.versions import check_output, model_folder
 
     check_output(model_folder(output_dir, model_name))
     from tfsoftmax import load_dataset
+    from tfsoftmax.data.split import with_validation
 
     dataset = load_dataset(dataset_name, data_dir=data_dir, manual_dir=manual_dir)
+    described = _describe(dataset)
+    if recipe.held_out:
+        dataset = with_validation(dataset, recipe.held_out)
     recipe = recipe.but(epochs=recipe.epochs_for(len(dataset.train)))
     if not quiet:
         _announce(dataset, recipe_name)
-    trained = _fit(dataset, recipe, quiet)
+    trained = _fit(dataset, recipe, checkpoints, quiet)
+    if history:
+        _write_history(history, trained.history)
     from tfsoftmax import evaluate, export_model
     from tfsoftmax.cli._interrupt import interrupt_on_request
 
     record = {
-        "dataset": _describe(dataset),
+        "dataset": described,
         "recipe": {"name": recipe_name, **recipe.to_json()},
         "history": trained.history.to_json(),
         "test": evaluate(trained.model, dataset.test).figures(),
-        "command": ["tfsoftmax-train", *_arguments(dataset.name, recipe_name, recipe)],
+        "best_epoch": trained.history.best_epoch,
+        "command": [
+            "tfsoftmax-train",
+            "--dataset",
+            dataset.name,
+            *arguments_of(recipe, recipe_name),
+        ],
     }
     with interrupt_on_request() as check_interrupt:
         exported = export_model(
@@ -182,17 +174,11 @@ def _model_name(dataset_name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", dataset_name).strip("-._") or "model"
 
 
-def _arguments(dataset_name: str, recipe_name: str, recipe: Recipe) -> list[str]:
-    """The arguments that make this run again, whatever the defaults will be."""
-    options = {
-        "dataset": dataset_name,
-        "recipe": recipe_name,
-        "epochs": recipe.epochs,
-        "batch-size": recipe.batch_size,
-        "learning-rate": recipe.learning_rate,
-        "seed": recipe.seed,
-    }
-    return [part for name, value in options.items() for part in (f"--{name}", str(value))]
+def _write_history(path: Path, history: History) -> None:
+    from tfsoftmax.files import write_whole
+
+    text = history.to_csv() if path.suffix == ".csv" else json.dumps(history.to_json(), indent=2)
+    write_whole(path, text.encode("utf-8"))
 
 
 def _describe(dataset: Dataset) -> dict[str, Any]:
@@ -215,7 +201,9 @@ def _announce(dataset: Dataset, recipe_name: str) -> None:
     )
 
 
-def _fit(dataset: Dataset, recipe: Recipe, quiet: bool) -> FitResult:
+def _fit(
+    dataset: Dataset, recipe: Recipe, checkpoints: Checkpoints | None, quiet: bool
+) -> FitResult:
     from tfsoftmax.cli._interrupt import interrupt_on_request
     from tfsoftmax.cli._progress import training_progress
     from tfsoftmax.startup import import_tensorflow
@@ -234,7 +222,13 @@ def _fit(dataset: Dataset, recipe: Recipe, quiet: bool) -> FitResult:
                 check_interrupt()
                 progress.epoch_ended(metrics)
 
-            return fit(dataset, recipe, on_epoch=on_epoch, on_progress=on_progress)
+            return fit(
+                dataset,
+                recipe,
+                checkpoints=checkpoints,
+                on_epoch=on_epoch,
+                on_progress=on_progress,
+            )
 
 
 def _warn_of_guessing(dataset: Dataset, trained: FitResult) -> None:
@@ -250,7 +244,10 @@ def _warn_of_guessing(dataset: Dataset, trained: FitResult) -> None:
 
 
 def _summarize(trained: FitResult, exported: ExportResult, seconds: float) -> None:
-    last = trained.history.last
+    last = trained.history.kept
+    if trained.history.best_epoch:
+        stopped = f"{last.epoch}, of {len(trained.history.epochs)} trained"
+        click.echo(f"{'best epoch':<14} {stopped}")
     click.echo(f"{'test accuracy':<14} {last.test_accuracy:.4f}")
     click.echo(f"{'test log-loss':<14} {last.test_log_loss:.4f}")
     click.echo(f"{'SavedModel':<14} {exported.path}")

@@ -1,8 +1,9 @@
 import signal
 
 import pytest
+from conftest import run_python
 
-from tfsoftmax.cli._interrupt import interrupt_on_request
+from tfsoftmax.cli._interrupt import Terminated, interrupt_on_request
 
 
 @pytest.fixture(autouse=True)
@@ -29,11 +30,27 @@ def test_an_interrupt_that_a_destructor_would_swallow_is_granted():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_second_interrupt_does_not_wait():
-    with interrupt_on_request():
-        signal.raise_signal(signal.SIGINT)
-        with pytest.raises(KeyboardInterrupt):
+def test_a_second_signal_ends_the_process_at_once():
+    script = """
+        import signal
+        from tfsoftmax.cli._interrupt import interrupt_on_request
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        with interrupt_on_request():
             signal.raise_signal(signal.SIGINT)
+            print("still here", flush=True)
+            signal.raise_signal(signal.SIGTERM)
+            print("never here")
+    """
+    result = run_python(script)
+    assert (result.returncode, result.stdout) == (-signal.SIGTERM, "still here\n")
+
+
+def test_sigterm_asks_too_and_is_told_apart():
+    with interrupt_on_request() as check:
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(Terminated):
+            check()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_a_process_that_ignores_interrupts_keeps_ignoring_them():

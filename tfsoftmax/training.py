@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ from tfsoftmax.recipes import RECIPES, Recipe
 from tfsoftmax.schedules import Schedule
 from tfsoftmax.sgd import State, Updates
 from tfsoftmax.weights import row_weights
+
+_log = logging.getLogger(__name__)
 
 
 class FitResult(NamedTuple):
@@ -114,6 +117,7 @@ def _kept(
     identity = {"recipe": run.recipe.to_json(), "dataset": dataset.sha256()}
     keeper = Keeper(checkpoints)
     safe: Snapshot | None = None
+    interrupted = False
     try:
         if checkpoints.resume and (found := latest(checkpoints.folder)):
             _check_identity(found.facts["identity"], identity, checkpoints)
@@ -129,8 +133,13 @@ def _kept(
 
         yield on_step
         safe = run.snapshot(identity)
+    except KeyboardInterrupt:
+        interrupted = True
+        raise
     finally:
         keeper.close(safe)
+        if interrupted and safe:
+            _log.info("saved in %s after step %s", checkpoints.folder, f"{safe.facts['step']:,}")
 
 
 def _check_identity(
