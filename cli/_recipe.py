@@ -31,12 +31,27 @@ class ClassWeights(click.ParamType):
         return weights
 
 
+class LearningRate(click.FloatRange):
+    """A positive number, or ``auto``."""
+
+    name = "float or auto"
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Checks; ``auto`` stays as it is."""
+        return value if value == "auto" else super().convert(value, param, ctx)
+
+
 def _help(text: str, field: str) -> str:
     """Help for an option whose default is the recipe's."""
     values = {name: getattr(recipe, field) for name, recipe in RECIPES.items()}
     default = ", ".join(f"{value} ({name})" for name, value in values.items())
     if len(set(values.values())) == 1:
         default = str(values["default"])
+    if values["default"] is None:
+        return text
     return f"{text}  [default: {default}]"
 
 
@@ -65,8 +80,11 @@ _OPTIONS = (
     ),
     click.option(
         "--learning-rate",
-        type=click.FloatRange(min=0, min_open=True),
-        help=_help("Step size to begin with.", "learning_rate"),
+        type=LearningRate(),
+        help=_help(
+            "Step size to begin with; 'auto' derives it from the rows, whatever their scale.",
+            "learning_rate",
+        ),
     ),
     click.option(
         "--schedule",

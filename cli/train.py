@@ -120,10 +120,10 @@ def train(
     described = _describe(dataset)
     if recipe.held_out:
         dataset = with_validation(dataset, recipe.held_out)
-    recipe = recipe.but(epochs=recipe.epochs_for(len(dataset.train)))
     if not quiet:
         _announce(dataset, recipe_name)
     trained = _fit(dataset, recipe, checkpoints, quiet)
+    recipe = trained.history.recipe
     if history:
         _write_history(history, trained.history)
     from tfsoftmax import evaluate, export_model

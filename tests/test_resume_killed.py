@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -50,9 +51,10 @@ def kill_and_resume(tmp_path, kills, seed):
         time.sleep(generator.uniform(0.5, 5.0))
         process.kill()
         process.communicate()
-        done += 1
-        if process.returncode == 0:  # It was faster.
-            break
+        if process.returncode == 0:  # It was faster: begin a run that can be killed.
+            shutil.rmtree(tmp_path / "run")
+        else:
+            done += 1
     finish(start(tmp_path / "killed", *saving))
     versions = sorted((tmp_path / "killed" / "models" / "digits").iterdir())
     for version in versions:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tfsoftmax.recipes import Recipe
+
 SMOOTHING = 0.01
 
 
@@ -54,11 +56,13 @@ class History:
     """The epochs of one run, first to last.
 
     Attributes:
+      recipe: it was made with, every choice settled.
       epochs: their figures.
       best_epoch: the one whose weights the model has, from 1, where early stopping went back
         to it; None where it has the last one's.
     """
 
+    recipe: Recipe
     epochs: list[EpochMetrics] = field(default_factory=list)
     best_epoch: int | None = None
 

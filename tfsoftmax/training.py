@@ -21,6 +21,7 @@ from tfsoftmax.errors import DivergenceError, UsageError
 from tfsoftmax.evaluation import evaluate
 from tfsoftmax.feed import WEIGHTS_STREAM, Feed, placed
 from tfsoftmax.history import EpochMetrics, History, MovingAverage
+from tfsoftmax.learning_rate import resolved
 from tfsoftmax.loop import Loop, Objective
 from tfsoftmax.model import Initializer, SoftmaxRegression
 from tfsoftmax.recipes import RECIPES, Recipe
@@ -89,6 +90,7 @@ def fit(
     """
     if recipe.held_out:
         dataset = with_validation(dataset, recipe.held_out)
+    recipe = resolved(recipe, dataset)
     model = SoftmaxRegression(dataset.spec, _initializer(recipe))
     run = _Run(model, dataset, recipe)
     with _kept(run, checkpoints, dataset) as on_step:
@@ -170,7 +172,7 @@ class _Run:
         self._train = self.trainer.feed.rows
         self._test = placed(dataset.test, recipe.memory_limit)
         self._validation = dataset.validation and placed(dataset.validation, recipe.memory_limit)
-        self.history = History()
+        self.history = History(recipe)
         self._stopping = EarlyStopping.of(recipe)
 
     @property

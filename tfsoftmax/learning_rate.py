@@ -1,0 +1,87 @@
+"""A learning rate derived from the rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.rows import aligned_empty, read_rows
+from tfsoftmax.errors import DataError
+from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.recipes import Recipe
+
+# The largest eigenvalue settles on few rows; on so many numbers it takes a blink.
+_SAMPLED_NUMBERS, _FEWEST_ROWS, _ITERATIONS = 2**22, 64, 30
+# How much longer than the step that can never be too long: the loss curves much less than
+# its bound nearly everywhere, and a rate that falls ends below it whatever it began at.
+_FALLING, _CONSTANT = 10.0, 1.0
+_SMALLEST = 1e-30
+
+
+def resolved(recipe: Recipe, dataset: Dataset) -> Recipe:
+    """The recipe with its number of epochs, and a learning rate that is a number.
+
+    ``"auto"`` is ten times 1 / (curvature + l2) where the rate falls, once where it is
+    constant, times what momentum leaves of it, ``1 - momentum``.
+
+    Args:
+      recipe: as it was asked for.
+      dataset: to train on.
+
+    Raises:
+      DataError: if features are so large that no learning rate suits them.
+
+    >>> import tfsoftmax
+    >>> dataset = tfsoftmax.load_dataset("mnist5k")
+    >>> recipe = resolved(Recipe(learning_rate="auto"), dataset)
+    >>> recipe.epochs, recipe.learning_rate
+    (24, 0.51)
+    """
+    recipe = recipe.but(epochs=recipe.epochs_for(len(dataset.train)))
+    if recipe.learning_rate != "auto":
+        return recipe
+    boldness = _CONSTANT if recipe.schedule == "constant" else _FALLING
+    bound = curvature(SoftmaxRegression(dataset.spec), dataset.train) + recipe.l2
+    rate = boldness * (1 - recipe.momentum) / bound
+    if recipe.loss_reduction == "sum":
+        rate /= min(recipe.batch_size, len(dataset.train))
+    if not rate > _SMALLEST:
+        raise DataError(
+            f"{dataset.name}: features are so large that no learning rate suits them; scale them "
+            "to about 1"
+        )
+    # Two digits: the same on every machine, whatever the order of its sums.
+    return recipe.but(learning_rate=float(f"{rate:.2g}"))
+
+
+def curvature(model: SoftmaxRegression, split: Split) -> float:
+    """A bound of the mean loss's curvature, whatever W and b are.
+
+    It is half the largest eigenvalue of ``X' X / n``, X the scaled features with a column of
+    ones for the bias; a step of 1 / curvature down the gradient of all rows never goes too
+    far. Found by power iteration on a sample of evenly spaced rows.
+
+    Args:
+      model: for its scaling.
+      split: training rows.
+
+    Reference: Böhning, Multinomial logistic regression algorithm (1992), theorem 1.
+
+    >>> from tfsoftmax import Spec
+    >>> rows = Split(np.full((5, 1), 3.0, np.float32), np.zeros(5, np.int32))
+    >>> curvature(SoftmaxRegression(Spec((1,), "float32", ("no", "yes"))), rows)
+    5.0
+    """
+    n_samples, n_features = split.features.shape
+    wanted = max(_FEWEST_ROWS, _SAMPLED_NUMBERS // n_features)
+    places = np.unique(np.linspace(0, n_samples - 1, min(wanted, n_samples)).astype(np.int64))
+    sample = aligned_empty((len(places), n_features), split.features.dtype)
+    read_rows(split.features, [slice(place, place + 1) for place in places], sample)
+    scaled = model.scaled(tf.constant(sample)).numpy().astype(np.float64)
+    X = np.column_stack([scaled, np.ones(len(scaled))])
+    direction, length = X.mean(axis=0), 0.0
+    for _ in range(_ITERATIONS):
+        direction = X.T @ (X @ (direction / np.linalg.norm(direction))) / len(X)
+        length = float(np.linalg.norm(direction))
+    return length / 2
