@@ -39,6 +39,7 @@ setup(
         "numpy>=1.26",
         "pandas>=2.2",
         "scikit-learn>=1.5",
+        "scipy>=1.13",
         "mlxtend>=0.23.4",
         "Pillow>=11",
         "requests>=2.32",

@@ -84,9 +84,11 @@ def _interrupted(error: BaseException) -> NoReturn:
 
 
 def _interrupt_behind(error: BaseException | None) -> KeyboardInterrupt | None:
-    while error and not isinstance(error, KeyboardInterrupt):
+    while error:
+        if isinstance(error, KeyboardInterrupt):
+            return error
         error = error.__cause__ or error.__context__
-    return error
+    return None
 
 
 def common_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -25,7 +25,15 @@ class Trained(NamedTuple):
     @property
     def record(self) -> dict[str, Any]:
         """How it was made, to go with whatever is made of it."""
-        kept = ("dataset", "recipe", "history", "test", "command")
+        kept = (
+            "dataset",
+            "recipe",
+            "history",
+            "test",
+            "best_epoch",
+            "temperature",
+            "command",
+        )
         return {key: self.description[key] for key in kept if key in self.description}
 
 

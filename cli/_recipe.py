@@ -120,6 +120,13 @@ _OPTIONS = (
         help=_help("Epochs without a better figure before it stops.", "patience"),
     ),
     click.option(
+        "--calibrate",
+        is_flag=True,
+        default=None,
+        help="Make the model as sure of itself as it is right on held-out validation rows, by "
+        "temperature scaling; no predicted class changes.",
+    ),
+    click.option(
         "--validation-fraction",
         type=click.FloatRange(min=0, max=1, max_open=True),
         help="Share of the training rows to hold out.  [default: 0.1 where it is needed, else 0]",
@@ -151,6 +158,7 @@ _FIELDS = (
     "label_smoothing",
     "early_stopping",
     "patience",
+    "calibrate",
     "validation_fraction",
     "seed",
 )

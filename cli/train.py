@@ -129,12 +129,14 @@ def train(
     from tfsoftmax import evaluate, export_model
     from tfsoftmax.cli._interrupt import interrupt_on_request
 
+    test = evaluate(trained.model, dataset.test).figures()
     record = {
         "dataset": described,
         "recipe": {"name": recipe_name, **recipe.to_json()},
         "history": trained.history.to_json(),
-        "test": evaluate(trained.model, dataset.test).figures(),
+        "test": test,
         "best_epoch": trained.history.best_epoch,
+        "temperature": trained.history.temperature,
         "command": [
             "tfsoftmax-train",
             "--dataset",
@@ -158,7 +160,7 @@ def train(
         document = {**record, "model": exported.to_json(), "seconds": seconds}
         click.echo(json.dumps(document, indent=2))
     else:
-        _summarize(trained, exported, seconds)
+        _summarize(trained.history, test, exported, seconds)
         _warn_of_guessing(dataset, trained)
         where = ["--data-dir", data_dir] if data_dir else []
         model = str(exported.path.parent)
@@ -243,13 +245,16 @@ def _warn_of_guessing(dataset: Dataset, trained: FitResult) -> None:
         )
 
 
-def _summarize(trained: FitResult, exported: ExportResult, seconds: float) -> None:
-    last = trained.history.kept
-    if trained.history.best_epoch:
-        stopped = f"{last.epoch}, of {len(trained.history.epochs)} trained"
-        click.echo(f"{'best epoch':<14} {stopped}")
-    click.echo(f"{'test accuracy':<14} {last.test_accuracy:.4f}")
-    click.echo(f"{'test log-loss':<14} {last.test_log_loss:.4f}")
+def _summarize(
+    history: History, test: dict[str, Any], exported: ExportResult, seconds: float
+) -> None:
+    if history.best_epoch:
+        click.echo(f"{'best epoch':<14} {history.best_epoch}, of {len(history.epochs)} trained")
+    click.echo(f"{'test accuracy':<14} {test['accuracy']:.4f}")
+    click.echo(f"{'test log-loss':<14} {test['log_loss']:.4f}")
+    if history.temperature:
+        error, temperature = test["calibration_error"], history.temperature
+        click.echo(f"{'calibration':<14} error {error:.4f}, at temperature {temperature:.3g}")
     click.echo(f"{'SavedModel':<14} {exported.path}")
     if exported.tflite:
         click.echo(f"{'TFLite':<14} {exported.tflite}")

@@ -55,8 +55,7 @@ def log(caplog):
     logger.removeHandler(caplog.handler)
 
 
-@pytest.mark.parametrize("every", [3, 5])
-@pytest.mark.parametrize("memory_limit", [2**30, 700])
+@pytest.mark.parametrize(("every", "memory_limit"), [(3, 2**30), (5, 700)])
 def test_a_run_taken_up_after_every_call_is_the_same_to_the_bit(tmp_path, every, memory_limit):
     dataset = make_dataset(n_train=50)
     recipe = RECIPE.but(memory_limit=memory_limit)

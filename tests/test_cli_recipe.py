@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 
 import click
 import pytest
@@ -48,6 +49,7 @@ choices = st.fixed_dictionaries(
         "label_smoothing": share,
         "early_stopping": st.sampled_from(["log_loss", "accuracy", "macro_f1"]),
         "patience": st.integers(1, 100),
+        "calibrate": st.just(True),
         "validation_fraction": share,
         "seed": st.integers(0, 2**63),
     },
@@ -78,13 +80,18 @@ def test_early_stopping_says_which_epoch_is_kept_and_writes_the_history(tmp_path
     result = run(
         train_command, "--dataset", "digits", "--epochs", "60", "--learning-rate", "3",
         "--early-stopping", "accuracy", "--patience", "2", "--history", path,
-        "--output-dir", tmp_path / "models", "--tflite", "none",
+        "--output-dir", tmp_path / "models", "--tflite", "none", "--calibrate",
     )  # fmt: skip
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert f"of {len(rows)} trained" in result.stdout
     best = max(rows, key=lambda row: float(row["validation_accuracy"]))
     assert f"best epoch     {best['epoch']}, " in result.stdout
     assert f"test accuracy  {float(best['test_accuracy']):.4f}" in result.stdout
+    assert re.search(r"calibration +error 0\.\d+, at temperature \d", result.stdout)
+    card = (tmp_path / "models" / "digits" / "1" / "README.md").read_text()
+    assert f"| early stopping | weights of epoch {best['epoch']}, of {len(rows)} trained |" in card
+    assert f"| training accuracy | {float(best['train_accuracy']):.4f} |" in card
+    assert "| temperature | logits divided by " in card
     assert len(rows) < 60
 
 

@@ -84,8 +84,9 @@ class Snapshot(NamedTuple):
         """
         facts = np.frombuffer(json.dumps(self.facts).encode("utf-8"), np.uint8)
         archive = io.BytesIO()
-        arrays = {name: np.asarray(array) for name, array in self.arrays.items()}
-        np.savez(archive, **{_FACTS: facts, **arrays})
+        arrays: dict[str, Any] = {_FACTS: facts}
+        arrays |= {name: np.asarray(array) for name, array in self.arrays.items()}
+        np.savez(archive, **arrays)
         body = archive.getvalue()
         return _MAGIC + hashlib.sha256(body).hexdigest().encode("ascii") + body
 

@@ -24,32 +24,40 @@ _READ_BYTES = 2**23
 @tf.function(autograph=False)
 def _score(
     model: SoftmaxRegression, features: tf.Tensor, labels: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Loss and predicted class of each row."""
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Loss, predicted class and its probability of each row."""
     a_part = max(1, _CACHED_NUMBERS // model.spec.n_features)
     parts = -(-tf.shape(labels)[0] // a_part)
 
     def score_part(
-        part: tf.Tensor, losses: tf.TensorArray, predicted: tf.TensorArray
-    ) -> tuple[tf.Tensor, tf.TensorArray, tf.TensorArray]:
+        part: tf.Tensor,
+        losses: tf.TensorArray,
+        predicted: tf.TensorArray,
+        confidences: tf.TensorArray,
+    ) -> tuple[tf.Tensor, ...]:
         rows = slice(part * a_part, (part + 1) * a_part)
         logits = model.logits(features[rows])
         classes = tf.argmax(logits, axis=-1, output_type=tf.int32)
         part_losses = ops.cross_entropy(logits, labels[rows])
-        return part + 1, losses.write(part, part_losses), predicted.write(part, classes)
+        return (
+            part + 1,
+            losses.write(part, part_losses),
+            predicted.write(part, classes),
+            confidences.write(part, tf.exp(-ops.cross_entropy(logits, classes))),
+        )
 
     empty = (
         tf.TensorArray(dtype, size=parts, infer_shape=False, element_shape=[None])
-        for dtype in (tf.float32, tf.int32)
+        for dtype in (tf.float32, tf.int32, tf.float32)
     )
-    _, losses, predicted = tf.while_loop(
+    _, losses, predicted, confidences = tf.while_loop(
         # One part more is under way while another waits for its turn on a core.
         lambda part, *_: part < parts,
         score_part,
         (0, *empty),
         parallel_iterations=2,
     )
-    return losses.concat(), predicted.concat()
+    return losses.concat(), predicted.concat(), confidences.concat()
 
 
 def evaluate(model: SoftmaxRegression, split: Any) -> Evaluation:
@@ -72,16 +80,12 @@ def evaluate(model: SoftmaxRegression, split: Any) -> Evaluation:
         tf.TensorSpec([None, model.spec.n_features], split.features.dtype),
         tf.TensorSpec([None], tf.int32),
     )
-    losses, predicted = [], []
-    for features, labels in _blocks(split):
-        block_losses, block_predicted = score(features, labels)
-        losses.append(block_losses.numpy())
-        predicted.append(block_predicted.numpy())
+    blocks = [
+        [part.numpy() for part in score(features, labels)] for features, labels in _blocks(split)
+    ]
+    losses, predicted, confidences = map(np.concatenate, zip(*blocks, strict=True))
     return Evaluation.of(
-        np.asarray(split.labels),
-        np.concatenate(predicted),
-        np.concatenate(losses),
-        model.spec.n_classes,
+        np.asarray(split.labels), predicted, losses, model.spec.n_classes, confidences
     )
 
 

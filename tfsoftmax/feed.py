@@ -111,10 +111,11 @@ class Feed:
         while sizes and taken >= (steps := -(-sizes[0] // self.batch_size)):
             taken -= steps
             self._order(generator, sizes.pop(0))  # So that the next is drawn as it would be.
-        for tensors, n_samples in zip(
+        for (features, labels, weights), n_samples in zip(
             read_ahead(self._read, parts[len(parts) - len(sizes) :]), sizes, strict=True
         ):
-            yield Chunk(*tensors, n_samples, self._order(generator, n_samples), taken)
+            order = self._order(generator, n_samples)
+            yield Chunk(features, labels, weights, n_samples, order, taken)
             taken = 0
 
     def _set_chunks(self, row_bytes: int, memory_limit: int) -> None:

@@ -60,11 +60,14 @@ class History:
       epochs: their figures.
       best_epoch: the one whose weights the model has, from 1, where early stopping went back
         to it; None where it has the last one's.
+      temperature: what the model's logits were divided by in the end; None where it was not
+        calibrated. The epochs' figures are from before.
     """
 
     recipe: Recipe
     epochs: list[EpochMetrics] = field(default_factory=list)
     best_epoch: int | None = None
+    temperature: float | None = None
 
     @property
     def last(self) -> EpochMetrics:

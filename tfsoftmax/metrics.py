@@ -10,6 +10,7 @@ import numpy as np
 # Rows handed to a model at a time: large enough that a call's overhead vanishes, small
 # enough (50 MB of float32 at 784 features) not to count in the process's memory.
 BLOCK_ROWS = 16384
+_CONFIDENCE_RANGES = 15
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,10 @@ class Evaluation:
         class i that were taken for class j.
       log_loss: mean cross-entropy, in nats.
       log_loss_error: the mean's standard error; None where it is not known.
+      calibration_error: expected calibration error: how far, on average, the probability of
+        the predicted class is from how often it is right, over 15 ranges of it (Guo et al.,
+        On calibration of modern neural networks, ICML 2017, eq. 3); None where it is not
+        known.
 
     >>> Evaluation(np.array([[3, 1], [0, 4]]), 0.2).accuracy
     0.875
@@ -29,6 +34,7 @@ class Evaluation:
     confusion: np.ndarray
     log_loss: float
     log_loss_error: float | None = None
+    calibration_error: float | None = None
 
     @property
     def n_samples(self) -> int:
@@ -67,7 +73,12 @@ class Evaluation:
 
     @classmethod
     def of(
-        cls, labels: np.ndarray, predicted: np.ndarray, losses: np.ndarray, n_classes: int
+        cls,
+        labels: np.ndarray,
+        predicted: np.ndarray,
+        losses: np.ndarray,
+        n_classes: int,
+        confidences: np.ndarray | None = None,
     ) -> Evaluation:
         """Tallies per-example results.
 
@@ -76,12 +87,16 @@ class Evaluation:
           predicted: predicted classes, int ``[n_samples]``.
           losses: cross-entropies, ``[n_samples]``.
           n_classes: number of classes.
+          confidences: probabilities of the predicted classes, ``[n_samples]``.
         """
         pairs = np.asarray(labels, np.int64) * n_classes + predicted
         confusion = np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
         exact = np.asarray(losses, np.float64)
         error = float(exact.std(ddof=1) / np.sqrt(len(exact))) if len(exact) > 1 else None
-        return cls(confusion, float(exact.mean()), error)
+        calibration = None
+        if confidences is not None:
+            calibration = _calibration_error(np.asarray(labels) == predicted, confidences)
+        return cls(confusion, float(exact.mean()), error, calibration)
 
     def largest_confusions(self, count: int) -> list[tuple[int, int, int]]:
         """The most frequent mistakes as (true class, predicted class, rows), worst first.
@@ -103,6 +118,7 @@ class Evaluation:
             "macro_f1": self.macro_f1,
             "log_loss": self.log_loss,
             "log_loss_error": self.log_loss_error,
+            "calibration_error": self.calibration_error,
         }
 
     def to_json(self, class_names: tuple[str, ...]) -> dict[str, Any]:
@@ -130,4 +146,18 @@ def evaluate_probabilities(probabilities: np.ndarray, labels: np.ndarray) -> Eva
     """
     chosen = probabilities[np.arange(len(labels)), labels]
     losses = -np.log(np.maximum(chosen, np.finfo(np.float32).tiny))
-    return Evaluation.of(labels, probabilities.argmax(axis=1), losses, probabilities.shape[1])
+    return Evaluation.of(
+        labels,
+        probabilities.argmax(axis=1),
+        losses,
+        probabilities.shape[1],
+        probabilities.max(axis=1),
+    )
+
+
+def _calibration_error(correct: np.ndarray, confidences: np.ndarray) -> float:
+    exact = np.asarray(confidences, np.float64)
+    # A range ends with its upper bound, as in the definition.
+    ranges = np.ceil(exact * _CONFIDENCE_RANGES).astype(np.int64).clip(1, _CONFIDENCE_RANGES)
+    gaps = np.bincount(ranges, correct - exact)
+    return float(np.abs(gaps).sum() / len(exact))

@@ -53,6 +53,8 @@ class Recipe:
         the best epoch; None trains to the end.
       patience: epochs without a better figure before it stops.
       min_delta: how much better it must be to count.
+      calibrate: whether the trained model is made as sure of itself as it is right on the
+        validation rows (temperature scaling).
       validation_fraction: share of the training rows to hold out where the dataset brings
         no validation rows; None is 0.1 where they are needed, and else 0.
       loss_reduction: whether a step descends the ``"mean"`` or the ``"sum"`` of its
@@ -85,6 +87,7 @@ class Recipe:
     early_stopping: Metric | None = None
     patience: int = 5
     min_delta: float = 0.0
+    calibrate: bool = False
     validation_fraction: float | None = None
     loss_reduction: Literal["mean", "sum"] = "mean"
     initializer: Literal["zeros", "normal"] = "zeros"
@@ -155,7 +158,7 @@ class Recipe:
         """The share of the training rows to hold out for validation."""
         if self.validation_fraction is not None:
             return self.validation_fraction
-        return _VALIDATION_FRACTION if self.early_stopping else 0.0
+        return _VALIDATION_FRACTION if self.early_stopping or self.calibrate else 0.0
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary of every choice."""

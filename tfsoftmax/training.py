@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax import schedules
+from tfsoftmax.calibration import calibrate
 from tfsoftmax.checkpoint import Checkpoints, Keeper, Snapshot, latest
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.split import with_validation
@@ -211,11 +212,13 @@ class _Run:
         return metrics
 
     def end(self) -> None:
-        """Goes back to the best epoch where the recipe asks for it."""
+        """Goes back to the best epoch and calibrates, where the recipe asks for it."""
         if self._stopping and self._stopping.weights:
             for parameter, best in zip(self.model.parameters, self._stopping.weights, strict=True):
                 parameter.assign(best)
             self.history.best_epoch = self._stopping.best_epoch
+        if self.recipe.calibrate and self._validation:
+            self.history.temperature = calibrate(self.model, self._validation)
 
     def snapshot(self, identity: dict[str, Any]) -> Snapshot:
         """All that the run goes on from, as it is now."""

@@ -71,7 +71,8 @@ def _how_made(description: dict[str, Any]) -> list[str]:
     if not all(key in description for key in ("dataset", "recipe", "history", "test")):
         return []
     dataset, recipe = description["dataset"], description["recipe"]
-    test, last = description["test"], description["history"][-1]
+    test, epochs = description["test"], description["history"]
+    kept = epochs[(description.get("best_epoch") or len(epochs)) - 1]
     tested = test["n_samples"]
     low, high = wilson(round(test["accuracy"] * tested), tested)
     choices = ", ".join(f"{name} {value}" for name, value in recipe.items())
@@ -85,13 +86,28 @@ def _how_made(description: dict[str, Any]) -> list[str]:
         f"| test accuracy | {test['accuracy']:.4f}, 95 % interval {low:.4f} to {high:.4f} "
         "(Wilson) |",
         f"| test log-loss | {_loss(test)} nats |",
-        f"| training accuracy | {last['train_accuracy']:.4f} |",
+        f"| training accuracy | {kept['train_accuracy']:.4f} |",
+        *_afterwards(description),
         "",
     ]
     if "command" in description:
         command = shlex.join(description["command"])
         lines += ["Make it again:", "", "```text", command, "```", ""]
     return lines
+
+
+def _afterwards(description: dict[str, Any]) -> list[str]:
+    """What was done to the weights once training had ended."""
+    rows = []
+    if description.get("best_epoch"):
+        epoch, trained = description["best_epoch"], len(description["history"])
+        rows.append(f"| early stopping | weights of epoch {epoch}, of {trained} trained |")
+    if description.get("temperature"):
+        rows.append(
+            f"| temperature | logits divided by {description['temperature']:.3g}, so that "
+            "probabilities can be taken at their word |"
+        )
+    return rows
 
 
 def _loss(test: dict[str, Any]) -> str:
