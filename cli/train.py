@@ -8,7 +8,7 @@ import re
 import shlex
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         FitResult,
         History,
         Recipe,
+        SoftmaxRegression,
     )
     from tfsoftmax.training import Progress
 
@@ -55,6 +56,20 @@ def _check_history(ctx: click.Context, param: click.Parameter, value: Path | Non
 )
 @data_options
 @recipe_options
+@click.option(
+    "--from",
+    "start_from",
+    type=click.Path(path_type=Path),
+    metavar="MODEL",
+    help="Go on from an exported model's folder instead of beginning at zero.",
+)
+@click.option(
+    "--new-classes",
+    type=click.Choice(["error", "add", "ignore"]),
+    default="error",
+    show_default=True,
+    help="With --from, what to do with rows of classes that MODEL does not know.",
+)
 @checkpoint_options
 @click.option(
     "--output-dir",
@@ -89,6 +104,8 @@ def train(
     verbose: bool,
     quiet: bool,
     history: Path | None,
+    start_from: Path | None,
+    new_classes: Literal["error", "add", "ignore"],
     **options: Any,
 ) -> None:
     """Train softmax regression and export it.
@@ -118,11 +135,14 @@ def train(
 
     dataset = load_dataset(dataset_name, data_dir=data_dir, manual_dir=manual_dir)
     described = _describe(dataset)
+    start = None
+    if start_from:
+        start, dataset = _started(start_from, dataset, new_classes)
     if recipe.held_out:
         dataset = with_validation(dataset, recipe.held_out)
     if not quiet:
         _announce(dataset, recipe_name)
-    trained = _fit(dataset, recipe, checkpoints, quiet)
+    trained = _fit(dataset, recipe, start, checkpoints, quiet)
     recipe = trained.history.recipe
     if history:
         _write_history(history, trained.history)
@@ -142,6 +162,7 @@ def train(
             "--dataset",
             dataset.name,
             *arguments_of(recipe, recipe_name),
+            *(["--from", str(start_from), "--new-classes", new_classes] if start_from else []),
         ],
     }
     with interrupt_on_request() as check_interrupt:
@@ -183,6 +204,17 @@ def _write_history(path: Path, history: History) -> None:
     write_whole(path, text.encode("utf-8"))
 
 
+def _started(
+    place: Path, dataset: Dataset, new_classes: Literal["error", "add", "ignore"]
+) -> tuple[SoftmaxRegression, Dataset]:
+    from tfsoftmax.export import load_saved_model, version_folder
+
+    predictor = load_saved_model(version_folder(place))
+    from tfsoftmax import warm_start
+
+    return warm_start(predictor.model(), dataset, new_classes)
+
+
 def _describe(dataset: Dataset) -> dict[str, Any]:
     return {
         "name": dataset.name,
@@ -204,7 +236,11 @@ def _announce(dataset: Dataset, recipe_name: str) -> None:
 
 
 def _fit(
-    dataset: Dataset, recipe: Recipe, checkpoints: Checkpoints | None, quiet: bool
+    dataset: Dataset,
+    recipe: Recipe,
+    start: SoftmaxRegression | None,
+    checkpoints: Checkpoints | None,
+    quiet: bool,
 ) -> FitResult:
     from tfsoftmax.cli._interrupt import interrupt_on_request
     from tfsoftmax.cli._progress import training_progress
@@ -227,6 +263,7 @@ def _fit(
             return fit(
                 dataset,
                 recipe,
+                start=start,
                 checkpoints=checkpoints,
                 on_epoch=on_epoch,
                 on_progress=on_progress,

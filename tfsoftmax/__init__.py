@@ -36,6 +36,7 @@ _HOME = {
     "fit": "tfsoftmax.training",
     "Checkpoints": "tfsoftmax.checkpoint",
     "FitResult": "tfsoftmax.training",
+    "warm_start": "tfsoftmax.warm_start",
     "History": "tfsoftmax.history",
     "EpochMetrics": "tfsoftmax.history",
     "evaluate": "tfsoftmax.evaluation",
@@ -83,6 +84,7 @@ if TYPE_CHECKING:  # the same names, where a type checker finds them
     from tfsoftmax.spec import Spec as Spec
     from tfsoftmax.training import FitResult as FitResult
     from tfsoftmax.training import fit as fit
+    from tfsoftmax.warm_start import warm_start as warm_start
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -52,6 +53,7 @@ def fit(
     dataset: Dataset,
     recipe: Recipe = RECIPES["default"],
     *,
+    start: SoftmaxRegression | None = None,
     checkpoints: Checkpoints | None = None,
     on_epoch: Callable[[EpochMetrics], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -65,6 +67,8 @@ def fit(
     Args:
       dataset: the training rows, and the test rows to measure on after every epoch.
       recipe: how to train.
+      start: a model of the dataset's spec to start from, instead of what the recipe's
+        initializer gives; it stays as it is (`warm_start` makes one fit a dataset).
       checkpoints: where to save the run as it goes, and whether to take up one that is
         saved there, which gives the same bytes as if it had never stopped. It may be given
         another number of epochs, nothing else.
@@ -93,6 +97,8 @@ def fit(
         dataset = with_validation(dataset, recipe.held_out)
     recipe = resolved(recipe, dataset)
     model = SoftmaxRegression(dataset.spec, _initializer(recipe))
+    if start:
+        _start_from(model, start)
     run = _Run(model, dataset, recipe)
     with _kept(run, checkpoints, dataset) as on_step:
 
@@ -117,7 +123,11 @@ def _kept(
     if checkpoints is None:
         yield lambda: None
         return
-    identity = {"recipe": run.recipe.to_json(), "dataset": dataset.sha256()}
+    identity = {
+        "recipe": run.recipe.to_json(),
+        "dataset": dataset.sha256(),
+        "start": [_digest(parameter) for parameter in run.model.parameters],
+    }
     keeper = Keeper(checkpoints)
     safe: Snapshot | None = None
     interrupted = False
@@ -161,6 +171,11 @@ def _check_identity(
                 f"the run saved in {checkpoints.folder} was made with {field} {before}, not "
                 f"{value}: only the number of epochs may differ"
             )
+    if found["start"] != expected["start"]:
+        raise UsageError(
+            f"the run saved in {checkpoints.folder} started from another model; name another "
+            "--checkpoint-dir to begin anew"
+        )
 
 
 class _Run:
@@ -369,6 +384,17 @@ def schedule_of(recipe: Recipe, steps: int, epochs: int) -> Schedule:
         "inverse": lambda: schedules.inverse(rate, decay, period),
     }[recipe.schedule]()
     return schedules.warmed_up(schedule, warmup) if warmup else schedule
+
+
+def _start_from(model: SoftmaxRegression, start: SoftmaxRegression) -> None:
+    if start.spec != model.spec:
+        raise UsageError("the model to start from is not of the dataset's spec; use warm_start")
+    for parameter, value in zip(model.parameters, start.parameters, strict=True):
+        parameter.assign(value)
+
+
+def _digest(parameter: tf.Variable) -> str:
+    return hashlib.sha256(parameter.numpy().tobytes()).hexdigest()
 
 
 def _initializer(recipe: Recipe) -> Initializer | None:

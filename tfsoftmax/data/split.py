@@ -44,7 +44,7 @@ def stratified_split(
         )
     except ValueError as error:
         raise DataError(f"{name}: cannot hold out rows: {error}") from error
-    return _rows(split, kept), _rows(split, held)
+    return take_rows(split, kept), take_rows(split, held)
 
 
 def with_validation(dataset: Dataset, fraction: float) -> Dataset:
@@ -65,7 +65,8 @@ def with_validation(dataset: Dataset, fraction: float) -> Dataset:
     return replace(dataset, train=train, validation=validation)
 
 
-def _rows(split: Split, rows: np.ndarray) -> Split:
+def take_rows(split: Split, rows: np.ndarray) -> Split:
+    """The rows of these numbers, in memory."""
     weights = None if split.weights is None else split.weights[rows]
     return Split(
         np.ascontiguousarray(split.features[rows]), split.labels[rows].astype(np.int32), weights

@@ -1,0 +1,103 @@
+"""Going on from a trained model, on new rows, and with classes it has never seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.split import take_rows
+from tfsoftmax.errors import ModelError, UsageError
+from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.spec import Spec
+
+NewClasses = Literal["error", "add", "ignore"]
+# How far below the mean of the others a new class's logit begins: its probability is then
+# at most a millionth of all others' mean.
+_MARGIN = np.log(1e6)
+
+
+def warm_start(
+    model: SoftmaxRegression, dataset: Dataset, new_classes: NewClasses = "error"
+) -> tuple[SoftmaxRegression, Dataset]:
+    """A model and a dataset that fit each other, to hand to `fit`.
+
+    Classes are matched by name, and those the model knows keep their places. A class that
+    is added gets the mean of all columns of W and of b, less 14 in b: as no mean is above
+    the largest, every row whatsoever is still predicted as before, and no probability
+    changes by more than a millionth.
+
+    Args:
+      model: trained before; it stays as it is.
+      dataset: to go on with.
+      new_classes: what to do with rows of classes the model does not know: raise an
+        ``"error"``, ``"add"`` the class, or ``"ignore"`` the rows.
+
+    Returns:
+      The model to start from, and the dataset with labels as the model has them.
+
+    Raises:
+      ModelError: if the model does not take the dataset's examples, or on a new class.
+      UsageError: if `new_classes` is none of the three.
+      DataError: if ignoring leaves no rows.
+
+    >>> import tfsoftmax
+    >>> rows = Split(np.eye(3, dtype=np.float32), np.int32([0, 1, 2]))
+    >>> dataset = Dataset("now", tfsoftmax.Spec((3,), "float32", ("a", "c", "d")), rows, rows)
+    >>> before = SoftmaxRegression(tfsoftmax.Spec((3,), "float32", ("a", "b", "c")))
+    >>> start, aligned = warm_start(before, dataset, "add")
+    >>> start.spec.class_names, aligned.train.labels.tolist()
+    (('a', 'b', 'c', 'd'), [0, 2, 3])
+    """
+    if new_classes not in ("error", "add", "ignore"):
+        raise UsageError(f"new_classes must be error, add or ignore, not {new_classes!r}")
+    _check_examples(model, dataset)
+    known = model.spec.class_names
+    new = tuple(name for name in dataset.spec.class_names if name not in known)
+    if new and new_classes == "error":
+        raise ModelError(
+            f"the model to start from does not know class {new[0]!r} of {dataset.name}; "
+            "new_classes says whether to add it or to ignore its rows (--new-classes add, or "
+            "ignore)"
+        )
+    names = known + new if new_classes == "add" else known
+    places = np.array([names.index(n) if n in names else -1 for n in dataset.spec.class_names])
+    spec = replace(model.spec, class_names=names)
+    aligned = replace(
+        dataset,
+        spec=spec,
+        train=_aligned(dataset.train, places),
+        test=_aligned(dataset.test, places),
+        validation=dataset.validation and _aligned(dataset.validation, places),
+    )
+    return _grown(model, spec), aligned
+
+
+def _check_examples(model: SoftmaxRegression, dataset: Dataset) -> None:
+    ours, theirs = (
+        (spec.example_shape, spec.dtype, spec.value_range) for spec in (model.spec, dataset.spec)
+    )
+    if ours != theirs:
+        raise ModelError(
+            f"the model to start from takes examples of shape, type and range {ours}, but "
+            f"{dataset.name} has {theirs}"
+        )
+
+
+def _aligned(split: Split, places: np.ndarray) -> Split:
+    labels = places[split.labels].astype(np.int32)
+    if (labels >= 0).all():
+        return replace(split, labels=labels)
+    kept = np.flatnonzero(labels >= 0)
+    return take_rows(replace(split, labels=labels), kept)
+
+
+def _grown(model: SoftmaxRegression, spec: Spec) -> SoftmaxRegression:
+    count = spec.n_classes - model.spec.n_classes
+    grown = SoftmaxRegression(spec)
+    W, b = (parameter.numpy().astype(np.float64) for parameter in model.parameters)
+    grown.W.assign(np.column_stack([W, *[W.mean(axis=1)] * count]))
+    grown.b.assign(np.append(b, [b.mean() - _MARGIN] * count))
+    return grown
