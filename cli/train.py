@@ -7,6 +7,7 @@ import math
 import re
 import shlex
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -88,6 +89,12 @@ def _check_history(ctx: click.Context, param: click.Parameter, value: Path | Non
     metavar="FILE",
     help="Write every epoch's figures there, as .csv or .json.",
 )
+@click.option(
+    "--tensorboard",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write every epoch's figures, and the weights as pictures, for TensorBoard there.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document of all figures.")
 @common_options
 def train(
@@ -104,6 +111,7 @@ def train(
     verbose: bool,
     quiet: bool,
     history: Path | None,
+    tensorboard: Path | None,
     start_from: Path | None,
     new_classes: Literal["error", "add", "ignore"],
     **options: Any,
@@ -142,7 +150,7 @@ def train(
         dataset = with_validation(dataset, recipe.held_out)
     if not quiet:
         _announce(dataset, recipe_name)
-    trained = _fit(dataset, recipe, start, checkpoints, quiet)
+    trained = _fit(dataset, recipe, start, checkpoints, tensorboard, quiet)
     recipe = trained.history.recipe
     if history:
         _write_history(history, trained.history)
@@ -240,6 +248,7 @@ def _fit(
     recipe: Recipe,
     start: SoftmaxRegression | None,
     checkpoints: Checkpoints | None,
+    tensorboard: Path | None,
     quiet: bool,
 ) -> FitResult:
     from tfsoftmax.cli._interrupt import interrupt_on_request
@@ -249,8 +258,10 @@ def _fit(
     with training_progress(recipe.epochs_for(len(dataset.train)), quiet) as progress:
         import_tensorflow()
         from tfsoftmax import fit
+        from tfsoftmax.tensorboard import event_log
 
-        with interrupt_on_request() as check_interrupt:
+        logged = event_log(tensorboard) if tensorboard else nullcontext()
+        with interrupt_on_request() as check_interrupt, logged as log:
 
             def on_progress(done: Progress) -> None:
                 check_interrupt()
@@ -259,8 +270,10 @@ def _fit(
             def on_epoch(metrics: EpochMetrics) -> None:
                 check_interrupt()
                 progress.epoch_ended(metrics)
+                if log:
+                    log.epoch(metrics)
 
-            return fit(
+            trained = fit(
                 dataset,
                 recipe,
                 start=start,
@@ -268,6 +281,9 @@ def _fit(
                 on_epoch=on_epoch,
                 on_progress=on_progress,
             )
+            if log:
+                log.weights(trained.model, trained.history.kept.epoch)
+            return trained
 
 
 def _warn_of_guessing(dataset: Dataset, trained: FitResult) -> None:

@@ -323,3 +323,11 @@ def test_evaluation_matches_classes_by_name(tmp_path):
     wider = make_dataset(n_features=9)
     with pytest.raises(ModelError, match="takes examples of shape"):
         predictor.evaluate(wider, wider.test)
+
+
+def test_weights_that_are_not_numbers_are_not_exported(made, tmp_path):
+    model = SoftmaxRegression(made.spec)
+    model.W.assign(np.full((6, 3), np.nan))
+    with pytest.raises(ExportError, match="not finite"):
+        export_model(model, tmp_path / "m", "m", check_on=made.test.features)
+    assert not (tmp_path / "m").exists()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfsoftmax.errors import ModelError
+from tfsoftmax.errors import ExportError, ModelError
 from tfsoftmax.export import metadata
 from tfsoftmax.export.predictor import Predictor
 from tfsoftmax.export.versions import model_folder, new_version, versions
@@ -102,6 +102,11 @@ def export_model(
     from tfsoftmax.export.saved_model import ExportedModel, SavedModelPredictor, save
 
     artefacts = chosen(formats)
+    if not all(np.isfinite(parameter.numpy()).all() for parameter in model.parameters):
+        raise ExportError(
+            f"{name}: W or b holds numbers that are not finite; train it anew with a smaller "
+            "learning rate"
+        )
     step = on_step or (lambda: None)
     examples = check_on[:32].reshape(-1, *model.spec.example_shape)
     with new_version(model_folder(Path(output_dir), name)) as version:
