@@ -83,6 +83,7 @@ def test_more_epochs_go_on_where_fewer_ended(tmp_path, made):
 
 def test_the_last_few_are_kept_and_nothing_else(tmp_path, made):
     recipe = Recipe(epochs=4, batch_size=10)
+    (tmp_path / ".staging-of-a-killed-run").mkdir()
     fit(made, recipe, checkpoints=Checkpoints(tmp_path, every_steps=1, keep=2))
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names[-1] == "step-000000000020.ckpt"

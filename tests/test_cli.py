@@ -17,8 +17,10 @@ from PIL import Image
 from test_data_idx import IMAGES, idx_bytes, write_folder
 
 from tfsoftmax import RECIPES, __version__, load_dataset
+from tfsoftmax.cli._formats import TFLITE_KINDS
 from tfsoftmax.cli.main import main as group
 from tfsoftmax.cli.train import main as train_command
+from tfsoftmax.export.tflite import KINDS
 
 SCRIPTS = Path(sys.executable).parent
 QUICK = ["--dataset", "digits", "--epochs", "3"]
@@ -395,3 +397,7 @@ def test_a_terminal_gets_a_live_bar_and_no_native_chatter(tmp_path):
     assert "\x1b[" in text  # drawn live
     assert not re.search(r"oneDNN|cuda|XNNPACK|absl|WARNING", text)
     assert "[progress" not in text
+
+
+def test_the_kinds_in_the_help_are_those_there_are():
+    assert TFLITE_KINDS == KINDS

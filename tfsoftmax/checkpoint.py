@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfsoftmax.errors import CheckpointError, UsageError
-from tfsoftmax.files import check_writable, write_whole
+from tfsoftmax.files import check_writable, remove_staging, write_whole
 
 _log = logging.getLogger(__name__)
 
@@ -169,6 +169,7 @@ class Keeper:
             )
         check_writable(folder)
         folder.mkdir(parents=True, exist_ok=True)
+        remove_staging(folder)  # of a run that was killed as it wrote
         self._saved_at = time.monotonic()
         self._waiting: Snapshot | None = None
         self._changed = threading.Condition()

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+_STAGING = ".staging-"
+
 
 @contextmanager
 def staged_folder(parent: Path) -> Iterator[Path]:
@@ -25,7 +27,7 @@ def staged_folder(parent: Path) -> Iterator[Path]:
     staging = None
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=parent))
+        staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=parent))
         # mkdtemp's folders are private; what is kept must be readable by a server that
         # runs as another user, as far as the user's umask lets it.
         staging.chmod(0o777 & ~_umask())
@@ -36,6 +38,12 @@ def staged_folder(parent: Path) -> Iterator[Path]:
         for folder in missing:
             with suppress(OSError):
                 folder.rmdir()
+
+
+def remove_staging(parent: Path) -> None:
+    """Removes what killed processes left of `staged_folder` in a folder nobody else uses."""
+    for leftover in parent.glob(f"{_STAGING}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def write_whole(path: Path, content: bytes) -> None:

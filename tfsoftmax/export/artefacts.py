@@ -75,7 +75,7 @@ ARTEFACTS = {
         )
         for kind, demand in _DEMANDS.items()
     },
-    "mediapipe": Artefact("model-mediapipe.tflite", _mediapipe, tflite.TFLitePredictor, EXACT),
+    "mediapipe": Artefact(tflite.MEDIAPIPE_FILE, _mediapipe, tflite.TFLitePredictor, EXACT),
     "trainable": Artefact(trainable.FILE_NAME, _trainable, tflite.TFLitePredictor, EXACT),
     "onnx": Artefact(
         onnx.FILE_NAME,

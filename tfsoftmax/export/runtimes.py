@@ -19,11 +19,10 @@ from tfsoftmax.startup import honour_log_level
 # From raw examples [n, *example_shape] to probabilities [n, n_classes].
 Answer = Callable[[np.ndarray], np.ndarray]
 
-MEDIAPIPE_FILE = "model-mediapipe.tflite"
 _FLOAT_FILES = (tflite.file_name("float32"), tflite.file_name("float16"))
 _TFLITE_FILES = (
     *(tflite.file_name(kind) for kind in tflite.KINDS),
-    MEDIAPIPE_FILE,
+    tflite.MEDIAPIPE_FILE,
     trainable.FILE_NAME,
 )
 
@@ -159,7 +158,7 @@ RUNTIMES = (
         "MediaPipe",
         "mediapipe",
         "pip install mediapipe",
-        (MEDIAPIPE_FILE,),
+        (tflite.MEDIAPIPE_FILE,),
         _mediapipe,
         most_rows=500,
         batches=False,

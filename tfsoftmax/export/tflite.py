@@ -23,6 +23,7 @@ SIGNATURE, INFER_SIGNATURE = "serving_default", "infer"
 # Micro's takes float32, as Micro cannot turn bytes into numbers.
 KINDS = ("float32", "float16", "dynamic", "int8", "uint8", "micro")
 INTEGER_KINDS = ("int8", "uint8")
+MEDIAPIPE_FILE = "model-mediapipe.tflite"
 _IDENTIFIER = b"TFL3"
 # The interpreter keeps its largest batch's memory; blocks bound it.
 _BLOCK_ROWS = 1024
