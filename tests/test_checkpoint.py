@@ -138,6 +138,9 @@ def test_another_run_is_not_taken_up(tmp_path, made):
     again = Checkpoints(tmp_path, resume=True)
     with pytest.raises(UsageError, match=r"made with l2 0.0, not 0.1"):
         fit(made, recipe.but(l2=0.1), checkpoints=again)
+    # It changes the rows as well, but that is not what was asked for.
+    with pytest.raises(UsageError, match="made with early_stopping None, not log_loss"):
+        fit(made, recipe.but(early_stopping="log_loss"), checkpoints=again)
     with pytest.raises(UsageError, match="other data"):
         fit(make_dataset(seed=1), recipe, checkpoints=again)
     with pytest.raises(UsageError, match="other data"):

@@ -159,11 +159,6 @@ def _check_identity(
     found: dict[str, Any], expected: dict[str, Any], checkpoints: Checkpoints
 ) -> None:
     """Refuses to take up another run."""
-    if found["dataset"] != expected["dataset"]:
-        raise UsageError(
-            f"the run saved in {checkpoints.folder} was made on other data; name another "
-            "--checkpoint-dir to begin anew"
-        )
     for field, value in expected["recipe"].items():
         before = found["recipe"].get(field)
         if field != "epochs" and before != value:
@@ -171,6 +166,11 @@ def _check_identity(
                 f"the run saved in {checkpoints.folder} was made with {field} {before}, not "
                 f"{value}: only the number of epochs may differ"
             )
+    if found["dataset"] != expected["dataset"]:
+        raise UsageError(
+            f"the run saved in {checkpoints.folder} was made on other data; name another "
+            "--checkpoint-dir to begin anew"
+        )
     if found["start"] != expected["start"]:
         raise UsageError(
             f"the run saved in {checkpoints.folder} started from another model; name another "
