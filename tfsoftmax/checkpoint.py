@@ -19,7 +19,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,7 +68,8 @@ class Snapshot(NamedTuple):
     """All that a run goes on from.
 
     Attributes:
-      facts: JSON-ready; ``step`` is the number of steps done.
+      facts: JSON-ready, or dataclasses, which are turned when they are written; ``step`` is
+        the number of steps done.
       arrays: by name, or tensors.
     """
 
@@ -82,7 +83,7 @@ class Snapshot(NamedTuple):
         >>> Snapshot.from_bytes(content).facts
         {'step': 3}
         """
-        facts = np.frombuffer(json.dumps(self.facts).encode("utf-8"), np.uint8)
+        facts = np.frombuffer(json.dumps(self.facts, default=asdict).encode("utf-8"), np.uint8)
         archive = io.BytesIO()
         arrays: dict[str, Any] = {_FACTS: facts}
         arrays |= {name: np.asarray(array) for name, array in self.arrays.items()}

@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -248,7 +247,7 @@ class _Run:
         facts = {
             "step": loop.done,
             "moving_loss": self.trainer.moving_loss.value,
-            "history": [asdict(epoch) for epoch in self.history.epochs],
+            "history": list(self.history.epochs),
             "stopping": stopping.to_json() if stopping else None,
             "identity": identity,
         }
