@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
 import click
 
-from tfsoftmax.recipes import RECIPES, Metric, Recipe, Schedule
+from tfsoftmax.recipes import RECIPES, Metric, Recipe, Schedule, Standardize
 
 
 class ClassWeights(click.ParamType):
@@ -81,10 +81,8 @@ _OPTIONS = (
     click.option(
         "--learning-rate",
         type=LearningRate(),
-        help=_help(
-            "Step size to begin with; 'auto' derives it from the rows, whatever their scale.",
-            "learning_rate",
-        ),
+        help="Step size to begin with; 'auto' derives it from the rows, whatever their scale.  "
+        "[default: 0.5 for pixels, else auto (default), 0.001 (tutorial)]",
     ),
     click.option(
         "--schedule",
@@ -126,6 +124,22 @@ _OPTIONS = (
         help="Make the model as sure of itself as it is right on held-out validation rows, by "
         "temperature scaling; no predicted class changes.",
     ),
+    _number(
+        "reject-below",
+        "The least probability that is an answer; where the most probable class has less, the "
+        "model abstains.",
+        below=1,
+    ),
+    click.option(
+        "--standardize",
+        type=click.Choice(get_args(Standardize)),
+        help=_help(
+            "How features are scaled, in the model itself: auto scales pixels by their range, "
+            "and columns whose scales differ to mean 0 and deviation 1; on does that to all; off "
+            "leaves columns as they are.",
+            "standardize",
+        ),
+    ),
     click.option(
         "--validation-fraction",
         type=click.FloatRange(min=0, max=1, max_open=True),
@@ -159,25 +173,33 @@ _FIELDS = (
     "early_stopping",
     "patience",
     "calibrate",
+    "reject_below",
+    "standardize",
     "validation_fraction",
     "seed",
 )
 
 
-def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds an option for every choice of a recipe; `recipe_from` reads them."""
-    for decorate in reversed(_OPTIONS):
-        command = decorate(command)
+def recipe_options(command: Callable[..., Any], without: Sequence[str] = ()) -> Callable[..., Any]:
+    """Adds an option for every choice of a recipe, but for the fields that are left out.
+
+    `recipe_from` reads them.
+    """
+    fields = ("recipe_name", *_FIELDS)
+    for field, decorate in reversed(list(zip(fields, _OPTIONS, strict=True))):
+        if field not in without:
+            command = decorate(command)
     return command
 
 
 def recipe_from(options: dict[str, Any]) -> Recipe:
-    """The recipe that is asked for.
+    """The recipe that is asked for; what there is no option for is the named recipe's.
 
     Raises:
       UsageError: if its choices exclude each other.
     """
-    return RECIPES[options["recipe_name"]].but(**{field: options[field] for field in _FIELDS})
+    changes = {field: options[field] for field in _FIELDS if field in options}
+    return RECIPES[options["recipe_name"]].but(**changes)
 
 
 def arguments_of(recipe: Recipe, recipe_name: str) -> list[str]:
@@ -186,7 +208,8 @@ def arguments_of(recipe: Recipe, recipe_name: str) -> list[str]:
     arguments = ["--recipe", recipe_name]
     for field in _FIELDS:
         value = getattr(recipe, field)
-        if field not in always and value == getattr(RECIPES[recipe_name], field):
+        usual = value == getattr(RECIPES[recipe_name], field)
+        if value is None or (usual and field not in always):
             continue
         name = "--" + field.replace("_", "-")
         if isinstance(value, dict):

@@ -16,7 +16,7 @@ def rate_at(recipe, step, steps, total):
     epochs = step / steps / recipe.decay_epochs
     return (
         climb
-        * recipe.learning_rate
+        * (recipe.learning_rate or 0.5)
         * {
             "constant": 1.0,
             "cosine": (1 + np.cos(np.pi * step / (total - warmup))) / 2,

@@ -8,7 +8,7 @@ from tfsoftmax.calibration import calibrate
 from tfsoftmax.data.split import with_validation
 from tfsoftmax.metrics import evaluate_probabilities
 
-OVERFITTED = Recipe(epochs=400, learning_rate=3.0)
+OVERFITTED = Recipe(epochs=400, learning_rate=3.0, standardize="off")
 
 
 @pytest.fixture(scope="module")

@@ -173,7 +173,7 @@ def test_json_holds_every_figure_of_the_table(tmp_path):
         ]
     assert document["recipe"] == {
         "name": "default",
-        **RECIPES["default"].but(epochs=3, seed=7).to_json(),
+        **RECIPES["default"].but(epochs=3, seed=7, learning_rate=0.5).to_json(),
     }
     assert document["dataset"]["train_samples"] == 1437
     assert Path(document["model"]["saved_model"]) == tmp_path / "digits" / "1"

@@ -119,7 +119,7 @@ def test_a_streamed_run_equals_steps_written_out(small_blocks):
 
 def test_one_trace_serves_all_chunks(small_blocks):
     dataset = make_dataset(n_train=203)
-    recipe = Recipe(batch_size=16, memory_limit=2500)
+    recipe = Recipe(batch_size=16, learning_rate=0.5, memory_limit=2500)
     trainer = Trainer(SoftmaxRegression(dataset.spec), dataset.train, recipe)
     done = []
     for epoch in range(2):

@@ -10,7 +10,7 @@ from tfsoftmax import DataError, Dataset, Recipe, SoftmaxRegression, Spec, Split
 from tfsoftmax.data.split import stratified_split
 from tfsoftmax.learning_rate import curvature, resolved
 
-AUTO = Recipe(learning_rate="auto")
+AUTO = Recipe(learning_rate="auto", standardize="off")
 
 
 @pytest.mark.parametrize("n_features", [1, 5, 40])

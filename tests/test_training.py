@@ -132,7 +132,9 @@ def test_row_weights_equal_an_independent_run_and_repeated_rows():
     dataset = make_dataset(n_train=60)
     counts = np.random.default_rng(1).integers(0, 4, size=60)
     weighted = replace(dataset, train=replace(dataset.train, weights=counts.astype(np.float32) * 7))
-    recipe = Recipe(epochs=200, batch_size=1000, schedule="constant")
+    recipe = Recipe(
+        epochs=200, batch_size=1000, schedule="constant", learning_rate=0.5, standardize="off"
+    )
     found = weights(fit(weighted, recipe).model)
     np.testing.assert_allclose(found, numpy_run(weighted, recipe).weights, atol=1e-5)
     repeated = Split(
@@ -174,7 +176,9 @@ def test_early_stopping_holds_out_rows_and_never_looks_at_the_test_rows(digits):
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_a_short_batch_is_neither_dropped_nor_mis_weighted(n_train, reduction):
     dataset = make_dataset(n_train=n_train)
-    recipe = Recipe(epochs=3, batch_size=8, learning_rate=0.1, loss_reduction=reduction)
+    recipe = Recipe(
+        epochs=3, batch_size=8, learning_rate=0.1, loss_reduction=reduction, standardize="off"
+    )
     model, history = fit(dataset, recipe)
     np.testing.assert_allclose(weights(model), numpy_run(dataset, recipe).weights, atol=1e-6)
     assert history.last.steps == 3 * -(-n_train // 8)
@@ -196,7 +200,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(digits):
 def test_one_trace_serves_the_whole_run(digits, monkeypatch):
     # So little a call that an epoch takes several, the last of them shorter.
     monkeypatch.setattr(loop, "MULTIPLICATIONS_A_CALL", 64 * 640 * 7)
-    trainer = Trainer(SoftmaxRegression(digits.spec), digits.train, DEFAULT)
+    trainer = Trainer(SoftmaxRegression(digits.spec), digits.train, DEFAULT.but(learning_rate=0.5))
     seen = []
     for epoch in range(3):
         trainer.run_epoch(epoch, seen.append)
@@ -241,7 +245,7 @@ def test_divergence_in_the_very_last_step_is_caught():
     dataset = make_dataset(n_train=4)
     dataset.train.features[:] *= 1e4
     with pytest.raises(DivergenceError, match="step 1 .epoch 1"):
-        fit(dataset, Recipe(epochs=1, batch_size=4, learning_rate=3e38))
+        fit(dataset, Recipe(epochs=1, batch_size=4, learning_rate=3e38, standardize="off"))
 
 
 def test_without_xla_the_plain_graph_takes_over(digits, monkeypatch):

@@ -85,7 +85,12 @@ def evaluate(model: SoftmaxRegression, split: Any) -> Evaluation:
     ]
     losses, predicted, confidences = map(np.concatenate, zip(*blocks, strict=True))
     return Evaluation.of(
-        np.asarray(split.labels), predicted, losses, model.spec.n_classes, confidences
+        np.asarray(split.labels),
+        predicted,
+        losses,
+        model.spec.n_classes,
+        confidences,
+        model.spec.reject_below,
     )
 
 

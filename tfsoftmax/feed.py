@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.data.dataset import Split
-from tfsoftmax.data.rows import ALIGNMENT, aligned_empty, read_rows
+from tfsoftmax.data.rows import ALIGNMENT, ChosenRows, Features, aligned_empty, read_rows
 
 # Rows that lie together are read together, at least this many bytes at once: enough for a
 # disk to read at speed, few enough that a chunk mixes rows from hundreds of places.
@@ -159,7 +159,7 @@ def placed(split: Split, memory_limit: int) -> Split:
     return Split(to_tensor(split.features), to_tensor(split.labels), weights)
 
 
-def to_tensor(array: np.ndarray) -> tf.Tensor:
+def to_tensor(array: Features) -> tf.Tensor:
     """The array as a tensor on the current device, sharing its memory where that can be.
 
     `tf.convert_to_tensor` makes a copy of the array, and often one more.
@@ -167,13 +167,19 @@ def to_tensor(array: np.ndarray) -> tf.Tensor:
     >>> to_tensor(np.arange(3)).numpy().tolist()
     [0, 1, 2]
     """
-    flags = array.flags
-    if not (flags.writeable and flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0):
+    if not _usable_in_place(array):
         copy = aligned_empty(array.shape, array.dtype)
         read_rows(array, [slice(None)], copy)
         array = copy
     # identity puts it on the current device; there already, it stays the same memory.
     return tf.identity(tf.experimental.dlpack.from_dlpack(array.__dlpack__()))
+
+
+def _usable_in_place(array: Features) -> bool:
+    if isinstance(array, ChosenRows):
+        return False
+    flags = array.flags
+    return flags.writeable and flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0
 
 
 def read_ahead(

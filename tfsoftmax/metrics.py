@@ -26,6 +26,9 @@ class Evaluation:
         the predicted class is from how often it is right, over 15 ranges of it (Guo et al.,
         On calibration of modern neural networks, ICML 2017, eq. 3); None where it is not
         known.
+      answered: share of rows on which the model did not abstain; None where it never does.
+      answered_accuracy: share of those whose class was predicted; None too where there are
+        none.
 
     >>> Evaluation(np.array([[3, 1], [0, 4]]), 0.2).accuracy
     0.875
@@ -35,6 +38,8 @@ class Evaluation:
     log_loss: float
     log_loss_error: float | None = None
     calibration_error: float | None = None
+    answered: float | None = None
+    answered_accuracy: float | None = None
 
     @property
     def n_samples(self) -> int:
@@ -79,6 +84,7 @@ class Evaluation:
         losses: np.ndarray,
         n_classes: int,
         confidences: np.ndarray | None = None,
+        reject_below: float | None = None,
     ) -> Evaluation:
         """Tallies per-example results.
 
@@ -88,15 +94,18 @@ class Evaluation:
           losses: cross-entropies, ``[n_samples]``.
           n_classes: number of classes.
           confidences: probabilities of the predicted classes, ``[n_samples]``.
+          reject_below: what they must reach to be an answer; None takes all for answers.
         """
         pairs = np.asarray(labels, np.int64) * n_classes + predicted
         confusion = np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
         exact = np.asarray(losses, np.float64)
         error = float(exact.std(ddof=1) / np.sqrt(len(exact))) if len(exact) > 1 else None
-        calibration = None
-        if confidences is not None:
-            calibration = _calibration_error(np.asarray(labels) == predicted, confidences)
-        return cls(confusion, float(exact.mean()), error, calibration)
+        if confidences is None:
+            return cls(confusion, float(exact.mean()), error)
+        correct = np.asarray(labels) == predicted
+        answered, right = _answered(correct, confidences, reject_below)
+        calibration = _calibration_error(correct, confidences)
+        return cls(confusion, float(exact.mean()), error, calibration, answered, right)
 
     def largest_confusions(self, count: int) -> list[tuple[int, int, int]]:
         """The most frequent mistakes as (true class, predicted class, rows), worst first.
@@ -119,6 +128,8 @@ class Evaluation:
             "log_loss": self.log_loss,
             "log_loss_error": self.log_loss_error,
             "calibration_error": self.calibration_error,
+            "answered": self.answered,
+            "answered_accuracy": self.answered_accuracy,
         }
 
     def to_json(self, class_names: tuple[str, ...]) -> dict[str, Any]:
@@ -130,7 +141,9 @@ class Evaluation:
         }
 
 
-def evaluate_probabilities(probabilities: np.ndarray, labels: np.ndarray) -> Evaluation:
+def evaluate_probabilities(
+    probabilities: np.ndarray, labels: np.ndarray, reject_below: float | None = None
+) -> Evaluation:
     """The same figures from the probabilities an exported model answered with.
 
     A probability that float32 rounded to 0 counts as its smallest normal number, so a
@@ -139,6 +152,7 @@ def evaluate_probabilities(probabilities: np.ndarray, labels: np.ndarray) -> Eva
     Args:
       probabilities: float ``[n_samples, n_classes]``.
       labels: int ``[n_samples]``.
+      reject_below: as for `Evaluation.of`.
 
     >>> result = evaluate_probabilities(np.array([[0.5, 0.5], [0.25, 0.75]]), np.array([0, 1]))
     >>> result.accuracy, round(result.log_loss, 4)
@@ -152,7 +166,18 @@ def evaluate_probabilities(probabilities: np.ndarray, labels: np.ndarray) -> Eva
         losses,
         probabilities.shape[1],
         probabilities.max(axis=1),
+        reject_below,
     )
+
+
+def _answered(
+    correct: np.ndarray, confidences: np.ndarray, reject_below: float | None
+) -> tuple[float | None, float | None]:
+    if reject_below is None:
+        return None, None
+    # In float32, as the graphs compare.
+    answered = np.asarray(confidences, np.float32) >= np.float32(reject_below)
+    return float(answered.mean()), float(correct[answered].mean()) if answered.any() else None
 
 
 def _calibration_error(correct: np.ndarray, confidences: np.ndarray) -> float:

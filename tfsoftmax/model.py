@@ -16,9 +16,9 @@ Initializer = Callable[[tuple[int, ...]], np.ndarray]
 class SoftmaxRegression(tf.Module):
     """Multiclass logistic regression, ``softmax(scaled(x) W + b)``.
 
-    Raw features go in, in whatever type they are kept in. Those with a known range are
-    scaled to [0, 1] first, ``(x - low) / (high - low)``; the constants travel with the
-    model wherever it is exported.
+    Raw features go in, in whatever type they are kept in, and are scaled first as the spec
+    says: those with a known range to [0, 1], columns of a table to mean 0 and deviation 1.
+    The constants travel with the model wherever it is exported.
 
     Attributes:
       spec: what goes in and what comes out.
@@ -45,8 +45,9 @@ class SoftmaxRegression(tf.Module):
         super().__init__(name="softmax_regression")
         self.spec = spec
         start = initializer or np.zeros
-        low, high = spec.value_range or (0.0, 1.0)
-        self.offset, self.scale = low, 1.0 / (high - low)
+        scaling = spec.scaled_by
+        self.offset, self.scale = np.float32(scaling.offset), np.float32(scaling.scale)
+        self.fill = None if scaling.fill is None else np.float32(scaling.fill)
         shape = (spec.n_features, spec.n_classes)
         self.W = tf.Variable(tf.cast(start(shape), tf.float32), name="W")
         self.b = tf.Variable(tf.cast(start(shape[1:]), tf.float32), name="b")
@@ -57,11 +58,14 @@ class SoftmaxRegression(tf.Module):
         return self.W, self.b
 
     def scaled(self, features: tf.Tensor) -> tf.Tensor:
-        """Raw features as the float32 numbers that W multiplies; the shape stays."""
+        """Raw features ``[n_samples, n_features]`` as the float32 numbers that W multiplies."""
         values = tf.cast(features, tf.float32)
-        if self.offset:
+        if self.fill is not None:
+            # NaN alone differs from itself; TFLite has no operation of its own for it.
+            values = tf.where(tf.not_equal(values, values), self.fill, values)
+        if np.any(self.offset):
             values -= self.offset
-        return values if self.scale == 1.0 else values * self.scale
+        return values if np.all(self.scale == 1) else values * self.scale
 
     def logits(self, features: tf.Tensor) -> tf.Tensor:
         """Scores before the softmax.

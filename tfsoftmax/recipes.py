@@ -15,6 +15,7 @@ _EPOCHS, _STEPS = 10, 1500
 
 Schedule = Literal["constant", "cosine", "step", "exponential", "inverse"]
 Metric = Literal["log_loss", "accuracy", "balanced_accuracy", "macro_f1"]
+Standardize = Literal["auto", "on", "off"]
 ClassWeight = Literal["balanced"] | Mapping[str, float] | None
 _VALIDATION_FRACTION = 0.1
 
@@ -32,7 +33,8 @@ class Recipe:
       epochs: passes over the training rows; None is 10, or as many as make 1,500 steps
         where the rows are few (see `epochs_for`).
       batch_size: rows a step.
-      learning_rate: the largest learning rate; ``"auto"`` derives it from the rows.
+      learning_rate: the largest learning rate; ``"auto"`` derives it from the rows. None is
+        0.5 where features have a known range, such as pixels, and else ``"auto"``.
       schedule: how it goes on: ``"constant"``; ``"cosine"`` down to 0 at the last step;
         multiplied by `decay` every `decay_epochs`, in steps (``"step"``) or all the way
         (``"exponential"``); or ``"inverse"``, divided by
@@ -55,10 +57,15 @@ class Recipe:
       min_delta: how much better it must be to count.
       calibrate: whether the trained model is made as sure of itself as it is right on the
         validation rows (temperature scaling).
+      reject_below: the least probability of the predicted class that is an answer; below it
+        the model abstains. None always answers.
       validation_fraction: share of the training rows to hold out where the dataset brings
         no validation rows; None is 0.1 where they are needed, and else 0.
       loss_reduction: whether a step descends the ``"mean"`` or the ``"sum"`` of its
         batch's losses.
+      standardize: how features are scaled: those with a known range by it, to [0, 1], and
+        columns of a table whose scales differ to mean 0 and deviation 1 (``"auto"``); all
+        to mean 0 and deviation 1 (``"on"``); or by a known range only (``"off"``).
       initializer: W and b start as ``"zeros"`` or drawn from N(0, 1), ``"normal"``.
       seed: of the initial weights and of the order of rows; any integer from 0.
       xla: compile the training loop with XLA where it is available.
@@ -71,7 +78,7 @@ class Recipe:
 
     epochs: int | None = None
     batch_size: int = 64
-    learning_rate: float | Literal["auto"] = 0.5
+    learning_rate: float | Literal["auto"] | None = None
     schedule: Schedule = "cosine"
     decay: float = 0.5
     decay_epochs: float = 1.0
@@ -88,7 +95,9 @@ class Recipe:
     patience: int = 5
     min_delta: float = 0.0
     calibrate: bool = False
+    reject_below: float | None = None
     validation_fraction: float | None = None
+    standardize: Standardize = "auto"
     loss_reduction: Literal["mean", "sum"] = "mean"
     initializer: Literal["zeros", "normal"] = "zeros"
     seed: int = 0
@@ -105,12 +114,19 @@ class Recipe:
             self._check("learning_rate", positive, lambda value: 0 < value < _FLOAT32_MAX)
         for field in ("l2", "l1", "warmup_epochs", "min_delta"):
             self._check(field, "a number from 0 up", lambda value: 0 <= value < _FLOAT32_MAX)
-        for field in ("momentum", "averaging", "label_smoothing", "validation_fraction"):
+        for field in (
+            "momentum",
+            "averaging",
+            "label_smoothing",
+            "validation_fraction",
+            "reject_below",
+        ):
             self._check(field, "0 or more, and below 1", lambda value: 0 <= value < 1)
         self._check("seed", "0 or more", lambda value: value >= 0)
         for field, known in (
             ("schedule", get_args(Schedule)),
             ("early_stopping", get_args(Metric)),
+            ("standardize", get_args(Standardize)),
             ("loss_reduction", ("mean", "sum")),
             ("initializer", ("zeros", "normal")),
         ):

@@ -6,6 +6,50 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
+# One number for all features, or one for each.
+Numbers = float | tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """From raw features to the numbers that W multiplies: ``(x - offset) * scale``.
+
+    Attributes:
+      offset, scale: one number for all features, or one for each.
+      fill: what a missing value, NaN, is taken for, raw, one for each feature; None where
+        no value may be missing.
+
+    >>> Scaling(2.0, 0.5, fill=(2.0, 4.0)).apply(np.array([[3.0, np.nan]])).tolist()
+    [[0.5, 1.0]]
+    """
+
+    offset: Numbers = 0.0
+    scale: Numbers = 1.0
+    fill: tuple[float, ...] | None = None
+
+    def apply(self, rows: np.ndarray) -> np.ndarray:
+        """Rows ``[n_samples, n_features]`` as they are scaled, float64."""
+        numbers = np.asarray(rows, np.float64)
+        if self.fill is not None:
+            numbers = np.where(np.isnan(numbers), self.fill, numbers)
+        return (numbers - self.offset) * self.scale
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Scaling:
+        """The scaling that `Spec.to_json` described."""
+        fill = fields["fill"]
+        return cls(
+            _numbers(fields["offset"]),
+            _numbers(fields["scale"]),
+            None if fill is None else tuple(map(float, fill)),
+        )
+
+
+def _numbers(value: Any) -> Numbers:
+    return tuple(map(float, value)) if isinstance(value, list | tuple) else float(value)
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -17,6 +61,11 @@ class Spec:
       class_names: the name of each class, in the order of the model's outputs.
       value_range: smallest and largest value a raw feature can take where the source
         defines them (``(0, 255)`` for pixels), else None.
+      feature_names: of the columns of a table, else None.
+      missing: whether a feature may be NaN, which is taken for its mean.
+      scaling: how a model scales its features; None is by the value range, if there is one.
+      reject_below: the least probability of the predicted class that is an answer; below
+        it the model abstains. None always answers.
 
     >>> spec = Spec((28, 28), "uint8", ("cat", "dog"), (0, 255))
     >>> spec.n_features, spec.n_classes, spec.is_image
@@ -29,6 +78,10 @@ class Spec:
     dtype: str
     class_names: tuple[str, ...]
     value_range: tuple[float, float] | None = None
+    feature_names: tuple[str, ...] | None = None
+    missing: bool = False
+    scaling: Scaling | None = None
+    reject_below: float | None = None
 
     def __post_init__(self) -> None:
         # One spelling of the same range, whatever it was given as: it is hashed and kept.
@@ -53,9 +106,28 @@ class Spec:
         pixels = len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3))
         return pixels and self.value_range is not None
 
+    @property
+    def scaled_by(self) -> Scaling:
+        """How features are scaled: as `scaling` says, or else from their range to [0, 1]."""
+        low, high = self.value_range or (0.0, 1.0)
+        return self.scaling or Scaling(low, 1.0 / (high - low))
+
+    def feature_name(self, index: int) -> str:
+        """What to call a feature, by its place.
+
+        >>> Spec((2,), "float32", ("a", "b")).feature_name(1)
+        'feature 1'
+        """
+        return self.feature_names[index] if self.feature_names else f"feature {index}"
+
     def to_json(self) -> dict[str, Any]:
-        """A JSON-ready dictionary; `from_json` turns it back."""
-        return asdict(self)
+        """A JSON-ready dictionary; `from_json` turns it back.
+
+        What came after the first release stands in it only where it is set, so that
+        checksums of data stay what they were.
+        """
+        fields = asdict(self)
+        return {key: value for key, value in fields.items() if value or key in _ALWAYS}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Spec:
@@ -64,10 +136,18 @@ class Spec:
         Raises:
           KeyError, TypeError, ValueError: if the fields are not a spec's.
         """
-        low_high = fields["value_range"]
+        low_high, names = fields["value_range"], fields.get("feature_names")
+        scaling, reject_below = fields.get("scaling"), fields.get("reject_below")
         return cls(
             example_shape=tuple(int(size) for size in fields["example_shape"]),
             dtype=str(fields["dtype"]),
             class_names=tuple(str(name) for name in fields["class_names"]),
             value_range=None if low_high is None else (float(low_high[0]), float(low_high[1])),
+            feature_names=None if names is None else tuple(str(name) for name in names),
+            missing=bool(fields.get("missing", False)),
+            scaling=None if scaling is None else Scaling.from_json(scaling),
+            reject_below=None if reject_below is None else float(reject_below),
         )
+
+
+_ALWAYS = ("example_shape", "dtype", "class_names", "value_range")

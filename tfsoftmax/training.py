@@ -16,15 +16,14 @@ from tfsoftmax import schedules
 from tfsoftmax.calibration import calibrate
 from tfsoftmax.checkpoint import Checkpoints, Keeper, Snapshot, latest
 from tfsoftmax.data.dataset import Dataset, Split
-from tfsoftmax.data.split import with_validation
 from tfsoftmax.early_stopping import EarlyStopping
 from tfsoftmax.errors import DivergenceError, UsageError
 from tfsoftmax.evaluation import evaluate
 from tfsoftmax.feed import WEIGHTS_STREAM, Feed, placed
 from tfsoftmax.history import EpochMetrics, History, MovingAverage
-from tfsoftmax.learning_rate import resolved
 from tfsoftmax.loop import Loop, Objective
 from tfsoftmax.model import Initializer, SoftmaxRegression
+from tfsoftmax.preparation import prepared
 from tfsoftmax.recipes import RECIPES, Recipe
 from tfsoftmax.schedules import Schedule
 from tfsoftmax.sgd import State, Updates
@@ -92,9 +91,7 @@ def fit(
     >>> history.last.test_accuracy > 0.9
     True
     """
-    if recipe.held_out:
-        dataset = with_validation(dataset, recipe.held_out)
-    recipe = resolved(recipe, dataset)
+    dataset, recipe = prepared(dataset, recipe)
     model = SoftmaxRegression(dataset.spec, _initializer(recipe))
     if start:
         _start_from(model, start)

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfsoftmax.data.rows import Features, row_blocks
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
-
-_HASHED_ROWS = 4096
 
 
 @dataclass(frozen=True)
@@ -19,13 +18,14 @@ class Split:
     """Rows and their classes.
 
     Attributes:
-      features: raw values in their compact dtype, ``[n_samples, n_features]``.
+      features: raw values in their compact dtype, ``[n_samples, n_features]``; an array, a
+        mapped file, or some rows of one (`ChosenRows`).
       labels: int32 ``[n_samples]`` in ``[0, n_classes)``.
       weights: how much each row counts in training, float32 ``[n_samples]``, at least 0,
         in any unit; None where all count the same.
     """
 
-    features: np.ndarray
+    features: Features
     labels: np.ndarray
     weights: np.ndarray | None = None
 
@@ -86,8 +86,8 @@ class Dataset:
                 if array is None:
                     continue
                 digest.update(repr((array.shape, array.dtype.name)).encode())
-                for start in range(0, len(array), _HASHED_ROWS):
-                    digest.update(np.ascontiguousarray(array[start : start + _HASHED_ROWS]).data)
+                for block in row_blocks(array):
+                    digest.update(block.data)
         return digest.hexdigest()
 
 
@@ -120,10 +120,20 @@ def _check_split(where: str, split: Split, spec: Spec) -> None:
     if split.weights is not None:
         _check_weights(where, split.weights, len(labels))
     if np.issubdtype(features.dtype, np.floating):
-        finite = np.isfinite(features).all(axis=1)
+        _check_finite(where, features, spec)
+
+
+def _check_finite(where: str, features: Features, spec: Spec) -> None:
+    first = 0
+    for block in row_blocks(features):
+        finite = np.isfinite(block)
+        if spec.missing:
+            finite |= np.isnan(block)
         if not finite.all():
-            row = int(np.argmin(finite))
-            raise DataError(f"{where}, row {row}: a feature is NaN or infinite")
+            row, column = (int(place) for place in np.argwhere(~finite)[0])
+            found = "missing" if np.isnan(block[row, column]) else "infinite"
+            raise DataError(f"{where}, row {first + row}: {spec.feature_name(column)} is {found}")
+        first += len(block)
 
 
 def _check_weights(where: str, weights: np.ndarray, n_samples: int) -> None:

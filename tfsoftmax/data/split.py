@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.rows import ChosenRows, chosen
 from tfsoftmax.errors import DataError
 
 TEST_FRACTION = 0.2
@@ -66,8 +67,9 @@ def with_validation(dataset: Dataset, fraction: float) -> Dataset:
 
 
 def take_rows(split: Split, rows: np.ndarray) -> Split:
-    """The rows of these numbers, in memory."""
+    """The rows of these numbers; those of a mapped file stay there, and in its order."""
+    features = chosen(split.features, rows)
+    if isinstance(features, ChosenRows):
+        rows = np.sort(rows)
     weights = None if split.weights is None else split.weights[rows]
-    return Split(
-        np.ascontiguousarray(split.features[rows]), split.labels[rows].astype(np.int32), weights
-    )
+    return Split(features, split.labels[rows].astype(np.int32), weights)

@@ -22,10 +22,11 @@ _SPEC_KEY = "tfsoftmax"
 
 
 def convert(model: SoftmaxRegression, name: str) -> bytes:
-    """An ONNX model of five operations, spec and labels in its metadata.
+    """An ONNX model of a few operations, spec and labels in its metadata.
 
     It takes ``inputs [n, *example_shape]``, raw and in the dataset's own dtype, and answers
-    ``probabilities [n, n_classes]`` float32 and ``class_index [n]`` int64.
+    ``probabilities [n, n_classes]`` float32 and ``class_index [n]`` int64; where the model
+    may abstain, ``abstain [n]`` too.
 
     Args:
       model: the trained model.
@@ -39,31 +40,46 @@ def convert(model: SoftmaxRegression, name: str) -> bytes:
     spec = model.spec
     dtype = helper.np_dtype_to_tensor_dtype(np.dtype(spec.dtype))
     constants = {
-        "offset": np.array(model.offset, np.float32),
-        "scale": np.array(model.scale, np.float32),
+        "offset": np.asarray(model.offset),
+        "scale": np.asarray(model.scale),
         "rows": np.array([-1, spec.n_features], np.int64),
         "W": model.W.numpy(),
         "b": model.b.numpy(),
     }
     node = helper.make_node
     nodes = [
-        node("Cast", ["inputs"], ["numbers"], to=onnx.TensorProto.FLOAT),
+        node("Cast", ["inputs"], ["floats"], to=onnx.TensorProto.FLOAT),
+        node("Reshape", ["floats", "rows"], ["numbers"]),
         node("Sub", ["numbers", "offset"], ["shifted"]),
-        node("Mul", ["shifted", "scale"], ["scaled"]),
-        node("Reshape", ["scaled", "rows"], ["features"]),
+        node("Mul", ["shifted", "scale"], ["features"]),
         node("Gemm", ["features", "W", "b"], ["logits"]),
         node("Softmax", ["logits"], ["probabilities"], axis=-1),
         node("ArgMax", ["probabilities"], ["class_index"], axis=-1, keepdims=0),
     ]
     value = helper.make_tensor_value_info
+    outputs = [
+        value("probabilities", onnx.TensorProto.FLOAT, ["n", spec.n_classes]),
+        value("class_index", onnx.TensorProto.INT64, ["n"]),
+    ]
+    if model.fill is not None:
+        constants["fill"] = model.fill
+        nodes[2:2] = [
+            node("IsNaN", ["numbers"], ["missing"]),
+            node("Where", ["missing", "fill", "numbers"], ["filled"]),
+        ]
+        nodes[4].input[0] = "filled"
+    if spec.reject_below is not None:
+        constants["reject_below"] = np.array(spec.reject_below, np.float32)
+        nodes += [
+            node("ReduceMax", ["probabilities"], ["confidence"], axes=[-1], keepdims=0),
+            node("Less", ["confidence", "reject_below"], ["abstain"]),
+        ]
+        outputs.append(value("abstain", onnx.TensorProto.BOOL, ["n"]))
     graph = helper.make_graph(
         nodes,
         name,
         [value("inputs", dtype, ["n", *spec.example_shape])],
-        [
-            value("probabilities", onnx.TensorProto.FLOAT, ["n", spec.n_classes]),
-            value("class_index", onnx.TensorProto.INT64, ["n"]),
-        ],
+        outputs,
         [numpy_helper.from_array(array, key) for key, array in constants.items()],
     )
     proto = helper.make_model(

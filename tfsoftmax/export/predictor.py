@@ -54,7 +54,8 @@ class Predictor(ABC):
             self.probabilities(np.reshape(rows, (len(rows), *self.spec.example_shape)))
             for rows in _blocks(split.features)
         ]
-        return evaluate_probabilities(np.concatenate(blocks), positions[split.labels])
+        probabilities, labels = np.concatenate(blocks), positions[split.labels]
+        return evaluate_probabilities(probabilities, labels, self.spec.reject_below)
 
     def positions_of(self, dataset: Dataset) -> np.ndarray:
         """For each class of the dataset, its place among the model's classes.

@@ -21,6 +21,7 @@ BYTES_INPUT = "image_bytes"
 EXAMPLE_FEATURE = "inputs"
 _CLASSIFY_METHOD = "tensorflow/serving/classify"
 _OUTPUTS = ("probabilities", "class_index", "label")
+ABSTAIN = "abstain"
 
 
 class ExportedModel(tf.Module):
@@ -70,7 +71,14 @@ class ExportedModel(tf.Module):
         return tf.reshape(inputs, [-1, self.model.spec.n_features])
 
     def _probabilities(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"probabilities": tf.nn.softmax(self.model.logits(self._rows(inputs)))}
+        probabilities = tf.nn.softmax(self.model.logits(self._rows(inputs)))
+        return {"probabilities": probabilities, **self._abstention(probabilities)}
+
+    def _abstention(self, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
+        least = self.model.spec.reject_below
+        if least is None:
+            return {}
+        return {ABSTAIN: tf.reduce_max(probabilities, axis=-1) < least}
 
     def _scaled_probabilities(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         logits = tf.matmul(self._rows(inputs), self.model.W) + self.model.b
@@ -80,7 +88,8 @@ class ExportedModel(tf.Module):
         probabilities = self.model.probabilities(self._rows(inputs))
         class_index = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
         label = tf.gather(self.class_names, class_index)
-        return dict(zip(_OUTPUTS, (probabilities, class_index, label), strict=True))
+        outputs = dict(zip(_OUTPUTS, (probabilities, class_index, label), strict=True))
+        return {**outputs, **self._abstention(probabilities)}
 
     def _predict_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         spec = self.model.spec
@@ -158,7 +167,8 @@ def save(exported: ExportedModel, folder: Path) -> None:
 
     * ``serving_default`` takes ``inputs [n, *example_shape]`` in the dataset's own dtype,
       any n, and answers ``probabilities [n, n_classes]``, ``class_index [n]`` and
-      ``label [n]``;
+      ``label [n]``, and ``abstain [n]`` where the model may abstain: whether the class is
+      too unsure to be an answer;
     * ``serving_bytes``, where examples are images, takes ``image_bytes [n]``, encoded PNG
       or JPEG of any size, and answers the same;
     * ``classify`` takes ``inputs [n]``, serialized ``tf.Example`` with a feature ``inputs``,

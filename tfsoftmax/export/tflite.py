@@ -50,8 +50,9 @@ def convert(
     the weights' bytes) and ``dynamic`` (weights int8, a quarter), inputs are raw, in the
     dataset's own dtype, and probabilities float32; ``micro`` takes the same raw values as
     float32. Of the kinds ``int8`` and ``uint8`` all
-    is integer: inputs scaled to [0, 1], where their range is known, and then quantized, so
-    that raw pixels feed straight into ``uint8``.
+    is integer: inputs scaled as the model does it, pixels to [0, 1], and then quantized, so
+    that raw pixels feed straight into ``uint8``. Where the model may abstain, all kinds but
+    the integer ones answer ``abstain [n]``, too.
 
     Args:
       exported: the model.
@@ -213,11 +214,11 @@ class Quantization:
         """
         if not self.scale:
             return examples.astype(self.dtype, copy=False)
-        low, high = spec.value_range or (0.0, 1.0)
-        numbers = (examples.astype(np.float64) - low) / (high - low)
+        numbers = spec.scaled_by.apply(examples.reshape(len(examples), -1))
         limits = np.iinfo(self.dtype.name)
         integers = np.rint(numbers / self.scale) + self.zero
-        return integers.clip(limits.min, limits.max).astype(self.dtype)
+        quantized = integers.clip(limits.min, limits.max).astype(self.dtype)
+        return quantized.reshape(examples.shape)
 
     def real(self, integers: np.ndarray) -> np.ndarray:
         """The numbers a tensor's content stands for, as float32."""

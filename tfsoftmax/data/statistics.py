@@ -1,0 +1,97 @@
+"""What the columns of a dataset are like, found in one pass over its rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfsoftmax.data.rows import Features, row_blocks
+
+_EPSILON = float(np.finfo(np.float32).eps)
+# Fewer rows at a time than are read: each is needed as float64, more than once.
+_NUMBERS = 2**19
+
+
+@dataclass
+class ColumnStatistics:
+    """Figures of each column, all ``[n_features]``; missing values (NaN) count in none.
+
+    Attributes:
+      count: int64, values that are there.
+      mean: float64.
+      squares: float64, sum of the squared differences from the mean.
+      low, high: smallest and largest value; inf and -inf where there is none.
+      n_samples: rows seen.
+
+    >>> found = ColumnStatistics.of(np.array([[1.0, 5.0], [3.0, np.nan]]))
+    >>> found.mean.tolist(), found.deviation.tolist(), found.missing.tolist()
+    ([2.0, 5.0], [1.0, 0.0], [0, 1])
+    """
+
+    count: np.ndarray
+    mean: np.ndarray
+    squares: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    n_samples: int = 0
+
+    @classmethod
+    def none(cls, n_features: int) -> ColumnStatistics:
+        """Of no rows yet."""
+        zeros = np.zeros(n_features)
+        return cls(zeros.astype(np.int64), zeros, zeros.copy(), zeros + np.inf, zeros - np.inf)
+
+    @classmethod
+    def of(cls, features: Features) -> ColumnStatistics:
+        """Of rows ``[n_samples, n_features]``, read a block at a time."""
+        found = cls.none(features.shape[1])
+        a_part = max(1, _NUMBERS // features.shape[1])
+        for block in row_blocks(features):
+            for start in range(0, len(block), a_part):
+                found.add(block[start : start + a_part])
+        return found
+
+    def add(self, rows: np.ndarray) -> None:
+        """Takes in more rows.
+
+        Reference: Chan, Golub and LeVeque, Algorithms for computing the sample variance (The
+        American Statistician 1983), eq. 1.5: sums never grow with the mean, so that a column
+        of large values that differ little keeps its digits.
+        """
+        numbers = rows.astype(np.float64)
+        there = ~np.isnan(numbers) if np.issubdtype(rows.dtype, np.floating) else None
+        if there is None or there.all():
+            count = np.full(rows.shape[1], len(rows))
+            mean = numbers.mean(axis=0)
+            squares = np.square(numbers - mean).sum(axis=0)
+            low, high = numbers.min(axis=0), numbers.max(axis=0)
+        else:
+            count = there.sum(axis=0)
+            mean = np.where(there, numbers, 0.0).sum(axis=0) / np.maximum(count, 1)
+            squares = np.where(there, np.square(numbers - mean), 0.0).sum(axis=0)
+            low = np.where(there, numbers, np.inf).min(axis=0)
+            high = np.where(there, numbers, -np.inf).max(axis=0)
+        total = np.maximum(self.count + count, 1)
+        gap = mean - self.mean
+        self.squares = self.squares + squares + gap**2 * (self.count * count / total)
+        self.mean = self.mean + gap * (count / total)
+        self.count = self.count + count
+        self.low, self.high = np.minimum(self.low, low), np.maximum(self.high, high)
+        self.n_samples += len(rows)
+
+    @property
+    def missing(self) -> np.ndarray:
+        """Rows without a value, for each column."""
+        return self.n_samples - self.count
+
+    @property
+    def deviation(self) -> np.ndarray:
+        """Standard deviation; 0 where what there is may be rounding."""
+        deviation = np.sqrt(self.squares / np.maximum(self.count, 1))
+        return np.where(deviation > _EPSILON * np.abs(self.mean), deviation, 0.0)
+
+    @property
+    def constant(self) -> np.ndarray:
+        """Whether a column has one value only, or none."""
+        return ~(self.low < self.high)
