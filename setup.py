@@ -15,7 +15,8 @@ def version() -> str:
 
 
 onnx = ["onnx>=1.17", "onnxruntime>=1.20"]
-test = ["pytest>=8", "hypothesis>=6.100", *onnx]
+parquet = ["pyarrow>=17"]
+test = ["pytest>=8", "hypothesis>=6.100", *onnx, *parquet]
 
 setup(
     name="tfsoftmax",
@@ -40,6 +41,7 @@ setup(
         "pandas>=2.2",
         "scikit-learn>=1.5",
         "scipy>=1.13",
+        "matplotlib>=3.9",  # plots of tune; mlxtend brings it anyway
         "mlxtend>=0.23.4",
         "Pillow>=11",
         "requests>=2.32",
@@ -49,12 +51,13 @@ setup(
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.21,<3"],
         "onnx": onnx,
+        "parquet": parquet,
         # What 'tfsoftmax verify' can run a model in, beside what is installed anyway.
         "runtimes": [*onnx, "openvino>=2025.0", "tflite-micro", "mediapipe>=0.10.20"],
         "test": test,
         "dev": [*test, "ruff>=0.9", "mypy>=1.14"],
         # Peers to be compared with; one build of PyTorch, for others bring gigabytes for GPUs.
-        "bench": ["torch==2.13.0", "jax>=0.6", "matplotlib>=3.9"],
+        "bench": ["torch==2.13.0", "jax>=0.6"],
     },
     entry_points={
         "console_scripts": [

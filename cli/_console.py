@@ -103,26 +103,6 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options that say where a dataset comes from."""
-    for decorate in (
-        click.option(
-            "--manual-dir",
-            metavar="DIR",
-            help="Folder with a TensorFlow Datasets source's original files, to prepare it "
-            "without a network.",
-        ),
-        click.option(
-            "--data-dir",
-            metavar="DIR",
-            help="Where prepared and decoded datasets are kept.  [default: $TFDS_DATA_DIR or "
-            "~/tensorflow_datasets]",
-        ),
-    ):
-        command = decorate(command)
-    return command
-
-
 def complete_dataset(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Shell completion of dataset names; must not import what is slow."""
     from tfsoftmax.data.names import NAMES

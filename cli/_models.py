@@ -11,7 +11,8 @@ import click
 from tfsoftmax.errors import UsageError
 
 if TYPE_CHECKING:
-    from tfsoftmax import Dataset, ExportResult, SoftmaxRegression
+    from tfsoftmax import Dataset, ExportResult, SoftmaxRegression, Spec
+    from tfsoftmax.cli._sources import Data
 
 
 class Trained(NamedTuple):
@@ -32,14 +33,14 @@ class Trained(NamedTuple):
             "test",
             "best_epoch",
             "temperature",
+            "convergence",
+            "tuning",
             "command",
         )
         return {key: self.description[key] for key in kept if key in self.description}
 
 
-def load_trained(
-    place: Path, dataset_name: str | None, data_dir: str | None, manual_dir: str | None
-) -> Trained:
+def load_trained(place: Path, dataset_name: str | None, data: Data) -> Trained:
     """Loads a model and its dataset, by name or else the one it was trained on.
 
     Raises:
@@ -47,7 +48,6 @@ def load_trained(
       UsageError: if it does not say what it was trained on.
       DataError: if the dataset cannot be loaded.
     """
-    from tfsoftmax import load_dataset
     from tfsoftmax.export import load_saved_model, version_folder
     from tfsoftmax.export.metadata import FILE_NAME
 
@@ -55,12 +55,45 @@ def load_trained(
     predictor = load_saved_model(folder)
     description = json.loads((folder / FILE_NAME).read_bytes())
     recorded = description.get("dataset")
-    name = dataset_name or (recorded.get("name") if isinstance(recorded, dict) else None)
+    recorded = recorded if isinstance(recorded, dict) else {}
+    name = dataset_name or recorded.get("name")
     if not name:
         raise UsageError(f"{folder} does not say what it was trained on: give --dataset")
-    dataset = load_dataset(name, data_dir=data_dir, manual_dir=manual_dir)
+    dataset = data.load(name, reading_options(predictor.spec, recorded))
     predictor.positions_of(dataset)
     return Trained(folder, predictor.model(), dataset, description)
+
+
+def reading_options(spec: Spec, recorded: dict[str, Any]) -> dict[str, Any]:
+    """How to read data for a model: as its own was read, and as its examples are.
+
+    Args:
+      spec: of the model.
+      recorded: what it says of its data, if anything.
+    """
+    options = dict(recorded.get("options") or {})
+    if spec.feature_names:
+        options["features"] = spec.feature_names
+    if spec.missing:
+        options["missing"] = "mean"
+    if spec.is_image:
+        options["image_size"] = spec.example_shape[:2]
+        options["color"] = "rgb" if spec.example_shape[2:] == (3,) else "gray"
+    return options
+
+
+def recorded_data(place: Path) -> dict[str, Any]:
+    """What the model in a folder, or beside a file, says of its data; empty if nothing."""
+    from tfsoftmax.errors import ModelError
+    from tfsoftmax.export import version_folder
+    from tfsoftmax.export.metadata import FILE_NAME
+
+    try:
+        folder = place.parent if place.is_file() else version_folder(place)
+        recorded = json.loads((folder / FILE_NAME).read_bytes())["dataset"]
+    except (OSError, ValueError, KeyError, TypeError, ModelError):
+        return {}
+    return recorded if isinstance(recorded, dict) else {}
 
 
 def printed_parity(exported: ExportResult) -> None:

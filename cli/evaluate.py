@@ -12,9 +12,10 @@ from tfsoftmax.cli._console import (
     PlainCommand,
     common_options,
     complete_dataset,
-    data_options,
     set_verbosity,
 )
+from tfsoftmax.cli._models import reading_options, recorded_data
+from tfsoftmax.cli._sources import Data, data_options
 
 if TYPE_CHECKING:
     from tfsoftmax import Evaluation
@@ -37,19 +38,16 @@ _MOST_CONFUSIONS = 10
 @data_options
 @click.option(
     "--split",
-    type=click.Choice(["test", "train"]),
-    default="test",
-    show_default=True,
-    help="The rows to measure on.",
+    type=click.Choice(["test", "train", "all"]),
+    help="The rows to measure on.  [default: test; all of a file that MODEL was not trained on]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document of all figures.")
 @common_options
 def evaluate(
     model: Path,
     dataset_name: str,
-    data_dir: str | None,
-    manual_dir: str | None,
-    split: str,
+    data: Data,
+    split: str | None,
     as_json: bool,
     verbose: bool,
     quiet: bool,
@@ -60,11 +58,14 @@ def evaluate(
     highest version is taken.
     """
     set_verbosity(verbose, quiet)
-    from tfsoftmax import load_dataset, load_predictor
+    from tfsoftmax import load_predictor
 
-    dataset = load_dataset(dataset_name, data_dir=data_dir, manual_dir=manual_dir)
     predictor = load_predictor(model)
-    result = predictor.evaluate(dataset, dataset.test if split == "test" else dataset.train)
+    recorded = recorded_data(model)
+    dataset = data.load(dataset_name, reading_options(predictor.spec, recorded))
+    split = split or _usual_split(dataset_name, recorded.get("name"))
+    parts = {"test": [dataset.test], "train": [dataset.train], "all": [dataset.train, dataset.test]}
+    result = predictor.evaluate(dataset, *parts[split])
     names = predictor.spec.class_names
     if as_json:
         figures = {"model": str(predictor.path), "dataset": dataset.name, "split": split}
@@ -74,11 +75,24 @@ def evaluate(
     click.echo(f"rows      {result.n_samples:,} ({dataset.name}, {split})")
     click.echo(f"accuracy  {result.accuracy:.4f}")
     click.echo(f"log-loss  {result.log_loss:.4f}")
+    if result.answered is not None:
+        right = result.answered_accuracy
+        of_these = f", right in {right:.4f} of those" if right is not None else ""
+        click.echo(f"answers   {result.answered:.4f} of the rows{of_these}")
     click.echo()
     if len(names) <= _WIDEST_MATRIX:
         _print_matrix(result, names)
     else:
         _print_confusions(result, names)
+
+
+def _usual_split(name: str, trained_on: str | None) -> str:
+    from tfsoftmax.data.names import KINDS
+
+    kind, colon, _ = name.partition(":")
+    # IDX has test rows of its own.
+    foreign = colon and kind in KINDS and kind != "idx" and trained_on not in (None, name)
+    return "all" if foreign else "test"
 
 
 def _print_matrix(result: Evaluation, names: tuple[str, ...]) -> None:

@@ -10,11 +10,11 @@ import click
 from tfsoftmax.cli._console import (
     PlainCommand,
     common_options,
-    data_options,
     dataset_of_model_option,
     set_verbosity,
 )
 from tfsoftmax.cli._formats import format_options, formats
+from tfsoftmax.cli._sources import Data, data_options
 
 
 @click.command(cls=PlainCommand, name="export")
@@ -38,8 +38,7 @@ def export(
     trainable: bool,
     onnx: bool,
     dataset_name: str | None,
-    data_dir: str | None,
-    manual_dir: str | None,
+    data: Data,
     output_dir: Path | None,
     name: str | None,
     as_json: bool,
@@ -61,7 +60,7 @@ def export(
     from tfsoftmax.cli._interrupt import interrupt_on_request
     from tfsoftmax.cli._models import load_trained, printed_parity
 
-    trained = load_trained(model, dataset_name, data_dir, manual_dir)
+    trained = load_trained(model, dataset_name, data)
     place = trained.folder.resolve()
     with interrupt_on_request() as check_interrupt:
         exported = export_model(

@@ -9,8 +9,10 @@ from tfsoftmax.cli._console import PlainGroup
 from tfsoftmax.cli.datasets import datasets
 from tfsoftmax.cli.evaluate import evaluate
 from tfsoftmax.cli.export import export
+from tfsoftmax.cli.inspect import inspect
 from tfsoftmax.cli.predict import predict
 from tfsoftmax.cli.train import train
+from tfsoftmax.cli.tune import tune
 from tfsoftmax.cli.verify import verify
 
 
@@ -21,5 +23,5 @@ def main() -> None:
     """Softmax regression from scratch in TensorFlow: train, measure, predict, ship."""
 
 
-for _command in (train, evaluate, predict, export, verify, datasets):
+for _command in (train, tune, inspect, evaluate, predict, export, verify, datasets):
     main.add_command(_command)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tfsoftmax.cli._console import PlainCommand, common_options, set_verbosity
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tfsoftmax import Predictor
 
 
 @click.command(cls=PlainCommand, name="predict")
@@ -41,36 +46,59 @@ def predict(
     verbose: bool,
     quiet: bool,
 ) -> int:
-    """Print the label and its probability for each PNG or JPEG FILE.
+    """Print the label and its probability for each picture or row in FILE.
 
     MODEL is a .tflite or .onnx file, a SavedModel folder, or a model's folder, whose
-    highest version is taken. Pictures are scaled to the size the model was trained on; they
-    should show what its training images show, as those show it. Output is one line a
-    picture, separated by tabs. A picture that cannot be read is named on standard error,
-    the others are still answered, and the exit code is 1.
+    highest version is taken. A FILE is a PNG, JPEG or WebP picture, or a table of rows: CSV
+    (.gz, too), Parquet or .npy. Pictures are scaled to the size the model was trained on;
+    they should show what its training images show, as those show it. Columns are found by
+    their names. Output is one line a picture or row (FILE:ROW, from 1), separated by tabs;
+    'abstains' stands last where the model is too unsure to answer. A file that cannot be read
+    is named on standard error, the others are still answered, and the exit code is 1.
     """
     set_verbosity(verbose, quiet)
     from tfsoftmax import DataError, load_predictor
     from tfsoftmax.data.images import read_image
+    from tfsoftmax.data.unlabelled import is_table, read_unlabelled
 
     predictor = load_predictor(model)
     answers: list[dict[str, Any]] = []
     failed = 0
     for file in files:
         try:
-            image = read_image(file, predictor.spec, invert=invert)
+            if is_table(file):
+                row = 1
+                for rows in read_unlabelled(file, predictor.spec):
+                    names = [f"{file}:{row + place}" for place in range(len(rows))]
+                    row += len(rows)
+                    examples = rows.reshape(-1, *predictor.spec.example_shape)
+                    answers += _answers(predictor, examples, names, top, as_json)
+            else:
+                image = read_image(file, predictor.spec, invert=invert)
+                answers += _answers(predictor, image[None], [str(file)], top, as_json)
         except DataError as error:
             click.echo(f"Error: {error}", err=True)
             failed += 1
-            continue
-        probabilities = predictor.probabilities(image[None])[0]
-        best = probabilities.argsort(kind="stable")[::-1][:top]
-        names = predictor.spec.class_names
-        labels = [{"label": names[k], "probability": float(probabilities[k])} for k in best]
-        answers.append({"file": str(file), "predictions": labels})
-        if not as_json:
-            columns = [f"{one['label']}\t{one['probability']:.4f}" for one in labels]
-            click.echo("\t".join([str(file), *columns]))
     if as_json:
-        click.echo(json.dumps({"model": str(predictor.path), "pictures": answers}, indent=2))
+        click.echo(json.dumps({"model": str(predictor.path), "answers": answers}, indent=2))
     return 1 if failed else 0
+
+
+def _answers(
+    predictor: Predictor, examples: np.ndarray, names: list[str], top: int, as_json: bool
+) -> list[dict[str, Any]]:
+    """Asks about some examples; prints the answers, or returns them to be printed as JSON."""
+    spec, answers = predictor.spec, []
+    for name, probabilities in zip(names, predictor.probabilities(examples), strict=True):
+        best = probabilities.argsort(kind="stable")[::-1][:top]
+        abstains = spec.reject_below is not None and probabilities[best[0]] < spec.reject_below
+        if as_json:
+            labels = [
+                {"label": spec.class_names[k], "probability": float(probabilities[k])} for k in best
+            ]
+            answer = {"file": name, "predictions": labels}
+            answers.append({**answer, "abstains": True} if abstains else answer)
+            continue
+        columns = [f"{spec.class_names[k]}\t{probabilities[k]:.4f}" for k in best]
+        click.echo("\t".join([name, *columns, *(["abstains"] if abstains else [])]))
+    return answers

@@ -11,10 +11,10 @@ import click
 from tfsoftmax.cli._console import (
     PlainCommand,
     common_options,
-    data_options,
     dataset_of_model_option,
     set_verbosity,
 )
+from tfsoftmax.cli._sources import Data, data_options
 
 if TYPE_CHECKING:
     from tfsoftmax.export.verify import Check
@@ -31,8 +31,7 @@ _COLUMNS = "{:<24} {:<13} {:>9} {:>13} {:>10} {:>8} {:>9} {:>9}  {}"
 def verify(
     model: Path,
     dataset_name: str | None,
-    data_dir: str | None,
-    manual_dir: str | None,
+    data: Data,
     as_json: bool,
     verbose: bool,
     quiet: bool,
@@ -47,7 +46,7 @@ def verify(
     set_verbosity(verbose, quiet)
     from tfsoftmax.cli._models import load_trained
 
-    trained = load_trained(model, dataset_name, data_dir, manual_dir)
+    trained = load_trained(model, dataset_name, data)
     # After TensorFlow was started, quietly, by loading the model.
     from tfsoftmax.export.verify import verify as run
 

@@ -29,7 +29,12 @@ _HOME = {
     "Dataset": "tfsoftmax.data.dataset",
     "Split": "tfsoftmax.data.dataset",
     "load_dataset": "tfsoftmax.data",
+    "SourceOptions": "tfsoftmax.source_options",
+    "from_arrays": "tfsoftmax.data.memory",
+    "from_frame": "tfsoftmax.data.memory",
+    "from_tf_data": "tfsoftmax.data.memory",
     "Spec": "tfsoftmax.spec",
+    "Scaling": "tfsoftmax.spec",
     "SoftmaxRegression": "tfsoftmax.model",
     "RECIPES": "tfsoftmax.recipes",
     "Recipe": "tfsoftmax.recipes",
@@ -37,6 +42,12 @@ _HOME = {
     "Checkpoints": "tfsoftmax.checkpoint",
     "FitResult": "tfsoftmax.training",
     "warm_start": "tfsoftmax.warm_start",
+    "convergence": "tfsoftmax.convergence",
+    "Convergence": "tfsoftmax.convergence",
+    "tune": "tfsoftmax.tuning",
+    "Tuning": "tfsoftmax.tuning",
+    "Candidate": "tfsoftmax.tuning",
+    "plot_tuning": "tfsoftmax.tuning_plot",
     "History": "tfsoftmax.history",
     "EpochMetrics": "tfsoftmax.history",
     "evaluate": "tfsoftmax.evaluation",
@@ -59,9 +70,14 @@ __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:  # the same names, where a type checker finds them
     from tfsoftmax.checkpoint import Checkpoints as Checkpoints
+    from tfsoftmax.convergence import Convergence as Convergence
+    from tfsoftmax.convergence import convergence as convergence
     from tfsoftmax.data import load_dataset as load_dataset
     from tfsoftmax.data.dataset import Dataset as Dataset
     from tfsoftmax.data.dataset import Split as Split
+    from tfsoftmax.data.memory import from_arrays as from_arrays
+    from tfsoftmax.data.memory import from_frame as from_frame
+    from tfsoftmax.data.memory import from_tf_data as from_tf_data
     from tfsoftmax.errors import CheckpointError as CheckpointError
     from tfsoftmax.errors import DataError as DataError
     from tfsoftmax.errors import DivergenceError as DivergenceError
@@ -81,9 +97,15 @@ if TYPE_CHECKING:  # the same names, where a type checker finds them
     from tfsoftmax.model import SoftmaxRegression as SoftmaxRegression
     from tfsoftmax.recipes import RECIPES as RECIPES
     from tfsoftmax.recipes import Recipe as Recipe
+    from tfsoftmax.source_options import SourceOptions as SourceOptions
+    from tfsoftmax.spec import Scaling as Scaling
     from tfsoftmax.spec import Spec as Spec
     from tfsoftmax.training import FitResult as FitResult
     from tfsoftmax.training import fit as fit
+    from tfsoftmax.tuning import Candidate as Candidate
+    from tfsoftmax.tuning import Tuning as Tuning
+    from tfsoftmax.tuning import tune as tune
+    from tfsoftmax.tuning_plot import plot_tuning as plot_tuning
     from tfsoftmax.warm_start import warm_start as warm_start
 
 

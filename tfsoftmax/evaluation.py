@@ -81,7 +81,8 @@ def evaluate(model: SoftmaxRegression, split: Any) -> Evaluation:
         tf.TensorSpec([None], tf.int32),
     )
     blocks = [
-        [part.numpy() for part in score(features, labels)] for features, labels in _blocks(split)
+        [part.numpy() for part in score(model, features, labels)]
+        for features, labels in device_blocks(split)
     ]
     losses, predicted, confidences = map(np.concatenate, zip(*blocks, strict=True))
     return Evaluation.of(
@@ -94,7 +95,7 @@ def evaluate(model: SoftmaxRegression, split: Any) -> Evaluation:
     )
 
 
-def _blocks(split: Any) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+def device_blocks(split: Any) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
     """The rows on the device: at once if they are there, or else block by block."""
     features, labels = split.features, split.labels
     if tf.is_tensor(features):

@@ -167,7 +167,7 @@ def to_tensor(array: Features) -> tf.Tensor:
     >>> to_tensor(np.arange(3)).numpy().tolist()
     [0, 1, 2]
     """
-    if not _usable_in_place(array):
+    if isinstance(array, ChosenRows) or not _usable_in_place(array):
         copy = aligned_empty(array.shape, array.dtype)
         read_rows(array, [slice(None)], copy)
         array = copy
@@ -175,9 +175,7 @@ def to_tensor(array: Features) -> tf.Tensor:
     return tf.identity(tf.experimental.dlpack.from_dlpack(array.__dlpack__()))
 
 
-def _usable_in_place(array: Features) -> bool:
-    if isinstance(array, ChosenRows):
-        return False
+def _usable_in_place(array: np.ndarray) -> bool:
     flags = array.flags
     return flags.writeable and flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
@@ -21,7 +23,7 @@ _SMALLEST = 1e-30
 _OF_PIXELS = 0.5
 
 
-def resolved(recipe: Recipe, dataset: Dataset) -> Recipe:
+def resolved(recipe: Recipe, dataset: Dataset, bound: Callable[[], float] | None = None) -> Recipe:
     """The recipe with its number of epochs, and a learning rate that is a number.
 
     ``"auto"`` is ten times 1 / (curvature + l2) where the rate falls, once where it is
@@ -31,6 +33,7 @@ def resolved(recipe: Recipe, dataset: Dataset) -> Recipe:
     Args:
       recipe: as it was asked for.
       dataset: to train on.
+      bound: what gives the curvature, where it may be known; None finds it.
 
     Raises:
       DataError: if features are so large that no learning rate suits them.
@@ -48,8 +51,8 @@ def resolved(recipe: Recipe, dataset: Dataset) -> Recipe:
     if recipe.learning_rate not in ("auto", None):
         return recipe
     boldness = _CONSTANT if recipe.schedule == "constant" else _FALLING
-    bound = curvature(SoftmaxRegression(dataset.spec), dataset.train) + recipe.l2
-    rate = boldness * (1 - recipe.momentum) / bound
+    found = bound() if bound else curvature(SoftmaxRegression(dataset.spec), dataset.train)
+    rate = boldness * (1 - recipe.momentum) / (found + recipe.l2)
     if recipe.loss_reduction == "sum":
         rate /= min(recipe.batch_size, len(dataset.train))
     if not rate > _SMALLEST:

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax import ops
-from tfsoftmax.spec import Spec
+from tfsoftmax.spec import Numbers, Spec
 
 Initializer = Callable[[tuple[int, ...]], np.ndarray]
 
@@ -46,8 +46,8 @@ class SoftmaxRegression(tf.Module):
         self.spec = spec
         start = initializer or np.zeros
         scaling = spec.scaled_by
-        self.offset, self.scale = np.float32(scaling.offset), np.float32(scaling.scale)
-        self.fill = None if scaling.fill is None else np.float32(scaling.fill)
+        self.offset, self.scale = _float32(scaling.offset), _float32(scaling.scale)
+        self.fill = None if scaling.fill is None else _float32(scaling.fill)
         shape = (spec.n_features, spec.n_classes)
         self.W = tf.Variable(tf.cast(start(shape), tf.float32), name="W")
         self.b = tf.Variable(tf.cast(start(shape[1:]), tf.float32), name="b")
@@ -97,3 +97,7 @@ class SoftmaxRegression(tf.Module):
         rows = np.reshape(features, (len(features), self.spec.n_features))
         indices = tf.argmax(self.logits(tf.constant(rows)), axis=-1).numpy()
         return np.asarray(self.spec.class_names)[indices]
+
+
+def _float32(numbers: Numbers) -> np.ndarray:
+    return np.asarray(numbers, np.float32)

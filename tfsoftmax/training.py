@@ -92,7 +92,7 @@ def fit(
     True
     """
     dataset, recipe = prepared(dataset, recipe)
-    model = SoftmaxRegression(dataset.spec, _initializer(recipe))
+    model = SoftmaxRegression(dataset.spec, initializer_of(recipe))
     if start:
         _start_from(model, start)
     run = _Run(model, dataset, recipe)
@@ -180,10 +180,12 @@ class _Run:
     def __init__(self, model: SoftmaxRegression, dataset: Dataset, recipe: Recipe):
         self.model, self.recipe = model, recipe
         self.trainer = Trainer(model, dataset.train, recipe)
-        # On the device once, not once an epoch.
+        # On the device once, not once an epoch, as far as there is room.
         self._train = self.trainer.feed.rows
-        self._test = placed(dataset.test, recipe.memory_limit)
-        self._validation = dataset.validation and placed(dataset.validation, recipe.memory_limit)
+        spare = recipe.memory_limit - dataset.train.features.nbytes
+        self._test = placed(dataset.test, spare)
+        spare -= dataset.test.features.nbytes
+        self._validation = dataset.validation and placed(dataset.validation, spare)
         self.history = History(recipe)
         self._stopping = EarlyStopping.of(recipe)
 
@@ -370,6 +372,7 @@ def schedule_of(recipe: Recipe, steps: int, epochs: int) -> Schedule:
       steps: of an epoch.
       epochs: of the run.
     """
+    assert isinstance(recipe.learning_rate, float | int)
     rate, decay, period = float(recipe.learning_rate), recipe.decay, recipe.decay_epochs * steps
     warmup = round(recipe.warmup_epochs * steps)
     schedule = {
@@ -393,7 +396,8 @@ def _digest(parameter: tf.Variable) -> str:
     return hashlib.sha256(parameter.numpy().tobytes()).hexdigest()
 
 
-def _initializer(recipe: Recipe) -> Initializer | None:
+def initializer_of(recipe: Recipe) -> Initializer | None:
+    """How W and b start, as a recipe has it; None is at zero."""
     if recipe.initializer == "zeros":
         return None
     generator = np.random.default_rng([recipe.seed, WEIGHTS_STREAM])

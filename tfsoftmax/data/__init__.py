@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from tfsoftmax.data.bundled import BUNDLED, load_bundled
 from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.idx import load_idx
-from tfsoftmax.data.names import SUGGESTED, unknown_dataset
-from tfsoftmax.errors import UsageError
+from tfsoftmax.data.names import KINDS, SUGGESTED, unknown_dataset
+from tfsoftmax.errors import DataError, UsageError
+from tfsoftmax.source_options import SourceOptions
 
-__all__ = ["Dataset", "Split", "catalogue", "default_data_dir", "load_dataset"]
+__all__ = ["Dataset", "SourceOptions", "Split", "catalogue", "default_data_dir", "load_dataset"]
 
 # Names TensorFlow Datasets can answer to: 'mnist', 'emnist/balanced', 'mnist:3.0.1'.
 _TFDS_NAME = re.compile(r"[a-z][a-z0-9_]*(/[A-Za-z0-9_.\-]+)?(:[0-9.*]+)?")
@@ -30,19 +32,22 @@ def load_dataset(
     *,
     data_dir: str | os.PathLike[str] | None = None,
     manual_dir: str | os.PathLike[str] | None = None,
+    options: SourceOptions | None = None,
 ) -> Dataset:
     """Loads a dataset by name, whatever kind of source it comes from.
 
     Args:
-      name: ``mnist5k`` or ``digits``, which need no download; ``idx:DIR``; or the name of
-        an image-classification dataset of TensorFlow Datasets, such as ``mnist``.
+      name: ``mnist5k`` or ``digits``, which need no download; a file or folder with its kind,
+        such as ``csv:flowers.csv`` (`KINDS` has all); or the name of an image-classification
+        dataset of TensorFlow Datasets, such as ``mnist``.
       data_dir: where prepared and decoded datasets are kept; None is
         `default_data_dir`'s.
       manual_dir: a folder with a TensorFlow Datasets source's original files, to prepare
         it from without a network.
+      options: how to read a file or folder.
 
     Raises:
-      UsageError: if ``idx:`` is given without a folder.
+      UsageError: if a kind is given without a path, or lacks its package.
       UnknownDatasetError: if no source answers to the name; it suggests near ones.
       DataError: if the source cannot be read or used.
 
@@ -54,11 +59,11 @@ def load_dataset(
     cache = DatasetCache(data_path)
     if name in BUNDLED:
         return load_bundled(name, cache)
-    kind, _, rest = name.partition(":")
-    if kind == "idx":
+    kind, colon, rest = name.partition(":")
+    if colon and kind in KINDS:
         if not rest:
-            raise UsageError("idx: needs a folder, as in idx:path/to/mnist")
-        return load_idx(Path(rest).expanduser())
+            raise UsageError(f"{kind}: needs a path, as in {KINDS[kind].example}")
+        return _load_path(kind, Path(rest).expanduser(), name, options or SourceOptions(), cache)
     if not _TFDS_NAME.fullmatch(name):
         raise unknown_dataset(name)
     # Asked first: TensorFlow Datasets' import takes longer than all that is left to do.
@@ -69,6 +74,22 @@ def load_dataset(
 
     source = TfdsSource(name, data_path, Path(manual_dir).expanduser() if manual_dir else None)
     return source.load(cache)
+
+
+def _load_path(
+    kind: str, path: Path, name: str, options: SourceOptions, cache: DatasetCache
+) -> Dataset:
+    if kind == "idx":
+        return load_idx(path)
+    module, function = KINDS[kind].reader
+    read = getattr(import_module(f"tfsoftmax.data.{module}"), function)
+    from tfsoftmax.data.collector import Source
+
+    try:
+        return read(path, Source(name, options, cache))
+    except PermissionError as error:
+        place = error.filename or path
+        raise DataError(f"{name}: {place} may not be read: {error.strerror}") from error
 
 
 def catalogue(data_dir: str | os.PathLike[str] | None = None) -> list[dict[str, Any]]:
@@ -84,6 +105,6 @@ def catalogue(data_dir: str | os.PathLike[str] | None = None) -> list[dict[str, 
             {"name": name, "about": about, "state": "ready"}
             for name, (_, _, about) in BUNDLED.items()
         ),
-        {"name": "idx:DIR", "about": "a folder with the four IDX files MNIST comes in"},
+        *({"name": f"{kind}:PATH", "about": KINDS[kind].about} for kind in KINDS),
         *({"name": name, **describe(name, data_path)} for name in SUGGESTED),
     ]

@@ -11,8 +11,9 @@ import numpy as np
 
 from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.data.dataset import Dataset, Split
-from tfsoftmax.data.split import SPLIT_SEED, TEST_FRACTION, stratified_split
+from tfsoftmax.data.split import SPLIT_SEED, stratified_split
 from tfsoftmax.errors import DataError
+from tfsoftmax.source_options import TEST_FRACTION
 from tfsoftmax.spec import Spec
 
 _log = logging.getLogger(__name__)

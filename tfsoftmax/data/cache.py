@@ -54,7 +54,9 @@ class DatasetCache:
             whole = staging / "whole"
             whole.mkdir()
             for part, split in zip(_SPLITS, (dataset.train, dataset.test), strict=True):
-                np.save(whole / f"{part}-features.npy", split.features, allow_pickle=False)
+                np.save(
+                    whole / f"{part}-features.npy", np.asarray(split.features), allow_pickle=False
+                )
                 np.save(whole / f"{part}-labels.npy", split.labels, allow_pickle=False)
             spec = json.dumps(dataset.spec.to_json(), indent=2)
             (whole / "dataset.json").write_text(spec + "\n", "utf-8")

@@ -119,20 +119,37 @@ def _check_split(where: str, split: Split, spec: Spec) -> None:
         raise DataError(f"{where}, row {row}: label {labels[row]} is not in [0, {spec.n_classes})")
     if split.weights is not None:
         _check_weights(where, split.weights, len(labels))
-    if np.issubdtype(features.dtype, np.floating):
-        _check_finite(where, features, spec)
+    check_finite(where, features, spec)
 
 
-def _check_finite(where: str, features: Features, spec: Spec) -> None:
-    first = 0
+def check_finite(
+    where: str, features: Features, spec: Spec, first: int = 0, unit: str = "row"
+) -> None:
+    """Makes sure that every feature is a number, or missing where the spec lets it be.
+
+    Args:
+      where: what the rows are called in an error.
+      features: ``[n_samples, n_features]``.
+      spec: of the rows.
+      first: what the first row is called.
+      unit: what a row is called.
+
+    Raises:
+      DataError: naming row and feature.
+    """
+    if not np.issubdtype(features.dtype, np.floating):
+        return
     for block in row_blocks(features):
         finite = np.isfinite(block)
         if spec.missing:
             finite |= np.isnan(block)
         if not finite.all():
             row, column = (int(place) for place in np.argwhere(~finite)[0])
-            found = "missing" if np.isnan(block[row, column]) else "infinite"
-            raise DataError(f"{where}, row {first + row}: {spec.feature_name(column)} is {found}")
+            problem = "infinite, or beyond 3.4e38; mend it"
+            if np.isnan(block[row, column]):
+                problem = "missing (NaN); fill it in, or take means for it with --missing mean"
+            name = spec.feature_name(column)
+            raise DataError(f"{where}, {unit} {first + row}, {name}: the value is {problem}")
         first += len(block)
 
 

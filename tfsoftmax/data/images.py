@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 
@@ -11,12 +12,14 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
 
-_FORMATS = ("PNG", "JPEG")
+FORMATS = ("PNG", "JPEG", "WEBP")
 _MAX_16_BIT = 65535
 
 
-def read_image(path: Path, spec: Spec, *, invert: bool = False) -> np.ndarray:
-    """Reads a PNG or JPEG file as one raw example.
+def read_image(
+    path: Path | str, spec: Spec, *, invert: bool = False, content: bytes | None = None
+) -> np.ndarray:
+    """Reads a PNG, JPEG or WebP file as one raw example.
 
     The picture is turned upright as its EXIF tag says, laid on white where it is
     transparent, made gray or RGB as the model needs, scaled to the model's size, and
@@ -26,6 +29,7 @@ def read_image(path: Path, spec: Spec, *, invert: bool = False) -> np.ndarray:
       path: the file.
       spec: of the model.
       invert: swap light and dark.
+      content: what the file holds, where `path` only says what to call it.
 
     Returns:
       Array of the spec's shape and dtype.
@@ -40,11 +44,13 @@ def read_image(path: Path, spec: Spec, *, invert: bool = False) -> np.ndarray:
         with warnings.catch_warnings():
             # Pillow only warns of pictures too large for their file, up to twice its bound.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=_FORMATS) as picture:
+            with Image.open(
+                path if content is None else io.BytesIO(content), formats=FORMATS
+            ) as picture:
                 picture.load()
                 pixels = _fit(picture, spec)
     except UnidentifiedImageError as error:
-        raise DataError(f"{path}: not a PNG or JPEG image") from error
+        raise DataError(f"{path}: not a PNG, JPEG or WebP image") from error
     # Pillow raises SyntaxError and ValueError, too, on damaged files.
     except (
         OSError,

@@ -9,15 +9,18 @@ import numpy as np
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.rows import ChosenRows, chosen
 from tfsoftmax.errors import DataError
+from tfsoftmax.source_options import TEST_FRACTION
 
-TEST_FRACTION = 0.2
 # Fixed, and apart from a recipe's seed: every run of every recipe is measured on the
 # same rows.
 SPLIT_SEED = 0
 
 
 def stratified_split(
-    split: Split, name: str, fraction: float = TEST_FRACTION
+    split: Split,
+    name: str,
+    fraction: float = TEST_FRACTION,
+    class_names: tuple[str, ...] | None = None,
 ) -> tuple[Split, Split]:
     """Rows to keep and rows held out, each class in the same proportion.
 
@@ -25,6 +28,7 @@ def stratified_split(
       split: all rows.
       name: of the source, for messages.
       fraction: of the rows to hold out, between 0 and 1.
+      class_names: for messages.
 
     Raises:
       DataError: if a class has too few rows to be in both.
@@ -34,18 +38,38 @@ def stratified_split(
     >>> len(train), sorted(test.labels.tolist())
     (8, [0, 1])
     """
+    kept, held = stratified_places(split.labels, name, fraction, class_names)
+    return take_rows(split, kept), take_rows(split, held)
+
+
+def stratified_places(
+    labels: np.ndarray, name: str, fraction: float, class_names: tuple[str, ...] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the rows to keep and of those held out; as for `stratified_split`."""
     from sklearn.model_selection import train_test_split
 
+    counts = np.bincount(labels)
+    if (counts == 1).any():
+        place = int(np.argmax(counts == 1))
+        rare = repr(class_names[place]) if class_names else place
+        raise DataError(
+            f"{name}: class {rare} has one row only, which cannot be both trained on and held "
+            "out; add rows of it, or remove it"
+        )
     try:
         kept, held = train_test_split(
-            np.arange(len(split)),
+            np.arange(len(labels)),
             test_size=fraction,
             random_state=SPLIT_SEED,
-            stratify=split.labels,
+            stratify=labels,
         )
     except ValueError as error:
-        raise DataError(f"{name}: cannot hold out rows: {error}") from error
-    return take_rows(split, kept), take_rows(split, held)
+        raise DataError(
+            f"{name}: {len(labels):,} rows of {np.count_nonzero(counts):,} classes are too few to "
+            f"hold out a share of {fraction:g} with every class in it; add rows, or take another "
+            f"share ({error})"
+        ) from error
+    return kept, held
 
 
 def with_validation(dataset: Dataset, fraction: float) -> Dataset:
@@ -62,7 +86,9 @@ def with_validation(dataset: Dataset, fraction: float) -> Dataset:
     """
     if dataset.validation is not None:
         return dataset
-    train, validation = stratified_split(dataset.train, f"{dataset.name}: training split", fraction)
+    train, validation = stratified_split(
+        dataset.train, f"{dataset.name}: training split", fraction, dataset.spec.class_names
+    )
     return replace(dataset, train=train, validation=validation)
 
 

@@ -16,6 +16,7 @@ from tfsoftmax.export.predictor import Predictor
 from tfsoftmax.export.versions import model_folder, new_version, versions
 
 if TYPE_CHECKING:
+    from tfsoftmax.data.rows import Features
     from tfsoftmax.export.parity import Parity
     from tfsoftmax.export.saved_model import SavedModelPredictor
     from tfsoftmax.model import SoftmaxRegression
@@ -58,9 +59,9 @@ def export_model(
     output_dir: str | os.PathLike[str],
     name: str,
     *,
-    check_on: np.ndarray,
+    check_on: Features,
     formats: Sequence[str] = ("float32",),
-    calibrate_on: np.ndarray | None = None,
+    calibrate_on: Features | None = None,
     record: dict[str, Any] | None = None,
     on_step: Callable[[], None] | None = None,
 ) -> ExportResult:

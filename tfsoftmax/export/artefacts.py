@@ -7,8 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
+from tfsoftmax.data.rows import Features
 from tfsoftmax.errors import UsageError
 from tfsoftmax.export import metadata, onnx, tflite, tflite_metadata, trainable
 from tfsoftmax.export.parity import EXACT, HALF, INTEGER, Demand
@@ -23,7 +22,7 @@ class Source(NamedTuple):
 
     exported: ExportedModel
     name: str
-    calibration: np.ndarray | None
+    calibration: Features | None
 
 
 class Artefact(NamedTuple):

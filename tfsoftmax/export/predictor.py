@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.rows import Features
 from tfsoftmax.errors import ModelError
 from tfsoftmax.metrics import BLOCK_ROWS, Evaluation, evaluate_probabilities
 from tfsoftmax.spec import Spec
@@ -36,14 +37,14 @@ class Predictor(ABC):
           float32 ``[n, n_classes]``.
         """
 
-    def evaluate(self, dataset: Dataset, split: Split) -> Evaluation:
+    def evaluate(self, dataset: Dataset, *splits: Split) -> Evaluation:
         """Accuracy, log-loss and confusion matrix on some rows.
 
         Classes are matched by name, so their order in the dataset does not matter.
 
         Args:
-          dataset: what `split` belongs to.
-          split: the rows to measure on.
+          dataset: what the splits belong to.
+          splits: the rows to measure on, all together.
 
         Raises:
           ModelError: if the model does not take the dataset's examples, or does not know
@@ -52,9 +53,11 @@ class Predictor(ABC):
         positions = self.positions_of(dataset)
         blocks = [
             self.probabilities(np.reshape(rows, (len(rows), *self.spec.example_shape)))
+            for split in splits
             for rows in _blocks(split.features)
         ]
-        probabilities, labels = np.concatenate(blocks), positions[split.labels]
+        probabilities = np.concatenate(blocks)
+        labels = positions[np.concatenate([split.labels for split in splits])]
         return evaluate_probabilities(probabilities, labels, self.spec.reject_below)
 
     def positions_of(self, dataset: Dataset) -> np.ndarray:
@@ -100,5 +103,5 @@ class Predictor(ABC):
             )
 
 
-def _blocks(features: np.ndarray) -> Iterator[np.ndarray]:
+def _blocks(features: Features) -> Iterator[np.ndarray]:
     return (features[start : start + BLOCK_ROWS] for start in range(0, len(features), BLOCK_ROWS))

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfsoftmax.data.images import as_rgb
+from tfsoftmax.data.rows import Features
 from tfsoftmax.errors import UsageError
 from tfsoftmax.export import metadata
 from tfsoftmax.export.predictor import Predictor
+from tfsoftmax.export.tflite_half import halved
 from tfsoftmax.spec import Spec
 from tfsoftmax.startup import honour_log_level
 
@@ -41,7 +43,7 @@ def file_name(kind: str) -> str:
 
 
 def convert(
-    exported: ExportedModel, kind: str = "float32", calibration: np.ndarray | None = None
+    exported: ExportedModel, kind: str = "float32", calibration: Features | None = None
 ) -> bytes:
     """A TFLite model of built-in operations only.
 
@@ -75,10 +77,8 @@ def convert(
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [function.get_concrete_function()], exported
     )
-    if kind not in ("float32", "micro"):
+    if kind == "dynamic" or integer:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if kind == "float16":
-        converter.target_spec.supported_types = [tf.float16]
     if integer:
         if calibration is None or not len(calibration):
             raise UsageError(f"TFLite kind {kind} needs training rows to calibrate on")
@@ -87,7 +87,8 @@ def convert(
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.as_dtype(kind)
     with honour_log_level():
-        return converter.convert()
+        content = converter.convert()
+    return halved(content) if kind == "float16" else content
 
 
 def convert_for_mediapipe(exported: ExportedModel) -> bytes:
@@ -121,7 +122,7 @@ def convert_for_mediapipe(exported: ExportedModel) -> bytes:
         return converter.convert()
 
 
-def _calibration_rows(features: np.ndarray, spec: Spec) -> np.ndarray:
+def _calibration_rows(features: Features, spec: Spec) -> np.ndarray:
     """Rows from all over, spanning the whole range of values where it is known.
 
     So the quantized input covers exactly that range: scale 1/255 for pixels.

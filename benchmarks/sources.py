@@ -1,0 +1,197 @@
+"""One command each from a real file to an exported model, beside scikit-learn's pipeline.
+
+    python benchmarks/sources.py [--mnist DIR] [--stream-rows 6000000]
+
+writes real data out as people have it, trains on each file with `tfsoftmax-train`, fits
+scikit-learn's StandardScaler and LogisticRegression to the same rows, and writes
+docs/sources.md. DIR has MNIST's four files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import sklearn.datasets
+import stream
+import tensorflow as tf
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import tfsoftmax
+
+PAGE = Path(__file__).parents[1] / "docs" / "sources.md"
+_COLUMNS = ("source", "rows", "features", "classes", "accuracy", "scikit-learn", "difference")
+_PROOF = ("SavedModel", "TFLite")
+
+
+class Case(NamedTuple):
+    """A file that people have: how it is written, and how it is named on the command line."""
+
+    title: str
+    write: Callable[[Path], None]
+    name: str
+    options: tuple[str, ...] = ()
+
+
+def _csv(load: Callable[..., Any]) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        bunch = load(as_frame=True)
+        frame = bunch.frame.drop(columns="target")
+        frame["kind"] = bunch.target_names[bunch.target]
+        frame.to_csv(path, index=False)
+
+    return write
+
+
+def _digits_parquet(path: Path) -> None:
+    sklearn.datasets.load_digits(as_frame=True).frame.to_parquet(path)
+
+
+def _digits_npz(path: Path) -> None:
+    bunch = sklearn.datasets.load_digits()
+    np.savez(path, features=bunch.images.astype(np.uint8), labels=bunch.target)
+
+
+def _digits_svmlight(path: Path) -> None:
+    bunch = sklearn.datasets.load_digits()
+    sklearn.datasets.dump_svmlight_file(bunch.data, bunch.target, str(path))
+
+
+def _digits_png(folder: Path) -> None:
+    bunch = sklearn.datasets.load_digits()
+    for row, (image, digit) in enumerate(zip(bunch.images, bunch.target, strict=True)):
+        place = folder / f"digit-{digit}"
+        place.mkdir(parents=True, exist_ok=True)
+        levels = np.rint(image * (255 / 16)).astype(np.uint8)
+        Image.fromarray(levels).save(place / f"{row}.png")
+
+
+def _mnist_tfrecord(mnist: Path) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        train = tfsoftmax.load_dataset(f"idx:{mnist}").train
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            for pixels, digit in zip(train.features, train.labels, strict=True):
+                picture = tf.io.encode_png(pixels.reshape(28, 28, 1)).numpy()
+                feature = {
+                    "image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[picture])),
+                    "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[int(digit)])),
+                }
+                example = tf.train.Example(features=tf.train.Features(feature=feature))
+                writer.write(example.SerializeToString())
+
+    return write
+
+
+def cases(mnist: Path | None) -> Iterator[Case]:
+    """Every file."""
+    kind = ("--label-column", "kind")
+    for title, load in (
+        ("Iris, CSV", sklearn.datasets.load_iris),
+        ("Wine, CSV", sklearn.datasets.load_wine),
+        ("Breast cancer, CSV", sklearn.datasets.load_breast_cancer),
+    ):
+        yield Case(title, _csv(load), "csv:{}.csv", kind)
+    yield Case("digits, Parquet", _digits_parquet, "parquet:{}.parquet")
+    yield Case("digits, npz", _digits_npz, "npz:{}.npz")
+    yield Case("digits, svmlight", _digits_svmlight, "svmlight:{}.svm")
+    yield Case("digits, folder of PNGs", _digits_png, "images:{}")
+    if mnist:
+        yield Case("MNIST, IDX", lambda path: None, f"idx:{mnist}")
+        yield Case("MNIST, TFRecord of PNGs", _mnist_tfrecord(mnist), "tfrecord:{}.tfrecord")
+
+
+def measured(case: Case, folder: Path) -> dict[str, Any]:
+    """Writes the file, trains on it by command, and fits scikit-learn to the same rows."""
+    name = case.name.format(folder / "source")
+    case.write(Path(name.partition(":")[2]))
+    tool = shutil.which("tfsoftmax-train") or str(Path(sys.executable).with_name("tfsoftmax-train"))
+    data = ["--data-dir", str(folder / "data")]
+    command = [tool, "--dataset", name, *case.options, *data, "--json", "-q"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+    if done.returncode:
+        raise SystemExit(f"{case.title}: {done.stderr}")
+    document = json.loads(done.stdout)
+    options = tfsoftmax.SourceOptions.from_json(document["dataset"]["options"])
+    dataset = tfsoftmax.load_dataset(name, data_dir=folder / "data", options=options)
+    assert dataset.sha256() == document["dataset"]["sha256"]
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    pipeline.fit(dataset.train.features[:], dataset.train.labels)
+    theirs = pipeline.score(dataset.test.features[:], dataset.test.labels)
+    parity = document["model"]["parity"]
+    return {
+        "rows": len(dataset.train) + len(dataset.test),
+        "features": dataset.spec.n_features,
+        "classes": dataset.spec.n_classes,
+        "ours": document["test"]["accuracy"],
+        "theirs": theirs,
+        "proof": [parity["saved_model.pb"], parity["model.tflite"]],
+    }
+
+
+def row_of(case: Case, found: dict[str, Any]) -> str:
+    """A line of the table."""
+    proof = [
+        f"{one['same_class']:,}/{one['n_samples']:,}, {one['max_difference']:.0e}"
+        for one in found["proof"]
+    ]
+    cells = [
+        case.title,
+        f"{found['rows']:,}",
+        f"{found['features']:,}",
+        str(found["classes"]),
+        f"{found['ours']:.4f}",
+        f"{found['theirs']:.4f}",
+        f"{found['ours'] - found['theirs']:+.4f}",
+        *proof,
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+_INTRODUCTION = """# Files people have, measured
+
+Written by `benchmarks/sources.py`; do not edit.
+
+One command each from the file to an exported model, with nothing said but where it is and, for
+the CSV files, `--label-column`. Accuracy is that of the held-out rows, beside scikit-learn's
+`StandardScaler` and `LogisticRegression` on the same rows. The last columns are the exported
+SavedModel and `.tflite`, fed raw rows: rows with the trained model's class, and the largest
+difference of any probability.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mnist", type=Path)
+    parser.add_argument("--stream-rows", type=int, default=6_000_000)
+    arguments = parser.parse_args()
+    mnist = arguments.mnist and arguments.mnist.resolve()
+    lines = [_INTRODUCTION, f"| {' | '.join((*_COLUMNS, *_PROOF))} |", "|---" * 9 + "|"]
+    for case in cases(mnist):
+        with tempfile.TemporaryDirectory() as folder:
+            lines.append(row_of(case, measured(case, Path(folder))))
+        print(lines[-1], flush=True)
+    lines += [
+        "",
+        "## More rows than memory is given",
+        "",
+        "Random pictures of ten kinds, 784 bytes each, as `.npy` files; one epoch, memory limit "
+        "1 GiB. Memory is the process's peak less what it was with TensorFlow started.",
+        "",
+        *stream.table(arguments.stream_rows),
+    ]
+    PAGE.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Training on more rows than memory is given: memory and rows a second, against in memory.
+
+    python benchmarks/stream.py [--rows 6000000] [--folder DIR]
+
+makes a file of random pictures of ten kinds, 784 bytes each, trains one epoch on it in a process
+of its own, and again on a tenth of it held in memory. It prints a table in Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+_PIXELS, _CLASSES, _BLOCK = 784, 10, 20_000
+_LIMIT = 2**30
+
+
+def write_source(folder: Path, rows: int) -> None:
+    """Writes features.npy and labels.npy, a block at a time."""
+    generator = np.random.default_rng(0)
+    kinds = generator.integers(0, 256, (_CLASSES, _PIXELS), dtype=np.int16)
+    labels = generator.integers(0, _CLASSES, rows)
+    with (folder / "features.npy").open("wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (rows, _PIXELS)}
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in range(0, rows, _BLOCK):
+            chosen = kinds[labels[start : start + _BLOCK]]
+            noise = generator.integers(-128, 128, chosen.shape, dtype=np.int8)
+            noisy = 64 + chosen // 4 + np.int16(2) * noise
+            file.write(noisy.clip(0, 255).astype(np.uint8).data)
+    np.save(folder / "labels.npy", labels)
+
+
+_RUN = """
+import json, resource, sys, time
+from tfsoftmax.startup import import_tensorflow
+import_tensorflow()
+import tensorflow as tf
+tf.constant(1.0) + 1
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+own = peak()
+import tfsoftmax
+name, limit = sys.argv[1], int(sys.argv[2])
+started = time.perf_counter()
+dataset = tfsoftmax.load_dataset(name, options=tfsoftmax.SourceOptions(memory_limit=limit))
+loaded = time.perf_counter()
+recipe = tfsoftmax.Recipe(epochs=1, memory_limit=limit)
+model, history = tfsoftmax.fit(dataset, recipe)
+trained = time.perf_counter()
+print(json.dumps({
+    "rows": len(dataset.train) + len(dataset.test),
+    "bytes": dataset.train.features.nbytes + dataset.test.features.nbytes,
+    "added": peak() - own,
+    "load_seconds": loaded - started,
+    "fit_seconds": trained - loaded,
+    "rows_a_second": len(dataset.train) / history.last.train_seconds,
+    "accuracy": history.last.test_accuracy,
+}))
+"""
+
+
+def measured(folder: Path) -> dict[str, float]:
+    """One run in a process of its own."""
+    command = [sys.executable, "-c", _RUN, f"npy:{folder}", str(_LIMIT)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+def table(rows: int, parent: Path | None = None) -> Iterator[str]:
+    """The lines of a table: a tenth of the rows in memory, and all of them streamed."""
+    yield "| | rows | features, GB | memory added, GB | rows/s | load, s | fit, s | accuracy |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for what, count in (("in memory", rows // 10), ("streamed", rows)):
+        with tempfile.TemporaryDirectory(dir=parent) as name:
+            folder = Path(name)
+            write_source(folder, count)
+            found = measured(folder)
+        yield (
+            f"| {what} | {found['rows']:,} | {found['bytes'] / 1e9:.2f} | "
+            f"{found['added'] / 1e9:.2f} | {found['rows_a_second']:,.0f} | "
+            f"{found['load_seconds']:.1f} | {found['fit_seconds']:.1f} | {found['accuracy']:.4f} |"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=6_000_000)
+    parser.add_argument("--folder", type=Path, help="on a disk with room; default: temporary")
+    arguments = parser.parse_args()
+    for line in table(arguments.rows, arguments.folder):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""What it saves to train a sweep side by side: its seconds against those of as many runs.
+
+The runs are `fit` as it is, with what it compiles and measures after every epoch, and about as
+many steps each as the sweep takes.
+
+python benchmarks/tune.py
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import click
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+from tfsoftmax import RECIPES, Dataset, evaluate, fit, load_dataset
+from tfsoftmax.data.split import take_rows
+from tfsoftmax.sweep import held_out_rows
+from tfsoftmax.tuning import tune
+
+FOLDS = 5
+RECIPE = RECIPES["default"]
+L2 = np.logspace(-6, 0, 20)
+# The sweep is to take at most this part of the time of separate runs.
+BOUND = 0.2
+
+
+def seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def fold_run(dataset: Dataset, fold: int, l2: float) -> None:
+    """What a sweep would be made of otherwise: a fit on a fold's rows, scored on the others."""
+    places = held_out_rows(dataset, FOLDS, seed=0)[fold]
+    kept = np.setdiff1d(np.arange(len(dataset.train)), places)
+    held = take_rows(dataset.train, places)
+    model = fit(replace(dataset, train=take_rows(dataset.train, kept)), RECIPE.but(l2=l2)).model
+    evaluate(model, held)
+
+
+@click.command()
+@click.option("--dataset", "name", default="mnist5k", show_default=True)
+@click.option("--runs", default=5, show_default=True, help="Separate runs to measure, of 100.")
+def main(name: str, runs: int) -> None:
+    """Measure both and print the ratio; exits with 1 if it is above the bound."""
+    dataset = load_dataset(name)
+    fit(dataset, RECIPE.but(epochs=1))  # TensorFlow's and scikit-learn's own start is neither's.
+    held_out_rows(dataset, FOLDS, seed=0)
+    strengths = L2[np.linspace(0, len(L2) - 1, runs).astype(int)]
+    alone = [
+        seconds(lambda run=run, l2=l2: fold_run(dataset, run % FOLDS, float(l2)))
+        for run, l2 in enumerate(strengths)
+    ]
+    swept = seconds(lambda: tune(dataset, RECIPE, l2=L2, folds=FOLDS))
+    models = len(L2) * FOLDS
+    apart = float(np.mean(alone)) * models
+    click.echo(f"{name}: {len(L2)} values of l2 x {FOLDS} folds, on {os.cpu_count()} cores")
+    click.echo(f"separate runs  {', '.join(f'{one:.2f}' for one in alone)} s")
+    click.echo(f"               mean {np.mean(alone):.2f} s, {models} times that is {apart:.1f} s")
+    click.echo(f"sweep          {swept:.2f} s")
+    click.echo(f"ratio          {swept / apart:.3f} (bound {BOUND})")
+    raise SystemExit(swept > BOUND * apart)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""The options that say what data is, and where it comes from."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from tfsoftmax.source_options import Color, Missing, SourceOptions
+
+if TYPE_CHECKING:
+    from tfsoftmax import Dataset
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+
+
+class Names(click.ParamType):
+    """Names separated by commas."""
+
+    name = "NAME,..."
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
+        """Splits."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+class ImageSize(click.ParamType):
+    """HEIGHTxWIDTH in pixels, or one number for both."""
+
+    name = "HxW"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
+        """Splits and checks."""
+        if isinstance(value, tuple):
+            return value
+        found = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", value.strip().lower())
+        if not found:
+            self.fail(f"{value!r} is not HEIGHTxWIDTH, as in 28x28", param, ctx)
+        height = int(found[1])
+        return height, int(found[2] or height)
+
+
+class Size(click.ParamType):
+    """A number of bytes, with a unit if it has one."""
+
+    name = "SIZE"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        """Reads ``500MB`` and the like."""
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?i?)b?", value.strip().lower())
+        if not found or found[2] not in _UNITS:
+            self.fail(f"{value!r} is not a size, as in 500MB or 2GiB", param, ctx)
+        return int(float(found[1]) * _UNITS[found[2]])
+
+
+class Delimiter(click.ParamType):
+    """One character, or ``tab``."""
+
+    name = "CHARACTER"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """Reads a tab however it is spelt."""
+        mark = "\t" if value in ("tab", "\\t") else value
+        if len(mark) != 1:
+            self.fail(f"{value!r} is not one character", param, ctx)
+        return str(mark)
+
+
+_OPTIONS = (
+    click.option(
+        "--data-dir",
+        metavar="DIR",
+        help="Where prepared and decoded datasets are kept.  [default: $TFDS_DATA_DIR or "
+        "~/tensorflow_datasets]",
+    ),
+    click.option(
+        "--manual-dir",
+        metavar="DIR",
+        help="Folder with a TensorFlow Datasets source's original files, to prepare it "
+        "without a network.",
+    ),
+    click.option(
+        "--label-column",
+        metavar="NAME",
+        help="Column with the classes.  [default: the one called label, class or target]",
+    ),
+    click.option(
+        "--features", type=Names(), help="Columns to learn from, in this order.  [default: all]"
+    ),
+    click.option("--drop", type=Names(), help="Columns to leave out."),
+    click.option(
+        "--weight-column",
+        metavar="NAME",
+        help="Column that says what each row counts in training.",
+    ),
+    click.option(
+        "--missing",
+        type=click.Choice(get_args(Missing)),
+        help="What a missing value is: an error, or its column's mean, which the model then "
+        "fills in wherever it runs.  [default: error]",
+    ),
+    click.option(
+        "--delimiter", type=Delimiter(), help="Between a CSV file's columns.  [default: a comma]"
+    ),
+    click.option("--encoding", metavar="NAME", help="Of a CSV file.  [default: utf-8]"),
+    click.option(
+        "--no-header",
+        "header",
+        flag_value=False,
+        type=bool,
+        default=None,
+        help="The CSV file does not begin with its columns' names; they are called 1, 2, 3.",
+    ),
+    click.option(
+        "--image-size",
+        type=ImageSize(),
+        help="Height and width that pictures are scaled to.  [default: theirs, if all agree]",
+    ),
+    click.option(
+        "--color",
+        type=click.Choice(get_args(Color)),
+        help="How pictures are taken.  [default: gray if all are]",
+    ),
+    click.option(
+        "--test-fraction",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        help="Share of the rows to hold out where the data has no test rows.  [default: 0.2]",
+    ),
+    click.option(
+        "--memory-limit",
+        type=Size(),
+        help="Of the features in memory at a time; more is read in parts.  [default: 1GiB]",
+    ),
+)
+_FIELDS = tuple(
+    field
+    for field in SourceOptions.__dataclass_fields__  # every choice has an option
+)
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a command was told of its data.
+
+    Attributes:
+      data_dir, manual_dir: as `load_dataset` takes them.
+      choices: of `SourceOptions`, those that were made.
+    """
+
+    data_dir: str | None
+    manual_dir: str | None
+    choices: dict[str, Any]
+
+    def options(self, recorded: dict[str, Any] | None = None) -> SourceOptions:
+        """The options to read with: those made here, over those recorded with a model."""
+        return SourceOptions.from_json({**(recorded or {}), **self.choices})
+
+    def load(self, name: str, recorded: dict[str, Any] | None = None) -> Dataset:
+        """Loads a dataset; raises as `load_dataset` does."""
+        from tfsoftmax import load_dataset
+
+        return load_dataset(
+            name,
+            data_dir=self.data_dir,
+            manual_dir=self.manual_dir,
+            options=self.options(recorded),
+        )
+
+    def arguments(self) -> list[str]:
+        """The arguments that say the same of the data again, but for this machine's folders."""
+        arguments = []
+        for field, value in self.choices.items():
+            if field == "header":
+                arguments.append("--no-header")
+                continue
+            text = "x".join(map(str, value)) if field == "image_size" else value
+            text = ",".join(text) if isinstance(text, tuple) else str(text)
+            arguments += ["--" + field.replace("_", "-"), text]
+        return arguments
+
+
+def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say what data is; the command gets them as `data`."""
+
+    @functools.wraps(command)
+    def with_data(**options: Any) -> Any:
+        data_dir, manual_dir = options.pop("data_dir"), options.pop("manual_dir")
+        asked = {field: options.pop(field) for field in _FIELDS}
+        choices = {field: value for field, value in asked.items() if value is not None}
+        return command(data=Data(data_dir, manual_dir, choices), **options)
+
+    for decorate in reversed(_OPTIONS):
+        with_data = decorate(with_data)
+    return with_data

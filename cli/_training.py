@@ -1,0 +1,227 @@
+"""A training run as commands show and record it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import shlex
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tfsoftmax.cli._recipe import arguments_of
+
+if TYPE_CHECKING:
+    from tfsoftmax import (
+        Checkpoints,
+        Dataset,
+        EpochMetrics,
+        ExportResult,
+        FitResult,
+        History,
+        Recipe,
+        SoftmaxRegression,
+    )
+    from tfsoftmax.cli._sources import Data
+    from tfsoftmax.training import Progress
+
+_log = logging.getLogger("tfsoftmax.cli")
+_ENDINGS = (".gz", ".csv", ".tsv", ".txt", ".parquet", ".npz", ".npy", ".svm", ".tfrecord")
+
+
+def model_name(dataset_name: str) -> str:
+    """What to call a model of a dataset, if nobody says it.
+
+    >>> model_name("csv:data/my flowers.csv.gz"), model_name("emnist/letters")
+    ('my-flowers', 'emnist-letters')
+    """
+    from tfsoftmax.data.names import KINDS
+
+    kind, colon, path = dataset_name.partition(":")
+    if colon and kind in KINDS:
+        place = Path(path).expanduser().resolve().name
+        for ending in _ENDINGS:
+            place = place.removesuffix(ending)
+        dataset_name = f"idx-{place}" if kind == "idx" else place
+    # Whatever is typed: whether there is such a dataset is not for this name to say.
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", dataset_name).strip("-._") or "model"
+
+
+def describe(dataset: Dataset, data: Data) -> dict[str, Any]:
+    """What is recorded of the data; says so if test rows are training rows, too."""
+    from tfsoftmax.data.duplicates import shared_rows
+
+    shared = shared_rows(dataset)
+    if shared.rows:
+        _log.warning(
+            "Note: %s of %s test rows are training rows, too (the first is test row %s, from 0), "
+            "and flatter the test figures",
+            f"{shared.rows:,}",
+            f"{len(dataset.test):,}",
+            f"{shared.first:,}",
+        )
+    return {
+        "name": dataset.name,
+        "options": data.options().to_json(),
+        "train_samples": len(dataset.train),
+        "test_samples": len(dataset.test),
+        "shared_samples": shared.rows,
+        "sha256": dataset.sha256(),
+        "spec": dataset.spec.to_json(),
+    }
+
+
+def announce(dataset: Dataset, recipe_name: str) -> None:
+    """Says what is about to be trained on."""
+    shape = "x".join(map(str, dataset.spec.example_shape))
+    click.echo(
+        f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.test):,} test "
+        f"examples of {shape} {dataset.spec.dtype}, {dataset.spec.n_classes} classes; recipe "
+        f"{recipe_name}",
+        err=True,
+    )
+
+
+def trained_on(
+    dataset: Dataset,
+    recipe: Recipe,
+    quiet: bool,
+    start: SoftmaxRegression | None = None,
+    checkpoints: Checkpoints | None = None,
+    tensorboard: Path | None = None,
+) -> FitResult:
+    """Trains, seen on standard error; Ctrl-C and SIGTERM end it where nothing is lost."""
+    from tfsoftmax.cli._interrupt import interrupt_on_request
+    from tfsoftmax.cli._progress import training_progress
+    from tfsoftmax.startup import import_tensorflow
+
+    with training_progress(recipe.epochs_for(len(dataset.train)), quiet) as progress:
+        import_tensorflow()
+        from tfsoftmax import fit
+        from tfsoftmax.tensorboard import event_log
+
+        logged = event_log(tensorboard) if tensorboard else nullcontext()
+        with interrupt_on_request() as check_interrupt, logged as log:
+
+            def on_progress(done: Progress) -> None:
+                check_interrupt()
+                progress.advanced(done)
+
+            def on_epoch(metrics: EpochMetrics) -> None:
+                check_interrupt()
+                progress.epoch_ended(metrics)
+                if log:
+                    log.epoch(metrics)
+
+            trained = fit(
+                dataset,
+                recipe,
+                start=start,
+                checkpoints=checkpoints,
+                on_epoch=on_epoch,
+                on_progress=on_progress,
+            )
+            if log:
+                log.weights(trained.model, trained.history.kept.epoch)
+            return trained
+
+
+def record_of(trained: FitResult, dataset: Dataset, data: Data, recipe_name: str) -> dict[str, Any]:
+    """What is kept with a model of how it was made, but for its data."""
+    from tfsoftmax import convergence, evaluate
+
+    history = trained.history
+    return {
+        "recipe": {"name": recipe_name, **history.recipe.to_json()},
+        "history": history.to_json(),
+        "test": evaluate(trained.model, dataset.test).figures(),
+        "best_epoch": history.best_epoch,
+        "temperature": history.temperature,
+        "convergence": convergence(trained.model, dataset, history).to_json(),
+        "command": [
+            "tfsoftmax-train",
+            "--dataset",
+            dataset.name,
+            *data.arguments(),
+            *arguments_of(history.recipe, recipe_name),
+        ],
+    }
+
+
+def export_trained(
+    trained: FitResult,
+    dataset: Dataset,
+    place: tuple[Path, str],
+    kinds: tuple[str, ...],
+    record: dict[str, Any],
+) -> ExportResult:
+    """Exports to (output folder, name); Ctrl-C and SIGTERM leave nothing half-written."""
+    from tfsoftmax import export_model
+    from tfsoftmax.cli._interrupt import interrupt_on_request
+
+    with interrupt_on_request() as check_interrupt:
+        return export_model(
+            trained.model,
+            *place,
+            check_on=dataset.test.features,
+            calibrate_on=dataset.train.features,
+            formats=kinds,
+            record=record,
+            on_step=check_interrupt,
+        )
+
+
+def write_history(path: Path, history: History) -> None:
+    """Writes every epoch's figures, as the file's ending says."""
+    from tfsoftmax.files import write_whole
+
+    text = history.to_csv() if path.suffix == ".csv" else json.dumps(history.to_json(), indent=2)
+    write_whole(path, text.encode("utf-8"))
+
+
+def summarize(history: History, record: dict[str, Any], exported: ExportResult) -> None:
+    """Prints what came of a run."""
+    test = record["test"]
+    if history.best_epoch:
+        click.echo(f"{'best epoch':<14} {history.best_epoch}, of {len(history.epochs)} trained")
+    click.echo(f"{'test accuracy':<14} {test['accuracy']:.4f}")
+    click.echo(f"{'test log-loss':<14} {test['log_loss']:.4f}")
+    if history.temperature:
+        error, temperature = test["calibration_error"], history.temperature
+        click.echo(f"{'calibration':<14} error {error:.4f}, at temperature {temperature:.3g}")
+    if test["answered"] is not None:
+        right = test["answered_accuracy"]
+        of_these = f", and is right in {right:.4f} of those" if right is not None else ""
+        click.echo(f"{'answers':<14} {test['answered']:.4f} of the test rows{of_these}")
+    click.echo(f"{'training':<14} {record['convergence']['sentence']}")
+    click.echo(f"{'SavedModel':<14} {exported.path}")
+    if exported.tflite:
+        click.echo(f"{'TFLite':<14} {exported.tflite}")
+    click.echo(f"{'proven':<14} {_proof(exported)}")
+
+
+def print_end(exported: ExportResult, dataset: Dataset, data: Data, seconds: float) -> None:
+    """Prints how long all took, and what to do next."""
+    click.echo(f"{'took':<14} {seconds:.1f} s")
+    where = ["--data-dir", data.data_dir] if data.data_dir else []
+    again = ["tfsoftmax", "evaluate", str(exported.path.parent), "--dataset", dataset.name, *where]
+    click.echo(f"{'next':<14} {shlex.join(again)}")
+
+
+def _proof(exported: ExportResult) -> str:
+    found = exported.parity.values()
+    rows = max(parity.n_samples for parity in found)
+    same = min(parity.same_class for parity in found)
+    difference = max(parity.max_difference for parity in found)
+    which = "both" if len(found) == 2 else f"all {len(found)} files"
+    if len(found) == 1:
+        which = "it"
+    on = f"all {rows:,}" if same == rows else f"at least {same:,} of {rows:,}"
+    verb = "gives" if which == "it" else "give"
+    return (
+        f"{which} {verb} the trained model's class on {on} test rows, probabilities within "
+        f"{difference:.0e}"
+    )

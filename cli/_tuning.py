@@ -1,0 +1,86 @@
+"""A tuning as it is seen: how far it is, its table, its files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from tfsoftmax.tuning import Tuning
+
+_LINES = 4
+
+
+@contextmanager
+def tuning_progress(quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Yields what is told the steps done, and of how many: a bar on a terminal, else lines."""
+    import rich.progress
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if quiet:
+        yield lambda step, total_steps: None
+        return
+    if not console.is_terminal:
+        yield _lines()
+        return
+    columns = (
+        rich.progress.TextColumn("{task.description}"),
+        rich.progress.BarColumn(),
+        rich.progress.TaskProgressColumn(),
+        rich.progress.TimeRemainingColumn(),
+    )
+    with rich.progress.Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("starting TensorFlow", total=None)
+        yield lambda step, total_steps: bar.update(
+            task, description="tuning", completed=step, total=total_steps
+        )
+
+
+def _lines() -> Callable[[int, int], None]:
+    printed = 0
+
+    def advanced(step: int, total_steps: int) -> None:
+        nonlocal printed
+        if step * _LINES // total_steps > printed:
+            printed = step * _LINES // total_steps
+            click.echo(f"tuning: {step:,} of {total_steps:,} steps", err=True)
+
+    return advanced
+
+
+def print_table(tuning: Tuning) -> None:
+    """A line a candidate, on standard output; the best is marked."""
+    click.echo(f"{'l2':>10}{'l1':>11}{'learning rate':>15}{'log-loss':>19}{'accuracy':>19}")
+    for candidate in tuning.candidates:
+        figures = candidate.figures()
+        line = f"{figures['l2']:>10.4g}{figures['l1']:>11.4g}{figures['learning_rate']:>15.4g}"
+        if candidate.diverged:
+            line += f"{'diverged':>19}"
+        else:
+            for name in ("log_loss", "accuracy"):
+                line += f"{figures[name]:>10.4f} ± {figures[f'{name}_error']:.4f}"
+        click.echo(f"{line}  best" if candidate is tuning.winner else line)
+
+
+def write_tuning(tuning: Tuning, plot: Path | None, table: Path | None) -> None:
+    """The files that are asked for.
+
+    Raises:
+      OSError: if one cannot be written.
+    """
+    from tfsoftmax.files import write_whole
+
+    if table:
+        as_csv = table.suffix == ".csv"
+        text = tuning.to_csv() if as_csv else json.dumps(tuning.to_json(), indent=2)
+        write_whole(table, text.encode("utf-8"))
+    if plot:
+        from tfsoftmax.tuning_plot import plot_tuning
+
+        plot_tuning(tuning, plot)

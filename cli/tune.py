@@ -1,0 +1,215 @@
+"""``tfsoftmax tune``: from a grid of penalties and learning rates to an exported model."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from tfsoftmax.cli._console import (
+    PlainCommand,
+    common_options,
+    complete_dataset,
+    set_verbosity,
+)
+from tfsoftmax.cli._formats import format_options, formats
+from tfsoftmax.cli._grid import GRID_FIELDS, grid_from, grid_options
+from tfsoftmax.cli._recipe import recipe_from, recipe_options
+from tfsoftmax.cli._sources import Data, data_options
+from tfsoftmax.cli._training import (
+    announce,
+    describe,
+    export_trained,
+    model_name,
+    print_end,
+    record_of,
+    summarize,
+    trained_on,
+)
+from tfsoftmax.cli._tuning import print_table, tuning_progress, write_tuning
+
+if TYPE_CHECKING:
+    from tfsoftmax import Dataset, FitResult, Recipe
+    from tfsoftmax.tuning import Tuning
+
+
+def _check_suffix(*suffixes: str) -> Callable[..., Path | None]:
+    def check(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+        if value is not None and value.suffix not in suffixes:
+            *others, last = suffixes
+            raise click.BadParameter(f"{value}: its name must end in {', '.join(others)} or {last}")
+        return value
+
+    return check
+
+
+@click.command(cls=PlainCommand, name="tune")
+@click.option(
+    "--dataset",
+    "dataset_name",
+    default="mnist5k",
+    show_default=True,
+    metavar="NAME",
+    shell_complete=complete_dataset,
+    help="What to train on: mnist5k, digits, your own data as KIND:PATH, or a dataset of "
+    "TensorFlow Datasets, as for train.",
+)
+@data_options
+@grid_options
+@click.option(
+    "--folds",
+    type=click.IntRange(min=2),
+    default=5,
+    show_default=True,
+    help="Parts of the training rows, each held out in turn from models that it scores.",
+)
+@click.option(
+    "--scoring",
+    type=click.Choice(["log_loss", "accuracy"]),
+    default="log_loss",
+    show_default=True,
+    help="Figure of the held-out rows to choose by.",
+)
+@partial(recipe_options, without=GRID_FIELDS)
+@click.option(
+    "--output-dir",
+    type=click.Path(path_type=Path),
+    default="savedmodels",
+    show_default=True,
+    metavar="DIR",
+    help="Where models are kept, in NAME/VERSION/.",
+)
+@click.option("--name", metavar="NAME", help="Of the model.  [default: from the dataset's name]")
+@format_options
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=_check_suffix(".png", ".svg", ".pdf"),
+    metavar="FILE",
+    help="Draw the scores against the penalty there, as .png, .svg or .pdf.",
+)
+@click.option(
+    "--table",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=_check_suffix(".csv", ".json"),
+    metavar="FILE",
+    help="Write every candidate's figures there, fold by fold, as .csv or .json.",
+)
+@click.option("--no-refit", is_flag=True, help="Only measure: train and export no final model.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document of all figures.")
+@common_options
+def tune(
+    dataset_name: str,
+    data: Data,
+    folds: int,
+    scoring: Literal["log_loss", "accuracy"],
+    output_dir: Path,
+    name: str | None,
+    tflite: tuple[str, ...],
+    mediapipe: bool,
+    trainable: bool,
+    onnx: bool,
+    plot: Path | None,
+    table: Path | None,
+    no_refit: bool,
+    as_json: bool,
+    verbose: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Choose penalties and learning rate by cross-validation, then train and export.
+
+    Every combination is trained on all folds but one, scored on that one, and so for each
+    fold; all of it happens in one training run. The best then trains on all training rows
+    and is exported as train does it. Test rows are never looked at to choose.
+
+    \b
+    Examples:
+      tfsoftmax tune
+      tfsoftmax tune --dataset digits --l2 0,1e-6..1:20 --plot tuning.png
+      tfsoftmax tune --l2 1e-4,1e-3 --learning-rate 0.1,0.5,auto --no-refit
+    """
+    set_verbosity(verbose, quiet)
+    started = time.perf_counter()
+    grid = grid_from(options)
+    recipe_name, recipe = options["recipe_name"], recipe_from(options)
+    recipe = recipe.but(memory_limit=data.choices.get("memory_limit"))
+    name = model_name(dataset_name) if name is None else name
+    _check_outputs(None if no_refit else output_dir, name, plot, table)
+    dataset = data.load(dataset_name)
+    record: dict[str, Any] = {"dataset": describe(dataset, data)}
+    if not quiet:
+        announce(dataset, recipe_name)
+    tuning = _tune(dataset, recipe, {**grid, "folds": folds, "scoring": scoring}, quiet)
+    write_tuning(tuning, plot, table)
+    record["tuning"] = tuning.to_json()
+    if not as_json:
+        print_table(tuning)
+    if no_refit:
+        if as_json:
+            record["recipe"] = {"name": recipe_name, **tuning.best.to_json()}
+            record["seconds"] = time.perf_counter() - started
+            click.echo(json.dumps(record, indent=2))
+        return
+    trained, dataset = _refit(dataset, tuning.best, quiet)
+    record |= record_of(trained, dataset, data, recipe_name)
+    kinds = formats(tflite, mediapipe=mediapipe, trainable=trainable, onnx=onnx)
+    exported = export_trained(trained, dataset, (output_dir, name), kinds, record)
+    seconds = time.perf_counter() - started
+    if as_json:
+        document = {**record, "model": exported.to_json(), "seconds": seconds}
+        click.echo(json.dumps(document, indent=2))
+    else:
+        summarize(trained.history, record, exported)
+        print_end(exported, dataset, data, seconds)
+
+
+def _check_outputs(
+    output_dir: Path | None, name: str, plot: Path | None, table: Path | None
+) -> None:
+    """Finds out now what would fail once all is trained."""
+    from tfsoftmax.export.versions import check_output, model_folder
+    from tfsoftmax.files import check_writable
+
+    if output_dir:
+        check_output(model_folder(output_dir, name))
+    if plot:
+        from tfsoftmax.tuning_plot import check_plot
+
+        check_plot(plot)
+    for path in (plot, table):
+        if path:
+            check_writable(path.parent)
+
+
+def _tune(dataset: Dataset, recipe: Recipe, choices: dict[str, Any], quiet: bool) -> Tuning:
+    from tfsoftmax.cli._interrupt import interrupt_on_request
+    from tfsoftmax.startup import import_tensorflow
+
+    with tuning_progress(quiet) as advanced:
+        import_tensorflow()
+        from tfsoftmax.tuning import tune
+
+        with interrupt_on_request() as check_interrupt:
+
+            def on_progress(step: int, total_steps: int) -> None:
+                check_interrupt()
+                advanced(step, total_steps)
+
+            tuning = tune(dataset, recipe, on_progress=on_progress, **choices)
+            check_interrupt()  # While it scored, nobody asked.
+            return tuning
+
+
+def _refit(dataset: Dataset, recipe: Recipe, quiet: bool) -> tuple[FitResult, Dataset]:
+    """Trains the best on all rows, but for those it validates on; they come along."""
+    from tfsoftmax.data.split import with_validation
+
+    if recipe.held_out:
+        dataset = with_validation(dataset, recipe.held_out)
+    return trained_on(dataset, recipe, quiet), dataset

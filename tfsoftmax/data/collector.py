@@ -1,0 +1,235 @@
+"""Rows as they are read from a source: kept in memory, or on the disk if they are many."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from tfsoftmax.data.cache import DatasetCache
+from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.labels import ClassNames
+from tfsoftmax.data.split import stratified_places, take_rows
+from tfsoftmax.errors import DataError
+from tfsoftmax.files import staged_folder, sync_tree
+from tfsoftmax.source_options import SourceOptions
+from tfsoftmax.spec import Spec
+
+# What a reader says of an example, before the classes are known: a Spec without names.
+Describe = Callable[[tuple[str, ...]], Spec]
+_FEATURES, _REST = "features.npy", "rows.npz"
+
+
+class Source:
+    """A place that rows are read from.
+
+    Attributes:
+      name: as the user typed it.
+      options: how to read it.
+      cache: where what exceeds the memory limit is kept, for the next run too.
+    """
+
+    def __init__(self, name: str, options: SourceOptions, cache: DatasetCache):
+        self.name, self.options, self.cache = name, options, cache
+
+    def key(self, files: Iterable[Path]) -> str:
+        """A name for what is kept of these files, which changes if any of them does."""
+        # What has nothing to do with what is read.
+        apart = ("memory_limit", "test_fraction")
+        options = self.options.to_json()
+        choices = {key: value for key, value in options.items() if key not in apart}
+        facts: list[Any] = [self.name.partition(":")[0], choices]
+        for file in files:
+            status = file.stat()
+            facts.append([str(file.resolve()), status.st_size, status.st_mtime_ns])
+        return "rows-" + hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+
+
+class Collector:
+    """Takes in blocks of rows, and makes a dataset of them.
+
+    `collecting` opens it.
+    """
+
+    def __init__(self, source: Source, entry: Path, staging: Path):
+        self._source, self._entry, self._staging = source, entry, staging
+        self._classes = ClassNames(source.name)
+        self._blocks: list[np.ndarray] = []
+        self._labels: list[np.ndarray] = []
+        self._weights: list[np.ndarray] = []
+        self._tests: list[np.ndarray] = []
+        self._bytes = 0
+        self._file: BinaryIO | None = None
+        self.n_samples = 0
+
+    def add(
+        self,
+        features: np.ndarray,
+        labels: np.ndarray,
+        weights: np.ndarray | None = None,
+        *,
+        test: bool = False,
+        first_row: int | None = None,
+    ) -> None:
+        """Takes in more rows.
+
+        Args:
+          features: ``[n, n_features]`` in the dtype they are to be kept in.
+          labels: ``[n]``, whatever they are.
+          weights: ``[n]``.
+          test: whether they are the source's own test rows.
+          first_row: what the first of them is called in an error; None counts from 0.
+
+        Raises:
+          DataError: naming the row, if a label is missing.
+          OSError: if the disk is full.
+        """
+        named = self.n_samples if first_row is None else first_row
+        self._labels.append(self._classes.codes(labels, named))
+        self._tests.append(np.full(len(features), test))
+        if weights is not None:
+            self._weights.append(weights.astype(np.float32))
+        self.n_samples += len(features)
+        self._bytes += features.nbytes
+        if self._file:
+            self._file.write(np.ascontiguousarray(features).data)
+            return
+        self._blocks.append(features)
+        # Half, because putting blocks together needs them twice for a moment.
+        if self._bytes > self._source.options.memory_limit // 2:
+            self._spill()
+
+    def dataset(self, describe: Describe) -> Dataset:
+        """All rows as a dataset, some of them held out if none are the source's test rows.
+
+        Args:
+          describe: from class names to the spec.
+
+        Raises:
+          DataError: if there are no rows, or their labels are no classes.
+        """
+        name = self._source.name
+        if not self.n_samples:
+            raise DataError(f"{name}: no rows; there is nothing to train on")
+        self._classes.check(self.n_samples)
+        order = self._classes.order()
+        labels = order[np.concatenate(self._labels)]
+        spec = describe(self._classes.sorted(order))
+        weights = np.concatenate(self._weights) if self._weights else None
+        tests = np.concatenate(self._tests)
+        if self._file:
+            self._keep(spec, labels, weights, tests)
+            return _kept(self._entry, self._source)
+        features = np.concatenate(self._blocks)
+        self._blocks.clear()
+        return parted(self._source, spec, Split(features, labels, weights), tests)
+
+    def _spill(self) -> None:
+        self._file = (self._staging / _FEATURES).open("wb")
+        # The header has room for any number of rows; how many is not known yet.
+        self._write_header(0)
+        for block in self._blocks:
+            self._file.write(np.ascontiguousarray(block).data)
+        self._first = self._blocks[0][:0]
+        self._blocks.clear()
+
+    def _write_header(self, n_samples: int) -> None:
+        like = self._blocks[0] if self._blocks else self._first
+        header = {
+            "descr": np.lib.format.dtype_to_descr(like.dtype),
+            "fortran_order": False,
+            "shape": (n_samples, like.shape[1]),
+        }
+        assert self._file
+        self._file.seek(0)
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+    def _keep(
+        self, spec: Spec, labels: np.ndarray, weights: np.ndarray | None, tests: np.ndarray
+    ) -> None:
+        assert self._file
+        self._write_header(self.n_samples)
+        self._file.close()
+        described = np.frombuffer(json.dumps(spec.to_json()).encode(), np.uint8)
+        rest: dict[str, Any] = {"labels": labels, "tests": tests, "spec": described}
+        if weights is not None:
+            rest["weights"] = weights
+        np.savez(self._staging / _REST, **rest)
+        sync_tree(self._staging)
+        if not self._entry.exists():  # Another process may have been as quick.
+            self._staging.rename(self._entry)
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        if self._file:
+            self._file.close()
+
+
+@contextmanager
+def collecting(source: Source, key: str) -> Iterator[Collector]:
+    """A collector for a source whose kept rows have this key.
+
+    Raises:
+      DataError: if the disk cannot be written when it must be.
+    """
+    folder = source.cache.folder
+    try:
+        with staged_folder(folder) as staging:
+            whole = staging / "whole"
+            whole.mkdir()
+            collector = Collector(source, folder / key, whole)
+            try:
+                yield collector
+            finally:
+                collector.close()
+    except OSError as error:
+        if error.filename and not str(error.filename).startswith(str(folder)):
+            raise
+        raise DataError(
+            f"{source.name}: rows cannot be kept in {folder}: {error.strerror or error}; choose "
+            "another --data-dir, or a higher --memory-limit"
+        ) from error
+
+
+def kept(source: Source, key: str) -> Dataset | None:
+    """The dataset kept under a key; None if there is none that can be read."""
+    try:
+        return _kept(source.cache.folder / key, source)
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _kept(entry: Path, source: Source) -> Dataset:
+    features = np.load(entry / _FEATURES, mmap_mode="r", allow_pickle=False)
+    with np.load(entry / _REST, allow_pickle=False) as rest:
+        labels, tests = rest["labels"], rest["tests"]
+        weights = rest.get("weights")
+        spec: dict[str, Any] = json.loads(rest["spec"].tobytes())
+    return parted(source, Spec.from_json(spec), Split(features, labels, weights), tests)
+
+
+def parted(source: Source, spec: Spec, rows: Split, tests: np.ndarray) -> Dataset:
+    """A dataset of rows, in two: the source's own test rows, or else some held out.
+
+    Args:
+      source: of the rows.
+      spec: of the rows.
+      rows: all of them.
+      tests: bool ``[n_samples]``, which are the source's own test rows.
+
+    Raises:
+      DataError: if there are no training rows, or too few to hold some out.
+    """
+    if tests.any():
+        places = np.flatnonzero(~tests), np.flatnonzero(tests)
+    else:
+        fraction = source.options.test_fraction
+        places = stratified_places(rows.labels, source.name, fraction, spec.class_names)
+    # In the source's order, so that it is the same dataset in memory and on the disk.
+    train, test = (take_rows(rows, np.sort(part)) for part in places)
+    return Dataset(source.name, spec, train, test)

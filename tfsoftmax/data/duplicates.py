@@ -1,0 +1,65 @@
+"""Rows that stand more than once, most of all on both sides of a split."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.rows import Features, row_blocks
+
+_NUMBERS = 2**20
+
+
+class SharedRows(NamedTuple):
+    """Test rows whose features are those of a training row, too.
+
+    Attributes:
+      rows: how many.
+      first: the number of the first of them in the test split; None if there is none.
+    """
+
+    rows: int
+    first: int | None
+
+
+def shared_rows(dataset: Dataset) -> SharedRows:
+    """Finds test rows that are training rows, too, so that they test nothing.
+
+    >>> from tfsoftmax import Spec, Split
+    >>> train = Split(np.eye(3, dtype=np.float32), np.int32([0, 1, 0]))
+    >>> test = Split(np.float32([[0, 0, 0], [0, 1, 0]]), np.int32([0, 1]))
+    >>> shared_rows(Dataset("tiny", Spec((3,), "float32", ("a", "b")), train, test))
+    SharedRows(rows=1, first=1)
+    """
+    known = np.unique(row_hashes(dataset.train.features))
+    found = np.isin(row_hashes(dataset.test.features), known)
+    return SharedRows(int(found.sum()), int(found.argmax()) if found.any() else None)
+
+
+def row_hashes(features: Features) -> np.ndarray:
+    """A number for each row, uint64, the same for equal rows and hardly ever for others.
+
+    It is the sum of the row's bit patterns, each times an odd number of its own, modulo 2^64
+    (multiply-shift hashing of vectors: Dietzfelbinger, 1996); zeros are all one zero.
+
+    >>> bool(np.diff(row_hashes(np.float32([[1, -0.0], [1, 0.0]])))[0])
+    False
+    """
+    wide = np.dtype(f"u{features.dtype.itemsize}")
+    factors = np.random.default_rng(0).integers(2**63, size=features.shape[1], dtype=np.uint64)
+    factors = factors * np.uint64(2) + np.uint64(1)
+    a_part = max(1, _NUMBERS // features.shape[1])
+    hashes = []
+    for block in row_blocks(features):
+        for start in range(0, len(block), a_part):
+            rows = block[start : start + a_part]
+            if np.issubdtype(rows.dtype, np.floating):
+                rows = rows + 0  # -0.0 + 0 is 0.0
+            patterns = rows.view(wide).astype(np.uint64)
+            # Low bits alone would stay low: mixed before they are weighted.
+            patterns = (patterns + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+            patterns ^= patterns >> np.uint64(32)
+            hashes.append((patterns * factors).sum(axis=1, dtype=np.uint64))
+    return np.concatenate(hashes)

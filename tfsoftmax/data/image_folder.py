@@ -1,0 +1,204 @@
+"""Folders of pictures: one sub-folder a class."""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+import os
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from tfsoftmax.data.collector import Source, collecting, kept
+from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.images import FORMATS, read_image
+from tfsoftmax.errors import DataError
+from tfsoftmax.spec import Spec
+
+_log = logging.getLogger(__name__)
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+_OFFICIAL = {"train", "test"}
+_GRAY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F")
+# Decoded at once; each is an example by then, however large its file is.
+_PICTURES_A_PART, _PIXELS_A_PART = 256, 2**26
+_THREADS = 4
+_LONGEST_SIDE = 4096
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture's file, its class, and whether it is one of the test pictures."""
+
+    path: Path
+    label: str
+    test: bool
+
+
+def load_images(folder: Path, source: Source) -> Dataset:
+    """Reads a folder with one sub-folder of PNG, JPEG or WebP files for each class.
+
+    If it has just the folders ``train`` and ``test``, with classes within, those are the
+    training and the test rows.
+
+    Args:
+      folder: of the folder.
+      source: its name and the options to read it with.
+
+    Raises:
+      DataError: naming the file that cannot be read, or that is of another size than the
+        others where no size is asked for.
+    """
+    pictures = pictures_in(folder, source.name)
+    key = source.key(picture.path for picture in pictures)
+    found = kept(source, key)
+    if found is not None:
+        return found
+    size, color = _shape(pictures, folder, source)
+    shape = (*size, 3) if color == "rgb" else size
+
+    def spec(names: tuple[str, ...]) -> Spec:
+        return Spec(shape, "uint8", names, (0, 255))
+
+    with collecting(source, key) as collector, ThreadPoolExecutor(_THREADS) as pool:
+        for part in _parts(pictures, math.prod(shape)):
+            rows = pool.map(lambda one: read_image(one.path, spec(("", ""))).reshape(-1), part)
+            labels = np.array([one.label for one in part])
+            collector.add(np.array(list(rows)), labels, test=part[0].test)
+        return collector.dataset(spec)
+
+
+def pictures_in(folder: Path, name: str) -> list[Picture]:
+    """The pictures of every class, by class and file name.
+
+    Raises:
+      DataError: if there are none, or a link leads out of the folder.
+    """
+    if not folder.is_dir():
+        found = "a file" if folder.exists() else "nothing"
+        raise DataError(f"{name}: expected a folder with one sub-folder a class, found {found}")
+    classes = _folders(folder, folder, name)
+    official = {place.name for place in classes} == _OFFICIAL
+    if official and all(_folders(place, folder, name) for place in classes):
+        parts = [(place, place.name == "test") for place in classes]
+        classes = [inner for place, _ in parts for inner in _folders(place, folder, name)]
+    else:
+        official = False
+    pictures, left_out = [], []
+    for place in classes:
+        for path in sorted(place.iterdir()):
+            _check_link(path, folder, name)
+            if path.suffix.lower() in _SUFFIXES and path.is_file():
+                test = official and place.parent.name == "test"
+                pictures.append(Picture(path, place.name, test))
+            elif not path.name.startswith("."):
+                left_out.append(path)
+    if left_out:
+        _log.warning(
+            "Note: %s: %d that are not PNG, JPEG or WebP pictures are left out, such as %s",
+            name,
+            len(left_out),
+            left_out[0],
+        )
+    if not pictures:
+        raise DataError(
+            f"{name}: no pictures; expected one sub-folder a class, with PNG, JPEG or WebP files"
+        )
+    return pictures
+
+
+def _folders(place: Path, root: Path, name: str) -> list[Path]:
+    found = [entry for entry in sorted(place.iterdir()) if not entry.name.startswith(".")]
+    for entry in found:
+        _check_link(entry, root, name)
+    return [entry for entry in found if entry.is_dir()]
+
+
+def _check_link(path: Path, root: Path, name: str) -> None:
+    if not path.is_symlink():
+        return
+    target = Path(os.path.realpath(path))  # Path.resolve() raises an error for a link to itself.
+    if not target.is_relative_to(os.path.realpath(root)):
+        raise DataError(f"{name}: {path} is a link that leads out of the folder; copy the file")
+    if not target.exists() or target.is_symlink():
+        raise DataError(f"{name}: {path} is a link that leads nowhere; remove it")
+
+
+def _parts(pictures: list[Picture], pixels: int) -> Iterator[list[Picture]]:
+    a_part = max(1, min(_PICTURES_A_PART, _PIXELS_A_PART // pixels))
+    for test in (False, True):
+        chosen = [picture for picture in pictures if picture.test == test]
+        for start in range(0, len(chosen), a_part):
+            yield chosen[start : start + a_part]
+
+
+def _shape(pictures: list[Picture], folder: Path, source: Source) -> tuple[tuple[int, int], str]:
+    """Height and width, and color: what is asked for, or what all pictures have."""
+    options = source.options
+    if options.image_size and options.color:
+        return options.image_size, options.color
+    with ThreadPoolExecutor(_THREADS) as pool:
+        heads = list(pool.map(lambda picture: head_of(picture.path), pictures))
+    color = options.color or ("gray" if all(gray for _, gray in heads) else "rgb")
+    if options.image_size:
+        return options.image_size, color
+    sizes = Counter(size for size, _ in heads)
+    if len(sizes) > 1:
+        (usual, count), (other, _) = sizes.most_common(2)
+        odd = next(p.path for p, (size, _) in zip(pictures, heads, strict=True) if size == other)
+        raise DataError(
+            f"{source.name}: pictures differ in size: {odd.relative_to(folder)} is "
+            f"{other[0]}x{other[1]}, {count:,} are {usual[0]}x{usual[1]}; have all scaled to one "
+            f"with --image-size {usual[0]}x{usual[1]}"
+        )
+    size = next(iter(sizes))
+    check_side(source.name, size)
+    return size, color
+
+
+def head_of(path: Path | str, content: bytes | None = None) -> tuple[tuple[int, int], bool]:
+    """Height and width, upright, and whether it is gray; reads a picture's beginning only.
+
+    Args:
+      path: the file.
+      content: what the file holds, where `path` only says what to call it.
+
+    Raises:
+      DataError: if it is no picture, or too large a one.
+    """
+    file = path if content is None else io.BytesIO(content)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(file, formats=FORMATS) as picture:
+                width, height = picture.size
+                turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+                gray = picture.mode in _GRAY_MODES
+                return ((width, height) if turned else (height, width)), gray
+    except UnidentifiedImageError as error:
+        raise DataError(f"{path}: not a PNG, JPEG or WebP image") from error
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        Image.DecompressionBombWarning,
+        Image.DecompressionBombError,
+    ) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: cannot be read as an image: {reason}") from error
+
+
+def check_side(name: str, size: tuple[int, ...]) -> None:
+    """Makes sure that pictures of a size can be taken as they are.
+
+    Raises:
+      DataError: if they are too large.
+    """
+    if max(size) > _LONGEST_SIDE:
+        raise DataError(f"{name}: pictures of {size[0]}x{size[1]}; give --image-size, too")

@@ -1,0 +1,150 @@
+"""From the labels people have to classes ``0, 1, 2, ...`` with names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tfsoftmax.errors import DataError
+
+# More classes than this, and more than every second row a new one, are no classes.
+_MANY = 100
+# Nor does a longer text name a class.
+_LONGEST = 1000
+# What None and the like are of in Python and pandas.
+_NOTHING = ("NoneType", "NAType", "NaTType")
+_MISSING = "the label is missing; fill it in, or remove the row"
+
+
+class ClassNames:
+    """The classes seen so far, as they come: whole numbers, texts or booleans.
+
+    >>> names = ClassNames("example")
+    >>> codes = names.codes(np.array([10, -1, 10]))
+    >>> order = names.order()
+    >>> names.sorted(order), order[codes].tolist()
+    (('-1', '10'), [1, 0, 1])
+    """
+
+    def __init__(self, source: str):
+        self._source = source
+        self._codes: dict[str, int] = {}
+
+    def codes(self, labels: np.ndarray, first_row: int = 0) -> np.ndarray:
+        """A number for each label, in the order in which classes were first seen.
+
+        Args:
+          labels: ``[n]`` of any kind.
+          first_row: what the first of them is called in an error.
+
+        Raises:
+          DataError: naming the row, if a label is missing, a number that is not whole, or
+            nothing that could be a name.
+        """
+        labels = np.asarray(labels)
+        if labels.dtype.kind == "f":
+            _check_whole(labels, self._source, first_row)
+            labels = labels.astype(np.int64)
+        if labels.dtype.kind in "iub":
+            unique, places = np.unique(labels, return_inverse=True)
+            known = [self._code(str(value)) for value in unique]
+            return np.array(known, np.int32)[places]
+        if labels.dtype.kind not in "SUO":
+            raise DataError(
+                f"{self._source}: the labels are of type {labels.dtype}; expected whole numbers, "
+                "texts or booleans"
+            )
+        found = []
+        for row, label in enumerate(labels.tolist(), start=first_row):
+            try:
+                found.append(self._code(_name(label)))
+            except ValueError as error:
+                raise DataError(f"{self._source}, row {row}: {error}") from error
+        return np.array(found, np.int32)
+
+    def _code(self, name: str) -> int:
+        return self._codes.setdefault(name, len(self._codes))
+
+    def order(self) -> np.ndarray:
+        """The final class of each number that `codes` gave, int32.
+
+        Classes are sorted by value if all are whole numbers, and else by name.
+        """
+        ranked = np.empty(len(self._codes), np.int32)
+        for place, name in enumerate(sorted(self._codes, key=_rank(self._codes))):
+            ranked[self._codes[name]] = place
+        return ranked
+
+    def sorted(self, order: np.ndarray) -> tuple[str, ...]:
+        """The names, in the order of the final classes."""
+        names = np.array(list(self._codes), object)
+        return tuple(names[np.argsort(order)])
+
+    def check(self, n_samples: int) -> None:
+        """Makes sure that they can be told apart by a classifier, and be written down.
+
+        Raises:
+          DataError: if there are fewer than two, or so many that they are hardly classes, or
+            a name has a line break.
+        """
+        names = list(self._codes)
+        if len(names) < 2:
+            raise DataError(
+                f"{self._source}: all {n_samples:,} rows are of one class, {names[0]!r}; a "
+                "classifier needs at least 2"
+            )
+        if len(names) > _MANY and len(names) > n_samples / 2:
+            raise DataError(
+                f"{self._source}: {len(names):,} different labels in {n_samples:,} rows (such as "
+                f"{names[0]!r}, {names[1]!r}): these are no classes; is it the right label column?"
+            )
+        broken = [name for name in names if len(name.splitlines()) != 1]
+        if broken:
+            raise DataError(
+                f"{self._source}: the class name {broken[0]!r} has a line break; rename it"
+            )
+
+
+def _check_whole(labels: np.ndarray, source: str, first_row: int) -> None:
+    whole = np.isfinite(labels) & (labels == np.floor(labels)) & (np.abs(labels) < 2**53)
+    if not whole.all():
+        row = int(np.argmin(whole))
+        problem = _MISSING if np.isnan(labels[row]) else _not_whole(labels[row])
+        raise DataError(f"{source}, row {first_row + row}: {problem}")
+
+
+def _not_whole(label: float) -> str:
+    return f"the label {label:g} is no class: expected a whole number or a text"
+
+
+def _name(label: Any) -> str:
+    """What a class is called; a `ValueError` says why a label cannot be one."""
+    if isinstance(label, float | np.floating):
+        if label != label:  # NaN differs from itself
+            raise ValueError(_MISSING)
+        if label % 1 or abs(label) >= 2**53:
+            raise ValueError(_not_whole(label))
+        label = int(label)
+    kind = type(label).__name__
+    if kind in _NOTHING:
+        raise ValueError(_MISSING)
+    if isinstance(label, list | tuple | set | dict | np.ndarray):
+        raise ValueError(f"the label is of type {kind}; expected a whole number or a text")
+    name = label.decode("utf-8", "replace") if isinstance(label, bytes) else str(label)
+    if not name:
+        raise ValueError(_MISSING)
+    if len(name) > _LONGEST:
+        raise ValueError(
+            f"the label is a text of {len(name):,} characters ({name[:20]!r}...), which names no "
+            "class; is it the right label column?"
+        )
+    return name
+
+
+def _rank(names: dict[str, int]) -> Any:
+    try:
+        values = {name: int(name) for name in names}
+    except ValueError:
+        return None
+    return lambda name: (values[name], name)

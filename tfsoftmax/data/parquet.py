@@ -1,0 +1,121 @@
+"""Parquet: a table in columns, in one file or a folder of parts, read by pyarrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfsoftmax.data.collector import Source, collecting, kept
+from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.table import add_frame, columns_of
+from tfsoftmax.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NUMBERS_A_PART = 2**21
+
+
+def load_parquet(path: Path, source: Source) -> Dataset:
+    """Reads a Parquet file, or all those in a folder as one table, a part at a time.
+
+    Args:
+      path: of the file or folder.
+      source: its name and the options to read it with.
+
+    Raises:
+      UsageError: if the package pyarrow is missing.
+      DataError: naming the file, and row and column, from 1, of what is wrong.
+    """
+    files = parquet_files(path, source.name)
+    key = source.key(files)
+    found = kept(source, key)
+    if found is not None:
+        return found
+    names = column_names(files, source.name)
+    columns = columns_of(source.name, names, source.options)
+    wanted = [*columns.features, str(columns.label)]
+    if columns.weight:
+        wanted.append(columns.weight)
+    with collecting(source, key) as collector:
+        for file, first_row, frame in read_parts(files, source.name, wanted):
+            named = source.name if len(files) == 1 else f"{source.name}: {file.name}"
+            add_frame(collector, named, frame, columns, source.options, first_row)
+        return collector.dataset(lambda classes: columns.spec(classes, source.options))
+
+
+def parquet_files(path: Path, name: str) -> list[Path]:
+    """The file, or the files in the folder, by name.
+
+    Raises:
+      DataError: if there are none.
+    """
+    if path.is_dir():
+        files = sorted(file for file in path.glob("*.parquet") if file.is_file())
+        if not files:
+            raise DataError(f"{name}: no *.parquet file in this folder")
+        return files
+    if not path.is_file():
+        raise DataError(f"{name}: expected a file or a folder of *.parquet files, found nothing")
+    return [path]
+
+
+def column_names(files: list[Path], name: str) -> list[str]:
+    """The columns that all the files have.
+
+    Raises:
+      UsageError: if the package pyarrow is missing.
+      DataError: if a file is no Parquet file, or has other columns than the first.
+    """
+    first: list[str] = []
+    for file in files:
+        names = list(_opened(file, name).schema_arrow.names)
+        if file == files[0]:
+            first = names
+        elif set(names) != set(first):
+            odd = sorted(set(names) ^ set(first))[0]
+            raise DataError(
+                f"{name}: {file.name} and {files[0].name} have different columns: only one of them "
+                f"has {odd!r}"
+            )
+    return first
+
+
+def read_parts(
+    files: list[Path], name: str, wanted: list[str]
+) -> Iterator[tuple[Path, int, pd.DataFrame]]:
+    """The rows of these columns, a part at a time, with the file and the first row's number.
+
+    Raises:
+      DataError: if a file cannot be read.
+    """
+    import pyarrow
+
+    for file in files:
+        row = 1
+        opened = _opened(file, name)
+        rows = max(1, _NUMBERS_A_PART // len(wanted))
+        try:
+            for batch in opened.iter_batches(batch_size=rows, columns=wanted):
+                # What pandas noted of an index would take that column out.
+                yield file, row, batch.to_pandas(ignore_metadata=True)
+                row += batch.num_rows
+        except (OSError, pyarrow.ArrowException) as error:
+            raise DataError(f"{name}: {file.name} is damaged: {_line(error)}") from error
+
+
+def _opened(file: Path, name: str) -> Any:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise UsageError("Parquet needs pyarrow: pip install 'tfsoftmax[parquet]'") from error
+    try:
+        return pyarrow.parquet.ParquetFile(file)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise DataError(f"{name}: {file.name} is not a Parquet file: {_line(error)}") from error
+
+
+def _line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -1,0 +1,228 @@
+"""Tables, whatever file they come from: columns to features, one column to labels."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfsoftmax.data.collector import Collector
+from tfsoftmax.errors import DataError
+from tfsoftmax.source_options import SourceOptions
+from tfsoftmax.spec import Spec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_log = logging.getLogger(__name__)
+_LABELS = ("label", "class", "target")
+_WORDS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a table are what.
+
+    Attributes:
+      label: with the classes; None where they are not asked for.
+      features: to learn from, in this order.
+      weight: what each row counts; None where all count the same.
+    """
+
+    label: str | None
+    features: tuple[str, ...]
+    weight: str | None = None
+
+    def spec(self, class_names: tuple[str, ...], options: SourceOptions) -> Spec:
+        """What an example of the table is."""
+        missing = options.missing == "mean"
+        return Spec(
+            (len(self.features),),
+            "float32",
+            class_names,
+            feature_names=self.features,
+            missing=missing,
+        )
+
+
+def columns_of(source: str, found: Sequence[str], options: SourceOptions) -> Columns:
+    """Finds the columns that the options ask for.
+
+    Args:
+      source: for messages.
+      found: the names of the table's columns.
+      options: what is asked for.
+
+    Raises:
+      DataError: naming the column, if one is not there or there twice, or no column can be
+        told to be the label, or none is left to learn from.
+    """
+    twice = [name for place, name in enumerate(found) if name in found[:place]]
+    if twice:
+        raise DataError(f"{source}: two columns are called {twice[0]!r}; rename one")
+    label = options.label_column or _label_among(source, found, options.drop)
+    named = [label, *options.drop, *(options.features or ())]
+    if options.weight_column:
+        named.append(options.weight_column)
+    for name in named:
+        if name not in found:
+            near = difflib.get_close_matches(name, found, 1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise DataError(f"{source}: no column {name!r}; {hint}there are {_listed(found)}")
+    if label in options.drop:
+        raise DataError(f"{source}: column {label!r} cannot be both the label and dropped")
+    asked = options.features or ()
+    if len(set(asked)) < len(asked):
+        raise DataError(f"{source}: a feature is asked for twice, of {_listed(asked)}")
+    apart = {label, options.weight_column, *options.drop}
+    features = options.features or tuple(found)
+    features = tuple(name for name in features if name not in apart)
+    if not features:
+        raise DataError(f"{source}: no column is left to learn from, of {_listed(found)}")
+    return Columns(label, features, options.weight_column)
+
+
+def usual_label(found: Sequence[str]) -> str | None:
+    """The column that is called ``label``, ``class`` or ``target``, if there is just one.
+
+    >>> usual_label(["x", "Class"])
+    'Class'
+    """
+    usual = [name for name in found if name.strip().lower() in _LABELS]
+    return usual[0] if len(usual) == 1 else None
+
+
+def _label_among(source: str, found: Sequence[str], dropped: Sequence[str]) -> str:
+    usual = usual_label([name for name in found if name not in dropped])
+    if usual is not None:
+        return usual
+    raise DataError(
+        f"{source}: which column has the classes? Say it with --label-column; there are "
+        f"{_listed(found)}"
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:12])
+    return shown + (f" and {len(names) - 12:,} more" if len(names) > 12 else "")
+
+
+def add_frame(
+    collector: Collector,
+    source: str,
+    frame: pd.DataFrame,
+    columns: Columns,
+    options: SourceOptions,
+    first_row: int,
+    test: bool = False,
+) -> None:
+    """Takes the rows of a part of a table in.
+
+    Args:
+      collector: what takes them.
+      source: for messages.
+      frame: the part.
+      columns: which are what.
+      options: whether values may be missing.
+      first_row: what its first row is called, from 1.
+      test: whether they are test rows.
+
+    Raises:
+      DataError: naming row and column, if a value is not a number or missing.
+    """
+    features = numbers_of(source, frame, columns.features, options, first_row)
+    weights = None
+    if columns.weight:
+        weights = numbers_of(source, frame, (columns.weight,), SourceOptions(), first_row)[:, 0]
+        if (weights < 0).any():
+            row = int(np.argmax(weights < 0))
+            raise DataError(
+                f"{source}, row {first_row + row}, column {columns.weight!r}: a weight of "
+                f"{weights[row]:g}; expected 0 or more"
+            )
+    labels = frame[columns.label].to_numpy()
+    collector.add(features, labels, weights, test=test, first_row=first_row)
+
+
+def numbers_of(
+    source: str,
+    frame: pd.DataFrame,
+    names: Sequence[str],
+    options: SourceOptions,
+    first_row: int,
+) -> np.ndarray:
+    """Columns as float32 ``[n, len(names)]``; arguments and errors as for `add_frame`."""
+    out = np.empty((len(frame), len(names)), np.float32)
+    for place, name in enumerate(names):
+        values = _numeric(source, frame[name], first_row)
+        missing = np.isnan(values)
+        if missing.any() and options.missing == "error":
+            row = first_row + int(np.argmax(missing))
+            raise DataError(
+                f"{source}, row {row}, column {name!r}: the value is missing; fill it in, or take "
+                f"the mean for it with --missing mean, or leave the column out with --drop {name}"
+            )
+        with np.errstate(over="ignore"):
+            out[:, place] = values
+        # Seen by what becomes of it: the largest float32 is written as a text that is larger.
+        beyond = np.isinf(out[:, place])
+        if beyond.any():
+            row = int(np.argmax(beyond))
+            raise DataError(
+                f"{source}, row {first_row + row}, column {name!r}: {values[row]:g} is beyond what "
+                "can be computed with (3.4e38); mend it, or leave the column out with --drop "
+                f"{name}"
+            )
+    return out
+
+
+def _numeric(source: str, column: pd.Series, first_row: int) -> np.ndarray:
+    import pandas as pd
+
+    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else None
+    if kind in ("i", "u", "f", "b"):
+        return column.to_numpy(np.float64)
+    if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
+        return column.to_numpy(np.float64, na_value=np.nan)
+    where = f"{source}, column {column.name!r}"
+    if not (pd.api.types.is_object_dtype(column.dtype) or _is_text(column)):
+        raise DataError(
+            f"{where}: its type is {column.dtype}; expected numbers or booleans: turn it into "
+            f"numbers, or leave it out with --drop {column.name}"
+        )
+    found = pd.to_numeric(column, errors="coerce")
+    numbers = found.to_numpy(np.float64, na_value=np.nan, copy=True)
+    strange = np.isnan(numbers) & column.notna().to_numpy()
+    if strange.any():
+        texts = column[strange].map(str)
+        words = texts.str.strip().str.lower().map(_WORDS).to_numpy(np.float64, na_value=np.nan)
+        if np.isnan(words).any():
+            place = int(np.argmax(np.isnan(words)))
+            row = first_row + int(np.flatnonzero(strange)[place])
+            _not_a_number(source, column.name, row, texts.iloc[place], strange.mean() > 0.5)
+        numbers[strange] = words
+    return numbers
+
+
+def _is_text(column: pd.Series) -> bool:
+    import pandas as pd
+
+    return pd.api.types.is_string_dtype(column.dtype) or isinstance(
+        column.dtype, pd.CategoricalDtype
+    )
+
+
+def _not_a_number(source: str, name: Hashable, row: int, found: str, mostly: bool) -> None:
+    if mostly:
+        raise DataError(
+            f"{source}, column {name!r}: it is text (row {row}: {found[:40]!r}); expected numbers: "
+            f"turn it into numbers, or leave it out with --drop {name}"
+        )
+    raise DataError(
+        f"{source}, row {row}, column {name!r}: {found[:40]!r} is not a number; mend it, or leave "
+        f"the column out with --drop {name}"
+    )

@@ -1,0 +1,130 @@
+"""Rows without labels, to be predicted: tables and arrays from people's disks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from tfsoftmax.data.arrays import mapped
+from tfsoftmax.data.csv import check_file, header_of, read_parts
+from tfsoftmax.data.dataset import check_finite
+from tfsoftmax.data.rows import row_blocks
+from tfsoftmax.data.table import numbers_of
+from tfsoftmax.errors import DataError
+from tfsoftmax.source_options import SourceOptions
+from tfsoftmax.spec import Spec
+
+TABLES = (".csv", ".tsv", ".txt", ".parquet", ".npy")
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file holds rows, by its name, rather than a picture.
+
+    >>> is_table(Path("new.csv.gz")), is_table(Path("seven.png"))
+    (True, False)
+    """
+    return Path(path.name.removesuffix(".gz")).suffix.lower() in TABLES
+
+
+def read_unlabelled(
+    path: Path, spec: Spec, options: SourceOptions | None = None
+) -> Iterator[np.ndarray]:
+    """The rows of a file as raw examples, a part at a time.
+
+    Columns of a table are found by the model's names for them, in any order and among others;
+    a model without names takes all columns, in their order.
+
+    Args:
+      path: a CSV, Parquet or ``.npy`` file.
+      spec: of the model.
+      options: how to read a CSV file.
+
+    Yields:
+      ``[n, n_features]`` in the spec's dtype.
+
+    Raises:
+      DataError: naming the row and column, from 1, of what is wrong.
+    """
+    check_file(path, str(path))
+    if path.suffix.lower() == ".npy":
+        yield from _array(path, spec)
+        return
+    choices = (options or SourceOptions()).but(missing="mean" if spec.missing else "error")
+    row = 1
+    for frame, found in _frames(path, choices):
+        names = _wanted(path, found, spec)
+        numbers = numbers_of(str(path), frame, names, choices, row)
+        yield _as_kept(path, numbers, spec, row)
+        row += len(frame)
+
+
+def _frames(path: Path, options: SourceOptions) -> Iterator[tuple]:
+    if path.suffix.lower() == ".parquet":
+        from tfsoftmax.data import parquet
+
+        names = parquet.column_names([path], str(path))
+        for _, _, frame in parquet.read_parts([path], str(path), names):
+            yield frame, names
+        return
+    names = header_of(path, str(path), options)
+    twice = [name for place, name in enumerate(names) if name in names[:place]]
+    if twice:
+        raise DataError(f"{path}: two columns are called {twice[0]!r}; rename one")
+    for frame in read_parts(path, str(path), options, names):
+        yield frame, names
+
+
+def _wanted(path: Path, found: list[str], spec: Spec) -> list[str]:
+    if spec.feature_names is None:
+        if len(found) != spec.n_features:
+            raise DataError(
+                f"{path}: {len(found)} columns, but the model takes {spec.n_features} numbers a row"
+            )
+        return found
+    missing = [name for name in spec.feature_names if name not in found]
+    if missing:
+        raise DataError(
+            f"{path}: no column {missing[0]!r}, which the model takes; it takes "
+            f"{', '.join(spec.feature_names[:12])}"
+        )
+    return list(spec.feature_names)
+
+
+def _array(path: Path, spec: Spec) -> Iterator[np.ndarray]:
+    try:
+        features = mapped(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: cannot be read as an .npy file: {reason}") from error
+    if features.ndim < 2 or features.dtype.kind not in "iufb" or features.size == 0:
+        raise DataError(
+            f"{path}: expected rows of numbers, found {features.dtype} {features.shape}"
+        )
+    width = math.prod(features.shape[1:])
+    if width != spec.n_features:
+        raise DataError(f"{path}: rows of {width} numbers, but the model takes {spec.n_features}")
+    row = 1
+    for block in row_blocks(features.reshape(len(features), width)):
+        numbers = block.astype(np.float64) if block.dtype.kind != "f" else block
+        rows = _as_kept(path, numbers, spec, row)
+        check_finite(str(path), rows, spec, row)
+        row += len(rows)
+        yield rows
+
+
+def _as_kept(path: Path, numbers: np.ndarray, spec: Spec, first_row: int) -> np.ndarray:
+    """The numbers in the model's dtype, into which they must fit."""
+    # What does not fit becomes something else, and is named.
+    with np.errstate(invalid="ignore", over="ignore"):
+        rows = numbers.astype(spec.dtype)
+    if np.issubdtype(rows.dtype, np.integer) and not (rows == numbers).all():
+        row, column = (int(place) for place in np.argwhere(rows != numbers)[0])
+        low, high = np.iinfo(rows.dtype).min, np.iinfo(rows.dtype).max
+        raise DataError(
+            f"{path}, row {first_row + row}, {spec.feature_name(column)}: found "
+            f"{numbers[row, column]:g}; the model takes whole numbers from {low} to {high}"
+        )
+    return rows

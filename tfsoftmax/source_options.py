@@ -1,0 +1,90 @@
+"""How a source is to be read: every choice, in one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, get_args
+
+from tfsoftmax.errors import UsageError
+
+Missing = Literal["error", "mean"]
+Color = Literal["gray", "rgb"]
+TEST_FRACTION = 0.2
+MEMORY_LIMIT = 2**30
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """How a source is to be read. What does not concern a kind of source is not looked at.
+
+    Attributes:
+      label_column: of a table, the column with the classes; None takes the one called
+        ``label``, ``class`` or ``target``, if there is just one. Of TFRecords, the feature.
+      features: of a table, the columns to use, in this order; None takes all others. Of
+        TFRecords, the features.
+      drop: of a table, columns to leave out.
+      weight_column: of a table, the column that says what each row counts in training.
+      missing: whether a missing value is an ``"error"`` or taken for its column's ``"mean"``.
+      delimiter: between the columns of a CSV file; None is a comma, or a tab in ``.tsv``.
+      encoding: of a CSV file.
+      header: whether a CSV file begins with the columns' names; without, they are called
+        1, 2, 3, ...
+      image_size: height and width that pictures are scaled to; None takes theirs, if they
+        are all of one size.
+      color: whether pictures are taken as ``"gray"`` or ``"rgb"``; None is gray if all are.
+      test_fraction: share of the rows to hold out where the source has no test rows.
+      memory_limit: bytes of features to hold in memory; what exceeds it is kept on the disk.
+
+    Raises:
+      UsageError: if a choice is out of range.
+
+    >>> SourceOptions(label_column="species").to_json()
+    {'label_column': 'species'}
+    """
+
+    label_column: str | None = None
+    features: tuple[str, ...] | None = None
+    drop: tuple[str, ...] = ()
+    weight_column: str | None = None
+    missing: Missing = "error"
+    delimiter: str | None = None
+    encoding: str = "utf-8"
+    header: bool = True
+    image_size: tuple[int, int] | None = None
+    color: Color | None = None
+    test_fraction: float = TEST_FRACTION
+    memory_limit: int = MEMORY_LIMIT
+
+    def __post_init__(self) -> None:
+        # Given as lists, by JSON among others.
+        for field in ("features", "drop", "image_size"):
+            value = getattr(self, field)
+            if isinstance(value, list):
+                object.__setattr__(self, field, tuple(value))
+        if self.missing not in get_args(Missing):
+            raise UsageError(f"missing must be error or mean, not {self.missing!r}")
+        if self.color not in (None, *get_args(Color)):
+            raise UsageError(f"color must be gray or rgb, not {self.color!r}")
+        if not 0 < self.test_fraction < 1:
+            raise UsageError(f"test_fraction must be between 0 and 1, not {self.test_fraction}")
+        if self.memory_limit < 1:
+            raise UsageError(f"memory_limit must be at least 1, not {self.memory_limit}")
+        if self.delimiter is not None and len(self.delimiter) != 1:
+            raise UsageError(f"delimiter must be one character, not {self.delimiter!r}")
+        if self.image_size is not None and not all(1 <= side <= 4096 for side in self.image_size):
+            raise UsageError(f"image_size must be from 1 to 4096 a side, not {self.image_size}")
+
+    def but(self, **changes: Any) -> SourceOptions:
+        """The same options with some changed; those given as None stay as they are."""
+        return replace(self, **{k: v for k, v in changes.items() if v is not None})
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready dictionary of what is not usual; `from_json` turns it back."""
+        usual = asdict(SourceOptions())
+        return {key: value for key, value in asdict(self).items() if value != usual[key]}
+
+    @classmethod
+    def from_json(cls, choices: dict[str, Any]) -> SourceOptions:
+        """The options that `to_json` described; what this version does not know is left out."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{key: value for key, value in choices.items() if key in known})
