@@ -168,8 +168,7 @@ def test_scikit_learns_optimum_is_converged(name, recipe, digits):
 
 
 @pytest.mark.parametrize("name", [*TABLES, "digits"])
-@pytest.mark.parametrize("l2", [1e-2, 1e-3])
-@pytest.mark.parametrize("epochs", [3, 20])
+@pytest.mark.parametrize(("l2", "epochs"), [(1e-2, 3), (1e-3, 20)])
 def test_the_gap_to_a_penalised_minimum_is_known(name, l2, epochs, digits):
     dataset = digits if name == "digits" else table(name)
     recipe = Recipe(l2=l2, epochs=epochs, learning_rate=0.5)
@@ -256,7 +255,7 @@ def test_what_a_run_on_digits_lacked(digits, recipe, verdict):
     assert_printable(found)
 
 
-@pytest.mark.parametrize("learning_rate", [None, 1e-7, 0.5, 1e6])
+@pytest.mark.parametrize("learning_rate", [None, 1e-7, 1e6])
 def test_uneven_columns_are_named(learning_rate):
     dataset = uneven()
     found = convergence(
@@ -341,7 +340,7 @@ def test_a_constant_rate_hovers_above_the_minimum(digits):
     assert "--schedule cosine" in found.sentence
 
 
-@pytest.mark.parametrize("n_train", [1, 2, 3, 70, 1000])
+@pytest.mark.parametrize("n_train", [1, 3, 1000])
 def test_odd_columns_and_row_counts_are_no_error(n_train):
     dataset = make_dataset(n_train=n_train)
 

@@ -81,9 +81,9 @@ def png_claiming(width, height):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "not a PNG or JPEG"),
-        (b"just text", "not a PNG or JPEG"),
-        (b"GIF89a" + bytes(50), "not a PNG or JPEG"),
+        (b"", "not a PNG, JPEG or WebP"),
+        (b"just text", "not a PNG, JPEG or WebP"),
+        (b"GIF89a" + bytes(50), "not a PNG, JPEG or WebP"),
         (png_claiming(10_000, 10_000), "100000000 pixels. exceeds limit"),
         (png_claiming(20_000, 20_000), "400000000 pixels. exceeds limit"),
         (png_claiming(60, 60), "cannot be read as an image"),

@@ -150,8 +150,9 @@ def _named(source: Source, found: Mapping[str, Any], what: str) -> dict[tuple[st
             needed = part == "train" or any(key[0] == "test" for key in named)
             if needed and (part, kind) not in named:
                 wanted = kind if part == "train" else f"test_{kind}"
+                listed = ", ".join(map(repr, found)) or "none"
                 raise DataError(
-                    f"{source.name}: no {wanted} among its {what} ({', '.join(map(repr, found)) or 'none'}); "
+                    f"{source.name}: no {wanted} among its {what} ({listed}); "
                     "call them features and labels, or x_train, y_train, x_test and y_test"
                 )
     return named
@@ -217,7 +218,7 @@ def _npy_header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
         raise ValueError("it holds Python objects, which are never loaded; save plain numbers")
     if min(shape, default=0) < 0 or not dtype.itemsize:
         raise ValueError(f"its header promises {dtype} {shape}")
-    return shape, fortran, dtype
+    return tuple(map(int, shape)), fortran, dtype  # True passes for a whole number
 
 
 def _data_offset(path: Path, entry: zipfile.ZipInfo) -> int:

@@ -99,6 +99,10 @@ def _how_made(description: dict[str, Any]) -> list[str]:
 def _afterwards(description: dict[str, Any]) -> list[str]:
     """What was done to the weights once training had ended."""
     rows = []
+    if description.get("tuning"):
+        tried = len(description["tuning"]["candidates"])
+        folds = description["tuning"]["folds"]
+        rows.append(f"| chosen | by cross-validation, of {tried} candidates on {folds} folds |")
     if description.get("best_epoch"):
         epoch, trained = description["best_epoch"], len(description["history"])
         rows.append(f"| early stopping | weights of epoch {epoch}, of {trained} trained |")
@@ -107,6 +111,16 @@ def _afterwards(description: dict[str, Any]) -> list[str]:
             f"| temperature | logits divided by {description['temperature']:.3g}, so that "
             "probabilities can be taken at their word |"
         )
+    if description.get("convergence"):
+        rows.append(f"| training | {description['convergence']['sentence']} |")
+    if description["spec"].get("reject_below"):
+        threshold, answered = description["spec"]["reject_below"], description["test"]["answered"]
+        rows.append(
+            f"| abstains | where no class has a probability of {threshold:g}; it answers on "
+            f"{answered:.4f} of the test rows |"
+        )
+    if shared := description["dataset"].get("shared_samples"):
+        rows.append(f"| test rows that are training rows, too | {shared:,} |")
     return rows
 
 
