@@ -131,7 +131,7 @@ def trained_on(
 
 def record_of(trained: FitResult, dataset: Dataset, data: Data, recipe_name: str) -> dict[str, Any]:
     """What is kept with a model of how it was made, but for its data."""
-    from tfsoftmax import convergence, evaluate
+    from tfsoftmax import diagnose, evaluate
 
     history = trained.history
     return {
@@ -140,7 +140,7 @@ def record_of(trained: FitResult, dataset: Dataset, data: Data, recipe_name: str
         "test": evaluate(trained.model, dataset.test).figures(),
         "best_epoch": history.best_epoch,
         "temperature": history.temperature,
-        "convergence": convergence(trained.model, dataset, history).to_json(),
+        "convergence": diagnose(trained.model, dataset, history).to_json(),
         "command": [
             "tfsoftmax-train",
             "--dataset",

@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from tfsoftmax import Dataset, EpochMetrics, History, Recipe, SoftmaxRegression, Spec, Split, fit
-from tfsoftmax.convergence import convergence
+from tfsoftmax.convergence import diagnose
 from tfsoftmax.weights import row_weights
 
 TABLES = {"iris": load_iris, "wine": load_wine, "breast_cancer": load_breast_cancer}
@@ -121,7 +121,7 @@ def test_loss_and_gradient_are_those_of_the_objective(recipe, weighted, temperat
         dataset = replace(dataset, train=replace(dataset.train, weights=weights))
     theta = generator.normal(size=(7, 3)).astype(np.float32).astype(np.float64)
     model = of(dataset, theta[:-1] / (temperature or 1), theta[-1] / (temperature or 1))
-    found = convergence(model, dataset, run(recipe, temperature=temperature))
+    found = diagnose(model, dataset, run(recipe, temperature=temperature))
     value, _ = objective(dataset, recipe)
     differences = np.zeros_like(theta)
     for place in np.ndindex(theta.shape):
@@ -140,7 +140,7 @@ def test_l1_has_no_slope_at_a_weight_that_it_holds_at_0():
     for l1 in (0.0, 0.1, np.abs(at_zero[:-1]).max() / 2, 10.0):
         expected = at_zero.copy()
         expected[:-1] = np.sign(at_zero[:-1]) * np.maximum(np.abs(at_zero[:-1]) - l1, 0)
-        found = convergence(model, dataset, run(Recipe(l1=float(l1))))
+        found = diagnose(model, dataset, run(Recipe(l1=float(l1))))
         assert found.gradient_norm == pytest.approx(np.linalg.norm(expected), rel=1e-4, abs=1e-7)
 
 
@@ -161,7 +161,7 @@ def test_scikit_learns_optimum_is_converged(name, recipe, digits):
         warnings.simplefilter("ignore", ConvergenceWarning)
         oracle.fit(X, dataset.train.labels)
     W, b = oracle.coef_.T, oracle.intercept_
-    found = convergence(of(dataset, W, b), dataset, run(recipe.but(learning_rate=0.5)))
+    found = diagnose(of(dataset, W, b), dataset, run(recipe.but(learning_rate=0.5)))
     assert found.verdict == "converged"
     assert found.gradient_norm < 2e-4
     assert 0 <= found.loss_gap < 1e-4 * found.loss
@@ -172,7 +172,7 @@ def test_scikit_learns_optimum_is_converged(name, recipe, digits):
 def test_the_gap_to_a_penalised_minimum_is_known(name, l2, epochs, digits):
     dataset = digits if name == "digits" else table(name)
     recipe = Recipe(l2=l2, epochs=epochs, learning_rate=0.5)
-    found = convergence(*fitted(dataset, recipe))
+    found = diagnose(*fitted(dataset, recipe))
     gap = found.loss - minimum(dataset, recipe)
     assert gap / 2.5 < found.loss_gap < gap * 1.5
 
@@ -182,7 +182,7 @@ def test_the_gap_that_an_ordinary_run_leaves_is_of_the_right_order(name):
     from tfsoftmax import load_dataset
 
     dataset = table(name) if name in TABLES else load_dataset(name)
-    found = convergence(
+    found = diagnose(
         *fitted(dataset, Recipe(epochs=None if name in ("digits", "mnist5k") else 100))
     )
     gap = found.loss - minimum(dataset, Recipe()) if name == "iris" else found.loss
@@ -193,9 +193,9 @@ def test_a_sample_of_the_rows_suffices(monkeypatch):
     dataset = make_dataset(n_train=4000, n_features=20, n_classes=5)
     recipe = Recipe(l2=1e-3, epochs=1, learning_rate=0.02)
     model, history = fit(dataset, recipe)
-    everything = convergence(model, dataset, history)
-    monkeypatch.setitem(convergence.__globals__, "_NUMBERS", 20 * 500)
-    sampled = convergence(model, dataset, history)
+    everything = diagnose(model, dataset, history)
+    monkeypatch.setitem(diagnose.__globals__, "_NUMBERS", 20 * 500)
+    sampled = diagnose(model, dataset, history)
     gap = everything.loss - minimum(dataset, recipe)
     assert everything.loss_gap == pytest.approx(gap, rel=0.5)
     assert sampled.loss_gap == pytest.approx(gap, rel=0.5)
@@ -210,7 +210,7 @@ def test_rows_are_read_from_their_file(tmp_path):
     from_file = replace(dataset, train=replace(dataset.train, features=mapped))
     for recipe in (Recipe(epochs=2), Recipe(epochs=2, calibrate=True)):
         model, history = fit(dataset, recipe)
-        expected, found = (convergence(model, rows, history).loss for rows in (dataset, from_file))
+        expected, found = (diagnose(model, rows, history).loss for rows in (dataset, from_file))
         assert found == pytest.approx(expected, rel=1e-6)
 
 
@@ -219,7 +219,7 @@ def test_what_was_held_out_was_not_trained_on():
     recipe = Recipe(epochs=250, learning_rate=0.5, l2=0.1, batch_size=400, calibrate=True)
     model, history = fit(dataset, recipe)
     assert abs(history.temperature - 1) > 0.01
-    assert convergence(model, dataset, history).gradient_norm < 1e-3
+    assert diagnose(model, dataset, history).gradient_norm < 1e-3
 
 
 def uneven():
@@ -248,7 +248,7 @@ def uneven():
     ids=str,
 )
 def test_what_a_run_on_digits_lacked(digits, recipe, verdict):
-    found = convergence(*fitted(digits, recipe))
+    found = diagnose(*fitted(digits, recipe))
     assert found.verdict == verdict, found
     assert found.scale_ratio is None
     assert ("rate 1e+06 is" in found.sentence) == (verdict == "smaller_learning_rate")
@@ -258,7 +258,7 @@ def test_what_a_run_on_digits_lacked(digits, recipe, verdict):
 @pytest.mark.parametrize("learning_rate", [None, 1e-7, 1e6])
 def test_uneven_columns_are_named(learning_rate):
     dataset = uneven()
-    found = convergence(
+    found = diagnose(
         *fitted(dataset, Recipe(epochs=20, learning_rate=learning_rate, standardize="off"))
     )
     assert found.verdict == "scale"
@@ -267,7 +267,7 @@ def test_uneven_columns_are_named(learning_rate):
     assert "'huge' varies 1," in found.sentence or "'huge' varies 9" in found.sentence
     assert_printable(found)
     model, history = fit(dataset, Recipe(epochs=40, standardize="on"))
-    assert convergence(model, dataset, history).verdict == "converged"
+    assert diagnose(model, dataset, history).verdict == "converged"
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_a_column_far_from_0_or_tiny_beside_the_bias_is_named(shift, scale, word
     dataset = Dataset(
         "made", Spec((1,), "float32", ("no", "yes"), feature_names=("a",)), rows, rows
     )
-    found = convergence(*fitted(dataset, Recipe(standardize="off", epochs=20)))
+    found = diagnose(*fitted(dataset, Recipe(standardize="off", epochs=20)))
     assert found.verdict == "scale"
     assert found.sentence.startswith(words)
 
@@ -302,7 +302,7 @@ def test_overfitting_is_said_with_its_epoch():
     dataset = Dataset("noise", Spec((60,), "float32", ("no", "yes")), split(60), split(500))
     model, history = fit(dataset, Recipe(epochs=300))
     losses = [metrics.test_log_loss for metrics in history.epochs]
-    found = convergence(model, dataset, history)
+    found = diagnose(model, dataset, history)
     assert found.verdict == "overfitting"
     assert f"lowest after epoch {np.argmin(losses) + 1}: try --l2 0.001" in found.sentence
     assert_printable(found)
@@ -312,15 +312,15 @@ def test_rows_that_are_told_apart_have_no_minimum():
     labels = np.repeat(np.int32([0, 1]), 20)
     rows = Split(np.column_stack([labels * 2.0 - 1.0, np.ones(40)]).astype(np.float32), labels)
     dataset = Dataset("apart", Spec((2,), "float32", ("no", "yes")), rows, rows)
-    found = convergence(*fitted(dataset, Recipe(epochs=60, learning_rate=4.0)))
+    found = diagnose(*fitted(dataset, Recipe(epochs=60, learning_rate=4.0)))
     assert found.verdict == "separable"
     assert "--l2 0.001 gives it one" in found.sentence
     assert found.loss_gap == found.loss
-    found = convergence(*fitted(dataset, Recipe(epochs=60, learning_rate=4.0, l2=0.01)))
+    found = diagnose(*fitted(dataset, Recipe(epochs=60, learning_rate=4.0, l2=0.01)))
     assert found.verdict == "converged"
-    found = convergence(*fitted(dataset, Recipe(epochs=60, learning_rate=4.0, label_smoothing=0.2)))
+    found = diagnose(*fitted(dataset, Recipe(epochs=60, learning_rate=4.0, label_smoothing=0.2)))
     assert found.verdict == "converged"
-    found = convergence(*fitted(dataset, Recipe(epochs=2, learning_rate=1e-8)))
+    found = diagnose(*fitted(dataset, Recipe(epochs=2, learning_rate=1e-8)))
     assert found.verdict == "larger_learning_rate"
 
 
@@ -328,14 +328,14 @@ def test_a_run_that_stopped_early_meant_to(digits):
     recipe = Recipe(learning_rate=0.5, early_stopping="log_loss")
     model, _ = fit(digits, Recipe(epochs=5))
     history = run(recipe, (0.5, 0.4, 0.3, 0.3, 0.3), best_epoch=3)
-    found = convergence(model, digits, history)
+    found = diagnose(model, digits, history)
     assert found.verdict == "stopped_early"
     assert "best after epoch 3" in found.sentence
 
 
 def test_a_constant_rate_hovers_above_the_minimum(digits):
     recipe = Recipe(learning_rate=0.3, schedule="constant", l2=0.03, batch_size=4, epochs=12)
-    found = convergence(*fitted(digits, recipe))
+    found = diagnose(*fitted(digits, recipe))
     assert found.verdict == "smaller_learning_rate"
     assert "--schedule cosine" in found.sentence
 
@@ -353,16 +353,16 @@ def test_odd_columns_and_row_counts_are_no_error(n_train):
     dataset = Dataset("odd", spec, odd(dataset.train), odd(dataset.test))
     for recipe in (Recipe(epochs=3), Recipe(epochs=3, l1=0.1), Recipe(epochs=1, learning_rate=1e9)):
         model, history = fit(dataset, recipe)
-        assert_printable(convergence(model, dataset, history))
+        assert_printable(diagnose(model, dataset, history))
 
 
 @pytest.mark.parametrize("size", [1e-30, 1e10, 1e30, 3e38])
 def test_weights_of_any_size_give_numbers(digits, size):
     generator = np.random.default_rng(0)
     model = of(digits, size * generator.uniform(-1, 1, size=(64, 10)), np.zeros(10))
-    found = convergence(model, digits, run())
+    found = diagnose(model, digits, run())
     assert_printable(found)
-    wild = convergence(model, digits, run(Recipe(learning_rate=1e6)))
+    wild = diagnose(model, digits, run(Recipe(learning_rate=1e6)))
     assert wild.verdict == ("more_epochs" if size < 1 else "smaller_learning_rate")
 
 

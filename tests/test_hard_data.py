@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tfsoftmax import Recipe, convergence, evaluate, export_model, fit, load_predictor
+from tfsoftmax import Recipe, diagnose, evaluate, export_model, fit, load_predictor
 from tfsoftmax.errors import TfsoftmaxError
 
 SCALES = [1e-6, 1e-3, 1.0, 1e3, 1e6]
@@ -68,7 +68,7 @@ def test_any_rate_on_any_scale_ends_in_a_model_or_in_a_sentence(tmp_path, refere
         except TfsoftmaxError as error:
             assert re.search("diverged at step .* try a smaller one", str(error))
             continue
-        found = convergence(model, dataset, history)
+        found = diagnose(model, dataset, history)
         assert np.isfinite([found.gradient_norm, found.loss, found.loss_gap]).all()
         bad = evaluate(model, dataset.test).log_loss > reference + 0.15
         assert not (bad and found.verdict == "converged"), found.sentence

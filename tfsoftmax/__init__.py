@@ -42,7 +42,7 @@ _HOME = {
     "Checkpoints": "tfsoftmax.checkpoint",
     "FitResult": "tfsoftmax.training",
     "warm_start": "tfsoftmax.warm_start",
-    "convergence": "tfsoftmax.convergence",
+    "diagnose": "tfsoftmax.convergence",
     "Convergence": "tfsoftmax.convergence",
     "tune": "tfsoftmax.tuning",
     "Tuning": "tfsoftmax.tuning",
@@ -71,7 +71,7 @@ __all__ = ["__version__", *_HOME]
 if TYPE_CHECKING:  # the same names, where a type checker finds them
     from tfsoftmax.checkpoint import Checkpoints as Checkpoints
     from tfsoftmax.convergence import Convergence as Convergence
-    from tfsoftmax.convergence import convergence as convergence
+    from tfsoftmax.convergence import diagnose as diagnose
     from tfsoftmax.data import load_dataset as load_dataset
     from tfsoftmax.data.dataset import Dataset as Dataset
     from tfsoftmax.data.dataset import Split as Split

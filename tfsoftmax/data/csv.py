@@ -188,7 +188,8 @@ def _reading(path: Path, name: str, options: SourceOptions) -> Iterator[tuple[An
 def _encoding(name: str) -> str:
     """Python's name of an encoding, which lets a mark at the beginning of a file be."""
     try:
-        usual = io.TextIOWrapper(io.BytesIO(), name) and codecs.lookup(name).name
+        io.TextIOWrapper(io.BytesIO(), name)  # knows those that are not of text
+        usual = codecs.lookup(name).name
     except LookupError as error:
         raise UsageError(f"unknown encoding {name!r}; try latin-1") from error
     return "utf-8-sig" if usual == "utf-8" else usual

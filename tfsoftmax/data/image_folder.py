@@ -6,6 +6,7 @@ import io
 import logging
 import math
 import os
+import struct
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -175,6 +176,7 @@ def head_of(path: Path | str, content: bytes | None = None) -> tuple[tuple[int, 
     file = path if content is None else io.BytesIO(content)
     try:
         with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=UserWarning, module="PIL")  # of odd EXIF
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(file, formats=FORMATS) as picture:
                 width, height = picture.size
@@ -186,7 +188,9 @@ def head_of(path: Path | str, content: bytes | None = None) -> tuple[tuple[int, 
     except (
         OSError,
         SyntaxError,
+        TypeError,
         ValueError,
+        struct.error,
         Image.DecompressionBombWarning,
         Image.DecompressionBombError,
     ) as error:

@@ -14,6 +14,8 @@ _MANY = 100
 _LONGEST = 1000
 # What None and the like are of in Python and pandas.
 _NOTHING = ("NoneType", "NAType", "NaTType")
+_LAST_CHARACTER = 0x10FFFF
+_NO_TEXT = "the label is damaged: it holds what is no character; expected a text"
 _MISSING = "the label is missing; fill it in, or remove the row"
 
 
@@ -55,6 +57,8 @@ class ClassNames:
                 f"{self._source}: the labels are of type {labels.dtype}; expected whole numbers, "
                 "texts or booleans"
             )
+        if labels.dtype.kind == "U":
+            _check_characters(labels, self._source, first_row)
         found = []
         for row, label in enumerate(labels.tolist(), start=first_row):
             try:
@@ -106,6 +110,16 @@ class ClassNames:
             )
 
 
+def _check_characters(labels: np.ndarray, source: str, first_row: int) -> None:
+    """Looks at the numbers of the characters: Python fails on those that there are not."""
+    if not labels.size or not labels.dtype.itemsize:
+        return
+    numbers = np.ascontiguousarray(labels).view(labels.dtype.byteorder + "u4")
+    strange = (numbers.reshape(len(labels), -1) > _LAST_CHARACTER).any(axis=1)
+    if strange.any():
+        raise DataError(f"{source}, row {first_row + int(np.argmax(strange))}: {_NO_TEXT}")
+
+
 def _check_whole(labels: np.ndarray, source: str, first_row: int) -> None:
     whole = np.isfinite(labels) & (labels == np.floor(labels)) & (np.abs(labels) < 2**53)
     if not whole.all():
@@ -123,9 +137,10 @@ def _name(label: Any) -> str:
     if isinstance(label, float | np.floating):
         if label != label:  # NaN differs from itself
             raise ValueError(_MISSING)
-        if label % 1 or abs(label) >= 2**53:
-            raise ValueError(_not_whole(label))
-        label = int(label)
+        number = float(label)
+        if not number.is_integer() or abs(number) >= 2**53:
+            raise ValueError(_not_whole(number))
+        label = int(number)
     kind = type(label).__name__
     if kind in _NOTHING:
         raise ValueError(_MISSING)
@@ -139,6 +154,10 @@ def _name(label: Any) -> str:
             f"the label is a text of {len(name):,} characters ({name[:20]!r}...), which names no "
             "class; is it the right label column?"
         )
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:  # half a pair of UTF-16
+        raise ValueError(_NO_TEXT) from error
     return name
 
 

@@ -1,0 +1,213 @@
+"""What is the case with a run that has ended, in a word and in a sentence."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from tfsoftmax.history import EpochMetrics, History
+from tfsoftmax.spec import Spec
+
+Verdict = Literal[
+    "converged",
+    "more_epochs",
+    "larger_learning_rate",
+    "smaller_learning_rate",
+    "scale",
+    "overfitting",
+    "separable",
+    "stopped_early",
+]
+
+# What share of the loss is nothing, what is nothing whatever the loss; what share of
+# guessing's loss is small.
+_NEAR, _NOTHING, _SMALL = 0.01, 1e-6, 0.1
+# A column so many times as large as another varies leaves no step that suits both.
+_UNEVEN = 30.0
+# Step times curvature: 1 can never be too long, and "auto" takes 1 or 10.
+_SHORT, _MODEST = 0.3, 3.0
+# By what share of the run, and of itself, the test log-loss is past its lowest.
+_EARLY, _RISE = 0.8, 0.02
+# Over how many epochs, and in what share of them, the loss rises where steps are too long.
+_FEWEST_EPOCHS, _OFTEN = 5, 0.4
+# Enough to hold weights, and little for rows that are many.
+_L2 = 1e-3
+
+
+class Scales(NamedTuple):
+    """Columns so uneven that no step suits all: the extremes, as `Convergence` has them."""
+
+    largest: str
+    smallest: str
+    ratio: float
+    words: str
+
+    @classmethod
+    def of(cls, spec: Spec, scaled: np.ndarray, falls: np.ndarray | None) -> Scales | None:
+        """None if there are none, or it is not the columns that vary little that are behind.
+
+        Args:
+          spec: features of a known range have one scale.
+          scaled: rows of what W multiplies.
+          falls: what there is to gain from each column, and the bias; None if that is unknown.
+        """
+        deviation, size = scaled.std(axis=0), np.sqrt(np.square(scaled).mean(axis=0))
+        varies = deviation > np.finfo(np.float32).eps * size
+        if spec.value_range is not None or not varies.any():
+            return None
+        least = int(np.argmin(np.where(varies, deviation, np.inf)))
+        uneven = deviation.max() >= _UNEVEN * deviation[least]
+        sizes = deviation if uneven else np.append(size, 1.0)
+        most = int(np.argmax(sizes))
+        ratio = float(sizes[most] / deviation[least])
+        behind = varies & (deviation * _UNEVEN <= sizes[most])
+        if not behind.any() or (falls is not None and 2 * falls[:-1][behind].sum() < falls.sum()):
+            return None
+        called = [spec.feature_name(column) for column in range(len(deviation))]
+        large, small = [*called, "the bias"][most], called[least]
+        times = f"{ratio:,.0f} times"
+        if uneven:
+            words = f"{large!r} varies {times} as much as {small!r}"
+        elif most == len(called):
+            words = f"{small!r} varies by only {deviation[least]:.1g}"
+        elif most == least:
+            words = f"{large!r} is {times} as large as it varies"
+        else:
+            words = f"{large!r} is {times} as large as {small!r} varies"
+        return cls(large, small, ratio, words)
+
+
+class Facts(NamedTuple):
+    """What a verdict rests on; losses are in nats, `test_error` is the test log-loss's."""
+
+    history: History
+    loss: float
+    gap: float
+    guessing: float
+    test_error: float
+    step: float
+    scales: Scales | None
+    endless: bool
+
+    @property
+    def wild(self) -> bool:
+        """Whether zero weights would do better."""
+        return self.loss > self.guessing * (1 + _NEAR)
+
+    @property
+    def near(self) -> bool:
+        """Whether the minimum is as good as reached."""
+        return not self.endless and self.gap <= max(_NEAR * self.loss, _NOTHING)
+
+    @property
+    def near_enough(self) -> bool:
+        """Whether it is, for all that the test rows could show."""
+        return self.near or (not self.endless and self.gap <= self.test_error / 2)
+
+    @property
+    def best(self) -> EpochMetrics | None:
+        """The epoch of the lowest test log-loss, if only the training loss has fallen since."""
+        epochs = self.history.epochs[: self.history.best_epoch]
+        best = min(epochs, key=lambda epoch: epoch.test_log_loss, default=None)
+        if best is None or best.epoch > _EARLY * epochs[-1].epoch:
+            return None
+        return best if epochs[-1].train_log_loss < best.train_log_loss else None
+
+    @property
+    def risen(self) -> bool:
+        """Whether the test log-loss has risen since by more than chance may do."""
+        if self.best is None:
+            return False
+        rise = self.history.kept.test_log_loss - self.best.test_log_loss
+        return rise > max(_RISE * self.best.test_log_loss, self.test_error / 2)
+
+    @property
+    def hovers(self) -> bool:
+        """Whether a rate that stays as it is raises the training loss as often as not."""
+        losses = [epoch.train_log_loss for epoch in self.history.epochs]
+        late = losses[len(losses) // 2 :]
+        if self.history.recipe.schedule != "constant" or len(late) < _FEWEST_EPOCHS:
+            return False
+        rises = sum(after > before for before, after in itertools.pairwise(late))
+        return rises >= _OFTEN * (len(late) - 1)
+
+
+def judged(facts: Facts) -> tuple[Verdict, str]:
+    """What is the case, the gravest first."""
+    history, scales, gap = facts.history, facts.scales, _about(facts.gap)
+    recipe, best = history.recipe, facts.best
+    if scales and not facts.near_enough:
+        return "scale", (
+            f"{scales.words}, which holds all steps back: standardise the features "
+            "(--standardize on)."
+        )
+    if facts.wild and facts.step > _MODEST:
+        return "smaller_learning_rate", (
+            f"The learning rate {recipe.learning_rate:.3g} is too large: the training loss, "
+            f"{_nats(facts.loss)}, is worse than guessing's, {_nats(facts.guessing)}; try "
+            "--learning-rate auto."
+        )
+    if facts.step < _SHORT and not (facts.near_enough or facts.risen):
+        return "larger_learning_rate", (
+            f"The learning rate {recipe.learning_rate:.3g} is too small for so few steps: with a "
+            f"larger one the training loss could fall by {gap}; try --learning-rate auto."
+        )
+    if best and (facts.risen or not facts.near_enough):
+        return "overfitting", _overfitted(facts, best.epoch)
+    if facts.endless and facts.loss < _SMALL * facts.guessing:
+        return "separable", (
+            "All training rows are told apart, so that their loss has no minimum and weights "
+            f"would grow for ever: --l2 {_L2:g} gives it one."
+        )
+    if facts.near_enough:
+        unseen = "" if facts.near else ", which is less than the test rows could show"
+        return "converged", f"Converged: the training loss is within {gap} of its minimum{unseen}."
+    return _unfinished(facts, gap)
+
+
+def _overfitted(facts: Facts, epoch: int) -> str:
+    recipe = facts.history.recipe
+    tries = [
+        f"--l2 {_L2:g}" if not recipe.l2 else "another --l2",
+        *([] if recipe.early_stopping else ["--early-stopping log_loss"]),
+    ]
+    if facts.near:
+        begin = "The training loss is at its minimum, but the test log-loss"
+    elif facts.near_enough:
+        begin = "More epochs would hardly lower the training loss, nor the test log-loss, which"
+    else:
+        begin = "More epochs would lower the training loss, but not the test log-loss, which"
+    return f"{begin} was lowest after epoch {epoch}: try {' or '.join(tries)}."
+
+
+def _unfinished(facts: Facts, gap: str) -> tuple[Verdict, str]:
+    history = facts.history
+    recipe, epochs, kept = history.recipe, history.epochs, history.best_epoch
+    if kept and kept < len(epochs):
+        return "stopped_early", (
+            f"Stopped early: more epochs would lower the training loss by {gap}, but the "
+            f"validation {recipe.early_stopping} was best after epoch {kept}."
+        )
+    if facts.hovers:
+        return "smaller_learning_rate", (
+            f"The training loss goes up and down {gap} above its minimum: take a smaller "
+            "learning rate, or one that falls (--schedule cosine)."
+        )
+    larger = " (or a larger learning rate)" if facts.step < _MODEST else ""
+    tests = [epoch.test_log_loss for epoch in epochs]
+    falling = "; the test log-loss was still falling" if tests[-1:] < tests[-2:-1] else ""
+    return "more_epochs", (
+        f"Not there yet: more epochs{larger} could lower the training loss by {gap}{falling}."
+    )
+
+
+def _nats(loss: float) -> str:
+    return f"{loss:,.0f}" if loss >= 100 else f"{loss:.3g}"
+
+
+def _about(gap: float) -> str:
+    if gap < 1e-4:
+        return "less than 0.0001"
+    return f"about {_nats(float(f'{gap:.1g}' if gap < 1 else f'{gap:.2g}'))}"
