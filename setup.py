@@ -16,7 +16,7 @@ def version() -> str:
 
 onnx = ["onnx>=1.17", "onnxruntime>=1.20"]
 parquet = ["pyarrow>=17"]
-test = ["pytest>=8", "hypothesis>=6.100", *onnx, *parquet]
+test = ["pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6.100", *onnx, *parquet]
 
 setup(
     name="tfsoftmax",
