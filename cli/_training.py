@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import shlex
 from contextlib import nullcontext
@@ -42,7 +43,7 @@ def model_name(dataset_name: str) -> str:
 
     kind, colon, path = dataset_name.partition(":")
     if colon and kind in KINDS:
-        place = Path(path).expanduser().resolve().name
+        place = os.path.basename(os.path.realpath(os.path.expanduser(path)))
         for ending in _ENDINGS:
             place = place.removesuffix(ending)
         dataset_name = f"idx-{place}" if kind == "idx" else place

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tfsoftmax.cli._console import PlainCommand, common_options, set_verbosity
+from tfsoftmax.cli._models import recorded_data
+from tfsoftmax.source_options import SourceOptions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,13 +64,15 @@ def predict(
     from tfsoftmax.data.unlabelled import is_table, read_unlabelled
 
     predictor = load_predictor(model)
+    # Rows to be predicted come as those came that it learnt from.
+    options = SourceOptions.from_json(recorded_data(model).get("options") or {})
     answers: list[dict[str, Any]] = []
     failed = 0
     for file in files:
         try:
             if is_table(file):
                 row = 1
-                for rows in read_unlabelled(file, predictor.spec):
+                for rows in read_unlabelled(file, predictor.spec, options):
                     names = [f"{file}:{row + place}" for place in range(len(rows))]
                     row += len(rows)
                     examples = rows.reshape(-1, *predictor.spec.example_shape)

@@ -172,7 +172,7 @@ def test_missing_folder_file_and_path(tmp_path):
         load_dataset(f"idx:{tmp_path / 'file'}")
     with pytest.raises(DataError, match="no file train-images-idx3-ubyte or"):
         load_dataset(f"idx:{tmp_path}")
-    with pytest.raises(UsageError, match="needs a folder"):
+    with pytest.raises(UsageError, match="needs a path"):
         load_dataset("idx:")
 
 

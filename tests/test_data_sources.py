@@ -821,10 +821,6 @@ def test_a_sources_key_is_of_its_files_and_how_they_are_read(tmp_path):
     assert len({key(), key(drop=("row",)), key(missing="mean"), key(name="parquet:x")}) == 4
 
 
-NOT_YET = pytest.mark.xfail(strict=True, reason="a defect in data/collector.py")
-
-
-@NOT_YET
 @pytest.mark.parametrize(
     "door", [from_frame, lambda frame, **how: from_arrays(frame["x"], CODES, **how)]
 )
@@ -837,7 +833,6 @@ def test_rows_in_memory_that_spill_are_never_taken_for_others(tmp_path, monkeypa
         np.testing.assert_array_equal(features[:, 0], frame["x"])
 
 
-@NOT_YET
 @pytest.mark.parametrize(
     ("file", "kept_bytes"),
     [("features.npy", 0), ("features.npy", 1), ("features.npy", 150), ("rows.npz", 0)],
@@ -851,7 +846,6 @@ def test_kept_rows_that_are_damaged_are_read_anew(tmp_path, file, kept_bytes):
         assert load_dataset(name, data_dir=tmp_path / "kept", options=options).sha256() == first
 
 
-@NOT_YET
 def test_rows_that_are_refused_are_not_kept(tmp_path):
     frame = pd.concat([FRAME, FRAME[:1].assign(label="rare")])
     name, options = csv(tmp_path, frame=frame), SourceOptions(memory_limit=100)
@@ -860,13 +854,11 @@ def test_rows_that_are_refused_are_not_kept(tmp_path):
     assert not (tmp_path / "kept").exists()
 
 
-@NOT_YET
 def test_a_class_without_training_rows_is_named():
     with pytest.raises(DataError, match="class 'blanc'"):
         from_arrays(NUMBERS[::3], TEXTS[::3], test=(NUMBERS, TEXTS))
 
 
-@NOT_YET
 def test_a_part_is_named_where_its_label_is_missing(tmp_path):
     FRAME.to_parquet(tmp_path / "a.parquet")
     FRAME.assign(label=None).to_parquet(tmp_path / "b.parquet")

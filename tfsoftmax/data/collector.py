@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -38,15 +41,21 @@ class Source:
         self.name, self.options, self.cache = name, options, cache
 
     def key(self, files: Iterable[Path]) -> str:
-        """A name for what is kept of these files, which changes if any of them does."""
+        """A name for what is kept of these files, which changes if any of them does.
+
+        Without files it is empty, and what is kept is called by what it holds.
+        """
         # What has nothing to do with what is read.
         apart = ("memory_limit", "test_fraction")
         options = self.options.to_json()
         choices = {key: value for key, value in options.items() if key not in apart}
         facts: list[Any] = [self.name.partition(":")[0], choices]
+        own = len(facts)
         for file in files:
             status = file.stat()
-            facts.append([str(file.resolve()), status.st_size, status.st_mtime_ns])
+            facts.append([os.path.realpath(file), status.st_size, status.st_mtime_ns])
+        if len(facts) == own:
+            return ""
         return "rows-" + hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 
@@ -56,8 +65,9 @@ class Collector:
     `collecting` opens it.
     """
 
-    def __init__(self, source: Source, entry: Path, staging: Path):
-        self._source, self._entry, self._staging = source, entry, staging
+    def __init__(self, source: Source, key: str, staging: Path):
+        self._source, self._key, self._staging = source, key, staging
+        self._digest = hashlib.sha256(json.dumps(source.options.to_json()).encode())
         self._classes = ClassNames(source.name)
         self._blocks: list[np.ndarray] = []
         self._labels: list[np.ndarray] = []
@@ -75,6 +85,7 @@ class Collector:
         *,
         test: bool = False,
         first_row: int | None = None,
+        where: str | None = None,
     ) -> None:
         """Takes in more rows.
 
@@ -84,20 +95,21 @@ class Collector:
           weights: ``[n]``.
           test: whether they are the source's own test rows.
           first_row: what the first of them is called in an error; None counts from 0.
+          where: what the source is called in it, a part of many; None is by its name.
 
         Raises:
           DataError: naming the row, if a label is missing.
           OSError: if the disk is full.
         """
         named = self.n_samples if first_row is None else first_row
-        self._labels.append(self._classes.codes(labels, named))
+        self._labels.append(self._classes.codes(labels, named, where))
         self._tests.append(np.full(len(features), test))
         if weights is not None:
             self._weights.append(weights.astype(np.float32))
         self.n_samples += len(features)
         self._bytes += features.nbytes
         if self._file:
-            self._file.write(np.ascontiguousarray(features).data)
+            self._write(features)
             return
         self._blocks.append(features)
         # Half, because putting blocks together needs them twice for a moment.
@@ -123,8 +135,12 @@ class Collector:
         weights = np.concatenate(self._weights) if self._weights else None
         tests = np.concatenate(self._tests)
         if self._file:
-            self._keep(spec, labels, weights, tests)
-            return _kept(self._entry, self._source)
+            entry = self._keep(spec, labels, weights, tests)
+            try:
+                return _kept(entry, self._source)
+            except DataError:
+                shutil.rmtree(entry)  # It could never be used.
+                raise
         features = np.concatenate(self._blocks)
         self._blocks.clear()
         return parted(self._source, spec, Split(features, labels, weights), tests)
@@ -134,9 +150,16 @@ class Collector:
         # The header has room for any number of rows; how many is not known yet.
         self._write_header(0)
         for block in self._blocks:
-            self._file.write(np.ascontiguousarray(block).data)
+            self._write(block)
         self._first = self._blocks[0][:0]
         self._blocks.clear()
+
+    def _write(self, features: np.ndarray) -> None:
+        assert self._file
+        content = np.ascontiguousarray(features).data
+        self._file.write(content)
+        if not self._key:
+            self._digest.update(content)
 
     def _write_header(self, n_samples: int) -> None:
         like = self._blocks[0] if self._blocks else self._first
@@ -151,7 +174,7 @@ class Collector:
 
     def _keep(
         self, spec: Spec, labels: np.ndarray, weights: np.ndarray | None, tests: np.ndarray
-    ) -> None:
+    ) -> Path:
         assert self._file
         self._write_header(self.n_samples)
         self._file.close()
@@ -161,8 +184,15 @@ class Collector:
             rest["weights"] = weights
         np.savez(self._staging / _REST, **rest)
         sync_tree(self._staging)
-        if not self._entry.exists():  # Another process may have been as quick.
-            self._staging.rename(self._entry)
+        for array in (labels, tests, *([] if weights is None else [weights])):
+            self._digest.update(np.ascontiguousarray(array).data)
+        folder = self._source.cache.folder
+        entry = folder / (self._key or f"rows-{self._digest.hexdigest()[:32]}")
+        with suppress(FileNotFoundError):
+            # Damaged, or another process was as quick; it goes with the staging folder.
+            entry.rename(self._staging.parent / "before")
+        self._staging.rename(entry)
+        return entry
 
     def close(self) -> None:
         """Lets go of the file."""
@@ -182,7 +212,7 @@ def collecting(source: Source, key: str) -> Iterator[Collector]:
         with staged_folder(folder) as staging:
             whole = staging / "whole"
             whole.mkdir()
-            collector = Collector(source, folder / key, whole)
+            collector = Collector(source, key, whole)
             try:
                 yield collector
             finally:
@@ -198,15 +228,17 @@ def collecting(source: Source, key: str) -> Iterator[Collector]:
 
 def kept(source: Source, key: str) -> Dataset | None:
     """The dataset kept under a key; None if there is none that can be read."""
+    if not key:
+        return None
     try:
         return _kept(source.cache.folder / key, source)
-    except (OSError, EOFError, ValueError, KeyError, TypeError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return None
 
 
 def _kept(entry: Path, source: Source) -> Dataset:
     features = np.load(entry / _FEATURES, mmap_mode="r", allow_pickle=False)
-    with np.load(entry / _REST, allow_pickle=False) as rest:
+    with (entry / _REST).open("rb") as file, np.load(file, allow_pickle=False) as rest:
         labels, tests = rest["labels"], rest["tests"]
         weights = rest.get("weights")
         spec: dict[str, Any] = json.loads(rest["spec"].tobytes())
@@ -227,6 +259,13 @@ def parted(source: Source, spec: Spec, rows: Split, tests: np.ndarray) -> Datase
     """
     if tests.any():
         places = np.flatnonzero(~tests), np.flatnonzero(tests)
+        counts = np.bincount(rows.labels[places[0]], minlength=spec.n_classes)
+        if not counts.all():
+            rare = spec.class_names[int(np.argmin(counts))]
+            raise DataError(
+                f"{source.name}: class {rare!r} has test rows but no training rows; add some, or "
+                "remove it"
+            )
     else:
         fraction = source.options.test_fraction
         places = stratified_places(rows.labels, source.name, fraction, spec.class_names)

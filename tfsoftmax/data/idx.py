@@ -142,7 +142,10 @@ def _parse(stream: BinaryIO, path: Path, n_dimensions: int, available: int) -> n
             f"{path}: holds more than the {promised:,} values ({_times(shape)}) its header "
             f"promises; {_REFETCH}"
         )
-    return np.frombuffer(values, np.uint8).reshape(shape)
+    try:
+        return np.frombuffer(values, np.uint8).reshape(shape)
+    except ValueError as error:  # No values, but sizes beyond all bounds.
+        raise DataError(f"{path}: its header promises {_times(shape)}; {_REFETCH}") from error
 
 
 def _find(folder: Path, name: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def read_image(
         with warnings.catch_warnings():
             # Pillow only warns of pictures too large for their file, up to twice its bound.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore", UserWarning)  # of metadata it cannot read
             with Image.open(
                 path if content is None else io.BytesIO(content), formats=FORMATS
             ) as picture:
@@ -51,9 +53,11 @@ def read_image(
                 pixels = _fit(picture, spec)
     except UnidentifiedImageError as error:
         raise DataError(f"{path}: not a PNG, JPEG or WebP image") from error
-    # Pillow raises SyntaxError and ValueError, too, on damaged files.
+    # Pillow raises errors of many kinds on damaged files, and on damaged metadata more.
     except (
         OSError,
+        TypeError,
+        struct.error,
         SyntaxError,
         ValueError,
         Image.DecompressionBombWarning,

@@ -33,20 +33,21 @@ class ClassNames:
         self._source = source
         self._codes: dict[str, int] = {}
 
-    def codes(self, labels: np.ndarray, first_row: int = 0) -> np.ndarray:
+    def codes(self, labels: np.ndarray, first_row: int = 0, where: str | None = None) -> np.ndarray:
         """A number for each label, in the order in which classes were first seen.
 
         Args:
           labels: ``[n]`` of any kind.
           first_row: what the first of them is called in an error.
+          where: what the source is called in it; None is by its name.
 
         Raises:
           DataError: naming the row, if a label is missing, a number that is not whole, or
             nothing that could be a name.
         """
-        labels = np.asarray(labels)
+        labels, where = np.asarray(labels), where or self._source
         if labels.dtype.kind == "f":
-            _check_whole(labels, self._source, first_row)
+            _check_whole(labels, where, first_row)
             labels = labels.astype(np.int64)
         if labels.dtype.kind in "iub":
             unique, places = np.unique(labels, return_inverse=True)
@@ -54,17 +55,17 @@ class ClassNames:
             return np.array(known, np.int32)[places]
         if labels.dtype.kind not in "SUO":
             raise DataError(
-                f"{self._source}: the labels are of type {labels.dtype}; expected whole numbers, "
+                f"{where}: the labels are of type {labels.dtype}; expected whole numbers, "
                 "texts or booleans"
             )
         if labels.dtype.kind == "U":
-            _check_characters(labels, self._source, first_row)
+            _check_characters(labels, where, first_row)
         found = []
         for row, label in enumerate(labels.tolist(), start=first_row):
             try:
                 found.append(self._code(_name(label)))
             except ValueError as error:
-                raise DataError(f"{self._source}, row {row}: {error}") from error
+                raise DataError(f"{where}, row {row}: {error}") from error
         return np.array(found, np.int32)
 
     def _code(self, name: str) -> int:

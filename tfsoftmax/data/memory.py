@@ -110,7 +110,7 @@ def from_tf_data(
     8
     """
     spec = elements.element_spec
-    if not isinstance(spec, tuple) or len(spec) != 2:
+    if not (isinstance(spec, tuple) and len(spec) == 2 and all(hasattr(s, "shape") for s in spec)):
         raise DataError(f"{name}: expected elements (features, label), found {spec}")
     if elements.cardinality() == -1:
         raise DataError(f"{name}: it is endless; take(n) makes it end")

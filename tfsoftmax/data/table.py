@@ -145,7 +145,7 @@ def add_frame(
                 f"{weights[row]:g}; expected 0 or more"
             )
     labels = frame[columns.label].to_numpy()
-    collector.add(features, labels, weights, test=test, first_row=first_row)
+    collector.add(features, labels, weights, test=test, first_row=first_row, where=source)
 
 
 def numbers_of(

@@ -88,7 +88,7 @@ def load_tfrecord(path: Path, source: Source) -> Dataset:
                 for start in range(0, len(records), a_part):
                     part = records[start : start + a_part]
                     rows, labels = _rows(part, layout, where, number, source)
-                    collector.add(rows, labels, first_row=number)
+                    collector.add(rows, labels, first_row=number, where=where)
                     number += len(part)
         if layout is None:
             raise DataError(f"{source.name}: no records; there is nothing to train on")
