@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from tfsoftmax.history import EpochMetrics
     from tfsoftmax.training import Progress
 
-_HEADER = "epoch     loss  train acc  train loss  test acc  test loss  seconds"
+_HEADER = "epoch   moving  train acc  train loss  test acc  test loss  seconds"
+_MOST_LINES = 25
 
 
 class TrainingProgress:
@@ -21,6 +22,7 @@ class TrainingProgress:
 
     def __init__(self, console: Console, epochs: int, bar: rich.progress.Progress | None):
         self._console, self._epochs, self._bar = console, epochs, bar
+        self._every = max(1, epochs // _MOST_LINES)
         self._accuracy = ""
         if bar:
             self._task = bar.add_task("starting TensorFlow", total=None, loss="", accuracy="")
@@ -39,8 +41,10 @@ class TrainingProgress:
             )
 
     def epoch_ended(self, metrics: EpochMetrics) -> None:
-        """Called by `fit` after an epoch."""
+        """Called by `fit` after an epoch; not every one of very many has a line."""
         self._accuracy = f"test acc {metrics.test_accuracy:.3f}"
+        if 1 < metrics.epoch < self._epochs and metrics.epoch % self._every:
+            return
         width = len(str(self._epochs))
         self._print(
             f"{metrics.epoch:>{width}}/{self._epochs}".ljust(6)

@@ -74,6 +74,25 @@ class Delimiter(click.ParamType):
         return str(mark)
 
 
+_CSV_OPTIONS = (
+    click.option(
+        "--delimiter", type=Delimiter(), help="Between a CSV file's columns.  [default: a comma]"
+    ),
+    click.option(
+        "--decimal",
+        type=click.Choice([".", ","]),
+        help="What stands before the decimals in a CSV file.  [default: .]",
+    ),
+    click.option("--encoding", metavar="NAME", help="Of a CSV file.  [default: utf-8]"),
+    click.option(
+        "--no-header",
+        "header",
+        flag_value=False,
+        type=bool,
+        default=None,
+        help="The CSV file does not begin with its columns' names; they are called 1, 2, 3.",
+    ),
+)
 _OPTIONS = (
     click.option(
         "--data-dir",
@@ -107,18 +126,7 @@ _OPTIONS = (
         help="What a missing value is: an error, or its column's mean, which the model then "
         "fills in wherever it runs.  [default: error]",
     ),
-    click.option(
-        "--delimiter", type=Delimiter(), help="Between a CSV file's columns.  [default: a comma]"
-    ),
-    click.option("--encoding", metavar="NAME", help="Of a CSV file.  [default: utf-8]"),
-    click.option(
-        "--no-header",
-        "header",
-        flag_value=False,
-        type=bool,
-        default=None,
-        help="The CSV file does not begin with its columns' names; they are called 1, 2, 3.",
-    ),
+    *_CSV_OPTIONS,
     click.option(
         "--image-size",
         type=ImageSize(),
@@ -185,6 +193,13 @@ class Data:
             text = ",".join(text) if isinstance(text, tuple) else str(text)
             arguments += ["--" + field.replace("_", "-"), text]
         return arguments
+
+
+def csv_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say how a CSV file is written, by their names in `SourceOptions`."""
+    for decorate in reversed(_CSV_OPTIONS):
+        command = decorate(command)
+    return command
 
 
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:

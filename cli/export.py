@@ -48,8 +48,9 @@ def export(
     """Write a trained MODEL in other forms, as its next version.
 
     MODEL is a SavedModel folder that tfsoftmax made, or a model's folder, whose highest
-    version is taken. Nothing is overwritten: the new version holds the same weights, and
-    appears once every file of it is proven on the dataset's test rows.
+    version is taken. Nothing is overwritten: the new version holds the same weights and the
+    forms asked for here, no others, and appears once every file of it is proven on the
+    dataset's test rows.
 
     \b
     Example:

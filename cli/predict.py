@@ -10,6 +10,7 @@ import click
 
 from tfsoftmax.cli._console import PlainCommand, common_options, set_verbosity
 from tfsoftmax.cli._models import recorded_data
+from tfsoftmax.cli._sources import csv_options
 from tfsoftmax.source_options import SourceOptions
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     metavar="K",
     help="Print the K most probable labels of each picture.",
 )
+@csv_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @common_options
 def predict(
@@ -47,6 +49,7 @@ def predict(
     as_json: bool,
     verbose: bool,
     quiet: bool,
+    **csv: Any,
 ) -> int:
     """Print the label and its probability for each picture or row in FILE.
 
@@ -63,9 +66,12 @@ def predict(
     from tfsoftmax.data.images import read_image
     from tfsoftmax.data.unlabelled import is_table, read_unlabelled
 
+    if not any(file.exists() for file in files):
+        raise DataError(f"{files[0]}: expected a file, found nothing")  # TensorFlow need not start
     predictor = load_predictor(model)
-    # Rows to be predicted come as those came that it learnt from.
-    options = SourceOptions.from_json(recorded_data(model).get("options") or {})
+    # Rows to be predicted come as those came that it learnt from, if nothing else is said.
+    recorded = recorded_data(model).get("options") or {}
+    options = SourceOptions.from_json(recorded).but(**csv)
     answers: list[dict[str, Any]] = []
     failed = 0
     for file in files:

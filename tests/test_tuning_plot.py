@@ -68,7 +68,7 @@ def test_what_diverged_is_left_out_and_counted():
     lost = candidate(1e-1, (np.nan, np.nan), (np.nan, np.nan))
     axes = drawn(replace(tuning, candidates=(*tuning.candidates, lost)))
     (line, *_) = axes.get_lines()
-    assert line.get_label() == "1 diverged"
+    assert line.get_label() == "1 diverged, not drawn"
     assert len(line.get_xdata()) == 2
 
 

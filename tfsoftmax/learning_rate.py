@@ -15,9 +15,10 @@ from tfsoftmax.recipes import Recipe
 
 # The largest eigenvalue settles on few rows; on so many numbers it takes a blink.
 _SAMPLED_NUMBERS, _FEWEST_ROWS, _ITERATIONS = 2**22, 64, 30
-# How much longer than the step that can never be too long: the loss curves much less than
-# its bound nearly everywhere, and a rate that falls ends below it whatever it began at.
-_FALLING, _CONSTANT = 10.0, 1.0
+# How much longer than the step that can never be too long: at zero weights the loss of K
+# classes curves by 1 / K where its bound is 1 / 2, so that K times as long is the longest
+# that does not overshoot there; but not for ever more classes, and not if it never falls.
+_BOLDEST, _CONSTANT = 10, 1
 _SMALLEST = 1e-30
 # As good as any for pixels from 0 to 1, and measured (docs/quality.md).
 _OF_PIXELS = 0.5
@@ -26,9 +27,9 @@ _OF_PIXELS = 0.5
 def resolved(recipe: Recipe, dataset: Dataset, bound: Callable[[], float] | None = None) -> Recipe:
     """The recipe with its number of epochs, and a learning rate that is a number.
 
-    ``"auto"`` is ten times 1 / (curvature + l2) where the rate falls, once where it is
-    constant, times what momentum leaves of it, ``1 - momentum``. None is 0.5 where features
-    are scaled by a range that is known, and else ``"auto"``.
+    ``"auto"`` is 1 / (curvature / K + l2), K the number of classes, at most 10, where the rate
+    falls, and 1 where it is constant; times what momentum leaves of it, ``1 - momentum``.
+    None is 0.5 where features are scaled by a range that is known, and else ``"auto"``.
 
     Args:
       recipe: as it was asked for.
@@ -50,9 +51,10 @@ def resolved(recipe: Recipe, dataset: Dataset, bound: Callable[[], float] | None
         return recipe.but(learning_rate=_OF_PIXELS)
     if recipe.learning_rate not in ("auto", None):
         return recipe
-    boldness = _CONSTANT if recipe.schedule == "constant" else _FALLING
+    falls = recipe.schedule != "constant"
+    boldness = min(dataset.spec.n_classes, _BOLDEST) if falls else _CONSTANT
     found = bound() if bound else curvature(SoftmaxRegression(dataset.spec), dataset.train)
-    rate = boldness * (1 - recipe.momentum) / (found + recipe.l2)
+    rate = (1 - recipe.momentum) / (found / boldness + recipe.l2)
     if recipe.loss_reduction == "sum":
         rate /= min(recipe.batch_size, len(dataset.train))
     if not rate > _SMALLEST:

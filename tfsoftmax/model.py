@@ -94,6 +94,9 @@ class SoftmaxRegression(tf.Module):
         Raises:
           ValueError: if the rows do not have the model's number of features.
         """
+        each = int(np.prod(np.shape(features)[1:]))
+        if each != self.spec.n_features:
+            raise ValueError(f"the model takes {self.spec.n_features} features a row, not {each}")
         rows = np.reshape(features, (len(features), self.spec.n_features))
         indices = tf.argmax(self.logits(tf.constant(rows)), axis=-1).numpy()
         return np.asarray(self.spec.class_names)[indices]

@@ -26,6 +26,7 @@ class SourceOptions:
       weight_column: of a table, the column that says what each row counts in training.
       missing: whether a missing value is an ``"error"`` or taken for its column's ``"mean"``.
       delimiter: between the columns of a CSV file; None is a comma, or a tab in ``.tsv``.
+      decimal: what stands before the decimals in a CSV file, a point or a comma.
       encoding: of a CSV file.
       header: whether a CSV file begins with the columns' names; without, they are called
         1, 2, 3, ...
@@ -48,6 +49,7 @@ class SourceOptions:
     weight_column: str | None = None
     missing: Missing = "error"
     delimiter: str | None = None
+    decimal: str = "."
     encoding: str = "utf-8"
     header: bool = True
     image_size: tuple[int, int] | None = None
@@ -69,6 +71,8 @@ class SourceOptions:
             raise UsageError(f"test_fraction must be between 0 and 1, not {self.test_fraction}")
         if self.memory_limit < 1:
             raise UsageError(f"memory_limit must be at least 1, not {self.memory_limit}")
+        if self.decimal not in (".", ","):
+            raise UsageError(f"decimal must be a point or a comma, not {self.decimal!r}")
         if self.delimiter is not None and len(self.delimiter) != 1:
             raise UsageError(f"delimiter must be one character, not {self.delimiter!r}")
         if self.image_size is not None and not all(1 <= side <= 4096 for side in self.image_size):

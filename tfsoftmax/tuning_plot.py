@@ -134,7 +134,7 @@ def _line(
         key=lambda figures: figures[names[0]],
     )
     if lost := len(candidates) - len(kept):
-        label = ", ".join([*([label] if label else []), f"{lost} diverged"])
+        label = ", ".join([*([label] if label else []), f"{lost} diverged, not drawn"])
     x = np.array([figures[names[0]] or edge for figures in kept])
     mean = np.array([figures[names[1]] for figures in kept])
     error = np.array([figures[f"{names[1]}_error"] for figures in kept])

@@ -142,7 +142,12 @@ def read_parts(
 
 
 def _how(path: Path, options: SourceOptions) -> dict[str, Any]:
-    return {"sep": _delimiter(path, options), "skipinitialspace": True, "engine": "c"}
+    return {
+        "sep": _delimiter(path, options),
+        "decimal": options.decimal,
+        "skipinitialspace": True,
+        "engine": "c",
+    }
 
 
 def _delimiter(path: Path, options: SourceOptions) -> str:

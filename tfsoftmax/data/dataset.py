@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,9 +25,9 @@ class Split:
         in any unit; None where all count the same.
     """
 
-    features: Features
-    labels: np.ndarray
-    weights: np.ndarray | None = None
+    features: Features = field(repr=False)
+    labels: np.ndarray = field(repr=False)
+    weights: np.ndarray | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -15,7 +15,7 @@ from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.duplicates import row_hashes, shared_rows
 from tfsoftmax.data.rows import row_blocks
 from tfsoftmax.data.statistics import ColumnStatistics
-from tfsoftmax.data.table import usual_label
+from tfsoftmax.data.table import listed, usual_label
 from tfsoftmax.errors import DataError
 from tfsoftmax.source_options import SourceOptions
 
@@ -34,7 +34,8 @@ class Column:
     Attributes:
       type: ``"number"``, ``"boolean"``, ``"text"`` (with `texts` values that are no numbers),
         or the file's own name of a type that cannot be used.
-      missing, infinite: how many rows.
+      missing, infinite, texts: how many rows.
+      first_text: the first value that is no number, with its row, from 1.
       low, mean, high, deviation: None where no value is a number.
       constant: whether it has one value only.
       same_as: an earlier column with the same values in every row.
@@ -45,6 +46,7 @@ class Column:
     missing: int
     infinite: int
     texts: int
+    first_text: str | None
     low: float | None
     mean: float | None
     high: float | None
@@ -127,10 +129,12 @@ def inspect_table(kind: str, path: Path, name: str, options: SourceOptions) -> I
     if label is None:
         label = usual_label(found)
     elif label not in found:
-        raise DataError(f"{name}: no column {label!r}; there are {', '.join(found[:12])}")
+        raise DataError(f"{name}: no column {label!r}; there are {listed(found)}")
     names = [column for column in found if column != label and column not in options.drop]
     gathered, classes, unlabelled = _Gathered(names), Counter[str](), 0
     for frame in frames:
+        if frame.empty:
+            continue
         gathered.add_frame(frame)
         if label is not None:
             present = frame[label].dropna().astype(str)
@@ -139,7 +143,7 @@ def inspect_table(kind: str, path: Path, name: str, options: SourceOptions) -> I
             classes.update(present)
     inspection = gathered.inspection(name, label, classes, (len(names),), 0, None)
     if unlabelled:
-        inspection.notes.insert(0, f"{unlabelled:,} rows have no label")
+        inspection.notes.insert(0, f"rows without a label: {unlabelled:,}")
     if label is None:
         inspection.notes.insert(0, "which column has the classes is not known: --label-column")
     return inspection
@@ -176,6 +180,7 @@ class _Gathered:
         self.names = list(names)
         self.statistics = ColumnStatistics.none(len(self.names))
         self.texts = np.zeros(len(self.names), np.int64)
+        self.first_texts: list[str | None] = [None] * len(self.names)
         self.infinite = np.zeros(len(self.names), np.int64)
         self.types = ["number"] * len(self.names)
         self._digests = [hashlib.blake2b(digest_size=16) for _ in self.names]
@@ -207,6 +212,10 @@ class _Gathered:
             numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
             strange = np.isnan(numbers) & column.notna().to_numpy()
             if strange.any():
+                if self.first_texts[place] is None:
+                    row = int(np.argmax(strange))
+                    number = self.statistics.n_samples + row + 1
+                    self.first_texts[place] = f"row {number:,}: {str(column.iloc[row])[:30]!r}"
                 self.texts[place] += int(strange.sum())
                 self._digests[place].update("\0".join(map(str, column)).encode())
             rows[:, place] = numbers
@@ -222,6 +231,8 @@ class _Gathered:
         shared: int | None,
     ) -> Inspection:
         """All that was gathered."""
+        if not self.statistics.n_samples:
+            raise DataError(f"{name}: no rows, only the names of columns")
         columns = self._columns()
         hashes = np.concatenate(self._hashes) if self._hashes else np.array([], np.uint64)
         rows = self.statistics.n_samples
@@ -256,11 +267,12 @@ class _Gathered:
                     missing if self.types[place] in ("number", "boolean") else 0,
                     int(self.infinite[place]),
                     texts,
+                    self.first_texts[place],
                     low,
                     mean,
                     high,
                     deviation,
-                    bool(found.constant[place]) and not texts,
+                    bool(found.constant[place]) and any_there and not texts,
                     first.get(self._digests[place].digest()),
                 )
             )
@@ -276,9 +288,12 @@ def _notes(columns: list[Column], classes: Counter[str], rows: int, pixels: bool
             shown = ", ".join(found[:5]) + (f" and {len(found) - 5:,} more" if found[5:] else "")
             notes.append(f"{text}: {shown}")
 
-    note(
-        [c.name for c in columns if c.type == "text"], "text, to be dropped or turned into numbers"
-    )
+    texts = [c.name for c in columns if c.texts > rows / 2]
+    note(texts, "text, to be dropped or turned into numbers")
+    few = [f"{c.name} ({c.texts:,}; {c.first_text})" for c in columns if 0 < c.texts <= rows / 2]
+    note(few, "values that are no numbers, to be mended")
+    empty = [c.name for c in columns if c.type == "number" and c.mean is None and not c.texts]
+    note(empty, "without any value (--drop)")
     strange = [c.name for c in columns if c.type not in ("number", "boolean", "text")]
     note(strange, "of a type that is no number, to be dropped")
     note(

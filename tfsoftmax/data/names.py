@@ -82,7 +82,7 @@ def unknown_dataset(name: str, others: Iterable[str] = ()) -> UnknownDatasetErro
       name: what the user typed.
       others: names that exist besides `NAMES`.
     """
-    known = {*NAMES, *others}
+    known = {*NAMES, *KINDS, *others}
     typed = name.strip().lower().partition(":")[0]
     near = difflib.get_close_matches(typed, sorted(known), n=3, cutoff=0.6)
     if Path(name).exists():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -72,17 +73,17 @@ def columns_of(source: str, found: Sequence[str], options: SourceOptions) -> Col
         if name not in found:
             near = difflib.get_close_matches(name, found, 1)
             hint = f"did you mean {near[0]!r}? " if near else ""
-            raise DataError(f"{source}: no column {name!r}; {hint}there are {_listed(found)}")
+            raise DataError(f"{source}: no column {name!r}; {hint}there are {listed(found)}")
     if label in options.drop:
         raise DataError(f"{source}: column {label!r} cannot be both the label and dropped")
     asked = options.features or ()
     if len(set(asked)) < len(asked):
-        raise DataError(f"{source}: a feature is asked for twice, of {_listed(asked)}")
+        raise DataError(f"{source}: a feature is asked for twice, of {listed(asked)}")
     apart = {label, options.weight_column, *options.drop}
     features = options.features or tuple(found)
     features = tuple(name for name in features if name not in apart)
     if not features:
-        raise DataError(f"{source}: no column is left to learn from, of {_listed(found)}")
+        raise DataError(f"{source}: no column is left to learn from, of {listed(found)}")
     return Columns(label, features, options.weight_column)
 
 
@@ -102,13 +103,21 @@ def _label_among(source: str, found: Sequence[str], dropped: Sequence[str]) -> s
         return usual
     raise DataError(
         f"{source}: which column has the classes? Say it with --label-column; there are "
-        f"{_listed(found)}"
+        f"{listed(found)}"
     )
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:12])
-    return shown + (f" and {len(names) - 12:,} more" if len(names) > 12 else "")
+def listed(names: Sequence[str]) -> str:
+    """Names for a message, the first and the last if there are many.
+
+    >>> listed(["a", "b"])
+    "'a', 'b'"
+    """
+    shown = [repr(name) for name in names]
+    if len(shown) > 12:
+        # The last is the label more often than any other.
+        shown[9:-2] = [f"... ({len(shown) - 11:,} more)"]
+    return ", ".join(shown)
 
 
 def add_frame(
@@ -154,17 +163,26 @@ def numbers_of(
     names: Sequence[str],
     options: SourceOptions,
     first_row: int,
+    remedy: str | None = None,
 ) -> np.ndarray:
-    """Columns as float32 ``[n, len(names)]``; arguments and errors as for `add_frame`."""
+    """Columns as float32 ``[n, len(names)]``; arguments and errors as for `add_frame`.
+
+    `remedy` is what can be done about a missing value but to fill it in, if it is not what
+    can be done before training.
+    """
     out = np.empty((len(frame), len(names)), np.float32)
     for place, name in enumerate(names):
         values = _numeric(source, frame[name], first_row)
         missing = np.isnan(values)
         if missing.any() and options.missing == "error":
             row = first_row + int(np.argmax(missing))
+            usual = (
+                "take the mean for it with --missing mean, or leave the column out with --drop "
+                f"{name}"
+            )
             raise DataError(
-                f"{source}, row {row}, column {name!r}: the value is missing; fill it in, or take "
-                f"the mean for it with --missing mean, or leave the column out with --drop {name}"
+                f"{source}, row {row}, column {name!r}: the value is missing; fill it in, or "
+                f"{remedy or usual}"
             )
         with np.errstate(over="ignore"):
             out[:, place] = values
@@ -217,6 +235,11 @@ def _is_text(column: pd.Series) -> bool:
 
 
 def _not_a_number(source: str, name: Hashable, row: int, found: str, mostly: bool) -> None:
+    if re.fullmatch(r"\s*[+-]?\d+,\d+\s*", found):
+        raise DataError(
+            f"{source}, row {row}, column {name!r}: {found!r} is not a number; if the comma stands "
+            "before the decimals, say so with --decimal ,"
+        )
     if mostly:
         raise DataError(
             f"{source}, column {name!r}: it is text (row {row}: {found[:40]!r}); expected numbers: "

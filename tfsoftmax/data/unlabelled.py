@@ -12,11 +12,12 @@ from tfsoftmax.data.arrays import mapped
 from tfsoftmax.data.csv import check_file, header_of, read_parts
 from tfsoftmax.data.dataset import check_finite
 from tfsoftmax.data.rows import row_blocks
-from tfsoftmax.data.table import numbers_of
+from tfsoftmax.data.table import listed, numbers_of
 from tfsoftmax.errors import DataError
 from tfsoftmax.source_options import SourceOptions
 from tfsoftmax.spec import Spec
 
+_REMEDY = "train the model anew with --missing mean, which takes means for missing values"
 TABLES = (".csv", ".tsv", ".txt", ".parquet", ".npy")
 
 
@@ -56,7 +57,7 @@ def read_unlabelled(
     row = 1
     for frame, found in _frames(path, choices):
         names = _wanted(path, found, spec)
-        numbers = numbers_of(str(path), frame, names, choices, row)
+        numbers = numbers_of(str(path), frame, names, choices, row, _REMEDY)
         yield _as_kept(path, numbers, spec, row)
         row += len(frame)
 
@@ -88,7 +89,7 @@ def _wanted(path: Path, found: list[str], spec: Spec) -> list[str]:
     if missing:
         raise DataError(
             f"{path}: no column {missing[0]!r}, which the model takes; it takes "
-            f"{', '.join(spec.feature_names[:12])}"
+            f"{listed(spec.feature_names)}"
         )
     return list(spec.feature_names)
 
