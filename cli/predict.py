@@ -66,8 +66,6 @@ def predict(
     from tfsoftmax.data.images import read_image
     from tfsoftmax.data.unlabelled import is_table, read_unlabelled
 
-    if not any(file.exists() for file in files):
-        raise DataError(f"{files[0]}: expected a file, found nothing")  # TensorFlow need not start
     predictor = load_predictor(model)
     # Rows to be predicted come as those came that it learnt from, if nothing else is said.
     recorded = recorded_data(model).get("options") or {}

@@ -353,7 +353,7 @@ def endless(tmp_path):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     for line in process.stderr:
-        if line.lstrip().startswith("3/"):
+        if line.lstrip().startswith("1/"):
             break
     yield process
     process.kill()

@@ -84,7 +84,7 @@ def test_a_signal_saves_the_run_and_says_so(tmp_path, number, code, word):
     # So many epochs that it cannot end by itself.
     process = start(tmp_path, *saving, "--epochs", "1000000")
     for line in process.stderr:
-        if line.lstrip().startswith("3/"):
+        if line.lstrip().startswith("1/"):
             break
     os.kill(process.pid, number)
     _, errors = process.communicate(timeout=60)

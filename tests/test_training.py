@@ -59,7 +59,7 @@ def test_gradients_equal_the_closed_form_and_central_differences():
 def test_one_step_equals_keras_sgd_on_a_dense_layer():
     dataset = make_dataset(n_train=32)
     recipe = Recipe(epochs=1, batch_size=32, learning_rate=0.7, initializer="normal", seed=5)
-    start = SoftmaxRegression(dataset.spec, training._initializer(recipe))
+    start = SoftmaxRegression(dataset.spec, training.initializer_of(recipe))
     layer = tf.keras.layers.Dense(3)
     layer.build((None, 6))
     layer.set_weights([start.W.numpy(), start.b.numpy()])

@@ -69,6 +69,7 @@ def scikit_learns_choice(dataset, l2, folds):
     return losses, np.sort(l2)[np.argmin(losses)], log_loss(dataset.test.labels, probabilities)
 
 
+@pytest.mark.slow
 def test_noisy_rows_choose_the_penalty_that_scikit_learn_chooses(noisy):
     l2 = np.logspace(-4, 0, 20)
     losses, chosen, test_loss = scikit_learns_choice(noisy, l2, 5)
