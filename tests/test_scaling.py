@@ -88,9 +88,7 @@ def test_statistics_pass_missing_values_over():
 def test_every_form_takes_raw_rows_and_answers_as_the_formula_says(tmp_path, missing):
     dataset = uneven(missing=missing)
     model, _ = fit(dataset, Recipe(epochs=5, l2=0.1, reject_below=0.6))
-    formats = ("float32", "dynamic", "int8", "micro", "trainable", "onnx")
-    # Half precision is not for weights as large as these become by missing values.
-    formats += () if missing else ("float16",)
+    formats = ("float32", "float16", "dynamic", "int8", "micro", "trainable", "onnx")
     exported = export_model(
         model,
         tmp_path,
@@ -128,3 +126,20 @@ def test_means_for_missing_values_are_the_training_rows_own():
     options = SourceOptions(missing="mean")
     dataset = from_arrays(features[:4], [0, 1, 0, 1], test=(features[4:], [0, 1]), options=options)
     assert with_scaling(dataset, "off").spec.scaling == Scaling(fill=(3.0, 6.0))
+
+
+def test_scales_that_are_far_apart_do_not_reach_weights_of_few_bits(tmp_path):
+    """As many weights as the converter finds worth quantizing."""
+    dataset = make_dataset(n_train=300, n_test=100, n_features=120, n_classes=10)
+    for split in dataset.splits().values():
+        split.features[:] *= np.logspace(-5, 5, 120, dtype=np.float32)
+    model, _ = fit(dataset, Recipe(epochs=10, l2=0.01))
+    exported = export_model(
+        model,
+        tmp_path,
+        "wide",
+        check_on=dataset.test.features,
+        formats=("float16", "dynamic"),
+    )
+    assert exported.parity["model-float16.tflite"].max_difference < 1e-3
+    assert exported.parity["model-dynamic.tflite"].max_difference < 0.05

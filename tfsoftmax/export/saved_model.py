@@ -71,7 +71,12 @@ class ExportedModel(tf.Module):
         return tf.reshape(inputs, [-1, self.model.spec.n_features])
 
     def _probabilities(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        probabilities = tf.nn.softmax(self.model.logits(self._rows(inputs)))
+        numbers = self.model.scaled(self._rows(inputs))
+        if self.model.scale.ndim:
+            # The converter would multiply each feature's scale into its weights, and scales that
+            # are far apart are more than half-precision or integer weights can hold.
+            numbers = tf.maximum(numbers, tf.float32.min)
+        probabilities = tf.nn.softmax(tf.matmul(numbers, self.model.W) + self.model.b)
         return {"probabilities": probabilities, **self._abstention(probabilities)}
 
     def _abstention(self, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
