@@ -15,7 +15,7 @@ from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.duplicates import row_hashes, shared_rows
 from tfsoftmax.data.rows import row_blocks
 from tfsoftmax.data.statistics import ColumnStatistics
-from tfsoftmax.data.table import listed, usual_label
+from tfsoftmax.data.table import check_once, listed, usual_label
 from tfsoftmax.errors import DataError
 from tfsoftmax.source_options import SourceOptions
 
@@ -130,7 +130,8 @@ def inspect_table(kind: str, path: Path, name: str, options: SourceOptions) -> I
         label = usual_label(found)
     elif label not in found:
         raise DataError(f"{name}: no column {label!r}; there are {listed(found)}")
-    names = [column for column in found if column != label and column not in options.drop]
+    apart = {label, *options.drop}
+    names = [column for column in found if column not in apart]
     gathered, classes, unlabelled = _Gathered(names), Counter[str](), 0
     for frame in frames:
         if frame.empty:
@@ -157,20 +158,14 @@ def _table(
 
         csv.check_file(path, name)
         names = csv.header_of(path, name, options)
-        _check_once(name, names)
+        check_once(name, names)
         return names, csv.read_parts(path, name, options, names, options.label_column)
     from tfsoftmax.data import parquet
 
     files = parquet.parquet_files(path, name)
     names = parquet.column_names(files, name)
-    _check_once(name, names)
+    check_once(name, names)
     return names, (frame for _, _, frame in parquet.read_parts(files, name, names))
-
-
-def _check_once(name: str, names: Sequence[str]) -> None:
-    twice = [column for column, count in Counter(names).items() if count > 1]
-    if twice:
-        raise DataError(f"{name}: two columns are called {twice[0]!r}; rename one")
 
 
 class _Gathered:
@@ -208,6 +203,9 @@ class _Gathered:
                 self.types[place] = "boolean"
             elif pd.api.types.is_datetime64_any_dtype(column.dtype):
                 self.types[place] = str(column.dtype)
+                continue
+            if column.dtype.kind in "iufb":
+                rows[:, place] = column.to_numpy(np.float64, na_value=np.nan)
                 continue
             numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
             strange = np.isnan(numbers) & column.notna().to_numpy()
@@ -251,15 +249,18 @@ class _Gathered:
 
     def _columns(self) -> list[Column]:
         found = self.statistics
+        # Each is computed when it is asked for, of all columns: asked once.
+        figures = (found.low, found.mean, found.high, found.deviation)
+        absent, constant = found.missing, found.constant
         first: dict[bytes, str] = {}
         columns = []
         for place, name in enumerate(self.names):
             any_there, texts = bool(found.count[place]), int(self.texts[place])
-            figures = (found.low, found.mean, found.high, found.deviation)
             low, mean, high, deviation = (
                 float(figure[place]) if any_there else None for figure in figures
             )
-            missing = int(found.missing[place] - self.infinite[place] - texts)
+            digest = self._digests[place].digest()
+            missing = int(absent[place] - self.infinite[place] - texts)
             columns.append(
                 Column(
                     name,
@@ -272,11 +273,11 @@ class _Gathered:
                     mean,
                     high,
                     deviation,
-                    bool(found.constant[place]) and any_there and not texts,
-                    first.get(self._digests[place].digest()),
+                    bool(constant[place]) and any_there and not texts,
+                    first.get(digest),
                 )
             )
-            first.setdefault(self._digests[place].digest(), name)
+            first.setdefault(digest, name)
         return columns
 
 

@@ -23,6 +23,8 @@ from tfsoftmax.spec import Spec
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _LINES_A_PART = 4096
+# A column has room in memory, in the model and in every report, whether it is used or not.
+_COLUMNS_FOR_NOTHING, _COLUMNS_A_VALUE = 2**17, 1000
 
 
 def load_svmlight(path: Path, source: Source) -> Dataset:
@@ -39,6 +41,11 @@ def load_svmlight(path: Path, source: Source) -> Dataset:
     check_file(path, source.name)
     features, labels = _read(path, source)
     n_samples, n_features = features.shape
+    if n_features > max(_COLUMNS_FOR_NOTHING, _COLUMNS_A_VALUE * features.nnz):
+        raise DataError(
+            f"{source.name}: its largest index makes {n_features:,} features, for {features.nnz:,} "
+            "values in all its rows: correct the index, or number the features from 1 up"
+        )
     limit = source.options.memory_limit
     needed = n_samples * n_features * np.dtype(np.float32).itemsize
     if needed > limit:

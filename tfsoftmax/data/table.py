@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import logging
 import re
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -62,15 +63,14 @@ def columns_of(source: str, found: Sequence[str], options: SourceOptions) -> Col
       DataError: naming the column, if one is not there or there twice, or no column can be
         told to be the label, or none is left to learn from.
     """
-    twice = [name for place, name in enumerate(found) if name in found[:place]]
-    if twice:
-        raise DataError(f"{source}: two columns are called {twice[0]!r}; rename one")
+    check_once(source, found)
+    known = set(found)
     label = options.label_column or _label_among(source, found, options.drop)
     named = [label, *options.drop, *(options.features or ())]
     if options.weight_column:
         named.append(options.weight_column)
     for name in named:
-        if name not in found:
+        if name not in known:
             near = difflib.get_close_matches(name, found, 1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise DataError(f"{source}: no column {name!r}; {hint}there are {listed(found)}")
@@ -87,6 +87,17 @@ def columns_of(source: str, found: Sequence[str], options: SourceOptions) -> Col
     return Columns(label, features, options.weight_column)
 
 
+def check_once(source: str, found: Sequence[str]) -> None:
+    """Makes sure that no two columns of a table have the same name.
+
+    Raises:
+      DataError: naming one that stands twice.
+    """
+    twice = [name for name, count in Counter(found).items() if count > 1]
+    if twice:
+        raise DataError(f"{source}: two columns are called {twice[0]!r}; rename one")
+
+
 def usual_label(found: Sequence[str]) -> str | None:
     """The column that is called ``label``, ``class`` or ``target``, if there is just one.
 
@@ -98,7 +109,8 @@ def usual_label(found: Sequence[str]) -> str | None:
 
 
 def _label_among(source: str, found: Sequence[str], dropped: Sequence[str]) -> str:
-    usual = usual_label([name for name in found if name not in dropped])
+    apart = set(dropped)
+    usual = usual_label([name for name in found if name not in apart])
     if usual is not None:
         return usual
     raise DataError(

@@ -12,7 +12,7 @@ from tfsoftmax.data.arrays import mapped
 from tfsoftmax.data.csv import check_file, header_of, read_parts
 from tfsoftmax.data.dataset import check_finite
 from tfsoftmax.data.rows import row_blocks
-from tfsoftmax.data.table import listed, numbers_of
+from tfsoftmax.data.table import check_once, listed, numbers_of
 from tfsoftmax.errors import DataError
 from tfsoftmax.source_options import SourceOptions
 from tfsoftmax.spec import Spec
@@ -71,9 +71,7 @@ def _frames(path: Path, options: SourceOptions) -> Iterator[tuple]:
             yield frame, names
         return
     names = header_of(path, str(path), options)
-    twice = [name for place, name in enumerate(names) if name in names[:place]]
-    if twice:
-        raise DataError(f"{path}: two columns are called {twice[0]!r}; rename one")
+    check_once(str(path), names)
     for frame in read_parts(path, str(path), options, names):
         yield frame, names
 
@@ -85,7 +83,8 @@ def _wanted(path: Path, found: list[str], spec: Spec) -> list[str]:
                 f"{path}: {len(found)} columns, but the model takes {spec.n_features} numbers a row"
             )
         return found
-    missing = [name for name in spec.feature_names if name not in found]
+    known = set(found)
+    missing = [name for name in spec.feature_names if name not in known]
     if missing:
         raise DataError(
             f"{path}: no column {missing[0]!r}, which the model takes; it takes "
