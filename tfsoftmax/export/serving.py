@@ -114,7 +114,11 @@ def write_requests(folder: Path, spec: Spec, name: str, examples: np.ndarray) ->
     ]
     for file, (verb, body) in bodies.items():
         (place / file).write_text(json.dumps(body) + "\n", "utf-8")
-        lines.append(f"curl -sS -d @{file} http://127.0.0.1:8501/v1/models/{name}:{verb}; echo")
+        # KServe, which takes the same bodies, wants to be told that they are JSON.
+        lines.append(
+            f"curl -sS -H 'Content-Type: application/json' -d @{file} "
+            f"http://127.0.0.1:8501/v1/models/{name}:{verb}; echo"
+        )
     (place / "curl.sh").write_text("\n".join(lines) + "\n", "utf-8")
 
 
