@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from tfsoftmax.source_options import Color, Missing, SourceOptions
+from tfsoftmax.source_options import Color, Missing, OnBadRows, SourceOptions
 
 if TYPE_CHECKING:
     from tfsoftmax import Dataset
@@ -125,6 +125,13 @@ _OPTIONS = (
         type=click.Choice(get_args(Missing)),
         help="What a missing value is: an error, or its column's mean, which the model then "
         "fills in wherever it runs.  [default: error]",
+    ),
+    click.option(
+        "--bad-rows",
+        type=click.Choice(get_args(OnBadRows)),
+        help="What a row is that cannot be used (no label, too many columns, a value that is no "
+        "number or missing, a damaged picture): an error, or left out and counted.  "
+        "[default: error]",
     ),
     *_CSV_OPTIONS,
     click.option(

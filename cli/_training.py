@@ -71,6 +71,7 @@ def describe(dataset: Dataset, data: Data) -> dict[str, Any]:
         "test_samples": len(dataset.test),
         "shared_samples": shared.rows,
         "sha256": dataset.sha256(),
+        "reading": dataset.reading.to_json(),
         "spec": dataset.spec.to_json(),
     }
 

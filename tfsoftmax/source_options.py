@@ -9,6 +9,7 @@ from tfsoftmax.errors import UsageError
 
 Missing = Literal["error", "mean"]
 Color = Literal["gray", "rgb"]
+OnBadRows = Literal["error", "skip"]
 TEST_FRACTION = 0.2
 MEMORY_LIMIT = 2**30
 
@@ -25,6 +26,9 @@ class SourceOptions:
       drop: of a table, columns to leave out.
       weight_column: of a table, the column that says what each row counts in training.
       missing: whether a missing value is an ``"error"`` or taken for its column's ``"mean"``.
+      bad_rows: whether a row that cannot be used is an ``"error"``, or left out and counted,
+        ``"skip"``: one without a label, of too many columns, with a value that is no number
+        or missing (where `missing` does not fill it in), a damaged picture.
       delimiter: between the columns of a CSV file; None is a comma, or a tab in ``.tsv``.
       decimal: what stands before the decimals in a CSV file, a point or a comma.
       encoding: of a CSV file.
@@ -48,6 +52,7 @@ class SourceOptions:
     drop: tuple[str, ...] = ()
     weight_column: str | None = None
     missing: Missing = "error"
+    bad_rows: OnBadRows = "error"
     delimiter: str | None = None
     decimal: str = "."
     encoding: str = "utf-8"
@@ -65,6 +70,8 @@ class SourceOptions:
                 object.__setattr__(self, field, tuple(value))
         if self.missing not in get_args(Missing):
             raise UsageError(f"missing must be error or mean, not {self.missing!r}")
+        if self.bad_rows not in get_args(OnBadRows):
+            raise UsageError(f"bad_rows must be error or skip, not {self.bad_rows!r}")
         if self.color not in (None, *get_args(Color)):
             raise UsageError(f"color must be gray or rgb, not {self.color!r}")
         if not 0 < self.test_fraction < 1:

@@ -9,14 +9,17 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.labels import ClassNames
+from tfsoftmax.data.reading import NOTHING, Reading
 from tfsoftmax.data.split import stratified_places, take_rows
 from tfsoftmax.errors import DataError
 from tfsoftmax.files import staged_folder, sync_tree
@@ -63,6 +66,10 @@ class Collector:
     """Takes in blocks of rows, and makes a dataset of them.
 
     `collecting` opens it.
+
+    Attributes:
+      bad: rows that cannot be used; what readers find of them is told there.
+      n_read, n_samples: rows that came, and those of them that are kept.
     """
 
     def __init__(self, source: Source, key: str, staging: Path):
@@ -75,7 +82,8 @@ class Collector:
         self._tests: list[np.ndarray] = []
         self._bytes = 0
         self._file: BinaryIO | None = None
-        self.n_samples = 0
+        self.bad = BadRows(source.name, source.options.bad_rows == "skip")
+        self.n_read = self.n_samples = 0
 
     def add(
         self,
@@ -83,6 +91,7 @@ class Collector:
         labels: np.ndarray,
         weights: np.ndarray | None = None,
         *,
+        usable: np.ndarray | None = None,
         test: bool = False,
         first_row: int | None = None,
         where: str | None = None,
@@ -93,16 +102,22 @@ class Collector:
           features: ``[n, n_features]`` in the dtype they are to be kept in.
           labels: ``[n]``, whatever they are.
           weights: ``[n]``.
+          usable: bool ``[n]``, the rows that are not among the bad ones; None is all.
           test: whether they are the source's own test rows.
           first_row: what the first of them is called in an error; None counts from 0.
           where: what the source is called in it, a part of many; None is by its name.
 
         Raises:
-          DataError: naming the row, if a label is missing.
+          DataError: naming the row, if a label is missing and bad rows are not skipped.
           OSError: if the disk is full.
         """
-        named = self.n_samples if first_row is None else first_row
-        self._labels.append(self._classes.codes(labels, named, where))
+        named = self.n_read if first_row is None else first_row
+        self.n_read += len(features)
+        codes, usable = self._coded(np.asarray(labels), usable, named, where)
+        if not usable.all():
+            features = features[usable]
+            weights = None if weights is None else weights[usable]
+        self._labels.append(codes)
         self._tests.append(np.full(len(features), test))
         if weights is not None:
             self._weights.append(weights.astype(np.float32))
@@ -116,26 +131,49 @@ class Collector:
         if self._bytes > self._source.options.memory_limit // 2:
             self._spill()
 
-    def dataset(self, describe: Describe) -> Dataset:
+    def _coded(
+        self, labels: np.ndarray, usable: np.ndarray | None, first_row: int, where: str | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The numbers of the classes of the usable rows, and which these are."""
+        usable = np.ones(len(labels), bool) if usable is None else usable
+        try:
+            return self._classes.codes(labels[usable], first_row, where), usable
+        except DataError:
+            if not self.bad.skip:
+                raise
+        codes, usable = np.zeros(len(labels), np.int32), usable.copy()
+        for row in np.flatnonzero(usable):
+            label = labels[row : row + 1]
+            try:
+                codes[row] = self._classes.codes(label, first_row + int(row), where)[0]
+            except DataError as error:
+                self.bad.meet("without a usable label", error)
+                usable[row] = False
+        return codes[usable], usable
+
+    def dataset(self, describe: Describe, reading: Reading = NOTHING) -> Dataset:
         """All rows as a dataset, some of them held out if none are the source's test rows.
 
         Args:
           describe: from class names to the spec.
+          reading: what should be known of how they were read, but for the bad rows.
 
         Raises:
           DataError: if there are no rows, or their labels are no classes.
         """
         name = self._source.name
+        self.bad.check(self.n_read)
         if not self.n_samples:
             raise DataError(f"{name}: no rows; there is nothing to train on")
         self._classes.check(self.n_samples)
         order = self._classes.order()
         labels = order[np.concatenate(self._labels)]
         spec = describe(self._classes.sorted(order))
+        reading = replace(reading, rows=self.n_read, skipped=self.bad.skipped())
         weights = np.concatenate(self._weights) if self._weights else None
         tests = np.concatenate(self._tests)
         if self._file:
-            entry = self._keep(spec, labels, weights, tests)
+            entry = self._keep(spec, labels, weights, tests, reading)
             try:
                 return _kept(entry, self._source)
             except DataError:
@@ -143,7 +181,7 @@ class Collector:
                 raise
         features = np.concatenate(self._blocks)
         self._blocks.clear()
-        return parted(self._source, spec, Split(features, labels, weights), tests)
+        return parted(self._source, spec, Split(features, labels, weights), tests, reading)
 
     def _spill(self) -> None:
         self._file = (self._staging / _FEATURES).open("wb")
@@ -173,13 +211,20 @@ class Collector:
         np.lib.format.write_array_header_1_0(self._file, header)
 
     def _keep(
-        self, spec: Spec, labels: np.ndarray, weights: np.ndarray | None, tests: np.ndarray
+        self,
+        spec: Spec,
+        labels: np.ndarray,
+        weights: np.ndarray | None,
+        tests: np.ndarray,
+        reading: Reading,
     ) -> Path:
         assert self._file
         self._write_header(self.n_samples)
         self._file.close()
-        described = np.frombuffer(json.dumps(spec.to_json()).encode(), np.uint8)
-        rest: dict[str, Any] = {"labels": labels, "tests": tests, "spec": described}
+        described = {"spec": spec.to_json(), "reading": reading.to_json()}
+        rest: dict[str, Any] = {"labels": labels, "tests": tests}
+        for key, value in described.items():
+            rest[key] = np.frombuffer(json.dumps(value).encode(), np.uint8)
         if weights is not None:
             rest["weights"] = weights
         np.savez(self._staging / _REST, **rest)
@@ -242,10 +287,14 @@ def _kept(entry: Path, source: Source) -> Dataset:
         labels, tests = rest["labels"], rest["tests"]
         weights = rest.get("weights")
         spec: dict[str, Any] = json.loads(rest["spec"].tobytes())
-    return parted(source, Spec.from_json(spec), Split(features, labels, weights), tests)
+        found = json.loads(rest["reading"].tobytes()) if "reading" in rest else {}
+    rows, reading = Split(features, labels, weights), Reading.from_json(found)
+    return parted(source, Spec.from_json(spec), rows, tests, reading)
 
 
-def parted(source: Source, spec: Spec, rows: Split, tests: np.ndarray) -> Dataset:
+def parted(
+    source: Source, spec: Spec, rows: Split, tests: np.ndarray, reading: Reading = NOTHING
+) -> Dataset:
     """A dataset of rows, in two: the source's own test rows, or else some held out.
 
     Args:
@@ -253,6 +302,7 @@ def parted(source: Source, spec: Spec, rows: Split, tests: np.ndarray) -> Datase
       spec: of the rows.
       rows: all of them.
       tests: bool ``[n_samples]``, which are the source's own test rows.
+      reading: what should be known of how they were read; it is said.
 
     Raises:
       DataError: if there are no training rows, or too few to hold some out.
@@ -271,4 +321,5 @@ def parted(source: Source, spec: Spec, rows: Split, tests: np.ndarray) -> Datase
         places = stratified_places(rows.labels, source.name, fraction, spec.class_names)
     # In the source's order, so that it is the same dataset in memory and on the disk.
     train, test = (take_rows(rows, np.sort(part)) for part in places)
-    return Dataset(source.name, spec, train, test)
+    reading.log(source.name)
+    return Dataset(source.name, spec, train, test, reading=reading)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tfsoftmax.data.reading import NOTHING, Reading
 from tfsoftmax.data.rows import Features, row_blocks
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
@@ -43,6 +44,7 @@ class Dataset:
       train, test: the rows.
       validation: rows held out of training to choose by: when to stop, how sure to be. None
         where there are none (`data.split.with_validation` takes some off the training rows).
+      reading: what should be known of how the source was read; it is no part of the checksum.
 
     Raises:
       DataError: naming the split, and the row where there is one, if features and labels
@@ -59,6 +61,7 @@ class Dataset:
     train: Split
     test: Split
     validation: Split | None = None
+    reading: Reading = NOTHING
 
     def __post_init__(self) -> None:
         if self.spec.n_classes < 2:

@@ -9,10 +9,11 @@ import os
 import struct
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -31,6 +32,7 @@ _GRAY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F")
 _PICTURES_A_PART, _PIXELS_A_PART = 256, 2**26
 _THREADS = 4
 _LONGEST_SIDE = 4096
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -61,18 +63,38 @@ def load_images(folder: Path, source: Source) -> Dataset:
     found = kept(source, key)
     if found is not None:
         return found
-    size, color = _shape(pictures, folder, source)
-    shape = (*size, 3) if color == "rgb" else size
-
-    def spec(names: tuple[str, ...]) -> Spec:
-        return Spec(shape, "uint8", names, (0, 255))
-
     with collecting(source, key) as collector, ThreadPoolExecutor(_THREADS) as pool:
+        size, color = _shape(pictures, folder, source, pool)
+        shape = (*size, 3) if color == "rgb" else size
+
+        def spec(names: tuple[str, ...]) -> Spec:
+            return Spec(shape, "uint8", names, (0, 255))
+
+        def read(picture: Picture) -> np.ndarray | DataError:
+            return _unless_damaged(lambda: read_image(picture.path, spec(("", ""))).reshape(-1))
+
         for part in _parts(pictures, math.prod(shape)):
-            rows = pool.map(lambda one: read_image(one.path, spec(("", ""))).reshape(-1), part)
+            rows, usable = (
+                np.zeros((len(part), math.prod(shape)), np.uint8),
+                np.ones(len(part), bool),
+            )
+            for place, row in enumerate(pool.map(read, part)):
+                if isinstance(row, DataError):
+                    collector.bad.meet("whose picture cannot be read", row)
+                    usable[place] = False
+                else:
+                    rows[place] = row
             labels = np.array([one.label for one in part])
-            collector.add(np.array(list(rows)), labels, test=part[0].test)
+            collector.add(rows, labels, usable=usable, test=part[0].test)
         return collector.dataset(spec)
+
+
+def _unless_damaged(read: Callable[[], _Found]) -> _Found | DataError:
+    """What is read of a picture, or the error that says why it cannot be."""
+    try:
+        return read()
+    except DataError as error:
+        return error
 
 
 def pictures_in(folder: Path, name: str) -> list[Picture]:
@@ -139,20 +161,30 @@ def _parts(pictures: list[Picture], pixels: int) -> Iterator[list[Picture]]:
             yield chosen[start : start + a_part]
 
 
-def _shape(pictures: list[Picture], folder: Path, source: Source) -> tuple[tuple[int, int], str]:
+def _shape(
+    pictures: list[Picture], folder: Path, source: Source, pool: ThreadPoolExecutor
+) -> tuple[tuple[int, int], str]:
     """Height and width, and color: what is asked for, or what all pictures have."""
     options = source.options
     if options.image_size and options.color:
         return options.image_size, options.color
-    with ThreadPoolExecutor(_THREADS) as pool:
-        heads = list(pool.map(lambda picture: head_of(picture.path), pictures))
+    found = pool.map(lambda one: (one, _unless_damaged(lambda: head_of(one.path))), pictures)
+    sound = []
+    for picture, head in found:
+        if not isinstance(head, DataError):
+            sound.append((picture, head))
+        elif options.bad_rows == "error":
+            raise head
+    if not sound:
+        raise DataError(f"{source.name}: none of {len(pictures):,} pictures can be read")
+    heads = [head for _, head in sound]
     color = options.color or ("gray" if all(gray for _, gray in heads) else "rgb")
     if options.image_size:
         return options.image_size, color
     sizes = Counter(size for size, _ in heads)
     if len(sizes) > 1:
         (usual, count), (other, _) = sizes.most_common(2)
-        odd = next(p.path for p, (size, _) in zip(pictures, heads, strict=True) if size == other)
+        odd = next(picture.path for picture, (size, _) in sound if size == other)
         raise DataError(
             f"{source.name}: pictures differ in size: {odd.relative_to(folder)} is "
             f"{other[0]}x{other[1]}, {count:,} are {usual[0]}x{usual[1]}; have all scaled to one "

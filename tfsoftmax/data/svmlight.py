@@ -6,7 +6,7 @@ import bz2
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.collector import Source, collecting
 from tfsoftmax.data.csv import BoundedLines, check_file
-from tfsoftmax.data.dataset import Dataset, check_finite
+from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
 
@@ -25,6 +26,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _LINES_A_PART = 4096
 # A column has room in memory, in the model and in every report, whether it is used or not.
 _COLUMNS_FOR_NOTHING, _COLUMNS_A_VALUE = 2**17, 1000
+_EMPTY_ROW = b"0\n"
 
 
 def load_svmlight(path: Path, source: Source) -> Dataset:
@@ -39,7 +41,16 @@ def load_svmlight(path: Path, source: Source) -> Dataset:
         more than the memory limit.
     """
     check_file(path, source.name)
-    features, labels = _read(path, source)
+    with collecting(source, source.key([path])) as collector:
+        features, labels, usable = _read(path, source, collector.bad)
+        rows = _dense(features, source)
+        spec = Spec(rows.shape[1:], "float32", (), missing=source.options.missing == "mean")
+        usable &= collector.bad.finite(source.name, rows, spec, first=1)
+        collector.add(rows, labels, usable=usable, first_row=1)
+        return collector.dataset(lambda names: replace(spec, class_names=names))
+
+
+def _dense(features: Any, source: Source) -> np.ndarray:
     n_samples, n_features = features.shape
     if n_features > max(_COLUMNS_FOR_NOTHING, _COLUMNS_A_VALUE * features.nnz):
         raise DataError(
@@ -56,22 +67,21 @@ def load_svmlight(path: Path, source: Source) -> Dataset:
         )
     if not features.nnz:
         raise DataError(f"{source.name}: no rows; expected lines of LABEL INDEX:VALUE ...")
-    rows = features.toarray()
-    spec = Spec((n_features,), "float32", (), missing=source.options.missing == "mean")
-    check_finite(source.name, rows, spec, first=1)
-    with collecting(source, source.key([path])) as collector:
-        collector.add(rows, labels, first_row=1)
-        return collector.dataset(lambda names: replace(spec, class_names=names))
+    return np.asarray(features.toarray())
 
 
-def _read(path: Path, source: Source) -> tuple[Any, np.ndarray]:
-    """Features, sparse, and labels."""
+def _read(path: Path, source: Source, bad: BadRows) -> tuple[Any, np.ndarray, np.ndarray]:
+    """Features, sparse, labels, and which rows are usable."""
     from sklearn.datasets import load_svmlight_file
 
+    skipped: list[int] = []
     try:
         with _lines(path, source) as lines:
-            features, labels = load_svmlight_file(lines, dtype=np.float32)[:2]
-        return features, labels
+            text: Any = io.BytesIO(_without_bad(lines, bad, skipped)) if bad.skip else lines
+            features, labels = load_svmlight_file(text, dtype=np.float32)[:2]
+        usable = np.ones(len(labels), bool)
+        usable[skipped] = False
+        return features, labels, usable
     except (ValueError, OverflowError) as error:
         line, reason = _bad_line(path, source) or (0, str(error))
         where = f"{source.name}, line {line}" if line else source.name
@@ -113,6 +123,33 @@ class _Bounded(BoundedLines):
         return count
 
 
+def _without_bad(lines: io.BufferedReader, bad: BadRows, skipped: list[int]) -> bytes:
+    """The text with an empty row for each line that cannot be read; their numbers, from 0."""
+    found = ((n, line) for n, line in enumerate(lines, start=1) if line.partition(b"#")[0].strip())
+    out: list[bytes] = []
+    while part := list(islice(found, _LINES_A_PART)):
+        numbers, texts = zip(*part, strict=True)
+        for place in _bad_places(texts):
+            reason = _problem(texts[place : place + 1]).splitlines()[0]
+            error = DataError(f"{bad.source}, line {numbers[place]}: {reason}")
+            bad.meet("that cannot be read", error)
+            skipped.append(len(out) + place)
+        out += texts
+    for row in skipped:
+        out[row] = _EMPTY_ROW
+    return b"".join(out)
+
+
+def _bad_places(lines: Sequence[bytes]) -> list[int]:
+    """Which lines scikit-learn cannot read, found by halves."""
+    if not _problem(lines):
+        return []
+    if len(lines) == 1:
+        return [0]
+    half = len(lines) // 2
+    return _bad_places(lines[:half]) + [half + place for place in _bad_places(lines[half:])]
+
+
 def _bad_line(path: Path, source: Source) -> tuple[int, str] | None:
     """The first line that scikit-learn cannot read, and why; None if each alone is fine."""
     number = 1
@@ -130,7 +167,7 @@ def _bad_line(path: Path, source: Source) -> tuple[int, str] | None:
     return None
 
 
-def _problem(lines: list[bytes]) -> str:
+def _problem(lines: Sequence[bytes]) -> str:
     from sklearn.datasets import load_svmlight_file
 
     try:

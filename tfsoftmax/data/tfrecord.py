@@ -15,13 +15,14 @@ import os
 import re
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfsoftmax.data.collector import Source, collecting, kept
-from tfsoftmax.data.dataset import Dataset, check_finite
+from tfsoftmax.data.collector import Collector, Source, collecting, kept
+from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.image_folder import check_side, head_of
 from tfsoftmax.data.images import read_image
 from tfsoftmax.errors import DataError
@@ -83,12 +84,11 @@ def load_tfrecord(path: Path, source: Source) -> Dataset:
             where, number = f"{source.name}: {file.name}" if path.is_dir() else source.name, 1
             _check_frames(file, where, source.options.memory_limit)
             for records in _parts(file, where):
-                layout = layout or _layout(records[0], f"{where}, record 1", source)
+                layout = layout or _layout(records, where, source)
                 a_part = max(1, _NUMBERS_A_PART // math.prod(layout.shape))
                 for start in range(0, len(records), a_part):
                     part = records[start : start + a_part]
-                    rows, labels = _rows(part, layout, where, number, source)
-                    collector.add(rows, labels, first_row=number, where=where)
+                    _add(collector, part, layout, where, number, source)
                     number += len(part)
         if layout is None:
             raise DataError(f"{source.name}: no records; there is nothing to train on")
@@ -188,7 +188,16 @@ def _parsed(record: bytes, where: str) -> dict[str, tuple[str, Any]]:
     return found
 
 
-def _layout(record: bytes, where: str, source: Source) -> Layout:
+def _layout(records: list[bytes], where: str, source: Source) -> Layout:
+    """What the first record looks like, or the first that can be read if others are skipped."""
+    if source.options.bad_rows == "skip":
+        for number, record in enumerate(records, start=1):
+            with suppress(DataError):
+                return _layout_of(record, f"{where}, record {number}", source)
+    return _layout_of(records[0], f"{where}, record 1", source)
+
+
+def _layout_of(record: bytes, where: str, source: Source) -> Layout:
     options = source.options
     found = _parsed(record, where)
     label = options.label_column or "label"
@@ -226,22 +235,32 @@ def _picture_shape(content: bytes, where: str, options: SourceOptions) -> tuple[
     return (*size, 3) if color == "rgb" else tuple(size)
 
 
-def _rows(
-    records: list[bytes], layout: Layout, where: str, first: int, source: Source
-) -> tuple[np.ndarray, np.ndarray]:
+def _add(
+    collector: Collector,
+    records: list[bytes],
+    layout: Layout,
+    where: str,
+    first: int,
+    source: Source,
+) -> None:
     anonymous = layout.spec(("", ""), source.options.missing == "mean")
-    rows = np.empty((len(records), anonymous.n_features), anonymous.dtype)
-    labels: list[Any] = []
+    rows = np.zeros((len(records), anonymous.n_features), anonymous.dtype)
+    labels = np.zeros(len(records), object if layout.of_label == "bytes" else np.int64)
+    usable = np.ones(len(records), bool)
     for place, record in enumerate(records):
         here = f"{where}, record {first + place}"
-        found = _parsed(record, here)
-        for name in (*layout.features, layout.label):
-            if name not in found:
-                raise DataError(f"{here}: no feature {name!r}")
-        rows[place] = _example(found, layout, anonymous, source.options, here)
-        labels.append(_label(found, layout, here))
-    check_finite(where, rows, anonymous, first, "record")
-    return rows, np.array(labels, object if layout.of_label == "bytes" else np.int64)
+        try:
+            found = _parsed(record, here)
+            for name in (*layout.features, layout.label):
+                if name not in found:
+                    raise DataError(f"{here}: no feature {name!r}")
+            rows[place] = _example(found, layout, anonymous, source.options, here)
+            labels[place] = _label(found, layout, here)
+        except DataError as error:
+            collector.bad.meet("that are no such record", error)
+            usable[place] = False
+    usable &= collector.bad.finite(where, rows, anonymous, first, "record")
+    collector.add(rows, labels, usable=usable, first_row=first, where=where)
 
 
 def _label(found: dict[str, tuple[str, Any]], layout: Layout, here: str) -> Any:

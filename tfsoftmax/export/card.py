@@ -119,6 +119,9 @@ def _afterwards(description: dict[str, Any]) -> list[str]:
             f"| abstains | where no class has a probability of {threshold:g}; it answers on "
             f"{answered:.4f} of the test rows |"
         )
+    reading = description["dataset"].get("reading") or {}
+    for skipped in reading.get("skipped", ()):
+        rows.append(f"| rows left out {skipped['reason']} | {skipped['rows']:,} |")
     if shared := description["dataset"].get("shared_samples"):
         rows.append(f"| test rows that are training rows, too | {shared:,} |")
     return rows
