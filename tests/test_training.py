@@ -303,7 +303,7 @@ def test_it_runs_wherever_it_is_placed():
         ({"l1": float("inf")}, "from 0 up"),
         ({"label_smoothing": 1.0}, "below 1"),
         ({"early_stopping": "loss"}, "log_loss, accuracy"),
-        ({"class_weight": "even"}, "'balanced' or a weight"),
+        ({"class_weight": "even"}, "'balanced' or a dictionary"),
         ({"class_weight": {"a": -1.0}}, "'a' must be 0 or more"),
         ({"validation_fraction": 1.0}, "below 1"),
         ({"loss_reduction": "max"}, "mean, sum"),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, get_args
+from dataclasses import asdict, dataclass
+from numbers import Real
+from typing import Any, Literal
 
+from tfsoftmax.choices import changed, check_types, did_you_mean
 from tfsoftmax.errors import UsageError
 
 _FLOAT32_MAX = 3.4e38
@@ -105,6 +107,7 @@ class Recipe:
     memory_limit: int = 2**30
 
     def __post_init__(self) -> None:
+        check_types(self)
         for field in ("epochs", "batch_size", "patience", "memory_limit"):
             self._check(field, "at least 1", lambda value: value >= 1)
         positive = f"a positive number below {_FLOAT32_MAX:.2g}"
@@ -123,14 +126,6 @@ class Recipe:
         ):
             self._check(field, "0 or more, and below 1", lambda value: 0 <= value < 1)
         self._check("seed", "0 or more", lambda value: value >= 0)
-        for field, known in (
-            ("schedule", get_args(Schedule)),
-            ("early_stopping", get_args(Metric)),
-            ("standardize", get_args(Standardize)),
-            ("loss_reduction", ("mean", "sum")),
-            ("initializer", ("zeros", "normal")),
-        ):
-            self._check(field, f"one of {', '.join(known)}", known.__contains__)
         if self.nesterov and not self.momentum:
             raise UsageError("nesterov is a form of momentum: give momentum, for example 0.9")
         if self.averaging and self.l1:
@@ -147,18 +142,13 @@ class Recipe:
     def _check_class_weight(self) -> None:
         if self.class_weight is None or self.class_weight == "balanced":
             return
-        if not isinstance(self.class_weight, Mapping):
-            raise UsageError(
-                "class_weight must be 'balanced' or a weight for each class by name, not "
-                f"{self.class_weight!r}"
-            )
         for name, weight in self.class_weight.items():
-            if not 0 <= weight < _FLOAT32_MAX:
-                raise UsageError(f"class_weight of {name!r} must be 0 or more, not {weight}")
+            if not isinstance(weight, Real) or not 0 <= weight < _FLOAT32_MAX:
+                raise UsageError(f"class_weight of {name!r} must be 0 or more, not {weight!r}")
 
     def but(self, **changes: Any) -> Recipe:
         """The same recipe with some choices changed; those given as None stay as they are."""
-        return replace(self, **{k: v for k, v in changes.items() if v is not None})
+        return changed(self, changes)
 
     def epochs_for(self, n_samples: int) -> int:
         """The number of epochs on this many training rows.
@@ -192,3 +182,27 @@ RECIPES = {
         initializer="normal",
     ),
 }
+
+
+def recipe_of(recipe: Recipe | str) -> Recipe:
+    """The recipe itself, or the one of this name.
+
+    Raises:
+      UsageError: if there is none of the name, or it is no recipe.
+
+    >>> recipe_of("tutorial").schedule
+    'constant'
+    """
+    if isinstance(recipe, Recipe):
+        return recipe
+    if not isinstance(recipe, str):
+        raise UsageError(
+            "how to train must be a Recipe, as Recipe(epochs=5), or the name of one "
+            f"({', '.join(RECIPES)}), not a {type(recipe).__name__}"
+        )
+    if recipe not in RECIPES:
+        raise UsageError(
+            f"no recipe is called {recipe!r}; {did_you_mean(recipe, RECIPES)}there are "
+            f"{', '.join(RECIPES)}"
+        )
+    return RECIPES[recipe]

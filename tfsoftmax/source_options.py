@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, get_args
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
 
+from tfsoftmax.choices import changed, check_types
 from tfsoftmax.errors import UsageError
 
 Missing = Literal["error", "mean"]
@@ -63,17 +64,7 @@ class SourceOptions:
     memory_limit: int = MEMORY_LIMIT
 
     def __post_init__(self) -> None:
-        # Given as lists, by JSON among others.
-        for field in ("features", "drop", "image_size"):
-            value = getattr(self, field)
-            if isinstance(value, list):
-                object.__setattr__(self, field, tuple(value))
-        if self.missing not in get_args(Missing):
-            raise UsageError(f"missing must be error or mean, not {self.missing!r}")
-        if self.bad_rows not in get_args(OnBadRows):
-            raise UsageError(f"bad_rows must be error or skip, not {self.bad_rows!r}")
-        if self.color not in (None, *get_args(Color)):
-            raise UsageError(f"color must be gray or rgb, not {self.color!r}")
+        check_types(self)
         if not 0 < self.test_fraction < 1:
             raise UsageError(f"test_fraction must be between 0 and 1, not {self.test_fraction}")
         if self.memory_limit < 1:
@@ -87,7 +78,7 @@ class SourceOptions:
 
     def but(self, **changes: Any) -> SourceOptions:
         """The same options with some changed; those given as None stay as they are."""
-        return replace(self, **{k: v for k, v in changes.items() if v is not None})
+        return changed(self, changes)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary of what is not usual; `from_json` turns it back."""

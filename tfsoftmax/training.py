@@ -15,7 +15,7 @@ import tensorflow as tf
 from tfsoftmax import schedules
 from tfsoftmax.calibration import calibrate
 from tfsoftmax.checkpoint import Checkpoints, Keeper, Snapshot, latest
-from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.dataset import Dataset, Split, check_dataset
 from tfsoftmax.early_stopping import EarlyStopping
 from tfsoftmax.errors import DivergenceError, UsageError
 from tfsoftmax.evaluation import evaluate
@@ -24,7 +24,7 @@ from tfsoftmax.history import EpochMetrics, History, MovingAverage
 from tfsoftmax.loop import Loop, Objective
 from tfsoftmax.model import Initializer, SoftmaxRegression
 from tfsoftmax.preparation import prepared
-from tfsoftmax.recipes import RECIPES, Recipe
+from tfsoftmax.recipes import Recipe, recipe_of
 from tfsoftmax.schedules import Schedule
 from tfsoftmax.sgd import State, Updates
 from tfsoftmax.weights import row_weights
@@ -49,7 +49,7 @@ class Progress(NamedTuple):
 
 def fit(
     dataset: Dataset,
-    recipe: Recipe = RECIPES["default"],
+    recipe: Recipe | str = "default",
     *,
     start: SoftmaxRegression | None = None,
     checkpoints: Checkpoints | None = None,
@@ -64,7 +64,7 @@ def fit(
 
     Args:
       dataset: the training rows, and the test rows to measure on after every epoch.
-      recipe: how to train.
+      recipe: how to train, or the name of how, one of `RECIPES`.
       start: a model of the dataset's spec to start from, instead of what the recipe's
         initializer gives; it stays as it is (`warm_start` makes one fit a dataset).
       checkpoints: where to save the run as it goes, and whether to take up one that is
@@ -82,16 +82,16 @@ def fit(
       OSError: if checkpoints cannot be written to their folder.
       DivergenceError: at the step where the loss stopped being a number.
       DataError: if a class has too few rows to hold some out for validation.
-      UsageError: if the recipe names a class that is not there, or a run is saved that is
-        another one, or is not to be taken up.
+      UsageError: if there is no such recipe, or it names a class that is not there; if a run is
+        saved that is another one, or is not to be taken up.
 
     >>> import tfsoftmax
     >>> dataset = tfsoftmax.load_dataset("digits")
-    >>> model, history = fit(dataset, RECIPES["default"].but(epochs=5))
+    >>> model, history = fit(dataset, tfsoftmax.Recipe(epochs=5))
     >>> history.last.test_accuracy > 0.9
     True
     """
-    dataset, recipe = prepared(dataset, recipe)
+    dataset, recipe = prepared(check_dataset(dataset), recipe_of(recipe))
     model = SoftmaxRegression(dataset.spec, initializer_of(recipe))
     if start:
         _start_from(model, start)

@@ -13,12 +13,12 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from tfsoftmax import sweep
-from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.dataset import Dataset, check_dataset
 from tfsoftmax.errors import TfsoftmaxError, UsageError
 from tfsoftmax.learning_rate import curvature, resolved
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.preparation import with_scaling
-from tfsoftmax.recipes import RECIPES, Recipe
+from tfsoftmax.recipes import Recipe, recipe_of
 
 Scoring = Literal["log_loss", "accuracy"]
 LearningRate = float | Literal["auto"] | None
@@ -162,7 +162,7 @@ class Tuning:
 
 def tune(
     dataset: Dataset,
-    recipe: Recipe = RECIPES["default"],
+    recipe: Recipe | str = "default",
     *,
     l2: Iterable[float | None] = L2_GRID,
     l1: Iterable[float | None] = (None,),
@@ -180,7 +180,7 @@ def tune(
 
     Args:
       dataset: its training rows are used.
-      recipe: how to train, in all that is not varied.
+      recipe: how to train, or the name of how, in all that is not varied.
       l2: strengths to try; 13 from 1e-6 to 1 unless given.
       l1: strengths to try.
       learning_rate: the largest learning rates to try; ``"auto"`` is derived from the rows
@@ -207,6 +207,7 @@ def tune(
     >>> tuning.best.l2, len(tuning.winner.log_losses)
     (0.001, 3)
     """
+    dataset, recipe = check_dataset(dataset), recipe_of(recipe)
     if scoring not in get_args(Scoring):
         raise UsageError(f"scoring must be one of {', '.join(get_args(Scoring))}, not {scoring!r}")
     if not folds >= 2:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tfsoftmax.data.reading import NOTHING, Reading
 from tfsoftmax.data.rows import Features, row_blocks
-from tfsoftmax.errors import DataError
+from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.spec import Spec
 
 
@@ -92,6 +92,23 @@ class Dataset:
                 for block in row_blocks(array):
                     digest.update(block.data)
         return digest.hexdigest()
+
+
+def check_dataset(given: Dataset) -> Dataset:
+    """The same, if it is a dataset.
+
+    Raises:
+      UsageError: saying how one is made of what was given.
+    """
+    if isinstance(given, Dataset):
+        return given
+    if isinstance(given, str):
+        raise UsageError(f"expected a dataset, not its name: load_dataset({given!r}) loads it")
+    raise UsageError(
+        f"expected a dataset, not {type(given).__name__}: from_arrays(X, y) makes one of arrays, "
+        "and holds a fifth of the rows out to test on; from_frame(frame) makes one of a table, "
+        "load_dataset('csv:FILE') of a file"
+    )
 
 
 def _check_split(where: str, split: Split, spec: Spec) -> None:
