@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tfsoftmax.cli._recipe import arguments_of
+from tfsoftmax.json_text import json_text
 
 if TYPE_CHECKING:
     from tfsoftmax import (
@@ -180,7 +180,7 @@ def write_history(path: Path, history: History) -> None:
     """Writes every epoch's figures, as the file's ending says."""
     from tfsoftmax.files import write_whole
 
-    text = history.to_csv() if path.suffix == ".csv" else json.dumps(history.to_json(), indent=2)
+    text = history.to_csv() if path.suffix == ".csv" else json_text(history.to_json())
     write_whole(path, text.encode("utf-8"))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from tfsoftmax.json_text import json_text
 
 if TYPE_CHECKING:
     from tfsoftmax.tuning import Tuning
@@ -78,7 +79,7 @@ def write_tuning(tuning: Tuning, plot: Path | None, table: Path | None) -> None:
 
     if table:
         as_csv = table.suffix == ".csv"
-        text = tuning.to_csv() if as_csv else json.dumps(tuning.to_json(), indent=2)
+        text = tuning.to_csv() if as_csv else json_text(tuning.to_json())
         write_whole(table, text.encode("utf-8"))
     if plot:
         from tfsoftmax.tuning_plot import plot_tuning

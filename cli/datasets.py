@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from tfsoftmax.cli._console import PlainCommand, common_options, set_verbosity
+from tfsoftmax.json_text import json_text
 
 _STATES = {
     "ready": "ready, no download",
@@ -34,7 +33,7 @@ def datasets(data_dir: str | None, as_json: bool, verbose: bool, quiet: bool) ->
 
     entries = catalogue(data_dir)
     if as_json:
-        click.echo(json.dumps(entries, indent=2))
+        click.echo(json_text(entries))
         return
     width = max(len(entry["name"]) for entry in entries)
     for entry in entries:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from tfsoftmax.cli._console import (
 )
 from tfsoftmax.cli._models import reading_options, recorded_data
 from tfsoftmax.cli._sources import Data, data_options
+from tfsoftmax.json_text import json_text
 
 if TYPE_CHECKING:
     from tfsoftmax import Evaluation
@@ -69,7 +69,7 @@ def evaluate(
     names = predictor.spec.class_names
     if as_json:
         figures = {"model": str(predictor.path), "dataset": dataset.name, "split": split}
-        click.echo(json.dumps({**figures, **result.to_json(names)}, indent=2))
+        click.echo(json_text({**figures, **result.to_json(names)}))
         return
     click.echo(f"model     {predictor.path}")
     click.echo(f"rows      {result.n_samples:,} ({dataset.name}, {split})")

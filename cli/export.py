@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -15,6 +14,7 @@ from tfsoftmax.cli._console import (
 )
 from tfsoftmax.cli._formats import format_options, formats
 from tfsoftmax.cli._sources import Data, data_options
+from tfsoftmax.json_text import json_text
 
 
 @click.command(cls=PlainCommand, name="export")
@@ -75,7 +75,7 @@ def export(
             on_step=check_interrupt,
         )
     if as_json:
-        click.echo(json.dumps(exported.to_json(), indent=2))
+        click.echo(json_text(exported.to_json()))
         return
     click.echo(f"{exported.path}")
     printed_parity(exported)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from tfsoftmax.cli._console import (
     set_verbosity,
 )
 from tfsoftmax.cli._sources import Data, data_options
+from tfsoftmax.json_text import json_text
 
 if TYPE_CHECKING:
     from tfsoftmax.data.inspection import Column, Inspection
@@ -70,7 +70,7 @@ def inspect(
             write_whole(pictures, picture_sheet(dataset))
         found = inspect_dataset(dataset, official_test=False)
     if as_json:
-        click.echo(json.dumps(found.to_json(), indent=2))
+        click.echo(json_text(found.to_json()))
         return
     _print(found)
     if pictures:

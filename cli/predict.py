@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import click
 from tfsoftmax.cli._console import PlainCommand, common_options, set_verbosity
 from tfsoftmax.cli._models import recorded_data
 from tfsoftmax.cli._sources import csv_options
+from tfsoftmax.json_text import json_text
 from tfsoftmax.source_options import SourceOptions
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def predict(
             click.echo(f"Error: {error}", err=True)
             failed += 1
     if as_json:
-        click.echo(json.dumps({"model": str(predictor.path), "answers": answers}, indent=2))
+        click.echo(json_text({"model": str(predictor.path), "answers": answers}))
     return 1 if failed else 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -30,6 +29,7 @@ from tfsoftmax.cli._training import (
     trained_on,
     write_history,
 )
+from tfsoftmax.json_text import json_text
 
 if TYPE_CHECKING:
     from tfsoftmax import Dataset, SoftmaxRegression
@@ -160,7 +160,7 @@ def train(
     seconds = time.perf_counter() - started
     if as_json:
         document = {**record, "model": exported.to_json(), "seconds": seconds}
-        click.echo(json.dumps(document, indent=2))
+        click.echo(json_text(document))
     else:
         summarize(trained.history, record, exported)
         print_end(exported, dataset, data, seconds)

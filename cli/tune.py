@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from functools import partial
@@ -32,6 +31,7 @@ from tfsoftmax.cli._training import (
     trained_on,
 )
 from tfsoftmax.cli._tuning import print_table, tuning_progress, write_tuning
+from tfsoftmax.json_text import json_text
 
 if TYPE_CHECKING:
     from tfsoftmax import Dataset, FitResult, Recipe
@@ -154,7 +154,7 @@ def tune(
         if as_json:
             record["recipe"] = {"name": recipe_name, **tuning.best.to_json()}
             record["seconds"] = time.perf_counter() - started
-            click.echo(json.dumps(record, indent=2))
+            click.echo(json_text(record))
         return
     trained, dataset = _refit(dataset, tuning.best, quiet)
     record |= record_of(trained, dataset, data, recipe_name)
@@ -163,7 +163,7 @@ def tune(
     seconds = time.perf_counter() - started
     if as_json:
         document = {**record, "model": exported.to_json(), "seconds": seconds}
-        click.echo(json.dumps(document, indent=2))
+        click.echo(json_text(document))
     else:
         summarize(trained.history, record, exported)
         print_end(exported, dataset, data, seconds)

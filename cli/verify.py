@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from tfsoftmax.cli._console import (
     set_verbosity,
 )
 from tfsoftmax.cli._sources import Data, data_options
+from tfsoftmax.json_text import json_text
 
 if TYPE_CHECKING:
     from tfsoftmax.export.verify import Check
@@ -79,7 +79,7 @@ def verify(
             "checks": [check.to_json() for check in checks],
             "not_installed": [runtime.name for runtime in missing],
         }
-        click.echo(json.dumps(document, indent=2))
+        click.echo(json_text(document))
     for runtime in [] if quiet else missing:
         click.echo(f"not installed: {runtime.name} ({runtime.install})", err=True)
     for check in failed:

@@ -10,6 +10,7 @@ import zipfile
 from importlib.metadata import version
 from typing import Any
 
+from tfsoftmax.json_text import json_text
 from tfsoftmax.spec import Spec
 
 FILE_NAME = "tfsoftmax.json"
@@ -43,7 +44,7 @@ def identity(spec: Spec, name: str) -> dict[str, Any]:
 
 def to_bytes(description: dict[str, Any]) -> bytes:
     """The content of ``tfsoftmax.json``."""
-    return (json.dumps(description, indent=2) + "\n").encode("utf-8")
+    return (json_text(description) + "\n").encode("utf-8")
 
 
 def spec_from_bytes(content: bytes) -> Spec:
