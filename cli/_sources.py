@@ -13,7 +13,7 @@ import click
 from tfsoftmax.source_options import Color, Missing, OnBadRows, SourceOptions
 
 if TYPE_CHECKING:
-    from tfsoftmax import Dataset
+    from tfsoftmax import Dataset, Spec
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
@@ -178,8 +178,10 @@ class Data:
         """The options to read with: those made here, over those recorded with a model."""
         return SourceOptions.from_json({**(recorded or {}), **self.choices})
 
-    def load(self, name: str, recorded: dict[str, Any] | None = None) -> Dataset:
-        """Loads a dataset; raises as `load_dataset` does."""
+    def load(
+        self, name: str, recorded: dict[str, Any] | None = None, model: Spec | None = None
+    ) -> Dataset:
+        """Loads a dataset, `model` as for `load_dataset`; raises as that does."""
         from tfsoftmax import load_dataset
 
         return load_dataset(
@@ -187,6 +189,7 @@ class Data:
             data_dir=self.data_dir,
             manual_dir=self.manual_dir,
             options=self.options(recorded),
+            model=model,
         )
 
     def arguments(self) -> list[str]:

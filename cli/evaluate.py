@@ -15,6 +15,7 @@ from tfsoftmax.cli._console import (
 )
 from tfsoftmax.cli._models import reading_options, recorded_data
 from tfsoftmax.cli._sources import Data, data_options
+from tfsoftmax.errors import DataError
 from tfsoftmax.json_text import json_text
 
 if TYPE_CHECKING:
@@ -62,10 +63,14 @@ def evaluate(
 
     predictor = load_predictor(model)
     recorded = recorded_data(model)
-    dataset = data.load(dataset_name, reading_options(predictor.spec, recorded))
+    options = reading_options(predictor.spec, recorded)
+    dataset = data.load(dataset_name, options, predictor.spec)
     split = split or _usual_split(dataset_name, recorded.get("name"))
     parts = {"test": [dataset.test], "train": [dataset.train], "all": [dataset.train, dataset.test]}
-    result = predictor.evaluate(dataset, *parts[split])
+    rows = [part for part in parts[split] if len(part)]
+    if not rows:
+        raise DataError(f"{dataset_name}: has no training rows to measure on; see --split")
+    result = predictor.evaluate(dataset, *rows)
     names = predictor.spec.class_names
     if as_json:
         figures = {"model": str(predictor.path), "dataset": dataset.name, "split": split}

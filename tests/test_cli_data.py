@@ -52,6 +52,18 @@ def test_predict_finds_columns_by_name_wherever_they_stand(wine, tmp_path, form)
     assert np.mean(found == frame["kind"].to_numpy()[::-1]) > 0.97
 
 
+def test_evaluate_takes_rows_of_one_class(wine, tmp_path):
+    folder, frame, _ = wine
+    frame[frame["kind"] == "class_1"].to_csv(tmp_path / "one.csv", index=False)
+    arguments = ["evaluate", folder / "models/wine", "--dataset", f"csv:{tmp_path / 'one.csv'}"]
+    result = run(group, *arguments, "--json")
+    assert result.exit_code == 0, result.stderr
+    figures = json.loads(result.stdout)
+    assert figures["n_samples"] == 71
+    assert figures["accuracy"] > 0.97
+    assert_one_line(run(group, *arguments, "--split", "train"), 1, "has no training rows")
+
+
 def test_predict_names_what_it_cannot_read(wine, tmp_path):
     folder, frame, _ = wine
     model = folder / "models/wine"

@@ -10,11 +10,13 @@ from typing import Any
 
 from tfsoftmax.data.bundled import BUNDLED, load_bundled
 from tfsoftmax.data.cache import DatasetCache
+from tfsoftmax.data.collector import Source
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.idx import load_idx
 from tfsoftmax.data.names import KINDS, SUGGESTED, unknown_dataset
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.source_options import SourceOptions
+from tfsoftmax.spec import Spec
 
 __all__ = ["Dataset", "SourceOptions", "Split", "catalogue", "default_data_dir", "load_dataset"]
 
@@ -33,6 +35,7 @@ def load_dataset(
     data_dir: str | os.PathLike[str] | None = None,
     manual_dir: str | os.PathLike[str] | None = None,
     options: SourceOptions | None = None,
+    model: Spec | None = None,
 ) -> Dataset:
     """Loads a dataset by name, whatever kind of source it comes from.
 
@@ -45,6 +48,9 @@ def load_dataset(
       manual_dir: a folder with a TensorFlow Datasets source's original files, to prepare
         it from without a network.
       options: how to read a file or folder.
+      model: what a model takes that is only to be measured on the rows. They may be of one
+        class then, of classes with one row, and without the last features in svmlight; where
+        none can be held out for that, all are test rows.
 
     Raises:
       UsageError: if a kind is given without a path, or lacks its package.
@@ -63,7 +69,8 @@ def load_dataset(
     if colon and kind in KINDS:
         if not rest:
             raise UsageError(f"{kind}: needs a path, as in {KINDS[kind].example}")
-        return _load_path(kind, Path(rest).expanduser(), name, options or SourceOptions(), cache)
+        source = Source(name, options or SourceOptions(), cache, model)
+        return _load_path(kind, Path(rest).expanduser(), source)
     if not _TFDS_NAME.fullmatch(name):
         raise unknown_dataset(name)
     # Asked first: TensorFlow Datasets' import takes longer than all that is left to do.
@@ -76,20 +83,16 @@ def load_dataset(
     return source.load(cache)
 
 
-def _load_path(
-    kind: str, path: Path, name: str, options: SourceOptions, cache: DatasetCache
-) -> Dataset:
+def _load_path(kind: str, path: Path, source: Source) -> Dataset:
     if kind == "idx":
-        return load_idx(path)
+        return load_idx(path, only_measured=source.model is not None)
     module, function = KINDS[kind].reader
     read = getattr(import_module(f"tfsoftmax.data.{module}"), function)
-    from tfsoftmax.data.collector import Source
-
     try:
-        return read(path, Source(name, options, cache))
+        return read(path, source)
     except PermissionError as error:
         place = error.filename or path
-        raise DataError(f"{name}: {place} may not be read: {error.strerror}") from error
+        raise DataError(f"{source.name}: {place} may not be read: {error.strerror}") from error
 
 
 def catalogue(data_dir: str | os.PathLike[str] | None = None) -> list[dict[str, Any]]:

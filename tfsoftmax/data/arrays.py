@@ -313,7 +313,6 @@ def _in_place(source: Source, rows: Arrays, anonymous: Spec, spec: Any) -> Datas
     check_finite(source.name, features, anonymous)
     classes = ClassNames(source.name)
     codes = classes.codes(np.asarray(rows.labels))
-    classes.check(len(codes))
     order = classes.order()
     weights = None if rows.weights is None else np.asarray(rows.weights, np.float32)
     split = Split(features, order[codes], weights)

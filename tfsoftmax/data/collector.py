@@ -18,7 +18,7 @@ import numpy as np
 from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.data.dataset import Dataset, Split
-from tfsoftmax.data.labels import ClassNames
+from tfsoftmax.data.labels import ClassNames, check_classes
 from tfsoftmax.data.reading import NOTHING, Reading
 from tfsoftmax.data.split import stratified_places, take_rows
 from tfsoftmax.errors import DataError
@@ -38,10 +38,14 @@ class Source:
       name: as the user typed it.
       options: how to read it.
       cache: where what exceeds the memory limit is kept, for the next run too.
+      model: what a model takes that is only to be measured on the rows; None where one is to
+        be trained on them.
     """
 
-    def __init__(self, name: str, options: SourceOptions, cache: DatasetCache):
-        self.name, self.options, self.cache = name, options, cache
+    def __init__(
+        self, name: str, options: SourceOptions, cache: DatasetCache, model: Spec | None = None
+    ):
+        self.name, self.options, self.cache, self.model = name, options, cache, model
 
     def key(self, files: Iterable[Path]) -> str:
         """A name for what is kept of these files, which changes if any of them does.
@@ -165,7 +169,6 @@ class Collector:
         self.bad.check(self.n_read)
         if not self.n_samples:
             raise DataError(f"{name}: no rows; there is nothing to train on")
-        self._classes.check(self.n_samples)
         order = self._classes.order()
         labels = order[np.concatenate(self._labels)]
         spec = describe(self._classes.sorted(order))
@@ -305,21 +308,37 @@ def parted(
       reading: what should be known of how they were read; it is said.
 
     Raises:
-      DataError: if there are no training rows, or too few to hold some out.
+      DataError: if the rows are to be trained on, and their labels are no classes, or there
+        are no training rows, or too few to hold some out.
     """
-    if tests.any():
+    measured = source.model is not None
+    try:
+        check_classes(source.name, spec.class_names, len(rows))
+        places = _places(source, spec, rows.labels, tests)
+    except DataError:
+        if not measured:
+            raise
+        tests = tests if tests.any() else ~tests
         places = np.flatnonzero(~tests), np.flatnonzero(tests)
-        counts = np.bincount(rows.labels[places[0]], minlength=spec.n_classes)
-        if not counts.all():
-            rare = spec.class_names[int(np.argmin(counts))]
-            raise DataError(
-                f"{source.name}: class {rare!r} has test rows but no training rows; add some, or "
-                "remove it"
-            )
-    else:
-        fraction = source.options.test_fraction
-        places = stratified_places(rows.labels, source.name, fraction, spec.class_names)
     # In the source's order, so that it is the same dataset in memory and on the disk.
     train, test = (take_rows(rows, np.sort(part)) for part in places)
     reading.log(source.name)
-    return Dataset(source.name, spec, train, test, reading=reading)
+    return Dataset(source.name, spec, train, test, reading=reading, only_measured=measured)
+
+
+def _places(
+    source: Source, spec: Spec, labels: np.ndarray, tests: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the training and of the test rows."""
+    if not tests.any():
+        fraction = source.options.test_fraction
+        return stratified_places(labels, source.name, fraction, spec.class_names)
+    places = np.flatnonzero(~tests), np.flatnonzero(tests)
+    counts = np.bincount(labels[places[0]], minlength=spec.n_classes)
+    if not counts.all():
+        rare = spec.class_names[int(np.argmin(counts))]
+        raise DataError(
+            f"{source.name}: class {rare!r} has test rows but no training rows; add some, or "
+            "remove it"
+        )
+    return places

@@ -45,6 +45,8 @@ class Dataset:
       validation: rows held out of training to choose by: when to stop, how sure to be. None
         where there are none (`data.split.with_validation` takes some off the training rows).
       reading: what should be known of how the source was read; it is no part of the checksum.
+      only_measured: whether no model is to be trained on it: one class will do then, and no
+        training rows.
 
     Raises:
       DataError: naming the split, and the row where there is one, if features and labels
@@ -62,13 +64,16 @@ class Dataset:
     test: Split
     validation: Split | None = None
     reading: Reading = NOTHING
+    only_measured: bool = False
 
     def __post_init__(self) -> None:
-        if self.spec.n_classes < 2:
+        if self.spec.n_classes < 2 and not self.only_measured:
             raise DataError(
                 f"{self.name}: found {self.spec.n_classes} class(es); a classifier needs at least 2"
             )
         for part, split in self.splits().items():
+            if self.only_measured and part == "training" and not len(split):
+                continue
             _check_split(f"{self.name}: {part} split", split, self.spec)
 
     def splits(self) -> dict[str, Split]:

@@ -30,13 +30,14 @@ _IMAGES, _LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
 _PREFIXES = {"training": "train", "test": "t10k"}
 
 
-def load_idx(folder: Path) -> Dataset:
+def load_idx(folder: Path, only_measured: bool = False) -> Dataset:
     """Reads MNIST's four files, or a relative's of the same names, gzipped or not.
 
     Args:
       folder: holds ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``,
         ``t10k-images-idx3-ubyte`` and ``t10k-labels-idx1-ubyte``, each with or without
         ``.gz``. A dot before ``idx`` instead of a dash is taken too.
+      only_measured: as `Dataset` has it.
 
     Raises:
       DataError: naming the file that is missing, truncated or not what it should be.
@@ -69,6 +70,7 @@ def load_idx(folder: Path) -> Dataset:
         spec,
         _split(train_images, train_labels),
         _split(test_images, test_labels),
+        only_measured=only_measured,
     )
 
 

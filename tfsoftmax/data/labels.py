@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -86,29 +87,32 @@ class ClassNames:
         names = np.array(list(self._codes), object)
         return tuple(names[np.argsort(order)])
 
-    def check(self, n_samples: int) -> None:
-        """Makes sure that they can be told apart by a classifier, and be written down.
 
-        Raises:
-          DataError: if there are fewer than two, or so many that they are hardly classes, or
-            a name has a line break.
-        """
-        names = list(self._codes)
-        if len(names) < 2:
-            raise DataError(
-                f"{self._source}: all {n_samples:,} rows are of one class, {names[0]!r}; a "
-                "classifier needs at least 2"
-            )
-        if len(names) > _MANY and len(names) > n_samples / 2:
-            raise DataError(
-                f"{self._source}: {len(names):,} different labels in {n_samples:,} rows (such as "
-                f"{names[0]!r}, {names[1]!r}): these are no classes; is it the right label column?"
-            )
-        broken = [name for name in names if len(name.splitlines()) != 1]
-        if broken:
-            raise DataError(
-                f"{self._source}: the class name {broken[0]!r} has a line break; rename it"
-            )
+def check_classes(source: str, names: Sequence[str], n_samples: int) -> None:
+    """Makes sure that classes can be told apart by a classifier, and be written down.
+
+    Args:
+      source: for messages.
+      names: of the classes.
+      n_samples: rows of all classes together.
+
+    Raises:
+      DataError: if there are fewer than two, or so many that they are hardly classes, or a
+        name has a line break.
+    """
+    if len(names) < 2:
+        raise DataError(
+            f"{source}: all {n_samples:,} rows are of one class, {names[0]!r}; a classifier needs "
+            "at least 2"
+        )
+    if len(names) > _MANY and len(names) > n_samples / 2:
+        raise DataError(
+            f"{source}: {len(names):,} different labels in {n_samples:,} rows (such as "
+            f"{names[0]!r}, {names[1]!r}): these are no classes; is it the right label column?"
+        )
+    broken = [name for name in names if len(name.splitlines()) != 1]
+    if broken:
+        raise DataError(f"{source}: the class name {broken[0]!r} has a line break; rename it")
 
 
 def _check_characters(labels: np.ndarray, source: str, first_row: int) -> None:

@@ -52,7 +52,8 @@ def load_svmlight(path: Path, source: Source) -> Dataset:
 
 def _dense(features: Any, source: Source) -> np.ndarray:
     n_samples, n_features = features.shape
-    if n_features > max(_COLUMNS_FOR_NOTHING, _COLUMNS_A_VALUE * features.nnz):
+    expected = max(_taken(source), _COLUMNS_FOR_NOTHING)
+    if n_features > max(expected, _COLUMNS_A_VALUE * features.nnz):
         raise DataError(
             f"{source.name}: its largest index makes {n_features:,} features, for {features.nnz:,} "
             "values in all its rows: correct the index, or number the features from 1 up"
@@ -79,9 +80,6 @@ def _read(path: Path, source: Source, bad: BadRows) -> tuple[Any, np.ndarray, np
         with _lines(path, source) as lines:
             text: Any = io.BytesIO(_without_bad(lines, bad, skipped)) if bad.skip else lines
             features, labels = load_svmlight_file(text, dtype=np.float32)[:2]
-        usable = np.ones(len(labels), bool)
-        usable[skipped] = False
-        return features, labels, usable
     except (ValueError, OverflowError) as error:
         line, reason = _bad_line(path, source) or (0, str(error))
         where = f"{source.name}, line {line}" if line else source.name
@@ -91,6 +89,16 @@ def _read(path: Path, source: Source, bad: BadRows) -> tuple[Any, np.ndarray, np
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"{source.name}: cannot be read: {reason}") from error
+    if features.shape[1] < _taken(source):  # Rows leave out what is 0, the last features too.
+        features.resize(len(labels), _taken(source))
+    usable = np.ones(len(labels), bool)
+    usable[skipped] = False
+    return features, labels, usable
+
+
+def _taken(source: Source) -> int:
+    """Features that the model takes which is measured on the rows, if one is."""
+    return source.model.n_features if source.model else 0
 
 
 @contextmanager
