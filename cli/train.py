@@ -138,6 +138,10 @@ def train(
     from tfsoftmax.export.versions import check_output, model_folder
 
     check_output(model_folder(output_dir, name))
+    if checkpoints:
+        from tfsoftmax.checkpoint import check_checkpoints
+
+        check_checkpoints(checkpoints)
     from tfsoftmax.data.split import with_validation
 
     dataset = data.load(dataset_name)

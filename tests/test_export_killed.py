@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tfsoftmax import load_predictor
-from tfsoftmax.export.versions import versions
+from tfsoftmax.export.versions import check_output, versions
 
 KILLS = 50
 EXPORT_FOREVER = """
@@ -53,4 +53,6 @@ def test_whatever_moment_it_is_killed_at_every_version_is_whole(tmp_path):
             assert (place / "README.md").stat().st_size > 100
             seen.add(number)
     assert len(seen) >= KILLS
+    check_output(folder)
+    assert {path.name for path in folder.iterdir()} == {str(number) for number in seen}
     assert unfinished > KILLS // 4  # or the kills missed what they were aimed at

@@ -61,6 +61,9 @@ def kill_and_resume(tmp_path, kills, seed):
         if version.name.isdigit():
             found = (version / "variables" / "variables.data-00000-of-00001").read_bytes()
             assert found == expected
+    # Whatever the kills left half-written went with the run that ended.
+    assert not list(tmp_path.rglob(".staging-*"))
+    assert {path.suffix for path in (tmp_path / "run").iterdir()} == {".ckpt"}
 
 
 def test_a_run_killed_twice_ends_in_the_same_bytes(tmp_path):

@@ -26,7 +26,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfsoftmax.errors import CheckpointError, UsageError
-from tfsoftmax.files import check_writable, remove_staging, write_whole
+from tfsoftmax.files import remove_dead_staging, staged_folder, write_whole
+from tfsoftmax.locks import Lock, hold, holder
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ _MAGIC = b"tfsoftmax checkpoint 1\n"
 _DIGEST = 64
 _NAME = re.compile(r"step-(\d{12})\.ckpt")
 _FACTS = "facts"
+_LOCK = ".tfsoftmax-run"
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,47 @@ def latest(folder: Path) -> Snapshot | None:
     return None
 
 
+def claimed(checkpoints: Checkpoints) -> Lock:
+    """The lock that lets one run save in a folder, which is made if it is missing.
+
+    Raises:
+      OSError: if files cannot be written to the folder.
+      UsageError: if a run is saved there and is not to be resumed.
+      CheckpointError: if another run saves there now.
+    """
+    folder = checkpoints.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = hold(folder / _LOCK)
+    except BlockingIOError:
+        process = holder(folder / _LOCK)
+        raise CheckpointError(
+            f"{folder}: another run is saving there now"
+            + (f" (process {process})" if process else "")
+            + "; wait until it ends, or name another --checkpoint-dir"
+        ) from None
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from error
+    if saved(folder) and not checkpoints.resume:
+        lock.release()
+        raise UsageError(
+            f"{folder} has checkpoints of an earlier run: add --resume to go on with it, or "
+            "name another --checkpoint-dir"
+        )
+    remove_dead_staging(folder)
+    return lock
+
+
+def check_checkpoints(checkpoints: Checkpoints) -> None:
+    """Finds out now what `Keeper` would find; leaves nothing behind.
+
+    Raises:
+      OSError, UsageError, CheckpointError: as it does.
+    """
+    with staged_folder(checkpoints.folder):
+        claimed(checkpoints).release()
+
+
 class Keeper:
     """Saves a run as it goes, in a thread of its own.
 
@@ -159,18 +202,11 @@ class Keeper:
 
         Raises:
           OSError: if it cannot write to the folder.
-          UsageError: if a run is saved there and is not to be taken up.
+          UsageError: if a run is saved there and is not to be resumed.
+          CheckpointError: if another run saves there now.
         """
         self.checkpoints = checkpoints
-        folder = checkpoints.folder
-        if saved(folder) and not checkpoints.resume:
-            raise UsageError(
-                f"{folder} has checkpoints of an earlier run: add --resume to take it up, or "
-                "name another --checkpoint-dir"
-            )
-        check_writable(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        remove_staging(folder)  # of a run that was killed as it wrote
+        self._lock = claimed(checkpoints)
         self._saved_at = time.monotonic()
         self._waiting: Snapshot | None = None
         self._changed = threading.Condition()
@@ -202,8 +238,11 @@ class Keeper:
             self._closing = True
             self._changed.notify()
         self._thread.join()
-        if last is not None:
-            self._write(last)
+        try:
+            if last is not None:
+                self._write(last)
+        finally:
+            self._lock.release()
 
     def _write_all(self) -> None:
         for snapshot in self._arriving():

@@ -9,41 +9,66 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tfsoftmax.locks import Lock, hold, take_over
+
 _STAGING = ".staging-"
+# In a staging folder: held while its process lives, and without it nothing is removed.
+_MARKER = ".tfsoftmax-staging"
+_CONTENT = "content"
 
 
 @contextmanager
 def staged_folder(parent: Path) -> Iterator[Path]:
-    """A new hidden folder in `parent` to write into, gone again when the block ends.
+    """A new hidden folder below `parent` to write into, gone again when the block ends.
 
     Whoever wants to keep what was written moves it away, with `sync_tree` and then
-    ``os.rename``, before the block ends; the rename is atomic, as both lie in `parent`.
-    A block that fails leaves nothing: neither the folder nor parents made for it.
+    ``os.rename``, before the block ends; the rename is atomic, as both lie below `parent`.
+    A block that fails leaves nothing: neither the folder nor parents made for it. What
+    killed processes left of such folders in `parent` is removed.
 
     Raises:
       OSError: if `parent` cannot be made or written.
     """
     missing = _missing_folders(parent)
-    staging = None
+    staging = lock = None
     try:
         parent.mkdir(parents=True, exist_ok=True)
+        remove_dead_staging(parent)
         staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=parent))
+        lock = hold(staging / _MARKER)
         # mkdtemp's folders are private; what is kept must be readable by a server that
         # runs as another user, as far as the user's umask lets it.
-        staging.chmod(0o777 & ~_umask())
-        yield staging
+        (staging / _CONTENT).mkdir()
+        yield staging / _CONTENT
     finally:
         if staging:
-            shutil.rmtree(staging, ignore_errors=True)
+            _discard(staging, lock)
         for folder in missing:
             with suppress(OSError):
                 folder.rmdir()
 
 
-def remove_staging(parent: Path) -> None:
-    """Removes what killed processes left of `staged_folder` in a folder nobody else uses."""
-    for leftover in parent.glob(f"{_STAGING}*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+def remove_dead_staging(parent: Path) -> None:
+    """Removes what killed processes left of `staged_folder` in a folder.
+
+    Folders of processes that are alive stay, and so does all that is not from here.
+    """
+    with suppress(OSError), os.scandir(parent) as entries:
+        for entry in entries:
+            if entry.name.startswith(_STAGING) and entry.is_dir(follow_symlinks=False):
+                staging = Path(entry.path)
+                if lock := take_over(staging / _MARKER):
+                    _discard(staging, lock)
+
+
+def _discard(staging: Path, lock: Lock | None) -> None:
+    # The marker goes last: without it nobody would remove the rest.
+    shutil.rmtree(staging / _CONTENT, ignore_errors=True)
+    if lock:
+        lock.release()
+    with suppress(OSError):
+        (staging / _MARKER).unlink(missing_ok=True)
+        staging.rmdir()
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -91,9 +116,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _umask() -> int:
-    current = os.umask(0o022)
-    os.umask(current)
-    return current

@@ -10,7 +10,7 @@ import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.errors import DataError
-from tfsoftmax.files import staged_folder, sync_tree
+from tfsoftmax.files import remove_dead_staging, staged_folder, sync_tree
 from tfsoftmax.spec import Spec
 
 # Part of every entry's path: entries of another format are not found, so never misread.
@@ -27,6 +27,7 @@ class DatasetCache:
 
     def __init__(self, data_dir: Path):
         self.folder = data_dir / "tfsoftmax-cache" / _FORMAT
+        remove_dead_staging(self.folder)
 
     def load(self, key: str, name: str) -> Dataset | None:
         """The entry of this key as a dataset of this name, memory-mapped; None if none is

@@ -1,0 +1,94 @@
+"""What killed processes leave is removed by the next one; what is not theirs never is."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tfsoftmax import Checkpoints
+from tfsoftmax.checkpoint import Keeper
+from tfsoftmax.data.cache import DatasetCache
+from tfsoftmax.export.versions import check_output
+from tfsoftmax.files import write_whole
+
+WRITE_FOREVER = """
+import sys, time
+from pathlib import Path
+from tfsoftmax.files import staged_folder
+with staged_folder(Path(sys.argv[1])) as staging:
+    (staging / "half").write_bytes(b"written")
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def writing():
+    """Starts processes that write into a folder until they are killed."""
+    started = []
+
+    def start(folder):
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITE_FOREVER, str(folder)], stdout=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        assert process.stdout.readline() == "writing\n"
+        return process
+
+    yield start
+    for process in started:
+        kill(process)
+
+
+def kill(process):
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+
+
+def halves(folder):
+    return list(folder.rglob("half"))
+
+
+ROOMS = {
+    "checkpoints": lambda folder: (
+        folder / "run", lambda: Keeper(Checkpoints(folder / "run")).close()
+    ),
+    "models": lambda folder: (
+        folder / "models" / "m", lambda: check_output(folder / "models" / "m")
+    ),
+    "cache": lambda folder: (DatasetCache(folder).folder, lambda: DatasetCache(folder)),
+    "files": lambda folder: (
+        folder / "plots", lambda: write_whole(folder / "plots" / "history.csv", b"epoch\n")
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_next_run_removes_what_a_killed_one_left_and_no_more(tmp_path, writing, room):
+    folder, next_run = ROOMS[room](tmp_path)
+    killed, alive = writing(folder), writing(folder)
+    (folder / ".staging-area").mkdir()
+    (folder / ".staging-area" / "notes.txt").write_text("a person's own")
+    (folder / ".staging-area" / ".tfsoftmax-staging").write_text("a person's own, too")
+    kill(killed)
+    assert len(halves(folder)) == 2
+    next_run()
+    assert len(halves(folder)) == 1
+    assert (folder / ".staging-area" / "notes.txt").read_text() == "a person's own"
+    kill(alive)
+    next_run()
+    assert not halves(folder)
+    assert {path.name for path in folder.iterdir()} <= {".staging-area", "history.csv"}
+    assert (folder / ".staging-area" / "notes.txt").exists()
+
+
+def test_what_a_link_leads_to_is_left_alone(tmp_path, writing):
+    kill(writing(tmp_path / "elsewhere"))
+    (left,) = (tmp_path / "elsewhere").iterdir()
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / ".staging-link").symlink_to(left)
+    check_output(tmp_path / "models")
+    assert (tmp_path / "models" / ".staging-link").is_symlink()
+    assert halves(left)
