@@ -116,12 +116,15 @@ def export_model(
         save(exported, folder)
         serving.write_warm_up(folder, model.spec, name, examples)
         serving.write_requests(folder, model.spec, name, examples)
+        needs = {}
         for artefact in artefacts:
             step()
             content = artefact.make(Source(exported, name, calibrate_on))
             (folder / artefact.file).write_bytes(content)
+            needs[artefact.file] = artefact.needs(content)
         description = metadata.describe(model.spec, name, record or {})
         description["compared_rows"] = len(check_on)
+        description["needs"] = needs
         _write(folder / metadata.FILE_NAME, description)
         parity = {SAVED_MODEL: check_parity(model, SavedModelPredictor(folder), check_on)}
         for artefact in artefacts:

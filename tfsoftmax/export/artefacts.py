@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tfsoftmax.data.rows import Features
 from tfsoftmax.errors import UsageError
-from tfsoftmax.export import metadata, onnx, tflite, tflite_metadata, trainable
+from tfsoftmax.export import metadata, onnx, tflite, tflite_metadata, tflite_version, trainable
 from tfsoftmax.export.parity import EXACT, HALF, INTEGER, Demand
 from tfsoftmax.export.predictor import Predictor
 
@@ -25,13 +25,22 @@ class Source(NamedTuple):
     calibration: Features | None
 
 
+def _tflite_needs(content: bytes) -> str:
+    return f"TFLite {tflite_version.oldest_runtime(content)}"
+
+
 class Artefact(NamedTuple):
-    """One form: its file, how it is made and loaded, what is asked of it."""
+    """One form: its file, how it is made and loaded, what is asked of it.
+
+    Attributes:
+      needs: from the file's content, the oldest runtime that runs it.
+    """
 
     file: str
     make: Callable[[Source], bytes]
     load: Callable[[Path], Predictor]
     demand: Demand
+    needs: Callable[[bytes], str] = _tflite_needs
 
 
 def _with_metadata(content: bytes, source: Source, example_shape: tuple[int, ...]) -> bytes:
@@ -81,6 +90,7 @@ ARTEFACTS = {
         lambda source: onnx.convert(source.exported.model, source.name),
         onnx.OnnxPredictor,
         EXACT,
+        lambda content: onnx.NEEDS,
     ),
 }
 

@@ -52,17 +52,20 @@ def card(description: dict[str, Any], folder: Path) -> str:
         "Each was loaded again in its runtime and compared with the trained model on "
         f"{description['compared_rows']:,} rows before this folder appeared.",
         "",
-        "The SavedModel's bytes are its graph's and its weights'.",
+        "The SavedModel's bytes are its graph's and its weights'. Where a file says that it needs a",
+        "version of TFLite, that or a newer one runs it; LiteRT is newer than any of them.",
         "",
-        "| file | bytes | same class | largest difference of a probability |",
-        "|---|---|---|---|",
+        "| file | bytes | needs | same class | largest difference of a probability |",
+        "|---|---|---|---|---|",
     ]
     for file, parity in description["parity"].items():
         same = f"{parity['same_class']:,} of {parity['n_samples']:,}"
         size = (folder / file).stat().st_size
         if file == "saved_model.pb":
             size += sum(part.stat().st_size for part in (folder / "variables").iterdir())
-        lines.append(f"| `{file}` | {size:,} | {same} | {parity['max_difference']:.1e} |")
+        needs = description["needs"].get(file, "TensorFlow 2")
+        difference = f"{parity['max_difference']:.1e}"
+        lines.append(f"| `{file}` | {size:,} | {needs} | {same} | {difference} |")
     versions = ", ".join(f"{name} {number}" for name, number in description["versions"].items())
     return "\n".join([*lines, "", f"Made with {versions}.", ""])
 

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from tfsoftmax.model import SoftmaxRegression
 
 FILE_NAME = "model.onnx"
-# Old enough for every runtime of these years, new enough for all that is used.
-_OPSET, _IR_VERSION = 17, 10
+# Old enough for every runtime of these years, new enough for all that is used. ONNX 1.12 brought
+# both; ONNX Runtime before 1.18 refuses IR version 10.
+_OPSET, _IR_VERSION = 17, 8
+# What a runtime must know to run a file.
+NEEDS = f"ONNX opset {_OPSET}"
 _SPEC_KEY = "tfsoftmax"
 
 

@@ -79,6 +79,8 @@ def convert(
     )
     if kind == "dynamic" or integer:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        # One scale a class would name classes no better, and need TFLite 2.17 in place of 2.3.
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = not integer
     if integer:
         if calibration is None or not len(calibration):
             raise UsageError(f"TFLite kind {kind} needs training rows to calibrate on")

@@ -7,7 +7,11 @@ from typing import Any
 import flatbuffers
 import numpy as np
 
+from tfsoftmax.export import tflite_version
+
 _MODEL_IDENTIFIER = b"TFL3"
+# The first version of DEQUANTIZE that reads float16, and the first runtime that has it.
+_READS_HALVES, _HALVES_SINCE = 3, "1.15.0"
 
 
 def halved(model: bytes) -> bytes:
@@ -31,6 +35,7 @@ def halved(model: bytes) -> bytes:
             operators.append(_dequantize(content, graph, operator, schema))
         operators.append(operator)
     graph.operators = operators
+    tflite_version.raise_to(_HALVES_SINCE, content)
     builder = flatbuffers.Builder(len(model))
     builder.Finish(content.Pack(builder), _MODEL_IDENTIFIER)
     return bytes(builder.Output())
@@ -61,7 +66,6 @@ def _dequantize(content: Any, graph: Any, product: Any, schema: Any) -> Any:
 def _code(content: Any, schema: Any) -> int:
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
-    # Version 3 is the first that reads float16.
-    code.version = 3
+    code.version = _READS_HALVES
     content.operatorCodes.append(code)
     return len(content.operatorCodes) - 1
