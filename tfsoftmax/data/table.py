@@ -179,19 +179,17 @@ def numbers_of(
 ) -> np.ndarray:
     """Columns as float32 ``[n, len(names)]``; arguments and errors as for `add_frame`.
 
-    `remedy` is what can be done about a missing value but to fill it in, if it is not what
-    can be done before training.
+    `remedy` is what can be done about a missing value but to fill it in; None where nothing is
+    trained yet, so that a column can be left out.
     """
     out = np.empty((len(frame), len(names)), np.float32)
     for place, name in enumerate(names):
-        values = _numeric(source, frame[name], first_row)
+        drop = f", or leave the column out with --drop {name}" if remedy is None else ""
+        values = _numeric(source, frame[name], first_row, drop)
         missing = np.isnan(values)
         if missing.any() and options.missing == "error":
             row = first_row + int(np.argmax(missing))
-            usual = (
-                "take the mean for it with --missing mean, or leave the column out with --drop "
-                f"{name}"
-            )
+            usual = f"take the mean for it with --missing mean{drop}"
             raise DataError(
                 f"{source}, row {row}, column {name!r}: the value is missing; fill it in, or "
                 f"{remedy or usual}"
@@ -204,13 +202,12 @@ def numbers_of(
             row = int(np.argmax(beyond))
             raise DataError(
                 f"{source}, row {first_row + row}, column {name!r}: {values[row]:g} is beyond what "
-                "can be computed with (3.4e38); mend it, or leave the column out with --drop "
-                f"{name}"
+                f"can be computed with (3.4e38); mend it{drop}"
             )
     return out
 
 
-def _numeric(source: str, column: pd.Series, first_row: int) -> np.ndarray:
+def _numeric(source: str, column: pd.Series, first_row: int, drop: str) -> np.ndarray:
     import pandas as pd
 
     kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else None
@@ -222,7 +219,7 @@ def _numeric(source: str, column: pd.Series, first_row: int) -> np.ndarray:
     if not (pd.api.types.is_object_dtype(column.dtype) or _is_text(column)):
         raise DataError(
             f"{where}: its type is {column.dtype}; expected numbers or booleans: turn it into "
-            f"numbers, or leave it out with --drop {column.name}"
+            f"numbers{drop}"
         )
     found = pd.to_numeric(column, errors="coerce")
     numbers = found.to_numpy(np.float64, na_value=np.nan, copy=True)
@@ -233,7 +230,8 @@ def _numeric(source: str, column: pd.Series, first_row: int) -> np.ndarray:
         if np.isnan(words).any():
             place = int(np.argmax(np.isnan(words)))
             row = first_row + int(np.flatnonzero(strange)[place])
-            _not_a_number(source, column.name, row, texts.iloc[place], strange.mean() > 0.5)
+            mostly = strange.mean() > 0.5
+            _not_a_number(source, column.name, row, texts.iloc[place], mostly, drop)
         numbers[strange] = words
     return numbers
 
@@ -246,7 +244,9 @@ def _is_text(column: pd.Series) -> bool:
     )
 
 
-def _not_a_number(source: str, name: Hashable, row: int, found: str, mostly: bool) -> None:
+def _not_a_number(
+    source: str, name: Hashable, row: int, found: str, mostly: bool, drop: str
+) -> None:
     if re.fullmatch(r"\s*[+-]?\d+,\d+\s*", found):
         raise DataError(
             f"{source}, row {row}, column {name!r}: {found!r} is not a number; if the comma stands "
@@ -255,9 +255,8 @@ def _not_a_number(source: str, name: Hashable, row: int, found: str, mostly: boo
     if mostly:
         raise DataError(
             f"{source}, column {name!r}: it is text (row {row}: {found[:40]!r}); expected numbers: "
-            f"turn it into numbers, or leave it out with --drop {name}"
+            f"turn it into numbers{drop}"
         )
     raise DataError(
-        f"{source}, row {row}, column {name!r}: {found[:40]!r} is not a number; mend it, or leave "
-        f"the column out with --drop {name}"
+        f"{source}, row {row}, column {name!r}: {found[:40]!r} is not a number; mend it{drop}"
     )
