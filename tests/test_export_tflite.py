@@ -155,13 +155,19 @@ def test_the_trainable_file_takes_our_trainers_steps(digits):
             learn["train"](
                 inputs=digits.train.features[rows].reshape(-1, 8, 8),
                 labels=digits.train.labels[rows],
-                learning_rate=np.float32(next(rates)),
+                learning_rate=np.float32([next(rates)]),
             )
         trainer.run_epoch(epoch)
     weights = learn["get_weights"]()
     np.testing.assert_allclose(weights["W"], model.W, atol=1e-5)
     np.testing.assert_allclose(weights["b"], model.b, atol=1e-5)
     assert np.abs(weights["W"]).max() > 0.1
+
+
+def test_the_learning_rate_is_a_list_of_one(digits):
+    """Resizing a scalar input crashes LiteRT 1.4 to 2.3 on arm64."""
+    train = runners(trainable.convert(SoftmaxRegression(digits.spec)))["train"]
+    assert list(train.get_input_details()["learning_rate"]["shape_signature"]) == [1]
 
 
 def test_weights_can_be_carried_from_one_device_to_another(trained, digits):
@@ -187,7 +193,7 @@ def test_the_trainable_file_learns_mnist(mnist_dir):
         learn["train"](
             inputs=mnist.train.features[rows].reshape(-1, 28, 28),
             labels=mnist.train.labels[rows],
-            learning_rate=np.float32(0.3),
+            learning_rate=np.float32([0.3]),
         )
     answer = learn["infer"](inputs=mnist.test.features.reshape(-1, 28, 28))["probabilities"]
     assert np.mean(answer.argmax(axis=1) == mnist.test.labels) >= 0.90

@@ -52,8 +52,8 @@ def card(description: dict[str, Any], folder: Path) -> str:
         "Each was loaded again in its runtime and compared with the trained model on "
         f"{description['compared_rows']:,} rows before this folder appeared.",
         "",
-        "The SavedModel's bytes are its graph's and its weights'. Where a file says that it needs a",
-        "version of TFLite, that or a newer one runs it; LiteRT is newer than any of them.",
+        "The SavedModel's bytes are its graph's and its weights'. A file that needs a version of",
+        "TFLite runs in newer ones, too; LiteRT is newer than any of them.",
         "",
         "| file | bytes | needs | same class | largest difference of a probability |",
         "|---|---|---|---|---|",

@@ -33,7 +33,8 @@ class TrainableModel(tf.Module):
         self.b = tf.Variable(model.b, name="b")
         inputs = tf.TensorSpec([None, *spec.example_shape], spec.dtype, name="inputs")
         labels = tf.TensorSpec([None], tf.int32, name="labels")
-        rate = tf.TensorSpec([], tf.float32, name="learning_rate")
+        # A list of one: LiteRT up to 2.3 crashes on arm64 when it is handed a scalar.
+        rate = tf.TensorSpec([1], tf.float32, name="learning_rate")
         W, b = (tf.TensorSpec(p.shape, tf.float32, name=p.name[:1]) for p in (self.W, self.b))
         self.functions = {
             "infer": tf.function(self._infer, [inputs], autograph=False),
@@ -74,8 +75,8 @@ def convert(model: SoftmaxRegression) -> bytes:
     """A TFLite file of built-in operations with four signatures.
 
     * ``infer``: ``inputs [n, *example_shape]``, raw, to ``probabilities [n, n_classes]``;
-    * ``train``: ``inputs``, ``labels [n]`` int32 and ``learning_rate``, one step of SGD down
-      the mean cross-entropy of these rows, to ``loss``, their mean before the step;
+    * ``train``: ``inputs``, ``labels [n]`` int32 and ``learning_rate [1]``, one step of SGD
+      down the mean cross-entropy of these rows, to ``loss``, their mean before the step;
     * ``get_weights``: to ``W [n_features, n_classes]`` and ``b [n_classes]``;
     * ``set_weights``: ``W`` and ``b``, to ``n_weights``, how many numbers were set.
 
