@@ -21,9 +21,9 @@ from test_data_idx import idx_bytes
 from tfsoftmax import DataError, SourceOptions
 from tfsoftmax.data.arrays import load_npz, mapped
 from tfsoftmax.data.cache import DatasetCache
-from tfsoftmax.data.collector import Source
+from tfsoftmax.data.collector import Collector, Source
 from tfsoftmax.data.idx import _MAX_EXPANSION, read_idx
-from tfsoftmax.data.tfrecord import _check_frames, _layout, _rows, load_tfrecord
+from tfsoftmax.data.tfrecord import _add, _check_frames, _layout, load_tfrecord
 
 LIMIT = 2**20
 # What a parser needs for itself, whatever the file: objects, buffers of a decompressor.
@@ -186,15 +186,18 @@ def fed(parse, make, bound):
 
 
 def messages(folder, draw):
-    first, *rest = any_messages(draw)
+    records = any_messages(draw)
 
     def parse():
-        layout = _layout(first, "fuzz, record 1", source(folder))
-        rows, labels = _rows([first, *rest], layout, "fuzz", 1, source(folder))
-        assert rows.shape == (3, int(np.prod(layout.shape)))
-        assert labels.shape == (3,)
+        assert collected(records, source(folder)).n_samples == 3
 
     return parse, OWN
+
+
+def collected(records, source):
+    collector = Collector(source, "", source.cache.folder)
+    _add(collector, records, _layout(records, "fuzz", source), "fuzz", 1, source)
+    return collector
 
 
 PARSERS = {
@@ -267,7 +270,7 @@ def imported(tmp_path_factory):
     with pytest.raises(DataError, match="one class"):
         load_tfrecord(folder / "rows.tfrecord", source(folder))
     for message in MESSAGES:
-        _rows([message], _layout(message, "fuzz", source(folder)), "fuzz", 1, source(folder))
+        collected([message], source(folder))
 
 
 SOME, MANY = range(340), range(340, 340 + 16_700)

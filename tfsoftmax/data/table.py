@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfsoftmax.data.collector import Collector
+from tfsoftmax.data.exact import WholeNumbers
 from tfsoftmax.errors import DataError
 from tfsoftmax.source_options import SourceOptions
 from tfsoftmax.spec import Spec
@@ -155,7 +156,9 @@ def add_frame(
     Raises:
       DataError: naming row and column, if a value is not a number or missing.
     """
-    features = numbers_of(source, frame, columns.features, options, first_row)
+    features = numbers_of(
+        source, frame, columns.features, options, first_row, whole=collector.whole
+    )
     weights = None
     if columns.weight:
         weights = numbers_of(source, frame, (columns.weight,), SourceOptions(), first_row)[:, 0]
@@ -176,16 +179,22 @@ def numbers_of(
     options: SourceOptions,
     first_row: int,
     remedy: str | None = None,
+    whole: WholeNumbers | None = None,
 ) -> np.ndarray:
     """Columns as float32 ``[n, len(names)]``; arguments and errors as for `add_frame`.
 
     `remedy` is what can be done about a missing value but to fill it in; None where nothing is
-    trained yet, so that a column can be left out.
+    trained yet, so that a column can be left out. `whole` looks at whole numbers before they
+    are float32.
     """
     out = np.empty((len(frame), len(names)), np.float32)
     for place, name in enumerate(names):
         drop = f", or leave the column out with --drop {name}" if remedy is None else ""
-        values = _numeric(source, frame[name], first_row, drop)
+        column = frame[name]
+        values = _numeric(source, column, first_row, drop)
+        if whole is not None and column.dtype.kind in "iu":
+            numbers = column.dropna().to_numpy(column.dtype.name.lower())
+            whole.add(f"column {name!r}", numbers, first_row, source)
         missing = np.isnan(values)
         if missing.any() and options.missing == "error":
             row = first_row + int(np.argmax(missing))

@@ -215,7 +215,8 @@ def _layout_of(record: bytes, where: str, source: Source) -> Layout:
     if len(names) > 1:
         if "bytes" in kinds or any(len(found[name][1]) != 1 for name in names):
             raise DataError(f"{where}: several --features must be one number each")
-        return Layout(label, of_label, names, "float", (len(names),))
+        kind = "int64" if kinds == {"int64"} else "float"
+        return Layout(label, of_label, names, kind, (len(names),))
     kind, values = found[names[0]]
     if not len(values) or values[0] == b"":
         raise DataError(f"{where}: feature {names[0]!r} is empty")
@@ -247,6 +248,7 @@ def _add(
     rows = np.zeros((len(records), anonymous.n_features), anonymous.dtype)
     labels = np.zeros(len(records), object if layout.of_label == "bytes" else np.int64)
     usable = np.ones(len(records), bool)
+    whole = np.zeros(rows.shape if layout.kind == "int64" else 0, np.int64)
     for place, record in enumerate(records):
         here = f"{where}, record {first + place}"
         try:
@@ -254,11 +256,14 @@ def _add(
             for name in (*layout.features, layout.label):
                 if name not in found:
                     raise DataError(f"{here}: no feature {name!r}")
-            rows[place] = _example(found, layout, anonymous, source.options, here)
+            rows[place] = example = _example(found, layout, anonymous, source.options, here)
+            if whole.size and example.dtype == np.int64:
+                whole[place] = example
             labels[place] = _label(found, layout, here)
         except DataError as error:
             collector.bad.meet("that are no such record", error)
             usable[place] = False
+    collector.whole.add_rows(anonymous, whole, first, where)
     usable &= collector.bad.finite(where, rows, anonymous, first, "record")
     collector.add(rows, labels, usable=usable, first_row=first, where=where)
 
