@@ -104,7 +104,7 @@ def convert_for_mediapipe(exported: ExportedModel) -> bytes:
     """
     import tensorflow as tf
 
-    from tfsoftmax.export.saved_model import from_levels, luma
+    from tfsoftmax.export.pictures import from_levels, luma
 
     spec = exported.model.spec
     picture = tf.TensorSpec([1, *spec.example_shape[:2], 3], tf.uint8, name="inputs")
