@@ -31,6 +31,8 @@ from tfsoftmax.spec import Spec
 # What a reader says of an example, before the classes are known: a Spec without names.
 Describe = Callable[[tuple[str, ...]], Spec]
 _FEATURES, _REST = "features.npy", "rows.npz"
+# Of what is read of a file, counted up when the same file is read otherwise.
+_READING = 2
 
 
 class Source:
@@ -58,7 +60,7 @@ class Source:
         apart = ("memory_limit", "test_fraction")
         options = self.options.to_json()
         choices = {key: value for key, value in options.items() if key not in apart}
-        facts: list[Any] = [self.name.partition(":")[0], choices]
+        facts: list[Any] = [_READING, self.name.partition(":")[0], choices]
         own = len(facts)
         for file in files:
             status = file.stat()
