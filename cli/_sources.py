@@ -83,7 +83,11 @@ _CSV_OPTIONS = (
         type=click.Choice([".", ","]),
         help="What stands before the decimals in a CSV file.  [default: .]",
     ),
-    click.option("--encoding", metavar="NAME", help="Of a CSV file.  [default: utf-8]"),
+    click.option(
+        "--encoding",
+        metavar="NAME",
+        help="Of a CSV file, and of labels that are bytes.  [default: utf-8]",
+    ),
     click.option(
         "--no-header",
         "header",

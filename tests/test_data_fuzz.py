@@ -13,6 +13,7 @@ import zipfile
 from itertools import chain
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from test_data_bad_input import example, framed, headed
@@ -23,6 +24,7 @@ from tfsoftmax.data.arrays import load_npz, mapped
 from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.data.collector import Collector, Source
 from tfsoftmax.data.idx import _MAX_EXPANSION, read_idx
+from tfsoftmax.data.parquet import load_parquet
 from tfsoftmax.data.tfrecord import _add, _check_frames, _layout, load_tfrecord
 
 LIMIT = 2**20
@@ -125,6 +127,7 @@ MESSAGES = [
     example(image=[PICTURE.getvalue()], label=[0]),
     example(inputs=[bytes(9)], label=[-1]),
 ]
+FRAME = pd.DataFrame({"x": FEATURES[:, 0], "label": ["u", "v"] * 5}, index=range(5, 15))
 FRAMES = b"".join(framed(message) for message in MESSAGES[:1] * 3)
 
 
@@ -200,7 +203,18 @@ def collected(records, source):
     return collector
 
 
+def any_parquet(draw):
+    good = FRAME.to_parquet()
+    content = bytearray(good)
+    content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+    return draw.choice((good, bytes(content), bytes(content), damaged(good, draw)))
+
+
 PARSERS = {
+    # What pandas noted of the table is in it, as JSON. Arrow's own memory is not counted.
+    "parquet": fed(
+        lambda path, folder: load_parquet(path, source(folder)), any_parquet, lambda size: 2**24
+    ),
     "idx": fed(lambda path, _: read_idx(path, 3), any_idx, lambda size: 3 * size),
     "idx, gzipped": fed(
         lambda path, _: read_idx(path, 3), gzipped_idx, lambda size: 3 * size * _MAX_EXPANSION

@@ -32,7 +32,7 @@ class SourceOptions:
         or missing (where `missing` does not fill it in), a damaged picture.
       delimiter: between the columns of a CSV file; None is a comma, or a tab in ``.tsv``.
       decimal: what stands before the decimals in a CSV file, a point or a comma.
-      encoding: of a CSV file.
+      encoding: of a CSV file, and of labels that are bytes.
       header: whether a CSV file begins with the columns' names; without, they are called
         1, 2, 3, ...
       image_size: height and width that pictures are scaled to; None takes theirs, if they

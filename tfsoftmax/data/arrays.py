@@ -315,7 +315,7 @@ def _in_place(source: Source, rows: Arrays, anonymous: Spec, spec: Any) -> Datas
     """Rows that can stay where they are, in memory or in a mapped file."""
     features = _flat(rows.features)
     check_finite(source.name, features, anonymous)
-    classes = ClassNames(source.name)
+    classes = ClassNames(source.name, source.options.encoding)
     codes = classes.codes(np.asarray(rows.labels))
     order = classes.order()
     weights = None if rows.weights is None else np.asarray(rows.weights, np.float32)

@@ -84,7 +84,7 @@ class Collector:
     def __init__(self, source: Source, key: str, staging: Path):
         self._source, self._key, self._staging = source, key, staging
         self._digest = hashlib.sha256(json.dumps(source.options.to_json()).encode())
-        self._classes = ClassNames(source.name)
+        self._classes = ClassNames(source.name, source.options.encoding)
         self._blocks: list[np.ndarray] = []
         self._labels: list[np.ndarray] = []
         self._weights: list[np.ndarray] = []
