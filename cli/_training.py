@@ -26,7 +26,6 @@ if TYPE_CHECKING:
         Recipe,
         SoftmaxRegression,
     )
-    from tfsoftmax.cli._formats import Forms
     from tfsoftmax.cli._sources import Data
     from tfsoftmax.training import Progress
 
@@ -67,7 +66,7 @@ def describe(dataset: Dataset, data: Data) -> dict[str, Any]:
         )
     return {
         "name": dataset.name,
-        "options": data.options().to_json(),
+        "options": data.options().but(marks=dataset.reading.marks or None).to_json(),
         "train_samples": len(dataset.train),
         "test_samples": len(dataset.test),
         "shared_samples": shared.rows,
@@ -158,7 +157,7 @@ def export_trained(
     trained: FitResult,
     dataset: Dataset,
     place: tuple[Path, str],
-    forms: Forms,
+    kinds: tuple[str, ...],
     record: dict[str, Any],
 ) -> ExportResult:
     """Exports to (output folder, name); Ctrl-C and SIGTERM leave nothing half-written."""
@@ -171,7 +170,7 @@ def export_trained(
             *place,
             check_on=dataset.test.features,
             calibrate_on=dataset.train.features,
-            **forms._asdict(),
+            formats=kinds,
             record=record,
             on_step=check_interrupt,
         )

@@ -15,7 +15,7 @@ from tfsoftmax.cli._console import (
     complete_dataset,
     set_verbosity,
 )
-from tfsoftmax.cli._formats import Forms, format_options
+from tfsoftmax.cli._formats import format_options, formats
 from tfsoftmax.cli._recipe import recipe_from, recipe_options
 from tfsoftmax.cli._sources import Data, data_options
 from tfsoftmax.cli._training import (
@@ -100,7 +100,10 @@ def train(
     data: Data,
     output_dir: Path,
     name: str | None,
-    forms: Forms,
+    tflite: tuple[str, ...],
+    mediapipe: bool,
+    trainable: bool,
+    onnx: bool,
     as_json: bool,
     verbose: bool,
     quiet: bool,
@@ -156,7 +159,8 @@ def train(
     record = {"dataset": described, **record_of(trained, dataset, data, recipe_name)}
     if start_from:
         record["command"] += ["--from", str(start_from), "--new-classes", new_classes]
-    exported = export_trained(trained, dataset, (output_dir, name), forms, record)
+    kinds = formats(tflite, mediapipe=mediapipe, trainable=trainable, onnx=onnx)
+    exported = export_trained(trained, dataset, (output_dir, name), kinds, record)
     seconds = time.perf_counter() - started
     if as_json:
         document = {**record, "model": exported.to_json(), "seconds": seconds}
