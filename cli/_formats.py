@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
-# As in tfsoftmax.export.tflite, which is too slow to import for an option's help.
+# As in tfsoftmax.export.tflite and artefacts, which are too slow to import for an option's help.
 TFLITE_KINDS = ("float32", "float16", "dynamic", "int8", "uint8", "micro")
 _ALSO = ("mediapipe", "trainable", "onnx")
+_MOST_ROWS = 4096
+
+
+class Forms(NamedTuple):
+    """What a command was told to write beside the SavedModel, as `export_model` takes it."""
+
+    formats: tuple[str, ...]
+    tflite_batch: int | None
 
 
 class KindList(click.ParamType):
@@ -31,7 +40,13 @@ class KindList(click.ParamType):
 
 
 def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds --tflite, --mediapipe, --trainable and --onnx; `formats` reads them."""
+    """Adds the options that say what is written; the command gets them as `forms`."""
+
+    @functools.wraps(command)
+    def with_forms(tflite: tuple[str, ...], tflite_batch: int | None, **options: Any) -> Any:
+        also = [name for name in _ALSO if options.pop(name)]
+        return command(forms=Forms((*tflite, *also), tflite_batch), **options)
+
     for decorate in (
         click.option(
             "--onnx", is_flag=True, help="Write model.onnx, too (pip install 'tfsoftmax[onnx]')."
@@ -41,6 +56,13 @@ def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--mediapipe", is_flag=True, help="Write a TFLite file for MediaPipe Tasks."),
         click.option(
+            "--tflite-batch",
+            type=click.IntRange(1, _MOST_ROWS),
+            metavar="N",
+            help="Rows that the TFLite files take at a time, no more and no fewer: 1 for browsers "
+            "(LiteRT.js). Without it, any number.",
+        ),
+        click.option(
             "--tflite",
             type=KindList(),
             default="float32",
@@ -48,10 +70,5 @@ def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help=f"TFLite files to write, separated by commas: {', '.join(TFLITE_KINDS)}; or none.",
         ),
     ):
-        command = decorate(command)
-    return command
-
-
-def formats(tflite: tuple[str, ...], **flags: bool) -> tuple[str, ...]:
-    """The formats asked for, as `export_model` takes them."""
-    return (*tflite, *(name for name in _ALSO if flags[name]))
+        with_forms = decorate(with_forms)
+    return with_forms

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Recipe,
         SoftmaxRegression,
     )
+    from tfsoftmax.cli._formats import Forms
     from tfsoftmax.cli._sources import Data
     from tfsoftmax.training import Progress
 
@@ -66,7 +67,7 @@ def describe(dataset: Dataset, data: Data) -> dict[str, Any]:
         )
     return {
         "name": dataset.name,
-        "options": data.options().but(marks=dataset.reading.marks or None).to_json(),
+        "options": data.options().to_json(),
         "train_samples": len(dataset.train),
         "test_samples": len(dataset.test),
         "shared_samples": shared.rows,
@@ -157,7 +158,7 @@ def export_trained(
     trained: FitResult,
     dataset: Dataset,
     place: tuple[Path, str],
-    kinds: tuple[str, ...],
+    forms: Forms,
     record: dict[str, Any],
 ) -> ExportResult:
     """Exports to (output folder, name); Ctrl-C and SIGTERM leave nothing half-written."""
@@ -170,7 +171,7 @@ def export_trained(
             *place,
             check_on=dataset.test.features,
             calibrate_on=dataset.train.features,
-            formats=kinds,
+            **forms._asdict(),
             record=record,
             on_step=check_interrupt,
         )

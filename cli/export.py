@@ -12,7 +12,7 @@ from tfsoftmax.cli._console import (
     dataset_of_model_option,
     set_verbosity,
 )
-from tfsoftmax.cli._formats import format_options, formats
+from tfsoftmax.cli._formats import Forms, format_options
 from tfsoftmax.cli._sources import Data, data_options
 from tfsoftmax.json_text import json_text
 
@@ -33,10 +33,7 @@ from tfsoftmax.json_text import json_text
 @common_options
 def export(
     model: Path,
-    tflite: tuple[str, ...],
-    mediapipe: bool,
-    trainable: bool,
-    onnx: bool,
+    forms: Forms,
     dataset_name: str | None,
     data: Data,
     output_dir: Path | None,
@@ -70,7 +67,7 @@ def export(
             str(trained.description["name"]) if name is None else name,
             check_on=trained.dataset.test.features,
             calibrate_on=trained.dataset.train.features,
-            formats=formats(tflite, mediapipe=mediapipe, trainable=trainable, onnx=onnx),
+            **forms._asdict(),
             record=trained.record,
             on_step=check_interrupt,
         )

@@ -15,7 +15,7 @@ from tfsoftmax.cli._console import (
     complete_dataset,
     set_verbosity,
 )
-from tfsoftmax.cli._formats import format_options, formats
+from tfsoftmax.cli._formats import Forms, format_options
 from tfsoftmax.cli._recipe import recipe_from, recipe_options
 from tfsoftmax.cli._sources import Data, data_options
 from tfsoftmax.cli._training import (
@@ -100,10 +100,7 @@ def train(
     data: Data,
     output_dir: Path,
     name: str | None,
-    tflite: tuple[str, ...],
-    mediapipe: bool,
-    trainable: bool,
-    onnx: bool,
+    forms: Forms,
     as_json: bool,
     verbose: bool,
     quiet: bool,
@@ -159,8 +156,7 @@ def train(
     record = {"dataset": described, **record_of(trained, dataset, data, recipe_name)}
     if start_from:
         record["command"] += ["--from", str(start_from), "--new-classes", new_classes]
-    kinds = formats(tflite, mediapipe=mediapipe, trainable=trainable, onnx=onnx)
-    exported = export_trained(trained, dataset, (output_dir, name), kinds, record)
+    exported = export_trained(trained, dataset, (output_dir, name), forms, record)
     seconds = time.perf_counter() - started
     if as_json:
         document = {**record, "model": exported.to_json(), "seconds": seconds}

@@ -16,7 +16,7 @@ from tfsoftmax.cli._console import (
     complete_dataset,
     set_verbosity,
 )
-from tfsoftmax.cli._formats import format_options, formats
+from tfsoftmax.cli._formats import Forms, format_options
 from tfsoftmax.cli._grid import GRID_FIELDS, grid_from, grid_options
 from tfsoftmax.cli._recipe import recipe_from, recipe_options
 from tfsoftmax.cli._sources import Data, data_options
@@ -110,10 +110,7 @@ def tune(
     scoring: Literal["log_loss", "accuracy"],
     output_dir: Path,
     name: str | None,
-    tflite: tuple[str, ...],
-    mediapipe: bool,
-    trainable: bool,
-    onnx: bool,
+    forms: Forms,
     plot: Path | None,
     table: Path | None,
     no_refit: bool,
@@ -158,8 +155,7 @@ def tune(
         return
     trained, dataset = _refit(dataset, tuning.best, quiet)
     record |= record_of(trained, dataset, data, recipe_name)
-    kinds = formats(tflite, mediapipe=mediapipe, trainable=trainable, onnx=onnx)
-    exported = export_trained(trained, dataset, (output_dir, name), kinds, record)
+    exported = export_trained(trained, dataset, (output_dir, name), forms, record)
     seconds = time.perf_counter() - started
     if as_json:
         document = {**record, "model": exported.to_json(), "seconds": seconds}

@@ -13,6 +13,7 @@ import zipfile
 from itertools import chain
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from test_data_bad_input import example, framed, headed
@@ -21,9 +22,10 @@ from test_data_idx import idx_bytes
 from tfsoftmax import DataError, SourceOptions
 from tfsoftmax.data.arrays import load_npz, mapped
 from tfsoftmax.data.cache import DatasetCache
-from tfsoftmax.data.collector import Source
+from tfsoftmax.data.collector import Collector, Source
 from tfsoftmax.data.idx import _MAX_EXPANSION, read_idx
-from tfsoftmax.data.tfrecord import _check_frames, _layout, _rows, load_tfrecord
+from tfsoftmax.data.parquet import load_parquet
+from tfsoftmax.data.tfrecord import _add, _check_frames, _layout, load_tfrecord
 
 LIMIT = 2**20
 # What a parser needs for itself, whatever the file: objects, buffers of a decompressor.
@@ -125,6 +127,7 @@ MESSAGES = [
     example(image=[PICTURE.getvalue()], label=[0]),
     example(inputs=[bytes(9)], label=[-1]),
 ]
+FRAME = pd.DataFrame({"x": FEATURES[:, 0], "label": ["u", "v"] * 5}, index=range(5, 15))
 FRAMES = b"".join(framed(message) for message in MESSAGES[:1] * 3)
 
 
@@ -186,18 +189,32 @@ def fed(parse, make, bound):
 
 
 def messages(folder, draw):
-    first, *rest = any_messages(draw)
+    records = any_messages(draw)
 
     def parse():
-        layout = _layout(first, "fuzz, record 1", source(folder))
-        rows, labels = _rows([first, *rest], layout, "fuzz", 1, source(folder))
-        assert rows.shape == (3, int(np.prod(layout.shape)))
-        assert labels.shape == (3,)
+        assert collected(records, source(folder)).n_samples == 3
 
     return parse, OWN
 
 
+def collected(records, source):
+    collector = Collector(source, "", source.cache.folder)
+    _add(collector, records, _layout(records, "fuzz", source), "fuzz", 1, source)
+    return collector
+
+
+def any_parquet(draw):
+    good = FRAME.to_parquet()
+    content = bytearray(good)
+    content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+    return draw.choice((good, bytes(content), bytes(content), damaged(good, draw)))
+
+
 PARSERS = {
+    # What pandas noted of the table is in it, as JSON. Arrow's own memory is not counted.
+    "parquet": fed(
+        lambda path, folder: load_parquet(path, source(folder)), any_parquet, lambda size: 2**24
+    ),
     "idx": fed(lambda path, _: read_idx(path, 3), any_idx, lambda size: 3 * size),
     "idx, gzipped": fed(
         lambda path, _: read_idx(path, 3), gzipped_idx, lambda size: 3 * size * _MAX_EXPANSION
@@ -267,7 +284,7 @@ def imported(tmp_path_factory):
     with pytest.raises(DataError, match="one class"):
         load_tfrecord(folder / "rows.tfrecord", source(folder))
     for message in MESSAGES:
-        _rows([message], _layout(message, "fuzz", source(folder)), "fuzz", 1, source(folder))
+        collected([message], source(folder))
 
 
 SOME, MANY = range(340), range(340, 340 + 16_700)

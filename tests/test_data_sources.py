@@ -381,7 +381,7 @@ def test_columns_of_every_type_that_has_numbers(tmp_path):
         nullable=pd.array(range(N), "Int16"),
         categories=pd.Categorical(np.arange(N) % 5),
         texts=[f" {n}e1" for n in range(N)],
-        wide=np.arange(N, dtype=np.uint64) + 2**63,
+        wide=np.arange(N, dtype=np.uint64) * 2**41 + 2**63,
     )
     expected = np.column_stack(
         [truth, truth, np.arange(N) + 0.25, np.arange(N), np.arange(N) % 5, np.arange(N) * 10.0]
@@ -394,7 +394,7 @@ def test_columns_of_every_type_that_has_numbers(tmp_path):
     ):
         features = rows_of(dataset)[0]
         np.testing.assert_array_equal(features[:, 3:-1], expected)
-        np.testing.assert_array_equal(features[:, -1], np.float32(2**63))
+        np.testing.assert_array_equal(features[:, -1], 2.0**63 + np.arange(N) * 2.0**41)
 
 
 def test_parquet_with_an_index_and_dots_in_its_names(tmp_path):

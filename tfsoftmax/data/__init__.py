@@ -79,8 +79,8 @@ def load_dataset(
         return cached
     from tfsoftmax.data.tfds import TfdsSource
 
-    source = TfdsSource(name, data_path, Path(manual_dir).expanduser() if manual_dir else None)
-    return source.load(cache)
+    manual_path = Path(manual_dir).expanduser() if manual_dir else None
+    return TfdsSource(name, data_path, manual_path).load(cache)
 
 
 def _load_path(kind: str, path: Path, source: Source) -> Dataset:

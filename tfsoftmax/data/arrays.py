@@ -18,6 +18,7 @@ import numpy as np
 from tfsoftmax.data.collector import Collector, Source, collecting, parted
 from tfsoftmax.data.collector import kept as kept_rows
 from tfsoftmax.data.dataset import Dataset, Split, check_finite
+from tfsoftmax.data.exact import as_kept
 from tfsoftmax.data.labels import ClassNames
 from tfsoftmax.data.rows import row_blocks
 from tfsoftmax.errors import DataError
@@ -27,6 +28,9 @@ from tfsoftmax.spec import Spec
 _PARTS = ("train", "test")
 _FEATURES, _LABELS = ("features", "x", "data", "images"), ("labels", "y", "target", "label")
 _KEPT = ("uint8", "float32")
+_ONE_TYPE = (
+    "training rows are whole numbers from {low} to {high}: save both parts in one type and scale"
+)
 _LONGEST_HEADER = 10_000  # as NumPy has it
 # What zip files that are damaged or odd make `zipfile` and its decompressors raise.
 _DAMAGED = (
@@ -311,7 +315,7 @@ def _in_place(source: Source, rows: Arrays, anonymous: Spec, spec: Any) -> Datas
     """Rows that can stay where they are, in memory or in a mapped file."""
     features = _flat(rows.features)
     check_finite(source.name, features, anonymous)
-    classes = ClassNames(source.name)
+    classes = ClassNames(source.name, source.options.encoding)
     codes = classes.codes(np.asarray(rows.labels))
     order = classes.order()
     weights = None if rows.weights is None else np.asarray(rows.weights, np.float32)
@@ -327,11 +331,11 @@ def _collect(
     part: str,
     weighted: bool,
 ) -> None:
-    first = 0
+    first, where = 0, f"{source.name}: {part} rows"
     for block in row_blocks(rows.features):
-        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is named
-            numbers = _flat(block).astype(anonymous.dtype)
-        check_finite(f"{source.name}: {part} rows", numbers, anonymous, first)
+        collector.whole.add_rows(anonymous, _flat(block), first, where)
+        numbers = as_kept(where, _flat(block), anonymous, first, _ONE_TYPE)
+        check_finite(where, numbers, anonymous, first)
         stop = first + len(block)
         weights = rows.weights
         if weights is not None:

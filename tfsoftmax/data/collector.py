@@ -18,8 +18,10 @@ import numpy as np
 from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.exact import WholeNumbers
 from tfsoftmax.data.labels import ClassNames, check_classes
 from tfsoftmax.data.reading import NOTHING, Reading
+from tfsoftmax.data.scales import log_scales
 from tfsoftmax.data.split import stratified_places, take_rows
 from tfsoftmax.errors import DataError
 from tfsoftmax.files import staged_folder, sync_tree
@@ -29,6 +31,8 @@ from tfsoftmax.spec import Spec
 # What a reader says of an example, before the classes are known: a Spec without names.
 Describe = Callable[[tuple[str, ...]], Spec]
 _FEATURES, _REST = "features.npy", "rows.npz"
+# Of what is read of a file, counted up when the same file is read otherwise.
+_READING = 2
 
 
 class Source:
@@ -56,7 +60,7 @@ class Source:
         apart = ("memory_limit", "test_fraction")
         options = self.options.to_json()
         choices = {key: value for key, value in options.items() if key not in apart}
-        facts: list[Any] = [self.name.partition(":")[0], choices]
+        facts: list[Any] = [_READING, self.name.partition(":")[0], choices]
         own = len(facts)
         for file in files:
             status = file.stat()
@@ -73,13 +77,14 @@ class Collector:
 
     Attributes:
       bad: rows that cannot be used; what readers find of them is told there.
+      whole: is shown whole numbers before they are made float32.
       n_read, n_samples: rows that came, and those of them that are kept.
     """
 
     def __init__(self, source: Source, key: str, staging: Path):
         self._source, self._key, self._staging = source, key, staging
         self._digest = hashlib.sha256(json.dumps(source.options.to_json()).encode())
-        self._classes = ClassNames(source.name)
+        self._classes = ClassNames(source.name, source.options.encoding)
         self._blocks: list[np.ndarray] = []
         self._labels: list[np.ndarray] = []
         self._weights: list[np.ndarray] = []
@@ -87,6 +92,7 @@ class Collector:
         self._bytes = 0
         self._file: BinaryIO | None = None
         self.bad = BadRows(source.name, source.options.bad_rows == "skip")
+        self.whole = WholeNumbers(source.name)
         self.n_read = self.n_samples = 0
 
     def add(
@@ -167,6 +173,7 @@ class Collector:
         """
         name = self._source.name
         self.bad.check(self.n_read)
+        self.whole.check()
         if not self.n_samples:
             raise DataError(f"{name}: no rows; there is nothing to train on")
         order = self._classes.order()
@@ -322,6 +329,8 @@ def parted(
         places = np.flatnonzero(~tests), np.flatnonzero(tests)
     # In the source's order, so that it is the same dataset in memory and on the disk.
     train, test = (take_rows(rows, np.sort(part)) for part in places)
+    if tests.any() and len(train):
+        log_scales(source.name, train, test, spec)
     reading.log(source.name)
     return Dataset(source.name, spec, train, test, reading=reading, only_measured=measured)
 

@@ -16,6 +16,7 @@ from typing import BinaryIO
 import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.scales import log_scales
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
 
@@ -65,13 +66,10 @@ def load_idx(folder: Path, only_measured: bool = False) -> Dataset:
     n_classes = int(max(train_labels.max(initial=0), test_labels.max(initial=0))) + 1
     names = tuple(str(label) for label in range(n_classes))
     spec = Spec(train_images.shape[1:], "uint8", names, (0, 255))
-    return Dataset(
-        f"idx:{folder}",
-        spec,
-        _split(train_images, train_labels),
-        _split(test_images, test_labels),
-        only_measured=only_measured,
-    )
+    train, test = _split(train_images, train_labels), _split(test_images, test_labels)
+    dataset = Dataset(f"idx:{folder}", spec, train, test, only_measured=only_measured)
+    log_scales(dataset.name, train, test, spec)
+    return dataset
 
 
 def read_idx(path: Path, n_dimensions: int) -> np.ndarray:

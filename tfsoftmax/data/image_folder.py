@@ -20,7 +20,7 @@ from PIL import Image, UnidentifiedImageError
 
 from tfsoftmax.data.collector import Source, collecting, kept
 from tfsoftmax.data.dataset import Dataset
-from tfsoftmax.data.images import FORMATS, read_image
+from tfsoftmax.data.images import FORMATS, orientation, read_image
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
 
@@ -212,7 +212,7 @@ def head_of(path: Path | str, content: bytes | None = None) -> tuple[tuple[int, 
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(file, formats=FORMATS) as picture:
                 width, height = picture.size
-                turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+                turned = orientation(picture) >= 5
                 gray = picture.mode in _GRAY_MODES
                 return ((width, height) if turned else (height, width)), gray
     except UnidentifiedImageError as error:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfsoftmax.errors import DataError
+from tfsoftmax.errors import DataError, UsageError
 
 # More classes than this, and more than every second row a new one, are no classes.
 _MANY = 100
@@ -23,6 +23,10 @@ _MISSING = "the label is missing; fill it in, or remove the row"
 class ClassNames:
     """The classes seen so far, as they come: whole numbers, texts or booleans.
 
+    Args:
+      source: for messages.
+      encoding: of labels that are bytes.
+
     >>> names = ClassNames("example")
     >>> codes = names.codes(np.array([10, -1, 10]))
     >>> order = names.order()
@@ -30,9 +34,10 @@ class ClassNames:
     (('-1', '10'), [1, 0, 1])
     """
 
-    def __init__(self, source: str):
-        self._source = source
+    def __init__(self, source: str, encoding: str = "utf-8"):
+        self._source, self._encoding = source, encoding
         self._codes: dict[str, int] = {}
+        self._bytes: dict[str, bytes] = {}
 
     def codes(self, labels: np.ndarray, first_row: int = 0, where: str | None = None) -> np.ndarray:
         """A number for each label, in the order in which classes were first seen.
@@ -64,10 +69,31 @@ class ClassNames:
         found = []
         for row, label in enumerate(labels.tolist(), start=first_row):
             try:
-                found.append(self._code(_name(label)))
+                found.append(self._code(_name(self._text(label))))
             except ValueError as error:
                 raise DataError(f"{where}, row {row}: {error}") from error
         return np.array(found, np.int32)
+
+    def _text(self, label: Any) -> Any:
+        """Bytes as a text, of which no others are read as the same; all else as it is."""
+        if not isinstance(label, bytes):
+            return label
+        try:
+            text = label.decode(self._encoding)
+        except UnicodeDecodeError:
+            raise ValueError(
+                f"the label {_shown(label)} is not {self._encoding} text; name its encoding, as in "
+                "--encoding latin-1"
+            ) from None
+        except LookupError:
+            raise UsageError(f"unknown encoding {self._encoding!r}; try latin-1") from None
+        other = self._bytes.setdefault(text, label)
+        if other != label:
+            raise ValueError(
+                f"the labels {_shown(label)} and {_shown(other)} are both {text!r} as "
+                f"{self._encoding}; name another encoding with --encoding, or rename one"
+            )
+        return text
 
     def _code(self, name: str) -> int:
         return self._codes.setdefault(name, len(self._codes))
@@ -137,6 +163,10 @@ def _not_whole(label: float) -> str:
     return f"the label {label:g} is no class: expected a whole number or a text"
 
 
+def _shown(label: bytes) -> str:
+    return repr(label[:40]) + ("..." if len(label) > 40 else "")
+
+
 def _name(label: Any) -> str:
     """What a class is called; a `ValueError` says why a label cannot be one."""
     if isinstance(label, float | np.floating):
@@ -151,7 +181,7 @@ def _name(label: Any) -> str:
         raise ValueError(_MISSING)
     if isinstance(label, list | tuple | set | dict | np.ndarray):
         raise ValueError(f"the label is of type {kind}; expected a whole number or a text")
-    name = label.decode("utf-8", "replace") if isinstance(label, bytes) else str(label)
+    name = str(label)
     if not name:
         raise ValueError(_MISSING)
     if len(name) > _LONGEST:

@@ -11,8 +11,8 @@ from tfsoftmax.data.arrays import Arrays, dataset_of
 from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.data.collector import Source, collecting
 from tfsoftmax.data.dataset import Dataset, check_finite
-from tfsoftmax.data.table import columns_of
-from tfsoftmax.data.table_reader import TableReader
+from tfsoftmax.data.exact import as_kept
+from tfsoftmax.data.table import add_frame, columns_of
 from tfsoftmax.errors import DataError
 from tfsoftmax.source_options import SourceOptions
 from tfsoftmax.spec import Spec
@@ -85,10 +85,9 @@ def from_frame(
     source = _source(name, options)
     named = frame.rename(columns=str)
     columns = columns_of(name, list(named.columns), source.options)
-    table = TableReader(source, columns)
     with collecting(source, source.key([])) as collector:
-        table.add(collector, named, first_row=0)
-        return collector.dataset(table.spec, table.finish())
+        add_frame(collector, name, named, columns, source.options, first_row=0)
+        return collector.dataset(lambda classes: columns.spec(classes, source.options))
 
 
 def from_tf_data(
@@ -123,9 +122,12 @@ def from_tf_data(
         for features, labels in batches.as_numpy_iterator():
             shape = shape or features.shape[1:]
             kept = "uint8" if features.dtype == np.uint8 else "float32"
-            rows = features.reshape(len(features), -1).astype(kept)
             missing = source.options.missing == "mean"
-            check_finite(name, rows, Spec(shape, kept, (), missing=missing), collector.n_samples)
+            anonymous, first = Spec(shape, kept, (), missing=missing), collector.n_samples
+            numbers = features.reshape(len(features), -1)
+            collector.whole.add_rows(anonymous, numbers, first)
+            rows = as_kept(name, numbers, anonymous, first)
+            check_finite(name, rows, anonymous, first)
             collector.add(rows, labels)
 
         def describe(classes: tuple[str, ...]) -> Spec:

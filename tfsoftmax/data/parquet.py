@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfsoftmax.data.collector import Source, collecting, kept
 from tfsoftmax.data.dataset import Dataset
-from tfsoftmax.data.table import columns_of
-from tfsoftmax.data.table_reader import TableReader
+from tfsoftmax.data.table import add_frame, columns_of
 from tfsoftmax.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -39,12 +38,12 @@ def load_parquet(path: Path, source: Source) -> Dataset:
     wanted = [*columns.features, str(columns.label)]
     if columns.weight:
         wanted.append(columns.weight)
-    table = TableReader(source, columns)
     with collecting(source, key) as collector:
-        for file, first_row, frame in read_parts(files, source.name, wanted):
+        raw = columns.label if source.options.encoding != "utf-8" else None
+        for file, first_row, frame in read_parts(files, source.name, wanted, raw):
             named = source.name if len(files) == 1 else f"{source.name}: {file.name}"
-            table.add(collector, frame, first_row, where=named)
-        return collector.dataset(table.spec, table.finish())
+            add_frame(collector, named, frame, columns, source.options, first_row)
+        return collector.dataset(lambda classes: columns.spec(classes, source.options))
 
 
 def parquet_files(path: Path, name: str) -> list[Path]:
@@ -72,7 +71,7 @@ def column_names(files: list[Path], name: str) -> list[str]:
     """
     first: list[str] = []
     for file in files:
-        names = list(_opened(file, name).schema_arrow.names)
+        names = _named(file, name)
         if file == files[0]:
             first = names
         elif set(names) != set(first):
@@ -85,9 +84,11 @@ def column_names(files: list[Path], name: str) -> list[str]:
 
 
 def read_parts(
-    files: list[Path], name: str, wanted: list[str]
+    files: list[Path], name: str, wanted: list[str], raw: str | None = None
 ) -> Iterator[tuple[Path, int, pd.DataFrame]]:
     """The rows of these columns, a part at a time, with the file and the first row's number.
+
+    Texts that are not UTF-8, and those of the column `raw`, come as bytes.
 
     Raises:
       DataError: if a file cannot be read.
@@ -100,11 +101,42 @@ def read_parts(
         rows = max(1, _NUMBERS_A_PART // len(wanted))
         try:
             for batch in opened.iter_batches(batch_size=rows, columns=wanted):
-                # What pandas noted of an index would take that column out.
-                yield file, row, batch.to_pandas(ignore_metadata=True)
+                # What pandas noted of an index would take that column out, or be damaged.
+                plain = _checked(batch.replace_schema_metadata(None), raw)
+                yield file, row, plain.to_pandas()
                 row += batch.num_rows
-        except (OSError, pyarrow.ArrowException) as error:
+        except (OSError, ValueError, pyarrow.ArrowException) as error:
             raise DataError(f"{name}: {file.name} is damaged: {_line(error)}") from error
+
+
+def _checked(batch: Any, raw: str | None) -> Any:
+    """The batch with texts that are not UTF-8, and those of the column `raw`, as bytes."""
+    from pyarrow import ArrowInvalid, types
+
+    for place, field in enumerate(batch.schema):
+        column = batch.column(place)
+        if types.is_dictionary(field.type):
+            column = column.dictionary_decode()
+        if not (types.is_string(column.type) or types.is_large_string(column.type)):
+            continue
+        as_bytes = column.cast("binary" if types.is_string(column.type) else "large_binary")
+        as_bytes.validate(full=True)
+        try:
+            column.validate(full=True)
+            usable = field.name != raw
+        except ArrowInvalid:
+            usable = False
+        if not usable:
+            batch = batch.set_column(place, field.name, as_bytes)
+    return batch
+
+
+def _named(file: Path, name: str) -> list[str]:
+    opened = _opened(file, name)
+    try:
+        return list(opened.schema_arrow.names)
+    except ValueError as error:
+        raise DataError(f"{name}: {file.name} has a damaged column name: {error}") from error
 
 
 def _opened(file: Path, name: str) -> Any:
@@ -115,7 +147,7 @@ def _opened(file: Path, name: str) -> Any:
         raise UsageError("Parquet needs pyarrow: pip install 'tfsoftmax[parquet]'") from error
     try:
         return pyarrow.parquet.ParquetFile(file)
-    except (OSError, pyarrow.ArrowException) as error:
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
         raise DataError(f"{name}: {file.name} is not a Parquet file: {_line(error)}") from error
 
 

@@ -17,8 +17,8 @@ import numpy as np
 
 from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.collector import Source, collecting
+from tfsoftmax.data.csv import BoundedLines, check_file
 from tfsoftmax.data.dataset import Dataset
-from tfsoftmax.data.text_file import BoundedLines, check_file
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
 

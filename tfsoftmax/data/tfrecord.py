@@ -25,7 +25,6 @@ from tfsoftmax.data.collector import Collector, Source, collecting, kept
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.image_folder import check_side, head_of
 from tfsoftmax.data.images import read_image
-from tfsoftmax.data.table import named
 from tfsoftmax.errors import DataError
 from tfsoftmax.source_options import SourceOptions
 from tfsoftmax.spec import Spec
@@ -202,8 +201,7 @@ def _layout_of(record: bytes, where: str, source: Source) -> Layout:
     options = source.options
     found = _parsed(record, where)
     label = options.label_column or "label"
-    names = named(options.features or (), found)
-    names = names or tuple(name for name in _FEATURES if name in found)[:1]
+    names = options.features or tuple(name for name in _FEATURES if name in found)[:1]
     wanted = [*(names or _FEATURES[:1]), label]
     missing = [name for name in wanted if name not in found]
     if missing:
@@ -217,7 +215,8 @@ def _layout_of(record: bytes, where: str, source: Source) -> Layout:
     if len(names) > 1:
         if "bytes" in kinds or any(len(found[name][1]) != 1 for name in names):
             raise DataError(f"{where}: several --features must be one number each")
-        return Layout(label, of_label, names, "float", (len(names),))
+        kind = "int64" if kinds == {"int64"} else "float"
+        return Layout(label, of_label, names, kind, (len(names),))
     kind, values = found[names[0]]
     if not len(values) or values[0] == b"":
         raise DataError(f"{where}: feature {names[0]!r} is empty")
@@ -249,6 +248,7 @@ def _add(
     rows = np.zeros((len(records), anonymous.n_features), anonymous.dtype)
     labels = np.zeros(len(records), object if layout.of_label == "bytes" else np.int64)
     usable = np.ones(len(records), bool)
+    whole = np.zeros(rows.shape if layout.kind == "int64" else 0, np.int64)
     for place, record in enumerate(records):
         here = f"{where}, record {first + place}"
         try:
@@ -256,11 +256,14 @@ def _add(
             for name in (*layout.features, layout.label):
                 if name not in found:
                     raise DataError(f"{here}: no feature {name!r}")
-            rows[place] = _example(found, layout, anonymous, source.options, here)
+            rows[place] = example = _example(found, layout, anonymous, source.options, here)
+            if whole.size and example.dtype == np.int64:
+                whole[place] = example
             labels[place] = _label(found, layout, here)
         except DataError as error:
             collector.bad.meet("that are no such record", error)
             usable[place] = False
+    collector.whole.add_rows(anonymous, whole, first, where)
     usable &= collector.bad.finite(where, rows, anonymous, first, "record")
     collector.add(rows, labels, usable=usable, first_row=first, where=where)
 

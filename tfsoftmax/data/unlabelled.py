@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from tfsoftmax.data.arrays import mapped
-from tfsoftmax.data.csv import header_of, read_parts
+from tfsoftmax.data.csv import check_file, header_of, read_parts
 from tfsoftmax.data.dataset import check_finite
+from tfsoftmax.data.exact import as_kept
 from tfsoftmax.data.rows import row_blocks
-from tfsoftmax.data.table import check_once, listed
-from tfsoftmax.data.table_reader import NumbersReader
-from tfsoftmax.data.text_file import check_file
+from tfsoftmax.data.table import check_once, listed, numbers_of
 from tfsoftmax.errors import DataError
 from tfsoftmax.source_options import SourceOptions
 from tfsoftmax.spec import Spec
@@ -56,13 +55,11 @@ def read_unlabelled(
         yield from _array(path, spec)
         return
     choices = (options or SourceOptions()).but(missing="mean" if spec.missing else "error")
-    row, reader = 1, None
+    row = 1
     for frame, found in _frames(path, choices):
-        if reader is None:
-            names = _wanted(path, found, spec)
-            reader = NumbersReader(str(path), names, choices, model=True, remedy=_REMEDY)
-        numbers, _ = reader.rows(frame, row)
-        yield _as_kept(path, numbers, spec, row)
+        names = _wanted(path, found, spec)
+        numbers = numbers_of(str(path), frame, names, choices, row, _REMEDY)
+        yield as_kept(str(path), numbers, spec, row)
         row += len(frame)
 
 
@@ -76,8 +73,8 @@ def _frames(path: Path, options: SourceOptions) -> Iterator[tuple]:
         return
     names = header_of(path, str(path), options)
     check_once(str(path), names)
-    for part in read_parts(path, str(path), options, names):
-        yield part.frame, names
+    for frame in read_parts(path, str(path), options, names):
+        yield frame, names
 
 
 def _wanted(path: Path, found: list[str], spec: Spec) -> list[str]:
@@ -113,22 +110,7 @@ def _array(path: Path, spec: Spec) -> Iterator[np.ndarray]:
     row = 1
     for block in row_blocks(features.reshape(len(features), width)):
         numbers = block.astype(np.float64) if block.dtype.kind != "f" else block
-        rows = _as_kept(path, numbers, spec, row)
+        rows = as_kept(str(path), numbers, spec, row)
         check_finite(str(path), rows, spec, row)
         row += len(rows)
         yield rows
-
-
-def _as_kept(path: Path, numbers: np.ndarray, spec: Spec, first_row: int) -> np.ndarray:
-    """The numbers in the model's dtype, into which they must fit."""
-    # What does not fit becomes something else, and is named.
-    with np.errstate(invalid="ignore", over="ignore"):
-        rows = numbers.astype(spec.dtype)
-    if np.issubdtype(rows.dtype, np.integer) and not (rows == numbers).all():
-        row, column = (int(place) for place in np.argwhere(rows != numbers)[0])
-        low, high = np.iinfo(rows.dtype).min, np.iinfo(rows.dtype).max
-        raise DataError(
-            f"{path}, row {first_row + row}, {spec.feature_name(column)}: found "
-            f"{numbers[row, column]:g}; the model takes whole numbers from {low} to {high}"
-        )
-    return rows

@@ -61,6 +61,7 @@ def export_model(
     *,
     check_on: Features,
     formats: Sequence[str] = ("float32",),
+    tflite_batch: int | None = None,
     calibrate_on: Features | None = None,
     record: dict[str, Any] | None = None,
     on_step: Callable[[], None] | None = None,
@@ -80,6 +81,8 @@ def export_model(
       formats: what to write beside the SavedModel: TFLite files of the kinds ``float32``,
         ``float16``, ``dynamic``, ``int8`` and ``uint8``, one for ``mediapipe``, a
         ``trainable`` one, and ``onnx``.
+      tflite_batch: how many rows the TFLite files take at a time, from 1 to 4,096; None for any
+        number, which runtimes of fixed shapes, such as LiteRT.js, refuse.
       calibrate_on: raw training rows, for ``int8`` and ``uint8``.
       record: how the model was made, kept in ``tfsoftmax.json``; JSON-ready.
       on_step: called between files and before the folder appears; what it raises stops
@@ -98,11 +101,12 @@ def export_model(
     [[0.5, 0.5]]
     """
     from tfsoftmax.export import card, serving
-    from tfsoftmax.export.artefacts import Source, chosen
+    from tfsoftmax.export.artefacts import Source, check_batch, chosen
     from tfsoftmax.export.parity import check_parity
     from tfsoftmax.export.saved_model import ExportedModel, SavedModelPredictor, save
 
     artefacts = chosen(formats)
+    check_batch(tflite_batch)
     if not all(np.isfinite(parameter.numpy()).all() for parameter in model.parameters):
         raise ExportError(
             f"{name}: W or b holds numbers that are not finite; train it anew with a smaller "
@@ -113,18 +117,21 @@ def export_model(
     with new_version(model_folder(Path(output_dir), name)) as version:
         folder = version.staging
         exported = ExportedModel(model, serving.write_labels(folder, model.spec))
+        source = Source(exported, name, calibrate_on, tflite_batch)
         save(exported, folder)
         serving.write_warm_up(folder, model.spec, name, examples)
         serving.write_requests(folder, model.spec, name, examples)
         needs = {}
         for artefact in artefacts:
             step()
-            content = artefact.make(Source(exported, name, calibrate_on))
+            content = artefact.make(source)
             (folder / artefact.file).write_bytes(content)
             needs[artefact.file] = artefact.needs(content)
         description = metadata.describe(model.spec, name, record or {})
         description["compared_rows"] = len(check_on)
         description["needs"] = needs
+        if tflite_batch:
+            description["tflite_batch"] = int(tflite_batch)
         _write(folder / metadata.FILE_NAME, description)
         parity = {SAVED_MODEL: check_parity(model, SavedModelPredictor(folder), check_on)}
         for artefact in artefacts:

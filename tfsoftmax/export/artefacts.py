@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,12 +18,24 @@ if TYPE_CHECKING:
     from tfsoftmax.export.saved_model import ExportedModel
 
 
+# Of a file with a fixed number of rows; a device has no use for more at a time.
+MOST_ROWS = 4096
+
+
 class Source(NamedTuple):
-    """What an artefact is made from: the model, its name, and rows to calibrate on."""
+    """What an artefact is made from.
+
+    Attributes:
+      exported: the model.
+      name: of the model.
+      calibration: raw training rows, for the integer kinds.
+      batch: how many rows a TFLite file takes; None for any number.
+    """
 
     exported: ExportedModel
     name: str
     calibration: Features | None
+    batch: int | None = None
 
 
 def _tflite_needs(content: bytes) -> str:
@@ -43,15 +56,11 @@ class Artefact(NamedTuple):
     needs: Callable[[bytes], str] = _tflite_needs
 
 
-def _with_metadata(content: bytes, source: Source, example_shape: tuple[int, ...]) -> bytes:
-    spec = source.exported.model.spec
-    described = tflite_metadata.attach(content, spec, source.name, example_shape)
-    return metadata.append_to_tflite(described, spec, source.name)
-
-
 def _tflite(kind: str, source: Source) -> bytes:
-    content = tflite.convert(source.exported, kind, source.calibration)
-    return _with_metadata(content, source, source.exported.model.spec.example_shape)
+    spec = source.exported.model.spec
+    content = tflite.convert(source.exported, kind, source.calibration, source.batch)
+    described = tflite_metadata.attach(content, spec, source.name, spec.example_shape)
+    return metadata.append_to_tflite(described, spec, source.name, source.batch)
 
 
 def _mediapipe(source: Source) -> bytes:
@@ -59,12 +68,15 @@ def _mediapipe(source: Source) -> bytes:
     if not spec.is_image:
         raise UsageError(f"mediapipe is for models of images, and {source.name} is none")
     content = tflite.convert_for_mediapipe(source.exported)
-    return _with_metadata(content, source, (*spec.example_shape[:2], 3))
+    picture = (*spec.example_shape[:2], 3)
+    described = tflite_metadata.attach(content, spec, source.name, picture)
+    return metadata.append_to_tflite(described, spec, source.name)
 
 
 def _trainable(source: Source) -> bytes:
     model = source.exported.model
-    return metadata.append_to_tflite(trainable.convert(model), model.spec, source.name)
+    content = trainable.convert(model, source.batch)
+    return metadata.append_to_tflite(content, model.spec, source.name, source.batch)
 
 
 _DEMANDS = {
@@ -105,3 +117,16 @@ def chosen(formats: Sequence[str]) -> list[Artefact]:
     if unknown:
         raise UsageError(f"format must be one of {', '.join(ARTEFACTS)}, not {unknown[0]!r}")
     return [ARTEFACTS[name] for name in dict.fromkeys(formats)]
+
+
+def check_batch(batch: int | None) -> None:
+    """Refuses what is no number of rows for a TFLite file.
+
+    Raises:
+      UsageError: if it is not a whole number from 1 to 4,096, or None.
+    """
+    whole = isinstance(batch, Integral) and not isinstance(batch, bool)
+    if batch is not None and not (whole and 1 <= batch <= MOST_ROWS):
+        raise UsageError(
+            f"tflite_batch must be a whole number from 1 to {MOST_ROWS}, not {batch!r}"
+        )

@@ -54,6 +54,7 @@ def card(description: dict[str, Any], folder: Path) -> str:
         "",
         "The SavedModel's bytes are its graph's and its weights'. A file that needs a version of",
         "TFLite runs in newer ones, too; LiteRT is newer than any of them.",
+        *_fixed_batch(description),
         "",
         "| file | bytes | needs | same class | largest difference of a probability |",
         "|---|---|---|---|---|",
@@ -68,6 +69,13 @@ def card(description: dict[str, Any], folder: Path) -> str:
         lines.append(f"| `{file}` | {size:,} | {needs} | {same} | {difference} |")
     versions = ", ".join(f"{name} {number}" for name, number in description["versions"].items())
     return "\n".join([*lines, "", f"Made with {versions}.", ""])
+
+
+def _fixed_batch(description: dict[str, Any]) -> list[str]:
+    batch = description.get("tflite_batch")
+    if not batch:
+        return []
+    return [f"TFLite files take {batch:,} row{'s' * (batch > 1)} at a time, no more and no fewer."]
 
 
 def _how_made(description: dict[str, Any]) -> list[str]:

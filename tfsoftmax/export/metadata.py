@@ -8,7 +8,7 @@ import json
 import platform
 import zipfile
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 from tfsoftmax.json_text import json_text
 from tfsoftmax.spec import Spec
@@ -64,7 +64,14 @@ def spec_from_bytes(content: bytes) -> Spec:
     raise ValueError(f"its {FILE_NAME} {reason}")
 
 
-def append_to_tflite(model: bytes, spec: Spec, name: str) -> bytes:
+class Attached(NamedTuple):
+    """What a TFLite file carries: its model's spec, and how many rows it takes if that is fixed."""
+
+    spec: Spec
+    batch: int | None
+
+
+def append_to_tflite(model: bytes, spec: Spec, name: str, batch: int | None = None) -> bytes:
     """A TFLite file with its labels and its spec attached.
 
     They follow the model as an uncompressed zip archive, the way TFLite metadata attaches
@@ -72,6 +79,7 @@ def append_to_tflite(model: bytes, spec: Spec, name: str) -> bytes:
     """
     description = {
         **identity(spec, name),
+        **({"batch": batch} if batch else {}),
         "model": {"bytes": len(model), "sha256": hashlib.sha256(model).hexdigest()},
     }
     archive = io.BytesIO()
@@ -87,8 +95,8 @@ def append_to_tflite(model: bytes, spec: Spec, name: str) -> bytes:
     return archive.getvalue()
 
 
-def spec_of_tflite(model: bytes) -> Spec | None:
-    """The spec attached to a TFLite file; None if there is none.
+def attached_to_tflite(model: bytes) -> Attached | None:
+    """What `append_to_tflite` attached to a file; None if nothing is.
 
     Raises:
       ValueError: if what is attached cannot be read, or the model is not the one it was
@@ -106,8 +114,8 @@ def spec_of_tflite(model: bytes) -> Spec | None:
             content = attached.read(FILE_NAME)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError) as error:
         raise ValueError(f"its attached files are damaged: {error}") from error
-    spec = spec_from_bytes(content)
-    digest = json.loads(content).get("model") or {}
+    spec, description = spec_from_bytes(content), json.loads(content)
+    digest = description.get("model") or {}
     if hashlib.sha256(model[: digest.get("bytes")]).hexdigest() != digest.get("sha256"):
         raise ValueError("it is damaged: its checksum does not match")
-    return spec
+    return Attached(spec, description.get("batch"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +101,30 @@ class Predictor(ABC):
             raise self.unusable(
                 ValueError(f"its metadata says {said}, its graph {found}: shape, type, classes")
             )
+
+
+def answer_in_blocks(
+    answer: Callable[[np.ndarray], np.ndarray],
+    examples: np.ndarray,
+    batch: int | None,
+    most_rows: int,
+) -> np.ndarray:
+    """Asks block by block.
+
+    Args:
+      answer: from examples ``[n, ...]`` to their results, ``[n, ...]``.
+      examples: at least one.
+      batch: how many it must be asked at once, if it takes no other number: the last block is
+        filled up with examples whose results are dropped.
+      most_rows: how many it is asked at most, if it takes any number.
+    """
+    block_rows, results = batch or most_rows, []
+    for start in range(0, len(examples), block_rows):
+        rows = examples[start : start + block_rows]
+        short = batch is not None and len(rows) < batch
+        asked = np.resize(rows, (batch, *rows.shape[1:])) if short else rows
+        results.append(answer(asked)[: len(rows)])
+    return np.concatenate(results)
 
 
 def _blocks(features: Features) -> Iterator[np.ndarray]:

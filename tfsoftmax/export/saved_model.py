@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.export import metadata
+from tfsoftmax.export.pictures import decoded
 from tfsoftmax.export.predictor import Predictor
 from tfsoftmax.model import SoftmaxRegression
-from tfsoftmax.spec import Spec
 from tfsoftmax.startup import file_errors
 
 # TensorFlow Serving's names: what answers unless a request names another signature, and
@@ -113,58 +113,6 @@ class ExportedModel(tf.Module):
         scores = self.model.probabilities(tf.cast(rows, spec.dtype))
         classes = tf.tile(self.class_names[None], [tf.shape(scores)[0], 1])
         return {"classes": classes, "scores": scores}
-
-
-def decoded(content: tf.Tensor, spec: Spec) -> tf.Tensor:
-    """One encoded PNG or JPEG as a raw example, in the graph.
-
-    As `data.images.read_image` does it: laid on white where it is transparent, made gray
-    (ITU-R 601) or RGB as the model needs, scaled to the model's size, and mapped from
-    black..white to the model's range of values.
-
-    Args:
-      content: scalar string.
-      spec: of a model of images.
-    """
-    pixels = tf.cond(
-        tf.io.is_jpeg(content),
-        lambda: tf.cast(_from_jpeg(content), tf.float32),
-        lambda: _on_white(tf.io.decode_png(content, channels=4)),
-    )
-    pixels.set_shape([None, None, 3])
-    if spec.example_shape[2:] != (3,):
-        pixels = tf.round(luma(pixels))
-    size = spec.example_shape[:2]
-    resized = tf.image.resize(pixels, size, method="lanczos3", antialias=True)
-    # Lanczos overshoots at edges; a picture's own levels end at black and white.
-    levels = tf.clip_by_value(tf.round(resized), 0.0, 255.0)
-    return tf.reshape(from_levels(levels, spec), spec.example_shape)
-
-
-def luma(rgb: tf.Tensor) -> tf.Tensor:
-    """Brightness of float ``[..., 3]`` as ``[..., 1]``, after ITU-R BT.601."""
-    red, green, blue = tf.split(rgb, 3, axis=-1)
-    return 0.299 * red + 0.587 * green + 0.114 * blue
-
-
-def from_levels(levels: tf.Tensor, spec: Spec) -> tf.Tensor:
-    """Levels from 0, black, to 255, white, as the model's raw values."""
-    low, high = spec.value_range or (0.0, 255.0)
-    values = low + levels * ((high - low) / 255.0)
-    if np.issubdtype(np.dtype(spec.dtype), np.integer):
-        values = tf.round(values)
-    return tf.cast(values, spec.dtype)
-
-
-def _from_jpeg(content: tf.Tensor) -> tf.Tensor:
-    # The exact transform, as Pillow's; TensorFlow's default is a faster, coarser one.
-    return tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
-
-
-def _on_white(rgba: tf.Tensor) -> tf.Tensor:
-    channels = tf.cast(rgba, tf.float32)
-    opacity = channels[..., 3:] / 255.0
-    return tf.round(channels[..., :3] * opacity + 255.0 * (1.0 - opacity))
 
 
 def save(exported: ExportedModel, folder: Path) -> None:

@@ -12,7 +12,7 @@ from tfsoftmax.data.images import as_rgb
 from tfsoftmax.data.rows import Features
 from tfsoftmax.errors import UsageError
 from tfsoftmax.export import metadata
-from tfsoftmax.export.predictor import Predictor
+from tfsoftmax.export.predictor import Predictor, answer_in_blocks
 from tfsoftmax.export.tflite_half import halved
 from tfsoftmax.spec import Spec
 from tfsoftmax.startup import honour_log_level
@@ -43,23 +43,27 @@ def file_name(kind: str) -> str:
 
 
 def convert(
-    exported: ExportedModel, kind: str = "float32", calibration: Features | None = None
+    exported: ExportedModel,
+    kind: str = "float32",
+    calibration: Features | None = None,
+    batch: int | None = None,
 ) -> bytes:
     """A TFLite model of built-in operations only.
 
     Its one signature takes ``inputs [n, *example_shape]`` and answers ``probabilities
-    [n, n_classes]``; the batch may be resized. Of the kinds ``float32``, ``float16`` (half
-    the weights' bytes) and ``dynamic`` (weights int8, a quarter), inputs are raw, in the
-    dataset's own dtype, and probabilities float32; ``micro`` takes the same raw values as
-    float32. Of the kinds ``int8`` and ``uint8`` all
-    is integer: inputs scaled as the model does it, pixels to [0, 1], and then quantized, so
-    that raw pixels feed straight into ``uint8``. Where the model may abstain, all kinds but
-    the integer ones answer ``abstain [n]``, too.
+    [n, n_classes]``; n may be resized, unless `batch` fixes it. Of the kinds ``float32``,
+    ``float16`` (half the weights' bytes) and ``dynamic`` (weights int8, a quarter), inputs are
+    raw, in the dataset's own dtype, and probabilities float32; ``micro`` takes the same raw
+    values as float32. Of the kinds ``int8`` and ``uint8`` all is integer: inputs scaled as the
+    model does it, pixels to [0, 1], and then quantized, so that raw pixels feed straight into
+    ``uint8``. Where the model may abstain, all kinds but the integer ones answer ``abstain
+    [n]``, too; files of a fixed batch as int32, 0 or 1.
 
     Args:
       exported: the model.
       kind: one of `KINDS`.
       calibration: raw training rows ``[n, n_features]``, for the integer kinds.
+      batch: how many rows it takes, no more and no fewer; None for any number.
 
     Raises:
       UsageError: if the kind is unknown, or needs rows and there are none.
@@ -74,6 +78,8 @@ def convert(
         function = exported.scaled_probabilities
     elif kind == "micro":
         function = exported.probabilities_of_floats
+    if batch:
+        function = _of_batch(function, batch)
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [function.get_concrete_function()], exported
     )
@@ -85,12 +91,32 @@ def convert(
         if calibration is None or not len(calibration):
             raise UsageError(f"TFLite kind {kind} needs training rows to calibrate on")
         rows = _calibration_rows(calibration, exported.model.spec)
-        converter.representative_dataset = lambda: _one_by_one(exported, rows)
+        converter.representative_dataset = lambda: _batches(exported, rows, batch or 1)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.as_dtype(kind)
     with honour_log_level():
         content = converter.convert()
     return halved(content) if kind == "float16" else content
+
+
+def _of_batch(function: Any, batch: int) -> Any:
+    """A `tf.function` of one input, for exactly so many rows.
+
+    It answers int32 for booleans, which LiteRT.js does not know.
+    """
+    import tensorflow as tf
+
+    (inputs,) = function.input_signature
+    fixed = tf.TensorSpec([batch, *inputs.shape[1:]], inputs.dtype, name=inputs.name)
+
+    def answer(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        found = function.python_function(inputs)
+        return {
+            name: tf.cast(tensor, tf.int32) if tensor.dtype == tf.bool else tensor
+            for name, tensor in found.items()
+        }
+
+    return tf.function(answer, input_signature=[fixed], autograph=False)
 
 
 def convert_for_mediapipe(exported: ExportedModel) -> bytes:
@@ -104,7 +130,7 @@ def convert_for_mediapipe(exported: ExportedModel) -> bytes:
     """
     import tensorflow as tf
 
-    from tfsoftmax.export.saved_model import from_levels, luma
+    from tfsoftmax.export.pictures import from_levels, luma
 
     spec = exported.model.spec
     picture = tf.TensorSpec([1, *spec.example_shape[:2], 3], tf.uint8, name="inputs")
@@ -136,10 +162,10 @@ def _calibration_rows(features: Features, spec: Spec) -> np.ndarray:
     return rows
 
 
-def _one_by_one(exported: ExportedModel, rows: np.ndarray) -> Iterator[list[Any]]:
+def _batches(exported: ExportedModel, rows: np.ndarray, batch: int) -> Iterator[list[Any]]:
     spec = exported.model.spec
     for row in exported.model.scaled(rows).numpy():
-        yield [row.reshape(1, *spec.example_shape)]
+        yield [np.resize(row, (batch, *spec.example_shape))]
 
 
 class TFLitePredictor(Predictor):
@@ -158,8 +184,8 @@ class TFLitePredictor(Predictor):
             content = path.read_bytes()
             if content[4:8] != _IDENTIFIER:
                 raise ValueError("it does not start like a TFLite file")
-            spec = metadata.spec_of_tflite(content)
-            if spec is None:
+            attached = metadata.attached_to_tflite(content)
+            if attached is None:
                 raise ValueError("no labels are attached to it, or it is cut short")
             with honour_log_level():
                 self._interpreter = Interpreter(model_content=content)
@@ -171,10 +197,12 @@ class TFLitePredictor(Predictor):
             outputs = self._runner.get_output_details()["probabilities"]
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             raise self.unusable(error) from error
+        spec = attached.spec
         batch, *shape = (int(size) for size in inputs["shape_signature"])
-        self._block_rows = _BLOCK_ROWS if batch < 0 else batch
+        self._batch = None if batch < 0 else batch
         # A file for MediaPipe takes one RGB picture, whatever the model does.
-        self._takes_pictures = batch == 1 and shape[2:] == [3] and spec.is_image
+        pictures = batch == 1 and not attached.batch and shape[2:] == [3]
+        self._takes_pictures = pictures and spec.is_image
         if self._takes_pictures:
             shape = [*shape[:2], *spec.example_shape[2:]]
         self._input, self._output = Quantization.of(inputs), Quantization.of(outputs)
@@ -185,14 +213,13 @@ class TFLitePredictor(Predictor):
 
     def probabilities(self, examples: np.ndarray) -> np.ndarray:
         """Probability of each class, as `Predictor.probabilities`."""
-        blocks = []
-        for start in range(0, len(examples), self._block_rows):
-            rows = examples[start : start + self._block_rows]
-            if self._takes_pictures:
-                rows = as_rgb(rows, self.spec)
-            rows = self._input.taken(rows, self.spec)
-            blocks.append(self._output.real(self._runner(inputs=rows)["probabilities"]))
-        return np.concatenate(blocks)
+        return answer_in_blocks(self._answer, examples, self._batch, _BLOCK_ROWS)
+
+    def _answer(self, rows: np.ndarray) -> np.ndarray:
+        if self._takes_pictures:
+            rows = as_rgb(rows, self.spec)
+        rows = self._input.taken(rows, self.spec)
+        return self._output.real(self._runner(inputs=rows)["probabilities"])
 
 
 class Quantization:

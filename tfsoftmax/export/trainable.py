@@ -25,14 +25,14 @@ class TrainableModel(tf.Module):
     (Bishop, 2006, eq. 4.109).
     """
 
-    def __init__(self, model: SoftmaxRegression):
+    def __init__(self, model: SoftmaxRegression, batch: int | None = None):
         super().__init__(name="trainable_model")
         spec = model.spec
         self.model = model
         self.W = tf.Variable(model.W, name="W")
         self.b = tf.Variable(model.b, name="b")
-        inputs = tf.TensorSpec([None, *spec.example_shape], spec.dtype, name="inputs")
-        labels = tf.TensorSpec([None], tf.int32, name="labels")
+        inputs = tf.TensorSpec([batch, *spec.example_shape], spec.dtype, name="inputs")
+        labels = tf.TensorSpec([batch], tf.int32, name="labels")
         # A list of one: LiteRT up to 2.3 crashes on arm64 when it is handed a scalar.
         rate = tf.TensorSpec([1], tf.float32, name="learning_rate")
         W, b = (tf.TensorSpec(p.shape, tf.float32, name=p.name[:1]) for p in (self.W, self.b))
@@ -71,7 +71,7 @@ class TrainableModel(tf.Module):
         return {"n_weights": tf.size(W) + tf.size(b)}
 
 
-def convert(model: SoftmaxRegression) -> bytes:
+def convert(model: SoftmaxRegression, batch: int | None = None) -> bytes:
     """A TFLite file of built-in operations with four signatures.
 
     * ``infer``: ``inputs [n, *example_shape]``, raw, to ``probabilities [n, n_classes]``;
@@ -80,9 +80,9 @@ def convert(model: SoftmaxRegression) -> bytes:
     * ``get_weights``: to ``W [n_features, n_classes]`` and ``b [n_classes]``;
     * ``set_weights``: ``W`` and ``b``, to ``n_weights``, how many numbers were set.
 
-    It starts from the trained model's weights.
+    It starts from the trained model's weights. n is any number, unless `batch` fixes it.
     """
-    trainable = TrainableModel(model)
+    trainable = TrainableModel(model, batch)
     signatures = {
         name: function.get_concrete_function() for name, function in trainable.functions.items()
     }

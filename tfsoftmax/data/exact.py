@@ -1,0 +1,125 @@
+"""Numbers in the type they are computed with: what would become another number is an error."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tfsoftmax.errors import DataError
+from tfsoftmax.spec import Spec
+
+# Beyond these, not every whole number is a float32, or a float64.
+_WHOLE_32, _WHOLE_64 = 2**24, 2**53
+_SPACING = float(np.finfo(np.float32).eps)
+# A column that spans fewer steps of float32 than this says much less than it did.
+_STEPS = 64
+
+
+def as_kept(
+    where: str,
+    numbers: np.ndarray,
+    spec: Spec,
+    first: int = 0,
+    expected: str = "the model takes whole numbers from {low} to {high}",
+) -> np.ndarray:
+    """Rows of numbers in the type of a spec.
+
+    Args:
+      where: what the rows are called in an error.
+      numbers: ``[n_samples, n_features]``.
+      spec: of the rows.
+      first: what the first row is called.
+      expected: what is said of whole numbers, in an error.
+
+    Raises:
+      DataError: naming row and feature, if whole numbers are kept and one is not, or is out
+        of their range. What is too large for float32 becomes infinite.
+
+    >>> as_kept("x", np.array([[1.0, 2.0]]), Spec((2,), "uint8", ("a", "b"))).tolist()
+    [[1, 2]]
+    """
+    # What does not fit becomes something else, and is named.
+    with np.errstate(invalid="ignore", over="ignore"):
+        rows = numbers.astype(spec.dtype)
+    if np.issubdtype(rows.dtype, np.integer) and not (rows == numbers).all():
+        row, column = (int(place) for place in np.argwhere(rows != numbers)[0])
+        low, high = np.iinfo(rows.dtype).min, np.iinfo(rows.dtype).max
+        raise DataError(
+            f"{where}, row {first + row}, {spec.feature_name(column)}: found "
+            f"{numbers[row, column]:g}; {expected.format(low=low, high=high)}"
+        )
+    return rows
+
+
+class WholeNumbers:
+    """Columns of whole numbers as they are read: made float32, they must say as much.
+
+    Beyond 2^53 no two numbers may become one: such a column holds identifiers, or times in
+    nanoseconds. Below, neighbours may, as long as the column as a whole spans more than a few of
+    the steps that float32 has there.
+
+    >>> numbers = WholeNumbers("example")
+    >>> numbers.add("bytes", np.array([1, 2, 20_000_000, 20_000_001]))
+    >>> numbers.check()
+    """
+
+    def __init__(self, source: str):
+        self._source = source
+        self._ranges: dict[str, tuple[int, int]] = {}
+        self._errors: dict[str, DataError] = {}
+
+    def add(self, name: str, numbers: np.ndarray, first: int = 0, where: str | None = None) -> None:
+        """Takes a look at more rows of a column.
+
+        Args:
+          name: of the column.
+          numbers: ``[n_samples]``; those that are not whole numbers by their type are ignored.
+          first: what the first row is called in an error.
+          where: what the source is called in it, a part of many; None is by its name.
+
+        Raises:
+          DataError: naming a row, and two numbers beyond 2^53 that would become one.
+        """
+        if numbers.dtype.kind not in "iu" or not numbers.size:
+            return
+        low, high = int(numbers.min()), int(numbers.max())
+        before = self._ranges.get(name, (low, high))
+        self._ranges[name] = min(low, before[0]), max(high, before[1])
+        if max(-low, high) > _WHOLE_32:
+            self._compare(name, numbers, first, where or self._source)
+
+    def add_rows(
+        self, spec: Spec, rows: np.ndarray, first: int = 0, where: str | None = None
+    ) -> None:
+        """Takes a look at all columns of rows ``[n_samples, n_features]``, as `add` does."""
+        if rows.dtype.kind in "iu" and rows.dtype.itemsize >= np.dtype(np.int32).itemsize:
+            for place, column in enumerate(np.ascontiguousarray(rows.T)):
+                self.add(spec.feature_name(place), column, first, where)
+
+    def _compare(self, name: str, numbers: np.ndarray, first: int, where: str) -> None:
+        found = np.unique(numbers)
+        kept = found.astype(np.float32)
+        same = np.append(False, kept[1:] == kept[:-1])
+        beyond = same & (np.abs(kept) > _WHOLE_64)
+        if same.any():
+            place = int(np.argmax(beyond if beyond.any() else same))
+            row = first + int(np.argmax(numbers == found[place]))
+            error = DataError(
+                f"{where}, row {row}, {name}: {found[place]} and "
+                f"{found[place - 1]} are the same number once they are computed with (float32): "
+                "subtract what all have in common, or leave the column out"
+            )
+            if beyond.any():
+                raise error
+            self._errors.setdefault(name, error)
+
+    def check(self) -> None:
+        """Looks back at all rows.
+
+        Raises:
+          DataError: naming a row, and two numbers that would become one, in a column that
+            spans few steps of float32.
+        """
+        for name, error in self._errors.items():
+            low, high = self._ranges[name]
+            if high - low < _STEPS * _SPACING * max(-low, high):
+                raise error
