@@ -11,7 +11,7 @@ from rich.console import Console
 
 if TYPE_CHECKING:
     from tfsoftmax.history import EpochMetrics
-    from tfsoftmax.training import Progress
+    from tfsoftmax.trainer import Progress
 
 _HEADER = "epoch   moving  train acc  train loss  test acc  test loss  seconds"
 _MOST_LINES = 25

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     )
     from tfsoftmax.cli._formats import Forms
     from tfsoftmax.cli._sources import Data
-    from tfsoftmax.training import Progress
+    from tfsoftmax.trainer import Progress
 
 _log = logging.getLogger("tfsoftmax.cli")
 _ENDINGS = (".gz", ".csv", ".tsv", ".txt", ".parquet", ".npz", ".npy", ".svm", ".tfrecord")
@@ -143,6 +143,8 @@ def record_of(trained: FitResult, dataset: Dataset, data: Data, recipe_name: str
         "test": evaluate(trained.model, dataset.test).figures(),
         "best_epoch": history.best_epoch,
         "temperature": history.temperature,
+        "xla": history.xla,
+        "resumed": history.lengths_sentence() if history.length_matters else None,
         "convergence": diagnose(trained.model, dataset, history).to_json(),
         "command": [
             "tfsoftmax-train",

@@ -21,7 +21,7 @@ from tfsoftmax import (
 )
 from tfsoftmax.export import artefacts, tflite, trainable
 from tfsoftmax.export.saved_model import ExportedModel
-from tfsoftmax.training import Trainer
+from tfsoftmax.trainer import Trainer
 
 TFLITE = tuple(name for name in artefacts.ARTEFACTS if name != "onnx")
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tfsoftmax import DataError, Recipe, SoftmaxRegression, Split, evaluate, feed, fit
 from tfsoftmax.data.rows import aligned_empty, read_rows
 from tfsoftmax.feed import Feed, to_tensor
-from tfsoftmax.training import Trainer
+from tfsoftmax.trainer import Trainer
 
 
 def numbered(n_samples, n_features=4, dtype="int64"):

@@ -21,7 +21,7 @@ from tfsoftmax import (
     training,
 )
 from tfsoftmax.data.split import with_validation
-from tfsoftmax.training import Trainer
+from tfsoftmax.trainer import Trainer
 
 DEFAULT = RECIPES["default"]
 

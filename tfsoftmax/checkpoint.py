@@ -1,4 +1,4 @@
-"""Runs that can be taken up where they were, to the bit.
+"""Runs that can be resumed where they were, to the bit.
 
 A checkpoint is one file: a line that says what it is, the SHA-256 of all that follows, and
 an ``.npz`` archive of every number the run goes on from. It is written beside, forced to
@@ -17,7 +17,7 @@ import re
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,6 +36,11 @@ _DIGEST = 64
 _NAME = re.compile(r"step-(\d{12})\.ckpt")
 _FACTS = "facts"
 _LOCK = ".tfsoftmax-run"
+# What reading content of any shape may raise.
+DAMAGE = (
+    ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, MemoryError,
+    EOFError, zipfile.BadZipFile,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -107,11 +112,14 @@ class Snapshot(NamedTuple):
         if hashlib.sha256(body).hexdigest().encode("ascii") != digest:
             raise ValueError("its checksum does not match")
         try:
+            with zipfile.ZipFile(io.BytesIO(body)) as archive:
+                if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.filelist):
+                    raise ValueError("it is compressed, which no checkpoint is")
             with np.load(io.BytesIO(body), allow_pickle=False) as archive:
                 arrays = dict(archive)
-        except (OSError, zipfile.BadZipFile) as error:
-            raise ValueError(str(error)) from error
-        facts = json.loads(arrays.pop(_FACTS).tobytes())
+            facts = json.loads(arrays.pop(_FACTS).tobytes())
+        except (OSError, *DAMAGE) as error:
+            raise ValueError(f"its content is not a run's: {error}") from error
         return cls(facts, arrays)
 
 
@@ -122,31 +130,39 @@ def saved(folder: Path) -> list[Path]:
     return sorted((path for path in folder.iterdir() if _NAME.fullmatch(path.name)), reverse=True)
 
 
-def latest(folder: Path) -> Snapshot | None:
-    """What a folder's latest whole checkpoint holds; None if there is no checkpoint.
+def restore_latest(folder: Path, restore: Callable[[Snapshot], None]) -> bool:
+    """Restores a folder's latest checkpoint that is whole and holds a run.
 
-    Those that are not whole are named in a warning and passed over.
+    Others are named in a warning and passed over.
+
+    Args:
+      folder: may be missing.
+      restore: raises one of `DAMAGE` where a snapshot's content makes no run.
+
+    Returns:
+      Whether there is a checkpoint.
 
     Raises:
-      CheckpointError: if there are checkpoints and none is whole.
+      CheckpointError: if there are checkpoints and none can be restored.
     """
     paths = saved(folder)
     for path in paths:
         try:
             snapshot = Snapshot.from_bytes(path.read_bytes())
-        except (OSError, ValueError) as error:
+            restore(snapshot)
+        except (OSError, *DAMAGE) as error:
             _log.warning(
                 "Note: checkpoint %s is damaged (%s); trying the one before it", path, error
             )
             continue
         _log.info("resuming from %s, after step %s", path, f"{snapshot.facts['step']:,}")
-        return snapshot
+        return True
     if paths:
         raise CheckpointError(
             f"{folder}: none of its {len(paths)} checkpoints is whole; name another folder with "
-            "--checkpoint-dir to begin anew"
+            "--checkpoint-dir to begin again"
         )
-    return None
+    return False
 
 
 def claimed(checkpoints: Checkpoints) -> Lock:
@@ -207,6 +223,7 @@ class Keeper:
         """
         self.checkpoints = checkpoints
         self._lock = claimed(checkpoints)
+        self._failing = False
         self._saved_at = time.monotonic()
         self._waiting: Snapshot | None = None
         self._changed = threading.Condition()
@@ -228,32 +245,24 @@ class Keeper:
             self._waiting = snapshot
             self._changed.notify()
 
-    def close(self, last: Snapshot | None = None) -> None:
+    def close(self, last: Snapshot | None = None) -> bool:
         """Waits until all is written, and then writes a last snapshot.
 
-        Raises:
-          OSError: if the last one cannot be written.
+        Returns:
+          Whether the last one is written.
         """
         with self._changed:
             self._closing = True
             self._changed.notify()
         self._thread.join()
         try:
-            if last is not None:
-                self._write(last)
+            return last is not None and self._write(last)
         finally:
             self._lock.release()
 
     def _write_all(self) -> None:
         for snapshot in self._arriving():
-            try:
-                self._write(snapshot)
-            except OSError as error:
-                _log.warning(
-                    "Note: no checkpoint could be written to %s (%s); training goes on",
-                    self.checkpoints.folder,
-                    error.strerror or error,
-                )
+            self._write(snapshot)
 
     def _arriving(self) -> Iterator[Snapshot]:
         while True:
@@ -265,9 +274,18 @@ class Keeper:
                 return
             yield snapshot
 
-    def _write(self, snapshot: Snapshot) -> None:
+    def _write(self, snapshot: Snapshot) -> bool:
         folder = self.checkpoints.folder
-        write_whole(folder / f"step-{snapshot.facts['step']:012d}.ckpt", snapshot.to_bytes())
+        try:
+            write_whole(folder / f"step-{snapshot.facts['step']:012d}.ckpt", snapshot.to_bytes())
+        except (OSError, MemoryError) as error:
+            if not self._failing:
+                reason = getattr(error, "strerror", None) or error
+                _log.warning("Note: no checkpoint could be written to %s (%s)", folder, reason)
+            self._failing = True
+            return False
+        self._failing = False
         for path in saved(folder)[self.checkpoints.keep :]:
-            with suppress(FileNotFoundError):
+            with suppress(OSError):
                 os.unlink(path)
+        return True

@@ -12,6 +12,8 @@ import atexit
 import hashlib
 import os
 import platform
+import tempfile
+import time
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +23,8 @@ from pathlib import Path
 _FLAG = "--tf_xla_persistent_cache_directory"
 _KNOWN_TO_WORK = ("2.21.",)
 _MOST_ENTRIES = 32
+_ROOM = 4 * 2**20  # bytes; an entry has about 150,000
+_LONGEST_WRITE = 3600  # seconds
 _CHECKSUM = ".sha256"
 
 
@@ -39,10 +43,30 @@ def enable() -> None:
     try:
         folder = _own_folder(_machine_key(tensorflow))
         _drop_unproven(folder)
+        _check_room(folder)
     except OSError:
         return
     os.environ["TF_XLA_FLAGS"] = f"{flags} {_FLAG}={folder}".strip()
     atexit.register(_prove_new, folder)
+
+
+def check(error: Exception) -> None:
+    """Says so if an error of TensorFlow's is that compiled loops cannot be kept any more.
+
+    TensorFlow has no way to go on without its cache once it has begun with one.
+
+    Raises:
+      OSError: naming the folder.
+    """
+    folder = os.environ.get("TF_XLA_FLAGS", "").partition(f"{_FLAG}=")[2].partition(" ")[0]
+    if folder and folder in str(error):
+        reason = str(error).rpartition(";")[2].partition("[")[0].strip()
+        raise OSError(
+            None,
+            f"compiled loops cannot be kept there ({reason}); make room, or set "
+            "TFSOFTMAX_COMPILE_CACHE=off",
+            folder,
+        ) from error
 
 
 def _machine_key(tensorflow: str) -> str:
@@ -66,8 +90,17 @@ def _own_folder(key: str) -> Path:
     return folder
 
 
+def _check_room(folder: Path) -> None:
+    """Finds out whether an entry could be written; TensorFlow would not train without."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(_ROOM))
+
+
 def _drop_unproven(folder: Path) -> None:
     """Removes what was not written to its end, or changed since, and the oldest entries."""
+    for cut_short in folder.glob("*.tmp"):
+        if cut_short.stat().st_mtime < time.time() - _LONGEST_WRITE:
+            cut_short.unlink(missing_ok=True)
     entries = sorted(folder.glob("*.pb"), key=lambda entry: entry.stat().st_mtime, reverse=True)
     for place, entry in enumerate(entries):
         proof = entry.with_name(entry.name + _CHECKSUM)

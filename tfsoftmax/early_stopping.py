@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,15 @@ class EarlyStopping:
     def over(self, epoch: int) -> bool:
         """Whether it is time to stop after an epoch."""
         return epoch - self.best_epoch >= self.patience
+
+    def resumed(self, saved: dict[str, Any], weights: list[np.ndarray] | None) -> EarlyStopping:
+        """The same, where `to_json` says that another one had come.
+
+        Raises:
+          ValueError, KeyError, TypeError: if it says no such thing.
+        """
+        best = None if weights is None else float(saved["best"])
+        return replace(self, best=best, best_epoch=int(saved["best_epoch"]), weights=weights)
 
     def to_json(self) -> dict[str, Any]:
         """All of it but the weights, JSON-ready."""

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tfsoftmax.choices import check_types
+from tfsoftmax.errors import UsageError
 from tfsoftmax.recipes import Recipe
 
 SMOOTHING = 0.01
@@ -46,6 +48,20 @@ class EpochMetrics:
         """Wall time of the whole epoch."""
         return self.train_seconds + self.evaluation_seconds
 
+    @classmethod
+    def from_json(cls, figures: dict[str, Any]) -> EpochMetrics:
+        """The figures of an epoch that was saved.
+
+        Raises:
+          ValueError, TypeError: if they are none.
+        """
+        epoch = cls(**figures)
+        try:
+            check_types(epoch)
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+        return epoch
+
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary of every figure."""
         return {**asdict(self), "seconds": self.seconds}
@@ -62,12 +78,17 @@ class History:
         to it; None where it has the last one's.
       temperature: what the model's logits were divided by in the end; None where it was not
         calibrated. The epochs' figures are from before.
+      xla: whether XLA compiled the training loop; without it the last digits differ.
+      lengths: the step from which on the run was to have so many epochs, and how many; more
+        than one pair where it was resumed with another number.
     """
 
     recipe: Recipe
     epochs: list[EpochMetrics] = field(default_factory=list)
     best_epoch: int | None = None
     temperature: float | None = None
+    xla: bool | None = None
+    lengths: list[tuple[int, int]] = field(default_factory=list)
 
     @property
     def last(self) -> EpochMetrics:
@@ -78,6 +99,33 @@ class History:
     def kept(self) -> EpochMetrics:
         """The figures of the epoch whose weights the model has."""
         return self.epochs[(self.best_epoch or len(self.epochs)) - 1]
+
+    @property
+    def length_matters(self) -> bool:
+        """Whether the run was resumed with another number of epochs, and is another for it."""
+        return len(self.lengths) > 1 and bool(
+            self.recipe.schedule == "cosine" or self.recipe.averaging
+        )
+
+    def resumed_lengths(self, saved: dict[str, Any]) -> list[tuple[int, int]]:
+        """The lengths of a run saved with others, now that it is to have this one's."""
+        step, ((_, epochs),) = int(saved["step"]), self.lengths
+        before = saved.get("lengths") or [(0, saved["identity"]["recipe"]["epochs"])]
+        lengths = [(int(first), int(asked)) for first, asked in before if first < step]
+        if not lengths or lengths[-1][1] != epochs:
+            lengths.append((step, epochs))
+        return lengths
+
+    def lengths_sentence(self) -> str:
+        """What a run of changing length is, in a sentence."""
+        (_, begun), *later = self.lengths
+        then = ", ".join(f"{epochs:,} from step {step:,} on" for step, epochs in later)
+        depends = "averaging" if self.recipe.schedule != "cosine" else "the cosine schedule"
+        return (
+            f"this run began as one of {begun:,} epochs, {then}; as {depends} depends on the "
+            f"number of epochs, the model is not that of a run of {later[-1][1]:,} epochs from "
+            "the start"
+        )
 
     def to_json(self) -> list[dict[str, Any]]:
         """A JSON-ready list, one dictionary an epoch."""

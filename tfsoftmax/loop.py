@@ -6,6 +6,7 @@ and their matrix products are one product.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +14,17 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfsoftmax import ops
+from tfsoftmax import compile_cache, ops
+from tfsoftmax.errors import CheckpointError
 from tfsoftmax.feed import Chunk, Feed
 from tfsoftmax.schedules import Schedule
 from tfsoftmax.sgd import State, Updates
+
+_log = logging.getLogger(__name__)
+# What compiling raises where there is no compiler, or one that lacks an operation.
+_NO_XLA = (
+    tf.errors.NotFoundError, tf.errors.UnimplementedError, tf.errors.InvalidArgumentError,
+)  # fmt: skip
 
 # Python sees a Ctrl-C, and a progress bar moves, only between two calls of the compiled
 # loop. This many multiplications keep a call under about half a second on one core,
@@ -46,6 +54,7 @@ class Loop:
       feed: the rows, in the order of each epoch.
       state: parameters, and what the update rule keeps with them.
       done: steps taken since training began; with `state` it is all there is to take up.
+      xla: whether XLA compiles the steps; None until the first call has shown it.
       pause_every: no call goes past a multiple of this many steps; None sets no such bound.
     """
 
@@ -77,7 +86,8 @@ class Loop:
         self.pause_every: int | None = None
         self._rates, self._average_weights = rates, average_weights
         self._compile = lambda xla: compile_steps(objective, updates, xla)
-        self._fall_back = xla
+        self.xla = None if xla else False
+        self._begun = False
         self._run_steps = self._compile(xla)
 
     def average_weight(self, step: int) -> float:
@@ -126,16 +136,31 @@ class Loop:
             steps = min(steps, self.pause_every - self.done % self.pause_every)
         return steps
 
+    def require(self, xla: bool | None) -> None:
+        """Has the steps compiled as those before them were; None leaves it open."""
+        if xla is not None and self.xla is None:
+            self.xla = xla
+            self._run_steps = self._compile(xla)
+
     def _call(self, *arguments: Any) -> np.ndarray:
         try:
             losses, state = self._run_steps(*arguments)
-        except tf.errors.OpError:
-            if not self._fall_back:
+        except tf.errors.OpError as error:
+            compile_cache.check(error)
+            if self._begun or self.xla is False or not isinstance(error, _NO_XLA):
                 raise
-            # No XLA for this device, or what it compiled before cannot be read.
-            self._run_steps = self._compile(False)
+            if self.xla:
+                raise CheckpointError(
+                    "the saved run was trained with XLA, which this device lacks: resume it where "
+                    "it began, or name another --checkpoint-dir to begin again"
+                ) from error
+            _log.warning(
+                "Note: this device has no XLA; training goes on without, slower and with other "
+                "last digits"
+            )
+            self.require(False)
             losses, state = self._run_steps(*arguments)
-        self._fall_back = False
+        self._begun, self.xla = True, self.xla is not False
         self.state = state
         return losses.numpy()
 

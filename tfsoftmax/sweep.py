@@ -22,7 +22,7 @@ from tfsoftmax.loop import Loop, Objective
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.recipes import Recipe
 from tfsoftmax.sgd import Hyper
-from tfsoftmax.training import initializer_of, schedule_of, updates_of
+from tfsoftmax.trainer import initializer_of, schedule_of, updates_of
 from tfsoftmax.weights import row_weights
 
 # A stream of random numbers beside those of `feed`.

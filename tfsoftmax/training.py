@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from tfsoftmax import schedules
 from tfsoftmax.calibration import calibrate
-from tfsoftmax.checkpoint import Checkpoints, Keeper, Snapshot, latest
-from tfsoftmax.data.dataset import Dataset, Split, check_dataset
+from tfsoftmax.checkpoint import Checkpoints, Snapshot
+from tfsoftmax.data.dataset import Dataset, check_dataset
 from tfsoftmax.early_stopping import EarlyStopping
-from tfsoftmax.errors import DivergenceError, UsageError
+from tfsoftmax.errors import UsageError
 from tfsoftmax.evaluation import evaluate
-from tfsoftmax.feed import WEIGHTS_STREAM, Feed, placed
-from tfsoftmax.history import EpochMetrics, History, MovingAverage
-from tfsoftmax.loop import Loop, Objective
-from tfsoftmax.model import Initializer, SoftmaxRegression
+from tfsoftmax.feed import placed
+from tfsoftmax.history import EpochMetrics, History
+from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.preparation import prepared
 from tfsoftmax.recipes import Recipe, recipe_of
-from tfsoftmax.schedules import Schedule
-from tfsoftmax.sgd import State, Updates
-from tfsoftmax.weights import row_weights
-
-_log = logging.getLogger(__name__)
+from tfsoftmax.resume import identity_of, kept
+from tfsoftmax.sgd import State
+from tfsoftmax.trainer import Progress, Trainer, initializer_of
 
 
 class FitResult(NamedTuple):
@@ -37,14 +31,6 @@ class FitResult(NamedTuple):
 
     model: SoftmaxRegression
     history: History
-
-
-class Progress(NamedTuple):
-    """How far a run is: steps done of all, and the moving loss so far."""
-
-    step: int
-    total_steps: int
-    moving_loss: float
 
 
 def fit(
@@ -91,15 +77,19 @@ def fit(
     >>> history.last.test_accuracy > 0.9
     True
     """
-    dataset, recipe = prepared(check_dataset(dataset), recipe_of(recipe))
+    asked = recipe_of(recipe)
+    dataset, recipe = prepared(check_dataset(dataset), asked)
     model = SoftmaxRegression(dataset.spec, initializer_of(recipe))
     if start:
         _start_from(model, start)
-    run = _Run(model, dataset, recipe)
-    with _kept(run, checkpoints, dataset) as on_step:
+    run = Run(model, dataset, recipe)
+    identity = identity_of(run, asked, dataset) if checkpoints else {}
+    keeping = kept(run, checkpoints, identity) if checkpoints else nullcontext()
+    with keeping as on_step:
 
         def after_call(progress: Progress) -> None:
-            on_step()
+            if on_step:
+                on_step()
             if on_progress:
                 on_progress(progress)
 
@@ -111,70 +101,7 @@ def fit(
     return FitResult(model, run.history)
 
 
-@contextmanager
-def _kept(
-    run: _Run, checkpoints: Checkpoints | None, dataset: Dataset
-) -> Iterator[Callable[[], None]]:
-    """Yields what is to be called after every call of the loop; saves the run's end too."""
-    if checkpoints is None:
-        yield lambda: None
-        return
-    identity = {
-        "recipe": run.recipe.to_json(),
-        "dataset": dataset.sha256(),
-        "start": [_digest(parameter) for parameter in run.model.parameters],
-    }
-    keeper = Keeper(checkpoints)
-    safe: Snapshot | None = None
-    interrupted = False
-    try:
-        if checkpoints.resume and (found := latest(checkpoints.folder)):
-            _check_identity(found.facts["identity"], identity, checkpoints)
-            run.restore(found)
-        run.trainer.loop.pause_every = checkpoints.every_steps
-
-        def on_step() -> None:
-            nonlocal safe
-            # Whenever a KeyboardInterrupt comes, this one is of a single moment.
-            safe = run.snapshot(identity)
-            if keeper.due(run.trainer.loop.done):
-                keeper.save(safe)
-
-        yield on_step
-        safe = run.snapshot(identity)
-    except KeyboardInterrupt:
-        interrupted = True
-        raise
-    finally:
-        keeper.close(safe)
-        if interrupted and safe:
-            _log.info("saved in %s after step %s", checkpoints.folder, f"{safe.facts['step']:,}")
-
-
-def _check_identity(
-    found: dict[str, Any], expected: dict[str, Any], checkpoints: Checkpoints
-) -> None:
-    """Refuses to take up another run."""
-    for field, value in expected["recipe"].items():
-        before = found["recipe"].get(field)
-        if field != "epochs" and before != value:
-            raise UsageError(
-                f"the run saved in {checkpoints.folder} was made with {field} {before}, not "
-                f"{value}: only the number of epochs may differ"
-            )
-    if found["dataset"] != expected["dataset"]:
-        raise UsageError(
-            f"the run saved in {checkpoints.folder} was made on other data; name another "
-            "--checkpoint-dir to begin anew"
-        )
-    if found["start"] != expected["start"]:
-        raise UsageError(
-            f"the run saved in {checkpoints.folder} started from another model; name another "
-            "--checkpoint-dir to begin anew"
-        )
-
-
-class _Run:
+class Run:
     """A run between two epochs: the trainer, what was measured, when to stop."""
 
     def __init__(self, model: SoftmaxRegression, dataset: Dataset, recipe: Recipe):
@@ -186,7 +113,7 @@ class _Run:
         self._test = placed(dataset.test, spare)
         spare -= dataset.test.features.nbytes
         self._validation = dataset.validation and placed(dataset.validation, spare)
-        self.history = History(recipe)
+        self.history = History(recipe, lengths=[(0, self.trainer.epochs)])
         self._stopping = EarlyStopping.of(recipe)
 
     @property
@@ -222,6 +149,7 @@ class _Run:
             weights = [parameter.numpy() for parameter in self.model.parameters]
             self._stopping.update(epoch + 1, validation, weights)
         self.history.epochs.append(metrics)
+        self.history.xla = self.trainer.loop.xla
         return metrics
 
     def end(self) -> None:
@@ -247,142 +175,50 @@ class _Run:
             "step": loop.done,
             "moving_loss": self.trainer.moving_loss.value,
             "history": list(self.history.epochs),
+            "lengths": list(self.history.lengths),
+            "xla": loop.xla,
             "stopping": stopping.to_json() if stopping else None,
             "identity": identity,
         }
         return Snapshot(facts, arrays)
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Goes on from a snapshot of a run of the same recipe, but for its epochs."""
-        facts, arrays = snapshot
-
-        def named(part: str) -> list[np.ndarray]:
-            return [arrays[f"{part}.{place}"] for place in (0, 1) if f"{part}.{place}" in arrays]
-
-        loop = self.trainer.loop
-        loop.state = State(*([tf.constant(a) for a in named(part)] for part in State._fields))
-        loop.done = facts["step"]
-        self.trainer.moving_loss.value = facts["moving_loss"]
-        self.trainer.set_model()
-        self.history.epochs = [EpochMetrics(**epoch) for epoch in facts["history"]]
-        if self._stopping:
-            self._stopping = EarlyStopping(**facts["stopping"], weights=named("best") or None)
-
-
-class Trainer:
-    """A model, and the compiled loop that moves it.
-
-    Attributes:
-      model: its W and b are set after every epoch.
-      loop: the loop and its state.
-      epochs: how many the run has.
-      moving_loss: of all steps so far.
-    """
-
-    def __init__(self, model: SoftmaxRegression, split: Split, recipe: Recipe):
-        self.model = model
-        weights = row_weights(split, model.spec.class_names, recipe.class_weight)
-        rows = Split(split.features, split.labels, weights)
-        feed = Feed(rows, recipe.batch_size, recipe.seed, recipe.memory_limit)
-        self.epochs = recipe.epochs_for(len(split))
-        self.moving_loss = MovingAverage()
-        self.learning_rate = schedule_of(recipe, feed.steps, self.epochs)
-        total = self.epochs * feed.steps
-        W, b = model.parameters
-        self.loop = Loop(
-            feed,
-            Objective(model.scaled, recipe.label_smoothing, recipe.loss_reduction == "sum"),
-            updates_of(recipe),
-            [tf.transpose(W), b[:, None]],
-            self.learning_rate,
-            schedules.tail_weights(round(total * (1 - recipe.averaging))),
-            recipe.xla,
-        )
-
-    @property
-    def feed(self) -> Feed:
-        """The training rows, in the order of each epoch."""
-        return self.loop.feed
-
-    def run_epoch(self, epoch: int, on_progress: Callable[[Progress], None] | None = None) -> float:
-        """Trains to the end of an epoch, in the order that belongs to it.
-
-        Args:
-          epoch: from 0.
-          on_progress: called after every call of the compiled loop.
-
-        Returns:
-          The moving loss after the epoch.
+        """Goes on from a snapshot of a run of the same recipe, but for its epochs.
 
         Raises:
-          DivergenceError: if the loss, W or b stopped being finite numbers.
-          DataError: if rows cannot be read from the file they are in.
+          ValueError, KeyError, TypeError: if it is none; the run is then as it was.
         """
-        total = self.epochs * self.feed.steps
-        if self.loop.done < (epoch + 1) * self.feed.steps:
-            for losses, rates in self.loop.run_epoch():
-                self._check_finite(losses, rates)
-                moving_loss = self.moving_loss.update(losses)
-                if on_progress:
-                    on_progress(Progress(self.loop.done, total, moving_loss))
-        self.set_model()
-        return self.moving_loss.update([])
+        facts, arrays = snapshot
 
-    def learning_rates(self, first: int, last: int) -> np.ndarray:
-        """The learning rates of the run's steps `first` to `last` - 1, float64."""
-        return self.learning_rate(np.arange(first, last))
+        def named(part: str, like: Sequence[Any]) -> list[np.ndarray]:
+            found = [arrays[f"{part}.{place}"] for place in range(len(like))]
+            for array, expected in zip(found, like, strict=True):
+                if array.shape != tuple(expected.shape) or array.dtype != np.float32:
+                    raise ValueError(f"{part} is {array.dtype} {array.shape}")
+            return found
 
-    def set_model(self) -> None:
-        """Gives the model the loop's parameters, or their mean once there is one."""
-        state, model = self.loop.state, self.model
-        averaged = bool(state.averages) and self.loop.average_weight(self.loop.done - 1) > 0
-        W, b = state.averages if averaged else state.parameters
-        model.W.assign(tf.transpose(W))
-        model.b.assign(b[:, 0])
-
-    def _check_finite(self, losses: np.ndarray, rates: np.ndarray) -> None:
-        first = self.loop.done - len(losses)
-        if not np.isfinite(losses).all():
-            bad = int(np.argmin(np.isfinite(losses)))
-            self._diverged(first + bad, float(losses[bad]), float(rates[bad]))
-        if not all(np.isfinite(p.numpy()).all() for p in self.loop.state.parameters):
-            self._diverged(self.loop.done - 1, float("nan"), float(rates[-1]))
-
-    def _diverged(self, step: int, loss: float, rate: float) -> None:
-        raise DivergenceError(step // self.feed.steps + 1, step + 1, loss, rate)
-
-
-def updates_of(recipe: Recipe) -> Updates:
-    """The update rule that a recipe asks for."""
-    return Updates(
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        clip_norm=recipe.clip_norm,
-        l2=recipe.l2 or None,
-        l1=recipe.l1 or None,
-        averaging=recipe.averaging > 0,
-    )
-
-
-def schedule_of(recipe: Recipe, steps: int, epochs: int) -> Schedule:
-    """The learning rate of each step that a recipe asks for.
-
-    Args:
-      recipe: its learning rate is a number.
-      steps: of an epoch.
-      epochs: of the run.
-    """
-    assert isinstance(recipe.learning_rate, float | int)
-    rate, decay, period = float(recipe.learning_rate), recipe.decay, recipe.decay_epochs * steps
-    warmup = round(recipe.warmup_epochs * steps)
-    schedule = {
-        "constant": lambda: schedules.constant(rate),
-        "cosine": lambda: schedules.cosine(rate, max(1, epochs * steps - warmup)),
-        "step": lambda: schedules.staircase(rate, decay, period),
-        "exponential": lambda: schedules.exponential(rate, decay, period),
-        "inverse": lambda: schedules.inverse(rate, decay, period),
-    }[recipe.schedule]()
-    return schedules.warmed_up(schedule, warmup) if warmup else schedule
+        loop, step = self.trainer.loop, int(facts["step"])
+        state = State(
+            *(
+                [tf.constant(array) for array in named(*part)]
+                for part in loop.state._asdict().items()
+            )
+        )
+        epochs = [EpochMetrics.from_json(epoch) for epoch in facts["history"]]
+        moving_loss = facts["moving_loss"] and float(facts["moving_loss"])
+        # The last one may be trained and not measured yet.
+        if step - len(epochs) * loop.feed.steps not in range(loop.feed.steps + 1):
+            raise ValueError(f"{len(epochs)} epochs do not go with step {step:,}")
+        lengths = self.history.resumed_lengths(facts)
+        if self._stopping:
+            best = named("best", self.model.parameters) if "best.0" in arrays else None
+            self._stopping = self._stopping.resumed(facts["stopping"], best)
+        loop.state, loop.done = state, step
+        self.trainer.moving_loss.value = moving_loss
+        self.trainer.set_model()
+        self.history.epochs, self.history.lengths = epochs, lengths
+        loop.require(facts.get("xla"))
+        self.history.xla = loop.xla
 
 
 def _start_from(model: SoftmaxRegression, start: SoftmaxRegression) -> None:
@@ -390,15 +226,3 @@ def _start_from(model: SoftmaxRegression, start: SoftmaxRegression) -> None:
         raise UsageError("the model to start from is not of the dataset's spec; use warm_start")
     for parameter, value in zip(model.parameters, start.parameters, strict=True):
         parameter.assign(value)
-
-
-def _digest(parameter: tf.Variable) -> str:
-    return hashlib.sha256(parameter.numpy().tobytes()).hexdigest()
-
-
-def initializer_of(recipe: Recipe) -> Initializer | None:
-    """How W and b start, as a recipe has it; None is at zero."""
-    if recipe.initializer == "zeros":
-        return None
-    generator = np.random.default_rng([recipe.seed, WEIGHTS_STREAM])
-    return generator.standard_normal

@@ -72,7 +72,7 @@ class Ours(Competitor):
     def epoch(self, epoch: int) -> float:
         if self.trainer is None:
             from tfsoftmax import SoftmaxRegression
-            from tfsoftmax.training import Trainer
+            from tfsoftmax.trainer import Trainer
 
             model = SoftmaxRegression(self.dataset.spec)
             self.trainer = Trainer(model, self.dataset.train, self.recipe)

@@ -20,7 +20,7 @@ from competitors import Ours
 from task import Task
 
 from tfsoftmax import SoftmaxRegression, ops
-from tfsoftmax.training import Trainer
+from tfsoftmax.trainer import Trainer
 
 ROUNDS = 15
 PARTS = ("nothing", "rows gathered, scaled and read once", "logits", "loss", "gradients and update")

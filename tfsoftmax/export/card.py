@@ -114,6 +114,10 @@ def _afterwards(description: dict[str, Any]) -> list[str]:
         tried = len(description["tuning"]["candidates"])
         folds = description["tuning"]["folds"]
         rows.append(f"| chosen | by cross-validation, of {tried} candidates on {folds} folds |")
+    if description.get("resumed"):
+        rows.append(f"| resumed | {description['resumed']} |")
+    if description.get("xla") is False:
+        rows.append("| compiled | without XLA: with it the last digits differ |")
     if description.get("best_epoch"):
         epoch, trained = description["best_epoch"], len(description["history"])
         rows.append(f"| early stopping | weights of epoch {epoch}, of {trained} trained |")
