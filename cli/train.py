@@ -139,10 +139,11 @@ def train(
         from tfsoftmax.checkpoint import check_checkpoints
 
         check_checkpoints(checkpoints)
+    from tfsoftmax.data.dataset import check_unchanged
     from tfsoftmax.data.split import with_validation
 
-    dataset = data.load(dataset_name)
-    described = describe(dataset, data)
+    loaded = dataset = data.load(dataset_name)
+    described = describe(loaded, data)
     start = None
     if start_from:
         start, dataset = _started(start_from, dataset, new_classes)
@@ -154,6 +155,7 @@ def train(
     if history:
         write_history(history, trained.history)
     record = {"dataset": described, **record_of(trained, dataset, data, recipe_name)}
+    check_unchanged(loaded, described["sha256"])
     if start_from:
         record["command"] += ["--from", str(start_from), "--new-classes", new_classes]
     exported = export_trained(trained, dataset, (output_dir, name), forms, record)

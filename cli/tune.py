@@ -138,8 +138,10 @@ def tune(
     recipe = recipe.but(memory_limit=data.choices.get("memory_limit"))
     name = model_name(dataset_name) if name is None else name
     _check_outputs(None if no_refit else output_dir, name, plot, table)
-    dataset = data.load(dataset_name)
-    record: dict[str, Any] = {"dataset": describe(dataset, data)}
+    from tfsoftmax.data.dataset import check_unchanged
+
+    loaded = dataset = data.load(dataset_name)
+    record: dict[str, Any] = {"dataset": describe(loaded, data)}
     if not quiet:
         announce(dataset, recipe_name)
     tuning = _tune(dataset, recipe, {**grid, "folds": folds, "scoring": scoring}, quiet)
@@ -155,6 +157,7 @@ def tune(
         return
     trained, dataset = _refit(dataset, tuning.best, quiet)
     record |= record_of(trained, dataset, data, recipe_name)
+    check_unchanged(loaded, record["dataset"]["sha256"])
     exported = export_trained(trained, dataset, (output_dir, name), forms, record)
     seconds = time.perf_counter() - started
     if as_json:

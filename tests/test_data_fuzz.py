@@ -22,9 +22,10 @@ from test_data_idx import idx_bytes
 from tfsoftmax import DataError, SourceOptions
 from tfsoftmax.data.arrays import load_npz, mapped
 from tfsoftmax.data.cache import DatasetCache
-from tfsoftmax.data.collector import Collector, Source
+from tfsoftmax.data.collector import Collector
 from tfsoftmax.data.idx import _MAX_EXPANSION, read_idx
 from tfsoftmax.data.parquet import load_parquet
+from tfsoftmax.data.source import Source
 from tfsoftmax.data.tfrecord import _add, _check_frames, _layout, load_tfrecord
 
 LIMIT = 2**20

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -26,9 +27,9 @@ from tfsoftmax import (
     from_tf_data,
     load_dataset,
 )
-from tfsoftmax.data.collector import Source
 from tfsoftmax.data.duplicates import shared_rows
 from tfsoftmax.data.rows import ChosenRows
+from tfsoftmax.data.source import Source
 from tfsoftmax.data.unlabelled import is_table, read_unlabelled
 
 N = 60
@@ -818,7 +819,15 @@ def test_a_sources_key_is_of_its_files_and_how_they_are_read(tmp_path):
         return Source(name, SourceOptions(**how), None).key([path])
 
     assert key() == key(memory_limit=5) == key(test_fraction=0.5)
-    assert len({key(), key(drop=("row",)), key(missing="mean"), key(name="parquet:x")}) == 4
+    first = key()
+    assert len({first, key(drop=("row",)), key(missing="mean"), key(name="parquet:x")}) == 4
+    path.touch()
+    assert key() == first
+    status = path.stat()
+    path.write_text(path.read_text().replace("1", "2"))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert path.stat().st_size == status.st_size
+    assert key() != first
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from typing import Any
 
 from tfsoftmax.data.bundled import BUNDLED, load_bundled
 from tfsoftmax.data.cache import DatasetCache
-from tfsoftmax.data.collector import Source
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.idx import load_idx
 from tfsoftmax.data.names import KINDS, SUGGESTED, unknown_dataset
+from tfsoftmax.data.source import Source
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.source_options import SourceOptions
 from tfsoftmax.spec import Spec

@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfsoftmax.data.collector import Collector, Source, collecting, parted
+from tfsoftmax.data.collector import Collector, collecting, parted
 from tfsoftmax.data.collector import kept as kept_rows
 from tfsoftmax.data.dataset import Dataset, Split, check_finite
 from tfsoftmax.data.exact import as_kept
 from tfsoftmax.data.labels import ClassNames
 from tfsoftmax.data.rows import row_blocks
+from tfsoftmax.data.source import Source
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,58 +15,20 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from tfsoftmax.data.bad_rows import BadRows
-from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.exact import WholeNumbers
 from tfsoftmax.data.labels import ClassNames, check_classes
 from tfsoftmax.data.reading import NOTHING, Reading
 from tfsoftmax.data.scales import log_scales
+from tfsoftmax.data.source import Source
 from tfsoftmax.data.split import stratified_places, take_rows
 from tfsoftmax.errors import DataError
 from tfsoftmax.files import staged_folder, sync_tree
-from tfsoftmax.source_options import SourceOptions
 from tfsoftmax.spec import Spec
 
 # What a reader says of an example, before the classes are known: a Spec without names.
 Describe = Callable[[tuple[str, ...]], Spec]
 _FEATURES, _REST = "features.npy", "rows.npz"
-# Of what is read of a file, counted up when the same file is read otherwise.
-_READING = 2
-
-
-class Source:
-    """A place that rows are read from.
-
-    Attributes:
-      name: as the user typed it.
-      options: how to read it.
-      cache: where what exceeds the memory limit is kept, for the next run too.
-      model: what a model takes that is only to be measured on the rows; None where one is to
-        be trained on them.
-    """
-
-    def __init__(
-        self, name: str, options: SourceOptions, cache: DatasetCache, model: Spec | None = None
-    ):
-        self.name, self.options, self.cache, self.model = name, options, cache, model
-
-    def key(self, files: Iterable[Path]) -> str:
-        """A name for what is kept of these files, which changes if any of them does.
-
-        Without files it is empty, and what is kept is called by what it holds.
-        """
-        # What has nothing to do with what is read.
-        apart = ("memory_limit", "test_fraction")
-        options = self.options.to_json()
-        choices = {key: value for key, value in options.items() if key not in apart}
-        facts: list[Any] = [_READING, self.name.partition(":")[0], choices]
-        own = len(facts)
-        for file in files:
-            status = file.stat()
-            facts.append([os.path.realpath(file), status.st_size, status.st_mtime_ns])
-        if len(facts) == own:
-            return ""
-        return "rows-" + hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 
 class Collector:
@@ -172,6 +133,7 @@ class Collector:
           DataError: if there are no rows, or their labels are no classes.
         """
         name = self._source.name
+        self._source.check_unchanged()
         self.bad.check(self.n_read)
         self.whole.check()
         if not self.n_samples:

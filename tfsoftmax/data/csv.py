@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfsoftmax.data.collector import Source, collecting, kept
+from tfsoftmax.data.collector import collecting, kept
 from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.source import Source
 from tfsoftmax.data.table import add_frame, columns_of
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.source_options import SourceOptions

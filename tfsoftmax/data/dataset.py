@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tfsoftmax.data.reading import NOTHING, Reading
-from tfsoftmax.data.rows import Features, row_blocks
+from tfsoftmax.data.rows import Features, is_mapped, row_blocks
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.spec import Spec
 
@@ -114,6 +114,24 @@ def check_dataset(given: Dataset) -> Dataset:
         "and holds a fifth of the rows out to test on; from_frame(frame) makes one of a table, "
         "load_dataset('csv:FILE') of a file"
     )
+
+
+def check_unchanged(dataset: Dataset, sha256: str) -> None:
+    """Makes sure that rows which lie in a file are still those they were.
+
+    Args:
+      dataset: that was trained on.
+      sha256: its checksum, from before.
+
+    Raises:
+      DataError: if they are others.
+    """
+    parts = dataset.splits().values()
+    if any(is_mapped(part.features) for part in parts) and dataset.sha256() != sha256:
+        raise DataError(
+            f"{dataset.name}: the data changed while it was used, so what was trained on is not "
+            "known; start again when nothing writes to it"
+        )
 
 
 def _check_split(where: str, split: Split, spec: Spec) -> None:

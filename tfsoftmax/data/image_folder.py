@@ -18,9 +18,10 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from tfsoftmax.data.collector import Source, collecting, kept
+from tfsoftmax.data.collector import collecting, kept
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.images import FORMATS, orientation, read_image
+from tfsoftmax.data.source import Source
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
 

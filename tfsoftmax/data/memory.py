@@ -9,9 +9,10 @@ import numpy as np
 
 from tfsoftmax.data.arrays import Arrays, dataset_of
 from tfsoftmax.data.cache import DatasetCache
-from tfsoftmax.data.collector import Source, collecting
+from tfsoftmax.data.collector import collecting
 from tfsoftmax.data.dataset import Dataset, check_finite
 from tfsoftmax.data.exact import as_kept
+from tfsoftmax.data.source import Source
 from tfsoftmax.data.table import add_frame, columns_of
 from tfsoftmax.errors import DataError
 from tfsoftmax.source_options import SourceOptions

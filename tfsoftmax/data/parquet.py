@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfsoftmax.data.collector import Source, collecting, kept
+from tfsoftmax.data.collector import collecting, kept
 from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.source import Source
 from tfsoftmax.data.table import add_frame, columns_of
 from tfsoftmax.errors import DataError, UsageError
 

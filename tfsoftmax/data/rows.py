@@ -55,6 +55,11 @@ class ChosenRows:
 Features = np.ndarray | ChosenRows
 
 
+def is_mapped(features: Features) -> bool:
+    """Whether the rows lie in a file, which somebody may write to while they are used."""
+    return isinstance(features, ChosenRows | np.memmap)
+
+
 def chosen(features: Features, places: np.ndarray) -> Features:
     """Rows by their numbers: copied, or left where they are if that is a mapped file."""
     if isinstance(features, ChosenRows):

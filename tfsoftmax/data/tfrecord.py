@@ -21,10 +21,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfsoftmax.data.collector import Collector, Source, collecting, kept
+from tfsoftmax.data.collector import Collector, collecting, kept
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.image_folder import check_side, head_of
 from tfsoftmax.data.images import read_image
+from tfsoftmax.data.source import Source
 from tfsoftmax.errors import DataError
 from tfsoftmax.source_options import SourceOptions
 from tfsoftmax.spec import Spec
