@@ -135,8 +135,9 @@ _OPTIONS = (
         type=click.Choice(get_args(Standardize)),
         help=_help(
             "How features are scaled, in the model itself: auto scales pixels by their range, "
-            "and columns whose scales differ to mean 0 and deviation 1; on does that to all; off "
-            "leaves columns as they are.",
+            "columns of mostly zeros by their size alone, and others to mean 0 and "
+            "deviation 1, less what lies far outside; on gives every feature mean 0 and deviation "
+            "1; off leaves columns as they are.",
             "standardize",
         ),
     ),

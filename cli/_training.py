@@ -135,11 +135,13 @@ def trained_on(
 def record_of(trained: FitResult, dataset: Dataset, data: Data, recipe_name: str) -> dict[str, Any]:
     """What is kept with a model of how it was made, but for its data."""
     from tfsoftmax import diagnose, evaluate
+    from tfsoftmax.scaling import described
 
     history = trained.history
     return {
         "recipe": {"name": recipe_name, **history.recipe.to_json()},
         "history": history.to_json(),
+        "scaled": described(trained.model.spec.scaled_by),
         "test": evaluate(trained.model, dataset.test).figures(),
         "best_epoch": history.best_epoch,
         "temperature": history.temperature,
@@ -201,6 +203,8 @@ def summarize(history: History, record: dict[str, Any], exported: ExportResult) 
         right = test["answered_accuracy"]
         of_these = f", and is right in {right:.4f} of those" if right is not None else ""
         click.echo(f"{'answers':<14} {test['answered']:.4f} of the test rows{of_these}")
+    if record["scaled"]:
+        click.echo(f"{'features':<14} {record['scaled']}")
     click.echo(f"{'training':<14} {record['convergence']['sentence']}")
     click.echo(f"{'SavedModel':<14} {exported.path}")
     if exported.tflite:

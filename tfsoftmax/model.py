@@ -22,7 +22,8 @@ class SoftmaxRegression(tf.Module):
 
     Attributes:
       spec: what goes in and what comes out.
-      W: variable, float32 ``[n_features, n_classes]``.
+      W: variable, float32 ``[n_inputs, n_classes]``: a row for each feature, and for each
+        indicator of a missing one.
       b: variable, float32 ``[n_classes]``.
 
     >>> spec = Spec((2,), "uint8", ("low", "high"), (0, 255))
@@ -48,7 +49,8 @@ class SoftmaxRegression(tf.Module):
         scaling = spec.scaled_by
         self.offset, self.scale = _float32(scaling.offset), _float32(scaling.scale)
         self.fill = None if scaling.fill is None else _float32(scaling.fill)
-        shape = (spec.n_features, spec.n_classes)
+        self.limit, self.indicators = scaling.limit, list(scaling.indicators)
+        shape = (spec.n_inputs, spec.n_classes)
         self.W = tf.Variable(tf.cast(start(shape), tf.float32), name="W")
         self.b = tf.Variable(tf.cast(start(shape[1:]), tf.float32), name="b")
 
@@ -58,14 +60,25 @@ class SoftmaxRegression(tf.Module):
         return self.W, self.b
 
     def scaled(self, features: tf.Tensor) -> tf.Tensor:
-        """Raw features ``[n_samples, n_features]`` as the float32 numbers that W multiplies."""
-        values = tf.cast(features, tf.float32)
+        """Raw features ``[n_samples, n_features]`` as the float32 numbers that W multiplies.
+
+        Returns:
+          ``[n_samples, n_inputs]``.
+        """
+        raw = values = tf.cast(features, tf.float32)
         if self.fill is not None:
             # NaN alone differs from itself; TFLite has no operation of its own for it.
-            values = tf.where(tf.not_equal(values, values), self.fill, values)
+            values = tf.where(tf.not_equal(raw, raw), self.fill, raw)
         if np.any(self.offset):
             values -= self.offset
-        return values if np.all(self.scale == 1) else values * self.scale
+        if np.any(self.scale != 1):
+            values *= self.scale
+        if self.limit is not None:
+            values = tf.clip_by_value(values, -self.limit, self.limit)
+        if not self.indicators:
+            return values
+        watched = tf.gather(raw, self.indicators, axis=1)
+        return tf.concat([values, tf.where(tf.not_equal(watched, watched), 1.0, 0.0)], axis=1)
 
     def logits(self, features: tf.Tensor) -> tf.Tensor:
         """Scores before the softmax.

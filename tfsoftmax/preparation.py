@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.split import with_validation
 from tfsoftmax.data.statistics import ColumnStatistics
 from tfsoftmax.learning_rate import resolved
 from tfsoftmax.recipes import Recipe, Standardize
-from tfsoftmax.spec import Scaling
-
-# How far from mean 0 and deviation 1 columns may be and still be taken as they are.
-_FARTHEST_MEAN, _DEVIATIONS = 1.0, (0.25, 4.0)
+from tfsoftmax.scaling import as_kept, scaling_of
 
 
 def prepared(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
@@ -47,7 +42,11 @@ def with_scaling(dataset: Dataset, standardize: Standardize) -> Dataset:
 
     Features of a known range are scaled by it to [0, 1], and bytes by the range found. The
     columns of a table get mean 0 and standard deviation 1, unless all are about so already;
-    constant ones get mean 0. Found in one pass over the training rows alone.
+    constant ones get mean 0. Columns of mostly zeros (counts, TF-IDF, categories) keep their
+    zeros and are divided by one number, the length of their rows or their largest magnitude;
+    each by its own largest magnitude if those differ more than 100 times. Columns with values
+    more than 10 deviations from their mean are scaled by median and quartiles instead; if
+    there are such, all scaled numbers are cut off at -5 and 5. Found in the training rows alone.
 
     Args:
       dataset: one whose spec has a scaling stays as it is.
@@ -58,36 +57,15 @@ def with_scaling(dataset: Dataset, standardize: Standardize) -> Dataset:
     >>> rows = Split(np.float32([[0.0, 5.0], [256.0, 5.0]]), np.int32([0, 1]))
     >>> dataset = Dataset("tiny", Spec((2,), "float32", ("no", "yes")), rows, rows)
     >>> with_scaling(dataset, "auto").spec.scaling
-    Scaling(offset=(128.0, 5.0), scale=(0.0078125, 1.0), fill=None)
+    Scaling(offset=(128.0, 5.0), scale=(0.0078125, 1.0), fill=None, indicators=(), limit=None)
     """
     spec = dataset.spec
     ranged = spec.value_range is not None and standardize != "on"
     if spec.scaling is not None or (not spec.missing and (ranged or standardize == "off")):
         return dataset
     found = ColumnStatistics.of(dataset.train.features)
-    scaling = Scaling() if standardize == "off" else _found(found, spec.dtype, standardize)
-    if ranged:
-        scaling = spec.scaled_by
-    fill = _tuple(found.mean) if spec.missing else None
+    scaling = spec.scaled_by
+    if not ranged:
+        scaling = scaling_of(dataset.train.features, found, standardize)
+    fill = as_kept(found.mean) if spec.missing else None
     return replace(dataset, spec=replace(spec, scaling=replace(scaling, fill=fill)))
-
-
-def _found(found: ColumnStatistics, dtype: str, standardize: Standardize) -> Scaling:
-    deviation = found.deviation
-    varying = deviation[deviation > 0]
-    if standardize == "auto" and np.dtype(dtype).itemsize == 1:
-        # Bytes are all of one unit, most often pixels.
-        low, high = float(found.low.min()), float(found.high.max())
-        return Scaling(low, 1.0 / (high - low)) if high > low else Scaling(low)
-    if standardize == "auto" and len(varying):
-        low, high = _DEVIATIONS
-        near = np.abs(found.mean).max() <= _FARTHEST_MEAN
-        if near and low <= varying.min() and varying.max() <= high:
-            return Scaling()
-    scale = np.divide(1.0, deviation, out=np.ones_like(deviation), where=deviation > 0)
-    return Scaling(_tuple(found.mean), _tuple(scale))
-
-
-def _tuple(numbers: np.ndarray) -> tuple[float, ...]:
-    # As the graph will have them.
-    return tuple(numbers.astype(np.float32).astype(np.float64).tolist())

@@ -66,8 +66,8 @@ class Recipe:
       loss_reduction: whether a step descends the ``"mean"`` or the ``"sum"`` of its
         batch's losses.
       standardize: how features are scaled: those with a known range by it, to [0, 1], and
-        columns of a table whose scales differ to mean 0 and deviation 1 (``"auto"``); all
-        to mean 0 and deviation 1 (``"on"``); or by a known range only (``"off"``).
+        columns of a table each by what suits its values (``"auto"``, see `with_scaling`);
+        all to mean 0 and deviation 1 (``"on"``); or by a known range only (``"off"``).
       initializer: W and b start as ``"zeros"`` or drawn from N(0, 1), ``"normal"``.
       seed: of the initial weights and of the order of rows; any integer from 0.
       xla: compile the training loop with XLA where it is available.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
 # One number for all features, or one for each.
 Numbers = float | tuple[float, ...]
+# What a missing value is taken for; "indicator" is the mean, and a feature that says so.
+Fill = Literal["mean", "median", "most_frequent", "indicator"]
 
 
 @dataclass(frozen=True)
@@ -20,30 +22,47 @@ class Scaling:
       offset, scale: one number for all features, or one for each.
       fill: what a missing value, NaN, is taken for, raw, one for each feature; None where
         no value may be missing.
+      indicators: indices of the features that are followed, after the last feature, by a
+        number that is 1 where the feature is missing and else 0.
+      limit: scaled numbers beyond it, or its negative, are set to it; None has no limit.
 
     >>> Scaling(2.0, 0.5, fill=(2.0, 4.0)).apply(np.array([[3.0, np.nan]])).tolist()
     [[0.5, 1.0]]
+    >>> Scaling(fill=(2.0, 4.0), indicators=(1,)).apply(np.array([[3.0, np.nan]])).tolist()
+    [[3.0, 4.0, 1.0]]
     """
 
     offset: Numbers = 0.0
     scale: Numbers = 1.0
     fill: tuple[float, ...] | None = None
+    indicators: tuple[int, ...] = ()
+    limit: float | None = None
 
     def apply(self, rows: np.ndarray) -> np.ndarray:
-        """Rows ``[n_samples, n_features]`` as they are scaled, float64."""
-        numbers = np.asarray(rows, np.float64)
+        """Rows ``[n_samples, n_features]`` as W takes them, float64 ``[n_samples, n_inputs]``."""
+        raw = numbers = np.asarray(rows, np.float64)
         if self.fill is not None:
-            numbers = np.where(np.isnan(numbers), self.fill, numbers)
-        return (numbers - self.offset) * self.scale
+            numbers = np.where(np.isnan(raw), self.fill, raw)
+        scaled = (numbers - self.offset) * self.scale
+        if self.limit is not None:
+            scaled = scaled.clip(-self.limit, self.limit)
+        return np.column_stack([scaled, np.isnan(raw[:, list(self.indicators)])])
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready dictionary; `from_json` turns it back."""
+        fields = asdict(self)
+        return {key: value for key, value in fields.items() if value or key in _ALWAYS_SCALING}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Scaling:
-        """The scaling that `Spec.to_json` described."""
-        fill = fields["fill"]
+        """The scaling that `to_json` described."""
+        fill, limit = fields["fill"], fields.get("limit")
         return cls(
             _numbers(fields["offset"]),
             _numbers(fields["scale"]),
             None if fill is None else tuple(map(float, fill)),
+            tuple(map(int, fields.get("indicators", ()))),
+            None if limit is None else float(limit),
         )
 
 
@@ -62,7 +81,9 @@ class Spec:
       value_range: smallest and largest value a raw feature can take where the source
         defines them (``(0, 255)`` for pixels), else None.
       feature_names: of the columns of a table, else None.
-      missing: whether a feature may be NaN, which is taken for its mean.
+      missing: what a feature that is NaN is taken for, found in the training rows: its
+        ``"mean"`` (or True), ``"median"``, ``"most_frequent"`` value, or the mean with an
+        ``"indicator"`` beside it; None where no feature may be NaN.
       scaling: how a model scales its features; None is by the value range, if there is one.
       reject_below: the least probability of the predicted class that is an answer; below
         it the model abstains. None always answers.
@@ -79,7 +100,7 @@ class Spec:
     class_names: tuple[str, ...]
     value_range: tuple[float, float] | None = None
     feature_names: tuple[str, ...] | None = None
-    missing: bool = False
+    missing: Fill | None = None
     scaling: Scaling | None = None
     reject_below: float | None = None
 
@@ -88,11 +109,22 @@ class Spec:
         if self.value_range is not None:
             low, high = self.value_range
             object.__setattr__(self, "value_range", (float(low), float(high)))
+        object.__setattr__(self, "missing", _fill(self.missing))
 
     @property
     def n_features(self) -> int:
         """Length of one example once flattened."""
         return math.prod(self.example_shape)
+
+    @property
+    def n_inputs(self) -> int:
+        """Rows of W: a number for each feature, and one for each that says what is missing."""
+        return self.n_features + len(self.scaled_by.indicators)
+
+    @property
+    def scaled_shape(self) -> tuple[int, ...]:
+        """Shape of one example once scaled; flat where indicators follow the features."""
+        return (self.n_inputs,) if self.scaled_by.indicators else self.example_shape
 
     @property
     def n_classes(self) -> int:
@@ -113,11 +145,14 @@ class Spec:
         return self.scaling or Scaling(low, 1.0 / (high - low))
 
     def feature_name(self, index: int) -> str:
-        """What to call a feature, by its place.
+        """What to call a feature, by its index, or what says that one is missing, after them.
 
         >>> Spec((2,), "float32", ("a", "b")).feature_name(1)
         'feature 1'
         """
+        if index >= self.n_features:
+            absent = self.scaled_by.indicators[index - self.n_features]
+            return f"{self.feature_name(absent)} is missing"
         return self.feature_names[index] if self.feature_names else f"feature {index}"
 
     def to_json(self) -> dict[str, Any]:
@@ -127,6 +162,9 @@ class Spec:
         checksums of data stay what they were.
         """
         fields = asdict(self)
+        fields["scaling"] = self.scaling and self.scaling.to_json()
+        # The first way to fill it in had no name.
+        fields["missing"] = True if self.missing == "mean" else self.missing
         return {key: value for key, value in fields.items() if value or key in _ALWAYS}
 
     @classmethod
@@ -144,10 +182,20 @@ class Spec:
             class_names=tuple(str(name) for name in fields["class_names"]),
             value_range=None if low_high is None else (float(low_high[0]), float(low_high[1])),
             feature_names=None if names is None else tuple(str(name) for name in names),
-            missing=bool(fields.get("missing", False)),
+            missing=_fill(fields.get("missing")),
             scaling=None if scaling is None else Scaling.from_json(scaling),
             reject_below=None if reject_below is None else float(reject_below),
         )
 
 
+def _fill(value: Any) -> Fill | None:
+    if value in (None, False):
+        return None
+    found = "mean" if value is True else value
+    if found not in get_args(Fill):
+        raise ValueError(f"missing must be one of {', '.join(get_args(Fill))}, not {value!r}")
+    return cast(Fill, found)
+
+
+_ALWAYS_SCALING = ("offset", "scale", "fill")
 _ALWAYS = ("example_shape", "dtype", "class_names", "value_range")

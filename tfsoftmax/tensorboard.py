@@ -60,7 +60,7 @@ class EventLog:
         spec = model.spec
         if not spec.is_image:
             return
-        W = model.W.numpy()
+        W = model.W.numpy()[: spec.n_features]
         levels = 127.5 * (1 + W / max(float(np.abs(W).max()), np.finfo(np.float32).tiny))
         pixels = levels.round().astype(np.uint8).T.reshape(-1, *spec.example_shape)
         if len(spec.example_shape) == 2:

@@ -138,7 +138,7 @@ def judged(facts: Facts) -> tuple[Verdict, str]:
     """What is the case, the gravest first."""
     history, scales, gap = facts.history, facts.scales, _about(facts.gap)
     recipe, best = history.recipe, facts.best
-    if scales and not facts.near_enough:
+    if scales and recipe.standardize == "off" and not facts.near_enough:
         return "scale", (
             f"{scales.words}, which holds all steps back: standardise the features "
             "(--standardize on)."

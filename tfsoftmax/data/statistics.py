@@ -22,6 +22,7 @@ class ColumnStatistics:
       mean: float64.
       squares: float64, sum of the squared differences from the mean.
       low, high: smallest and largest value; inf and -inf where there is none.
+      zeros: int64, values that are exactly 0.
       n_samples: rows seen.
 
     >>> found = ColumnStatistics.of(np.array([[1.0, 5.0], [3.0, np.nan]]))
@@ -34,13 +35,14 @@ class ColumnStatistics:
     squares: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    zeros: np.ndarray
     n_samples: int = 0
 
     @classmethod
     def none(cls, n_features: int) -> ColumnStatistics:
         """Of no rows yet."""
-        zeros = np.zeros(n_features)
-        return cls(zeros.astype(np.int64), zeros, zeros.copy(), zeros + np.inf, zeros - np.inf)
+        none, zeros = np.zeros(n_features, np.int64), np.zeros(n_features)
+        return cls(none, zeros, zeros.copy(), zeros + np.inf, zeros - np.inf, none.copy())
 
     @classmethod
     def of(cls, features: Features) -> ColumnStatistics:
@@ -77,6 +79,7 @@ class ColumnStatistics:
         self.squares = self.squares + squares + gap**2 * (self.count * count / total)
         self.mean = self.mean + gap * (count / total)
         self.count = self.count + count
+        self.zeros = self.zeros + (numbers == 0).sum(axis=0)
         self.low, self.high = np.minimum(self.low, low), np.maximum(self.high, high)
         self.n_samples += len(rows)
 
@@ -90,6 +93,16 @@ class ColumnStatistics:
         """Standard deviation; 0 where what there is may be rounding."""
         deviation = np.sqrt(self.squares / np.maximum(self.count, 1))
         return np.where(deviation > _EPSILON * np.abs(self.mean), deviation, 0.0)
+
+    @property
+    def mostly_zeros(self) -> np.ndarray:
+        """Whether more than half of a column's values are exactly 0, but not all."""
+        return (2 * self.zeros > self.count) & (self.low < self.high)
+
+    @property
+    def magnitude(self) -> np.ndarray:
+        """The largest magnitude of a column's values; 0 where there is none."""
+        return np.where(self.count > 0, np.maximum(np.abs(self.low), np.abs(self.high)), 0.0)
 
     @property
     def constant(self) -> np.ndarray:

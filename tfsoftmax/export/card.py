@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from tfsoftmax.scaling import described
+from tfsoftmax.spec import Scaling
+
 FILE_NAME = "README.md"
 _Z = 1.96  # two-sided 95 %
 
@@ -94,6 +97,7 @@ def _how_made(description: dict[str, Any]) -> list[str]:
         "rows |",
         f"| SHA-256 of the data | `{dataset['sha256']}` |",
         f"| recipe | {choices} |",
+        *_scaled(description["spec"]),
         f"| test accuracy | {test['accuracy']:.4f}, 95 % interval {low:.4f} to {high:.4f} "
         "(Wilson) |",
         f"| test log-loss | {_loss(test)} nats |",
@@ -140,6 +144,12 @@ def _afterwards(description: dict[str, Any]) -> list[str]:
     if shared := description["dataset"].get("shared_samples"):
         rows.append(f"| test rows that are training rows, too | {shared:,} |")
     return rows
+
+
+def _scaled(spec: dict[str, Any]) -> list[str]:
+    scaling = spec.get("scaling")
+    sentence = scaling and described(Scaling.from_json(scaling))
+    return [f"| features | {sentence} |"] if sentence else []
 
 
 def _loss(test: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,8 +44,6 @@ def convert(model: SoftmaxRegression, name: str) -> bytes:
     spec = model.spec
     dtype = helper.np_dtype_to_tensor_dtype(np.dtype(spec.dtype))
     constants = {
-        "offset": np.asarray(model.offset),
-        "scale": np.asarray(model.scale),
         "rows": np.array([-1, spec.n_features], np.int64),
         "W": model.W.numpy(),
         "b": model.b.numpy(),
@@ -53,8 +52,7 @@ def convert(model: SoftmaxRegression, name: str) -> bytes:
     nodes = [
         node("Cast", ["inputs"], ["floats"], to=onnx.TensorProto.FLOAT),
         node("Reshape", ["floats", "rows"], ["numbers"]),
-        node("Sub", ["numbers", "offset"], ["shifted"]),
-        node("Mul", ["shifted", "scale"], ["features"]),
+        *_scaled(model, node, constants),
         node("Gemm", ["features", "W", "b"], ["logits"]),
         node("Softmax", ["logits"], ["probabilities"], axis=-1),
         node("ArgMax", ["probabilities"], ["class_index"], axis=-1, keepdims=0),
@@ -64,13 +62,6 @@ def convert(model: SoftmaxRegression, name: str) -> bytes:
         value("probabilities", onnx.TensorProto.FLOAT, ["n", spec.n_classes]),
         value("class_index", onnx.TensorProto.INT64, ["n"]),
     ]
-    if model.fill is not None:
-        constants["fill"] = model.fill
-        nodes[2:2] = [
-            node("IsNaN", ["numbers"], ["missing"]),
-            node("Where", ["missing", "fill", "numbers"], ["filled"]),
-        ]
-        nodes[4].input[0] = "filled"
     if spec.reject_below is not None:
         constants["reject_below"] = np.array(spec.reject_below, np.float32)
         nodes += [
@@ -83,7 +74,7 @@ def convert(model: SoftmaxRegression, name: str) -> bytes:
         name,
         [value("inputs", dtype, ["n", *spec.example_shape])],
         outputs,
-        [numpy_helper.from_array(array, key) for key, array in constants.items()],
+        [numpy_helper.from_array(np.asarray(array), key) for key, array in constants.items()],
     )
     proto = helper.make_model(
         graph,
@@ -95,6 +86,39 @@ def convert(model: SoftmaxRegression, name: str) -> bytes:
     helper.set_model_props(proto, {_SPEC_KEY: description})
     onnx.checker.check_model(proto, full_check=True)
     return proto.SerializeToString(deterministic=True)
+
+
+def _scaled(
+    model: SoftmaxRegression, node: Callable[..., Any], constants: dict[str, np.ndarray]
+) -> list[Any]:
+    """Nodes from ``numbers`` to the ``features`` that W multiplies; adds their constants."""
+    nodes, last = [], "numbers"
+    if model.fill is not None:
+        constants["fill"] = model.fill
+        nodes += [
+            node("IsNaN", [last], ["missing"]),
+            node("Where", ["missing", "fill", last], ["filled"]),
+        ]
+        last = "filled"
+    constants |= {"offset": np.asarray(model.offset), "scale": np.asarray(model.scale)}
+    nodes += [
+        node("Sub", [last, "offset"], ["shifted"]),
+        node("Mul", ["shifted", "scale"], ["scaled"]),
+    ]
+    last = "scaled"
+    if model.limit is not None:
+        constants |= {"least": np.float32(-model.limit), "most": np.float32(model.limit)}
+        nodes.append(node("Clip", [last, "least", "most"], ["limited"]))
+        last = "limited"
+    if model.indicators:
+        constants["watched"] = np.array(model.indicators, np.int64)
+        nodes += [
+            node("Gather", ["missing", "watched"], ["absent"], axis=1),
+            node("Cast", ["absent"], ["indicators"], to=1),
+            node("Concat", [last, "indicators"], ["wide"], axis=1),
+        ]
+    nodes[-1].output[0] = "features"
+    return nodes
 
 
 class OnnxPredictor(Predictor):

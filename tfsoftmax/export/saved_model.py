@@ -47,7 +47,9 @@ class ExportedModel(tf.Module):
         )
         floats = tf.TensorSpec([None, *model.spec.example_shape], tf.float32, name="inputs")
         self.scaled_probabilities = tf.function(
-            self._scaled_probabilities, input_signature=[floats], autograph=False
+            self._scaled_probabilities,
+            input_signature=[tf.TensorSpec([None, *model.spec.scaled_shape], name="inputs")],
+            autograph=False,
         )
         self.probabilities_of_floats = tf.function(
             self._probabilities, input_signature=[floats], autograph=False
@@ -86,8 +88,8 @@ class ExportedModel(tf.Module):
         return {ABSTAIN: tf.reduce_max(probabilities, axis=-1) < least}
 
     def _scaled_probabilities(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        logits = tf.matmul(self._rows(inputs), self.model.W) + self.model.b
-        return {"probabilities": tf.nn.softmax(logits)}
+        rows = tf.reshape(inputs, [-1, self.model.spec.n_inputs])
+        return {"probabilities": tf.nn.softmax(tf.matmul(rows, self.model.W) + self.model.b)}
 
     def _predict(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         probabilities = self.model.probabilities(self._rows(inputs))

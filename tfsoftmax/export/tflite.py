@@ -165,7 +165,7 @@ def _calibration_rows(features: Features, spec: Spec) -> np.ndarray:
 def _batches(exported: ExportedModel, rows: np.ndarray, batch: int) -> Iterator[list[Any]]:
     spec = exported.model.spec
     for row in exported.model.scaled(rows).numpy():
-        yield [np.resize(row, (batch, *spec.example_shape))]
+        yield [np.resize(row, (batch, *spec.scaled_shape))]
 
 
 class TFLitePredictor(Predictor):
@@ -206,6 +206,8 @@ class TFLitePredictor(Predictor):
         if self._takes_pictures:
             shape = [*shape[:2], *spec.example_shape[2:]]
         self._input, self._output = Quantization.of(inputs), Quantization.of(outputs)
+        if self._input.scale and tuple(shape) == spec.scaled_shape:
+            shape = list(spec.example_shape)  # It takes what is scaled.
         converted = self._input.scale or self._takes_pictures or inputs["dtype"] == np.float32
         dtype = spec.dtype if converted else np.dtype(inputs["dtype"]).name
         self.check_fit(spec, tuple(shape), dtype, int(outputs["shape"][-1]))
@@ -248,7 +250,7 @@ class Quantization:
         limits = np.iinfo(self.dtype.name)
         integers = np.rint(numbers / self.scale) + self.zero
         quantized = integers.clip(limits.min, limits.max).astype(self.dtype)
-        return quantized.reshape(examples.shape)
+        return quantized.reshape(-1, *spec.scaled_shape)
 
     def real(self, integers: np.ndarray) -> np.ndarray:
         """The numbers a tensor's content stands for, as float32."""
