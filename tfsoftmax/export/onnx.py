@@ -74,7 +74,7 @@ def convert(model: SoftmaxRegression, name: str) -> bytes:
         name,
         [value("inputs", dtype, ["n", *spec.example_shape])],
         outputs,
-        [numpy_helper.from_array(np.asarray(array), key) for key, array in constants.items()],
+        [numpy_helper.from_array(array, key) for key, array in constants.items()],
     )
     proto = helper.make_model(
         graph,
@@ -107,7 +107,7 @@ def _scaled(
     ]
     last = "scaled"
     if model.limit is not None:
-        constants |= {"least": np.float32(-model.limit), "most": np.float32(model.limit)}
+        constants |= {"least": np.array(-model.limit, "f4"), "most": np.array(model.limit, "f4")}
         nodes.append(node("Clip", [last, "least", "most"], ["limited"]))
         last = "limited"
     if model.indicators:
