@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,8 +41,10 @@ def verify(
 
     MODEL is a SavedModel folder that tfsoftmax made, or a model's folder, whose highest
     version is taken. Its test rows are asked of each file in TensorFlow, LiteRT, ONNX
-    Runtime, OpenVINO, TFLite Micro and MediaPipe, as far as they are installed. The exit
-    code is 1 if anything disagrees.
+    Runtime, OpenVINO, TFLite Micro and MediaPipe, as far as they are installed: of OpenVINO as
+    it comes, where it may round to bfloat16 and only the class is judged, and in float32.
+    Where all rows would take more than ten seconds, as many as fit are asked. The exit code
+    is 1 if anything disagrees.
     """
     set_verbosity(verbose, quiet)
     from tfsoftmax.cli._models import load_trained
@@ -52,9 +55,9 @@ def verify(
 
     if not as_json:
         # The SavedModel's bytes are its graph's and its weights'.
-        rows = len(trained.dataset.test)
         click.echo(
-            f"{trained.folder} against the trained model, {trained.dataset.name}, {rows:,} rows"
+            f"{trained.folder} against the trained model, {trained.dataset.name}, "
+            f"{len(trained.dataset.test):,} rows"
         )
         click.echo(
             _COLUMNS.format(
@@ -69,7 +72,9 @@ def verify(
                 "",
             ).rstrip()
         )
-    checks, missing = run(trained.folder, trained.dataset, None if as_json else _print)
+    rows = len(trained.dataset.test)
+    on_check = None if as_json else partial(_print, rows=rows)
+    checks, missing = run(trained.folder, trained.dataset, on_check)
     failed = [check for check in checks if check.problem]
     if as_json:
         document = {
@@ -80,15 +85,17 @@ def verify(
             "not_installed": [runtime.name for runtime in missing],
         }
         click.echo(json_text(document))
-    for runtime in [] if quiet else missing:
-        click.echo(f"not installed: {runtime.name} ({runtime.install})", err=True)
+    installs = {runtime.install: runtime.name for runtime in reversed(missing)}
+    for install, name in [] if quiet else reversed(installs.items()):
+        click.echo(f"not installed: {name} ({install})", err=True)
     for check in failed:
         click.echo(f"Error: {check.file} in {check.runtime}: {check.problem}", err=True)
     return 1 if failed else 0
 
 
-def _print(check: Check) -> None:
+def _print(check: Check, rows: int) -> None:
     parity = check.parity
+    some = f"of {rows:,} rows" if parity and parity.n_samples < rows else ""
     click.echo(
         _COLUMNS.format(
             check.file,
@@ -99,7 +106,7 @@ def _print(check: Check) -> None:
             f"{check.accuracy:.4f}" if check.accuracy is not None else "",
             _duration(check.seconds_1),
             _duration(check.seconds_256),
-            "FAILS" if check.problem else "",
+            "FAILS" if check.problem else some,
         ).rstrip()
     )
 

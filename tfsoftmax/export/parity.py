@@ -42,6 +42,8 @@ EXACT = Demand()
 # What fewer bits a weight can keep: half precision has 11 bits, integers 8.
 HALF = Demand(tolerance=1e-3, same_class=0.99)
 INTEGER = Demand(tolerance=1.0, same_class=0.99)
+# What is left of any file in a runtime that rounds as it sees fit.
+ROUNDED = INTEGER
 
 
 @dataclass(frozen=True)

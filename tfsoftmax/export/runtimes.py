@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from tfsoftmax.data.images import as_rgb
 from tfsoftmax.export import SAVED_MODEL, load_predictor, onnx, tflite, trainable
-from tfsoftmax.export.tflite import Quantization
+from tfsoftmax.export.parity import ROUNDED, Demand
+from tfsoftmax.export.predictor import answer_in_blocks
+from tfsoftmax.export.tflite import TFLitePredictor
 from tfsoftmax.spec import Spec
 from tfsoftmax.startup import honour_log_level
 
 # From raw examples [n, *example_shape] to probabilities [n, n_classes].
 Answer = Callable[[np.ndarray], np.ndarray]
 
-_FLOAT_FILES = (tflite.file_name("float32"), tflite.file_name("float16"))
-_TFLITE_FILES = (
-    *(tflite.file_name(kind) for kind in tflite.KINDS),
-    tflite.MEDIAPIPE_FILE,
-    trainable.FILE_NAME,
-)
+_INFERENCE_FILES = (*(tflite.file_name(kind) for kind in tflite.KINDS), tflite.MEDIAPIPE_FILE)
 
 
 class Runtime(NamedTuple):
@@ -36,8 +34,8 @@ class Runtime(NamedTuple):
       install: the command that brings it.
       files: the artefacts it can run, ``saved_model.pb`` for the SavedModel.
       load: from the artefact's path, a folder for the SavedModel, to what answers.
-      most_rows: how many it is asked at most, where it takes them one by one and slowly.
       batches: whether it takes more than one row at once.
+      demand: what is asked of it, where it is not what is asked of the artefact.
     """
 
     name: str
@@ -45,8 +43,8 @@ class Runtime(NamedTuple):
     install: str
     files: tuple[str, ...]
     load: Callable[[Path, Spec], Answer]
-    most_rows: int = 2**62
     batches: bool = True
+    demand: Demand | None = None
 
     @property
     def installed(self) -> bool:
@@ -58,7 +56,7 @@ def _own(path: Path, spec: Spec) -> Answer:
     return load_predictor(path).probabilities
 
 
-def _openvino(path: Path, spec: Spec) -> Answer:
+def _openvino(settings: dict[str, str], path: Path, spec: Spec) -> Answer:
     import openvino
 
     core = openvino.Core()
@@ -66,11 +64,11 @@ def _openvino(path: Path, spec: Spec) -> Answer:
     outputs = [output for output in model.outputs if "probabilities" in output.get_names()]
     # Of a SavedModel several outputs; the float one with a column a class is meant.
     wanted = (outputs or [o for o in model.outputs if o.partial_shape.rank == 2])[0]
-    # It would round to bfloat16 on processors that have it.
-    exact = {"INFERENCE_PRECISION_HINT": "f32"}
     parameters = model.get_parameters()
-    compiled = core.compile_model(openvino.Model([wanted], parameters), "CPU", exact)
-    return lambda examples: compiled([examples])[0]
+    compiled = core.compile_model(openvino.Model([wanted], parameters), "CPU", settings)
+    if path.suffix != ".tflite":
+        return lambda examples: compiled([examples])[0]
+    return _of_tflite(path, lambda rows: compiled([rows])[0])
 
 
 def _micro(path: Path, spec: Spec) -> Answer:
@@ -78,27 +76,29 @@ def _micro(path: Path, spec: Spec) -> Answer:
 
     with honour_log_level():
         interpreter = runtime.Interpreter.from_bytes(path.read_bytes())
-    inputs, outputs = (
-        _micro_quantization(details)
-        for details in (interpreter.get_input_details(0), interpreter.get_output_details(0))
-    )
 
-    def answer(examples: np.ndarray) -> np.ndarray:
-        rows = []
-        for example in inputs.taken(examples, spec):
-            interpreter.set_input(example[None], 0)
-            interpreter.invoke()
-            rows.append(outputs.real(interpreter.get_output(0))[0])
-        return np.array(rows)
+    def answer(rows: np.ndarray) -> np.ndarray:
+        interpreter.set_input(rows, 0)
+        interpreter.invoke()
+        return interpreter.get_output(0)
 
-    return answer
+    return _of_tflite(path, answer, batch=1)
 
 
-def _micro_quantization(details: dict[str, Any]) -> Quantization:
-    parameters = details["quantization_parameters"]
-    scales, zeros = parameters["scales"], parameters["zero_points"]
-    scale, zero = (float(scales[0]), int(zeros[0])) if len(scales) else (0.0, 0)
-    return Quantization(details["dtype"], scale, zero)
+def _of_tflite(path: Path, run: Answer, batch: int | None = None) -> Answer:
+    """What a TFLite file answers in a runtime that knows its tensors alone.
+
+    Args:
+      path: the file.
+      run: from the file's input to its output.
+      batch: how many rows the runtime takes where the file says nothing.
+    """
+    file = TFLitePredictor(path)
+
+    def answer(rows: np.ndarray) -> np.ndarray:
+        return file.real(run(file.taken(rows)))
+
+    return lambda examples: answer_in_blocks(answer, examples, file.batch or batch, len(examples))
 
 
 def _mediapipe(path: Path, spec: Spec) -> Answer:
@@ -128,9 +128,22 @@ def _mediapipe(path: Path, spec: Spec) -> Answer:
     return answer
 
 
+_OPENVINO_FILES = (
+    SAVED_MODEL,
+    # Not the trainable one: it has no type for variables.
+    *_INFERENCE_FILES,
+    onnx.FILE_NAME,
+)
+
 RUNTIMES = (
     Runtime("TensorFlow", "tensorflow", "pip install tensorflow", (SAVED_MODEL,), _own),
-    Runtime("LiteRT", "ai_edge_litert", "pip install ai-edge-litert", _TFLITE_FILES, _own),
+    Runtime(
+        "LiteRT",
+        "ai_edge_litert",
+        "pip install ai-edge-litert",
+        (*_INFERENCE_FILES, trainable.FILE_NAME),
+        _own,
+    ),
     Runtime(
         "ONNX Runtime",
         "onnxruntime",
@@ -138,20 +151,30 @@ RUNTIMES = (
         (onnx.FILE_NAME,),
         _own,
     ),
+    # As people run it: on processors that have bfloat16 it rounds to that.
     Runtime(
         "OpenVINO",
         "openvino",
         "pip install openvino",
-        (SAVED_MODEL, *_FLOAT_FILES, onnx.FILE_NAME),
-        _openvino,
+        _OPENVINO_FILES,
+        partial(_openvino, {}),
+        demand=ROUNDED,
+    ),
+    Runtime(
+        "OpenVINO f32",
+        "openvino",
+        "pip install openvino",
+        _OPENVINO_FILES,
+        partial(_openvino, {"INFERENCE_PRECISION_HINT": "f32"}),
     ),
     Runtime(
         "TFLite Micro",
         "tflite_micro",
         "pip install tflite-micro",
-        (tflite.file_name("micro"), tflite.file_name("int8")),
+        # Not the others: it has no kernel to turn bytes into numbers (float32, MediaPipe), for
+        # half precision, for numbers times int8 weights (dynamic), or for ONE_HOT (trainable).
+        tuple(tflite.file_name(kind) for kind in ("micro", "int8", "uint8")),
         _micro,
-        most_rows=2000,
         batches=False,
     ),
     Runtime(
@@ -160,7 +183,6 @@ RUNTIMES = (
         "pip install mediapipe",
         (tflite.MEDIAPIPE_FILE,),
         _mediapipe,
-        most_rows=500,
         batches=False,
     ),
 )

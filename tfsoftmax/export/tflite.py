@@ -169,7 +169,11 @@ def _batches(exported: ExportedModel, rows: np.ndarray, batch: int) -> Iterator[
 
 
 class TFLitePredictor(Predictor):
-    """A ``.tflite`` file, run by LiteRT; TensorFlow is not needed."""
+    """A ``.tflite`` file, run by LiteRT; TensorFlow is not needed.
+
+    Attributes:
+      batch: how many rows the file takes, no more and no fewer; None for any number.
+    """
 
     def __init__(self, path: Path):
         """Loads it.
@@ -199,7 +203,7 @@ class TFLitePredictor(Predictor):
             raise self.unusable(error) from error
         spec = attached.spec
         batch, *shape = (int(size) for size in inputs["shape_signature"])
-        self._batch = None if batch < 0 else batch
+        self.batch = None if batch < 0 else batch
         # A file for MediaPipe takes one RGB picture, whatever the model does.
         pictures = batch == 1 and not attached.batch and shape[2:] == [3]
         self._takes_pictures = pictures and spec.is_image
@@ -215,13 +219,20 @@ class TFLitePredictor(Predictor):
 
     def probabilities(self, examples: np.ndarray) -> np.ndarray:
         """Probability of each class, as `Predictor.probabilities`."""
-        return answer_in_blocks(self._answer, examples, self._batch, _BLOCK_ROWS)
+        return answer_in_blocks(self._answer, examples, self.batch, _BLOCK_ROWS)
 
     def _answer(self, rows: np.ndarray) -> np.ndarray:
+        return self.real(self._runner(inputs=self.taken(rows))["probabilities"])
+
+    def taken(self, examples: np.ndarray) -> np.ndarray:
+        """Raw examples as the file's input takes them, in whichever runtime."""
         if self._takes_pictures:
-            rows = as_rgb(rows, self.spec)
-        rows = self._input.taken(rows, self.spec)
-        return self._output.real(self._runner(inputs=rows)["probabilities"])
+            examples = as_rgb(examples, self.spec)
+        return self._input.taken(examples, self.spec)
+
+    def real(self, answers: np.ndarray) -> np.ndarray:
+        """The file's output, of whichever runtime, as float32 probabilities."""
+        return self._output.real(answers)
 
 
 class Quantization:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.rows import Features, chosen
 from tfsoftmax.errors import TfsoftmaxError
 from tfsoftmax.export import SAVED_MODEL, load_saved_model
 from tfsoftmax.export.artefacts import ARTEFACTS
@@ -24,6 +26,10 @@ from tfsoftmax.model import SoftmaxRegression
 _ACCURACY = 0.002
 _DEVIATIONS = 2
 _BATCH = 256
+# Seconds that a file may take in a runtime, judged by its first rows: where all rows would
+# take longer, as many as fit are asked, from all over.
+SECONDS = 10.0
+_FIRST_ROWS = 100
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,10 @@ class Check:
 
 
 def verify(
-    folder: Path, dataset: Dataset, on_check: Callable[[Check], None] | None = None
+    folder: Path,
+    dataset: Dataset,
+    on_check: Callable[[Check], None] | None = None,
+    seconds: float = SECONDS,
 ) -> tuple[list[Check], list[Runtime]]:
     """Runs every artefact of a version folder in every runtime that is installed.
 
@@ -63,6 +72,8 @@ def verify(
       folder: of the version, a SavedModel.
       dataset: its test rows are asked, and its labels judge the answers.
       on_check: called with each result as it comes.
+      seconds: that a file may take in a runtime; where all rows would take longer, as many as
+        fit are asked, evenly spread.
 
     Returns:
       The results, and the runtimes that are not installed but could run something here.
@@ -73,7 +84,7 @@ def verify(
     predictor = load_saved_model(folder)
     positions = predictor.positions_of(dataset)
     model = predictor.model()
-    labels = positions[dataset.test.labels]
+    rows = Split(dataset.test.features, positions[dataset.test.labels])
     present = [SAVED_MODEL, *(a.file for a in ARTEFACTS.values() if (folder / a.file).is_file())]
     demands = {artefact.file: artefact.demand for artefact in ARTEFACTS.values()}
     checks, missing = [], []
@@ -83,7 +94,8 @@ def verify(
             missing.append(runtime)
             continue
         for file in files:
-            check = _check(folder, file, runtime, model, dataset, labels, demands.get(file, EXACT))
+            demand = runtime.demand or demands.get(file, EXACT)
+            check = _check(folder, file, runtime, model, rows, demand, seconds)
             checks.append(check)
             if on_check:
                 on_check(check)
@@ -95,16 +107,16 @@ def _check(
     file: str,
     runtime: Runtime,
     model: SoftmaxRegression,
-    dataset: Dataset,
-    labels: np.ndarray,
+    rows: Split,
     demand: Demand,
+    seconds: float,
 ) -> Check:
     path = folder if file == SAVED_MODEL else folder / file
     size = _size(folder, file)
-    features = dataset.test.features[: runtime.most_rows]
     try:
         answer = runtime.load(path, model.spec)
-        parity, found = _compare(model, answer, features, demand)
+        asked = _in_time(answer, rows, model, seconds)
+        parity, found = _compare(model, answer, asked.features, demand)
     except TfsoftmaxError as error:
         problem = str(error).removeprefix(f"{path}: ")
         return Check(file, runtime.name, size, problem=problem)
@@ -112,10 +124,10 @@ def _check(
     except Exception as error:
         line = next(iter(str(error).strip().splitlines()), "")
         return Check(file, runtime.name, size, problem=line or type(error).__name__)
-    labels = labels[: len(features)]
-    accuracy = evaluate_probabilities(found, labels).accuracy
-    expected = evaluate_probabilities(_probabilities(model, features), labels).accuracy
-    examples = np.asarray(features[:_BATCH]).reshape(-1, *model.spec.example_shape)
+    accuracy = evaluate_probabilities(found, asked.labels).accuracy
+    wanted = _probabilities(model, asked.features)
+    expected = evaluate_probabilities(wanted, asked.labels).accuracy
+    examples = np.asarray(asked.features[:_BATCH]).reshape(-1, *model.spec.example_shape)
     return Check(
         file,
         runtime.name,
@@ -131,8 +143,21 @@ def _check(
     )
 
 
+def _in_time(answer: Answer, rows: Split, model: SoftmaxRegression, seconds: float) -> Split:
+    """The rows that this can answer in time: all, or some from all over."""
+    first = np.asarray(rows.features[:_FIRST_ROWS]).reshape(-1, *model.spec.example_shape)
+    answer(first)
+    started = time.perf_counter()
+    answer(first)
+    fit = int(len(first) * seconds / (time.perf_counter() - started))
+    if fit >= len(rows):
+        return rows
+    places = np.linspace(0, len(rows) - 1, max(fit, len(first))).astype(np.int64)
+    return Split(chosen(rows.features, places), rows.labels[places])
+
+
 def _compare(
-    model: SoftmaxRegression, answer: Answer, features: np.ndarray, demand: Demand
+    model: SoftmaxRegression, answer: Answer, features: Features, demand: Demand
 ) -> tuple[Parity, np.ndarray]:
     found: list[np.ndarray] = []
 
@@ -156,7 +181,7 @@ def _problem(parity: Parity, accuracy: float, expected: float) -> str | None:
     return None
 
 
-def _probabilities(model: SoftmaxRegression, features: np.ndarray) -> np.ndarray:
+def _probabilities(model: SoftmaxRegression, features: Features) -> np.ndarray:
     return model.probabilities(np.asarray(features)).numpy()
 
 
