@@ -75,7 +75,7 @@ def reading_options(spec: Spec, recorded: dict[str, Any]) -> dict[str, Any]:
     if spec.feature_names:
         options["features"] = spec.feature_names
     if spec.missing:
-        options["missing"] = "mean"
+        options["missing"] = spec.missing
     if spec.is_image:
         options["image_size"] = spec.example_shape[:2]
         options["color"] = "rgb" if spec.example_shape[2:] == (3,) else "gray"

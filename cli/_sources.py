@@ -127,8 +127,9 @@ _OPTIONS = (
     click.option(
         "--missing",
         type=click.Choice(get_args(Missing)),
-        help="What a missing value is: an error, or its column's mean, which the model then "
-        "fills in wherever it runs.  [default: error]",
+        help="What a missing value is: an error, or its column's mean, median or most frequent "
+        "value, which the model then fills in wherever it runs; indicator is the mean, and lets "
+        "the model see that the value was missing.  [default: error]",
     ),
     click.option(
         "--bad-rows",

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
+from tfsoftmax.data.columns import most_frequent, quantiles
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.split import with_validation
 from tfsoftmax.data.statistics import ColumnStatistics
+from tfsoftmax.errors import DataError
 from tfsoftmax.learning_rate import resolved
 from tfsoftmax.recipes import Recipe, Standardize
 from tfsoftmax.scaling import as_kept, scaling_of
+from tfsoftmax.spec import Scaling
 
 
 def prepared(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
@@ -20,8 +25,9 @@ def prepared(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
       recipe: as it was asked for.
 
     Raises:
-      DataError: if a class has too few rows to hold some out for validation, or features
-        are so large that no learning rate suits them.
+      DataError: if a class has too few rows to hold some out for validation, a feature has
+        no value at all where missing ones are filled in, or features are so large that no
+        learning rate suits them.
 
     >>> import tfsoftmax
     >>> dataset, recipe = prepared(tfsoftmax.load_dataset("digits"), Recipe(calibrate=True))
@@ -67,5 +73,25 @@ def with_scaling(dataset: Dataset, standardize: Standardize) -> Dataset:
     scaling = spec.scaled_by
     if not ranged:
         scaling = scaling_of(dataset.train.features, found, standardize)
-    fill = as_kept(found.mean) if spec.missing else None
-    return replace(dataset, spec=replace(spec, scaling=replace(scaling, fill=fill)))
+    if spec.missing:
+        scaling = _filling(dataset, found, scaling)
+    return replace(dataset, spec=replace(spec, scaling=scaling))
+
+
+def _filling(dataset: Dataset, found: ColumnStatistics, scaling: Scaling) -> Scaling:
+    """The scaling with what is filled in for a missing value, as the spec asks for it."""
+    spec, features = dataset.spec, dataset.train.features
+    empty = np.flatnonzero(found.count == 0)
+    if len(empty):
+        name = spec.feature_name(int(empty[0]))
+        raise DataError(
+            f"{dataset.name}: {name!r} has no value in any of the {found.n_samples:,} training "
+            f"rows, so there is nothing to fill in; leave it out (--drop {name})"
+        )
+    values, every = found.mean, np.arange(spec.n_features)
+    if spec.missing == "median":
+        values = quantiles(features, every, (0.5,))[0]
+    elif spec.missing == "most_frequent":
+        values = most_frequent(features, every)
+    told = np.flatnonzero(found.missing) if spec.missing == "indicator" else every[:0]
+    return replace(scaling, fill=as_kept(values), indicators=tuple(told.tolist()))

@@ -8,7 +8,9 @@ from typing import Any, Literal
 from tfsoftmax.choices import changed, check_types
 from tfsoftmax.errors import UsageError
 
-Missing = Literal["error", "mean"]
+# What a missing value is taken for; "indicator" is the mean, and a feature that says so.
+Fill = Literal["mean", "median", "most_frequent", "indicator"]
+Missing = Literal["error", Fill]
 Color = Literal["gray", "rgb"]
 OnBadRows = Literal["error", "skip"]
 TEST_FRACTION = 0.2
@@ -26,7 +28,9 @@ class SourceOptions:
         TFRecords, the features.
       drop: of a table, columns to leave out.
       weight_column: of a table, the column that says what each row counts in training.
-      missing: whether a missing value is an ``"error"`` or taken for its column's ``"mean"``.
+      missing: whether a missing value is an ``"error"``, or taken for its column's ``"mean"``,
+        ``"median"`` or ``"most_frequent"`` value over the training rows; ``"indicator"`` takes
+        the mean and lets the model see, too, that the value was missing.
       bad_rows: whether a row that cannot be used is an ``"error"``, or left out and counted,
         ``"skip"``: one without a label, of too many columns, with a value that is no number
         or missing (where `missing` does not fill it in), a damaged picture.
@@ -79,6 +83,11 @@ class SourceOptions:
     def but(self, **changes: Any) -> SourceOptions:
         """The same options with some changed; those given as None stay as they are."""
         return changed(self, changes)
+
+    @property
+    def fill(self) -> Fill | None:
+        """What a missing value is taken for; None where it is an error."""
+        return None if self.missing == "error" else self.missing
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary of what is not usual; `from_json` turns it back."""

@@ -288,8 +288,7 @@ def dataset_of(
         value_range = _range_of_pixels(train.features)
 
     def spec(names: tuple[str, ...]) -> Spec:
-        missing = source.options.missing == "mean"
-        return Spec(tuple(shape), kept, names, value_range, feature_names, missing)
+        return Spec(tuple(shape), kept, names, value_range, feature_names, source.options.fill)
 
     # Of a file in Fortran's order, rows cannot be read one after the other.
     scattered = isinstance(train.features, np.memmap) and not train.features.flags.c_contiguous

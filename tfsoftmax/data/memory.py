@@ -123,7 +123,7 @@ def from_tf_data(
         for features, labels in batches.as_numpy_iterator():
             shape = shape or features.shape[1:]
             kept = "uint8" if features.dtype == np.uint8 else "float32"
-            missing = source.options.missing == "mean"
+            missing = source.options.fill
             anonymous, first = Spec(shape, kept, (), missing=missing), collector.n_samples
             numbers = features.reshape(len(features), -1)
             collector.whole.add_rows(anonymous, numbers, first)

@@ -45,7 +45,7 @@ def load_svmlight(path: Path, source: Source) -> Dataset:
     with collecting(source, source.key([path])) as collector:
         features, labels, usable = _read(path, source, collector.bad)
         rows = _dense(features, source)
-        spec = Spec(rows.shape[1:], "float32", (), missing=source.options.missing == "mean")
+        spec = Spec(rows.shape[1:], "float32", (), missing=source.options.fill)
         usable &= collector.bad.finite(source.name, rows, spec, first=1)
         collector.add(rows, labels, usable=usable, first_row=1)
         return collector.dataset(lambda names: replace(spec, class_names=names))

@@ -42,13 +42,12 @@ class Columns:
 
     def spec(self, class_names: tuple[str, ...], options: SourceOptions) -> Spec:
         """What an example of the table is."""
-        missing = options.missing == "mean"
         return Spec(
             (len(self.features),),
             "float32",
             class_names,
             feature_names=self.features,
-            missing=missing,
+            missing=options.fill,
         )
 
 

@@ -27,7 +27,7 @@ from tfsoftmax.data.image_folder import check_side, head_of
 from tfsoftmax.data.images import read_image
 from tfsoftmax.data.source import Source
 from tfsoftmax.errors import DataError
-from tfsoftmax.source_options import SourceOptions
+from tfsoftmax.source_options import Fill, SourceOptions
 from tfsoftmax.spec import Spec
 from tfsoftmax.startup import import_tensorflow
 
@@ -54,7 +54,7 @@ class Layout(NamedTuple):
     kind: str
     shape: tuple[int, ...]
 
-    def spec(self, names: tuple[str, ...], missing: bool = False) -> Spec:
+    def spec(self, names: tuple[str, ...], missing: Fill | None = None) -> Spec:
         """What an example is."""
         if self.kind == "picture":
             return Spec(self.shape, "uint8", names, (0, 255))
@@ -93,7 +93,7 @@ def load_tfrecord(path: Path, source: Source) -> Dataset:
                     number += len(part)
         if layout is None:
             raise DataError(f"{source.name}: no records; there is nothing to train on")
-        missing = source.options.missing == "mean"
+        missing = source.options.fill
         return collector.dataset(lambda names: layout.spec(names, missing))
 
 
@@ -245,7 +245,7 @@ def _add(
     first: int,
     source: Source,
 ) -> None:
-    anonymous = layout.spec(("", ""), source.options.missing == "mean")
+    anonymous = layout.spec(("", ""), source.options.fill)
     rows = np.zeros((len(records), anonymous.n_features), anonymous.dtype)
     labels = np.zeros(len(records), object if layout.of_label == "bytes" else np.int64)
     usable = np.ones(len(records), bool)

@@ -54,7 +54,7 @@ def read_unlabelled(
     if path.suffix.lower() == ".npy":
         yield from _array(path, spec)
         return
-    choices = (options or SourceOptions()).but(missing="mean" if spec.missing else "error")
+    choices = (options or SourceOptions()).but(missing=spec.missing or "error")
     row = 1
     for frame, found in _frames(path, choices):
         names = _wanted(path, found, spec)
