@@ -10,24 +10,13 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from tfsoftmax.errors import UsageError
 from tfsoftmax.source_options import Color, Missing, OnBadRows, SourceOptions
 
 if TYPE_CHECKING:
     from tfsoftmax import Dataset, Spec
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
-
-
-class Names(click.ParamType):
-    """Names separated by commas."""
-
-    name = "NAME,..."
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
-        """Splits."""
-        if isinstance(value, tuple):
-            return value
-        return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
 class ImageSize(click.ParamType):
@@ -74,6 +63,17 @@ class Delimiter(click.ParamType):
         return str(mark)
 
 
+def _list_option(*names: str, help: str) -> Callable[..., Any]:
+    """An option of several texts, that may be given more than once."""
+    return click.option(
+        *names,
+        multiple=True,
+        metavar="NAME,...",
+        callback=lambda context, parameter, texts: texts or None,
+        help=f"{help} Give it again for more, and for a name that has a comma.",
+    )
+
+
 _CSV_OPTIONS = (
     click.option(
         "--delimiter", type=Delimiter(), help="Between a CSV file's columns.  [default: a comma]"
@@ -81,7 +81,21 @@ _CSV_OPTIONS = (
     click.option(
         "--decimal",
         type=click.Choice([".", ","]),
-        help="What stands before the decimals in a CSV file.  [default: .]",
+        help="What stands before the decimals of numbers that are text.  [default: .]",
+    ),
+    click.option(
+        "--thousands",
+        type=click.Choice([",", ".", " ", "'"]),
+        help="What stands between their groups of three digits.  [default: nothing]",
+    ),
+    _list_option(
+        "--na-values",
+        help="Texts and numbers that stand for a missing value, besides 'NA', 'NaN' and the like.",
+    ),
+    click.option(
+        "--comment",
+        type=Delimiter(),
+        help="A CSV file is not read from this character to the end of the line.",
     ),
     click.option(
         "--encoding",
@@ -115,10 +129,8 @@ _OPTIONS = (
         metavar="NAME",
         help="Column with the classes.  [default: the one called label, class or target]",
     ),
-    click.option(
-        "--features", type=Names(), help="Columns to learn from, in this order.  [default: all]"
-    ),
-    click.option("--drop", type=Names(), help="Columns to leave out."),
+    _list_option("--features", help="Columns to learn from, in this order, if not all."),
+    _list_option("--drop", help="Columns to leave out."),
     click.option(
         "--weight-column",
         metavar="NAME",
@@ -160,10 +172,8 @@ _OPTIONS = (
         help="Of the features in memory at a time; more is read in parts.  [default: 1GiB]",
     ),
 )
-_FIELDS = tuple(
-    field
-    for field in SourceOptions.__dataclass_fields__  # every choice has an option
-)
+# Every choice has an option, but for what is found in the data.
+_FIELDS = tuple(field for field in SourceOptions.__dataclass_fields__ if field != "marks")
 
 
 @dataclass(frozen=True)
@@ -180,8 +190,18 @@ class Data:
     choices: dict[str, Any]
 
     def options(self, recorded: dict[str, Any] | None = None) -> SourceOptions:
-        """The options to read with: those made here, over those recorded with a model."""
-        return SourceOptions.from_json({**(recorded or {}), **self.choices})
+        """The options to read with: those made here, over those recorded with a model.
+
+        Raises:
+          UsageError: naming the option of a choice that is out of range.
+        """
+        try:
+            return SourceOptions.from_json({**(recorded or {}), **self.choices})
+        except UsageError as error:
+            field, _, problem = str(error).partition(" ")
+            if field not in self.choices:
+                raise
+            raise UsageError(f"{_option(field)} {problem}") from error
 
     def load(
         self, name: str, recorded: dict[str, Any] | None = None, model: Spec | None = None
@@ -204,10 +224,15 @@ class Data:
             if field == "header":
                 arguments.append("--no-header")
                 continue
-            text = "x".join(map(str, value)) if field == "image_size" else value
-            text = ",".join(text) if isinstance(text, tuple) else str(text)
-            arguments += ["--" + field.replace("_", "-"), text]
+            if field == "image_size":
+                value = "x".join(map(str, value))
+            for text in value if isinstance(value, tuple) else (value,):
+                arguments += [_option(field), str(text)]
         return arguments
+
+
+def _option(field: str) -> str:
+    return "--" + field.replace("_", "-")
 
 
 def csv_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -67,7 +67,7 @@ def describe(dataset: Dataset, data: Data) -> dict[str, Any]:
         )
     return {
         "name": dataset.name,
-        "options": data.options().to_json(),
+        "options": data.options().but(marks=dataset.reading.marks or None).to_json(),
         "train_samples": len(dataset.train),
         "test_samples": len(dataset.test),
         "shared_samples": shared.rows,

@@ -138,10 +138,11 @@ def test_inspect_says_what_should_be_seen_to_first(odd):
     result = run(group, "inspect", f"csv:{odd / 'odd.csv'}")
     assert result.exit_code == 0, result.stderr
     for note in (
-        "text, to be dropped or turned into numbers: city",
+        "text, to be turned into numbers or left out: --drop city",
         r"missing values \(--missing mean\): size \(5\), twin \(5\)",
-        r"constant, so they say nothing \(--drop\): same",
-        "the same as another in every row .*: twin = size",
+        "constant, so they say nothing: --drop same",
+        "the same in every row as 'size': --drop twin",
+        "whole numbers that differ in every row, so they may only name it: --drop since",
         "vary by less than float32 can tell apart.*: since",
         r"classes of one row only: b \(1\)",
     ):

@@ -920,7 +920,11 @@ PICTURES = {
         place("images", in_secret_folder),
     ),
     "a size that is none": ("'foo' is not HEIGHTxWIDTH", images(PHOTOS, "--image-size", "foo"), 2),
-    "a size of 0": ("image_size must be from 1 to 4096", images(PHOTOS, "--image-size", "0x4"), 2),
+    "a size of 0": (
+        "--image-size must be from 1 to 4096",
+        images(PHOTOS, "--image-size", "0x4"),
+        2,
+    ),
     "a color that is none": (
         "'cmyk' is not one of 'gray', 'rgb'",
         images(PHOTOS, "--color", "cmyk"),

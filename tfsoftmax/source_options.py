@@ -35,7 +35,13 @@ class SourceOptions:
         ``"skip"``: one without a label, of too many columns, with a value that is no number
         or missing (where `missing` does not fill it in), a damaged picture.
       delimiter: between the columns of a CSV file; None is a comma, or a tab in ``.tsv``.
-      decimal: what stands before the decimals in a CSV file, a point or a comma.
+      decimal: what stands before the decimals where numbers are text, a point or a comma.
+      thousands: what stands there between groups of three digits: a comma, a point, a blank or
+        an apostrophe; None is nothing.
+      na_values: texts, or numbers, that stand for a missing value, besides the usual ones.
+      comment: a character; a CSV file is not read from it to the end of the line.
+      marks: a mark (``$``, ``€``, ``£`` or ``%``) and the name of the column on whose every
+        number it is, as in ``"$price"``; None finds them. A model keeps what was found.
       encoding: of a CSV file, and of labels that are bytes.
       header: whether a CSV file begins with the columns' names; without, they are called
         1, 2, 3, ...
@@ -60,6 +66,10 @@ class SourceOptions:
     bad_rows: OnBadRows = "error"
     delimiter: str | None = None
     decimal: str = "."
+    thousands: str | None = None
+    na_values: tuple[str, ...] = ()
+    comment: str | None = None
+    marks: tuple[str, ...] | None = None
     encoding: str = "utf-8"
     header: bool = True
     image_size: tuple[int, int] | None = None
@@ -75,6 +85,19 @@ class SourceOptions:
             raise UsageError(f"memory_limit must be at least 1, not {self.memory_limit}")
         if self.decimal not in (".", ","):
             raise UsageError(f"decimal must be a point or a comma, not {self.decimal!r}")
+        if self.thousands not in (None, ",", ".", " ", "'"):
+            raise UsageError(
+                "thousands must be a comma, a point, a blank or an apostrophe, not "
+                f"{self.thousands!r}"
+            )
+        if self.thousands == self.decimal:
+            other = "," if self.thousands == "." else "."
+            raise UsageError(
+                f"thousands is {self.thousands!r}, and so is decimal; for numbers such as "
+                f"1{self.thousands}234{other}5, decimal is {other!r}"
+            )
+        if self.comment is not None and (len(self.comment) != 1 or self.comment in '"\r\n'):
+            raise UsageError(f"comment must be one character, and no quote, not {self.comment!r}")
         if self.delimiter is not None and len(self.delimiter) != 1:
             raise UsageError(f"delimiter must be one character, not {self.delimiter!r}")
         if self.image_size is not None and not all(1 <= side <= 4096 for side in self.image_size):

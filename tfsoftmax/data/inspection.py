@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfsoftmax.data.bad_rows import BadRows
+from tfsoftmax.data.cells import ColumnReader
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.duplicates import row_hashes, shared_rows
 from tfsoftmax.data.rows import row_blocks
 from tfsoftmax.data.statistics import ColumnStatistics
-from tfsoftmax.data.table import check_once, listed, usual_label
+from tfsoftmax.data.table import check_once, drop, listed, named, usual_label
+from tfsoftmax.data.table_reader import readers_of
+from tfsoftmax.data.text_file import check_file
 from tfsoftmax.errors import DataError
 from tfsoftmax.source_options import SourceOptions
 
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 
 # A class with this much less than its share is worth a word.
 _RARE = 0.1
+_USABLE = ("number", "boolean")
+_MOST_CONFLICTS = 5
 _FLOAT32_SPACING = 2.0**-23
 
 
@@ -39,6 +45,9 @@ class Column:
       low, mean, high, deviation: None where no value is a number.
       constant: whether it has one value only.
       same_as: an earlier column with the same values in every row.
+      conflict: why its cells cannot be read as numbers of one kind; None if they can.
+      role: of a column whose values all differ: ``"index"`` and ``"name"`` are left out of
+        training, ``"identifier"`` is a column of whole numbers; None of any other.
     """
 
     name: str
@@ -53,6 +62,8 @@ class Column:
     deviation: float | None
     constant: bool
     same_as: str | None
+    conflict: str | None = None
+    role: str | None = None
 
 
 @dataclass(frozen=True)
@@ -124,25 +135,35 @@ def inspect_table(kind: str, path: Path, name: str, options: SourceOptions) -> I
     Raises:
       DataError: if it is no such table.
     """
-    found, frames = _table(kind, path, name, options)
+    bad = BadRows(name, options.bad_rows == "skip")
+    found, frames = _table(kind, path, name, options, bad)
     label = options.label_column
     if label is None:
         label = usual_label(found)
-    elif label not in found:
-        raise DataError(f"{name}: no column {label!r}; there are {listed(found)}")
-    apart = {label, *options.drop}
-    names = [column for column in found if column not in apart]
-    gathered, classes, unlabelled = _Gathered(names), Counter[str](), 0
+    known = set(found)
+    dropped, asked = named(options.drop, known), named(options.features or (), known)
+    for column in (*dropped, *asked, *([label] if label else [])):
+        if column not in known:
+            raise DataError(f"{name}: no column {column!r}; there are {listed(found)}")
+    apart = {label, options.weight_column, *dropped}
+    names = [column for column in asked or found if column not in apart]
+    if not names:
+        raise DataError(f"{name}: no column is left to look at, of {listed(found)}")
+    gathered, classes, unlabelled = _Gathered(names, options), Counter[str](), 0
     for frame in frames:
         if frame.empty:
             continue
         gathered.add_frame(frame)
         if label is not None:
             present = frame[label].dropna().astype(str)
-            present = present[present != ""]
+            present = present[~present.isin(["", *options.na_values])]
             unlabelled += len(frame) - len(present)
             classes.update(present)
     inspection = gathered.inspection(name, label, classes, (len(names),), 0, None)
+    for skipped in bad.skipped():
+        inspection.notes.insert(
+            0, f"rows {skipped.reason}, counted as empty: {skipped.rows:,} ({skipped.first})"
+        )
     if unlabelled:
         inspection.notes.insert(0, f"rows without a label: {unlabelled:,}")
     if label is None:
@@ -151,15 +172,16 @@ def inspect_table(kind: str, path: Path, name: str, options: SourceOptions) -> I
 
 
 def _table(
-    kind: str, path: Path, name: str, options: SourceOptions
+    kind: str, path: Path, name: str, options: SourceOptions, bad: BadRows
 ) -> tuple[list[str], Iterator[pd.DataFrame]]:
     if kind == "csv":
         from tfsoftmax.data import csv
 
-        csv.check_file(path, name)
+        check_file(path, name)
         names = csv.header_of(path, name, options)
         check_once(name, names)
-        return names, csv.read_parts(path, name, options, names, options.label_column)
+        parts = csv.read_parts(path, name, options, names, options.label_column, bad)
+        return names, (part.frame for part in parts)
     from tfsoftmax.data import parquet
 
     files = parquet.parquet_files(path, name)
@@ -171,53 +193,52 @@ def _table(
 class _Gathered:
     """Figures of columns and rows, as they come by."""
 
-    def __init__(self, names: Sequence[str]):
+    def __init__(self, names: Sequence[str], options: SourceOptions | None = None):
         self.names = list(names)
+        self.readers = readers_of(self.names, options or SourceOptions())
         self.statistics = ColumnStatistics.none(len(self.names))
-        self.texts = np.zeros(len(self.names), np.int64)
-        self.first_texts: list[str | None] = [None] * len(self.names)
         self.infinite = np.zeros(len(self.names), np.int64)
-        self.types = ["number"] * len(self.names)
+        self.missing = np.zeros(len(self.names), np.int64)
         self._digests = [hashlib.blake2b(digest_size=16) for _ in self.names]
         self._hashes: list[np.ndarray] = []
 
-    def add(self, rows: np.ndarray) -> None:
-        """Rows of numbers ``[n, n_columns]``, NaN where one is missing."""
+    def add(self, rows: np.ndarray, texts: dict[int, pd.Series] | None = None) -> None:
+        """Rows of numbers ``[n, n_columns]``, NaN where one is missing.
+
+        Args:
+          rows: the numbers.
+          texts: what else there is, by place of the column, then of the row.
+        """
         if np.issubdtype(rows.dtype, np.floating):
             infinite = np.isinf(rows)
             self.infinite += infinite.sum(axis=0)
             rows = np.where(infinite, np.nan, rows)
+            self.missing += (np.isnan(rows) & ~infinite).sum(axis=0)
         self.statistics.add(rows)
-        for digest, column in zip(self._digests, np.ascontiguousarray(rows.T), strict=True):
-            digest.update(column.data)
+        if texts:
+            rows = rows.copy()
+            for place, column in texts.items():
+                rows[column.index, place] = _as_numbers(column)
+        for digest, numbers in zip(self._digests, np.ascontiguousarray(rows.T), strict=True):
+            digest.update(numbers.data)
         self._hashes.append(row_hashes(rows))
 
     def add_frame(self, frame: pd.DataFrame) -> None:
         """A part of a table, whatever is in it."""
-        import pandas as pd
-
         rows = np.full((len(frame), len(self.names)), np.nan)
+        first_row, texts = self.statistics.n_samples + 1, {}
         for place, name in enumerate(self.names):
-            column = frame[name]
-            if pd.api.types.is_bool_dtype(column.dtype):
-                self.types[place] = "boolean"
-            elif pd.api.types.is_datetime64_any_dtype(column.dtype):
-                self.types[place] = str(column.dtype)
-                continue
-            if column.dtype.kind in "iufb":
+            column, reader = frame[name], self.readers[name]
+            if reader.settled and not reader.like_words and column.dtype.kind in "iuf":
                 rows[:, place] = column.to_numpy(np.float64, na_value=np.nan)
                 continue
-            numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-            strange = np.isnan(numbers) & column.notna().to_numpy()
-            if strange.any():
-                if self.first_texts[place] is None:
-                    row = int(np.argmax(strange))
-                    number = self.statistics.n_samples + row + 1
-                    self.first_texts[place] = f"row {number:,}: {str(column.iloc[row])[:30]!r}"
-                self.texts[place] += int(strange.sum())
-                self._digests[place].update("\0".join(map(str, column)).encode())
-            rows[:, place] = numbers
-        self.add(rows)
+            cells = reader.read(column, first_row)
+            rows[:, place] = cells.values
+            if cells.texts is not None:
+                texts[place] = cells.texts
+            elif reader.type not in _USABLE:
+                texts[place] = column.set_axis(range(len(column))).dropna()
+        self.add(rows, texts)
 
     def inspection(
         self,
@@ -250,35 +271,59 @@ class _Gathered:
     def _columns(self) -> list[Column]:
         found = self.statistics
         # Each is computed when it is asked for, of all columns: asked once.
-        figures = (found.low, found.mean, found.high, found.deviation)
-        absent, constant = found.missing, found.constant
+        figures, constant = (found.low, found.mean, found.high, found.deviation), found.constant
         first: dict[bytes, str] = {}
         columns = []
-        for place, name in enumerate(self.names):
-            any_there, texts = bool(found.count[place]), int(self.texts[place])
+        for place, (name, reader) in enumerate(self.readers.items()):
+            reader.close()
+            any_there = bool(found.count[place])
             low, mean, high, deviation = (
                 float(figure[place]) if any_there else None for figure in figures
             )
             digest = self._digests[place].digest()
-            missing = int(absent[place] - self.infinite[place] - texts)
+            shown = reader.first_text
+            missing = int(self.missing[place]) - reader.texts
+            if reader.conflict:
+                missing = self.statistics.n_samples - reader.present
             columns.append(
                 Column(
                     name,
-                    "text" if texts else self.types[place],
-                    missing if self.types[place] in ("number", "boolean") else 0,
+                    "text" if reader.texts else reader.type,
+                    missing if reader.type in _USABLE else 0,
                     int(self.infinite[place]),
-                    texts,
-                    self.first_texts[place],
+                    reader.texts,
+                    f"row {shown.row:,}: {shown.text[:30]!r}" if shown else None,
                     low,
                     mean,
                     high,
                     deviation,
-                    bool(constant[place]) and any_there and not texts,
+                    bool(constant[place]) and any_there and not reader.texts,
                     first.get(digest),
+                    reader.conflict,
+                    _role(reader),
                 )
             )
             first.setdefault(digest, name)
         return columns
+
+
+def _as_numbers(texts: pd.Series) -> np.ndarray:
+    """A number for each text, the same for the same, exact in float64."""
+    import pandas as pd
+
+    hashes = pd.util.hash_array(texts.map(str).to_numpy(object))
+    return (hashes >> np.uint64(12)).astype(np.float64)
+
+
+def _role(reader: ColumnReader) -> str | None:
+    """What training makes of a column that may only name the rows."""
+    if not reader.distinct.holds:
+        return None
+    if reader.numbers_rows:
+        return "index"
+    if reader.names_rows:
+        return "name"
+    return "identifier" if reader.identifies_rows else None
 
 
 def _notes(columns: list[Column], classes: Counter[str], rows: int, pixels: bool) -> list[str]:
@@ -289,26 +334,44 @@ def _notes(columns: list[Column], classes: Counter[str], rows: int, pixels: bool
             shown = ", ".join(found[:5]) + (f" and {len(found) - 5:,} more" if found[5:] else "")
             notes.append(f"{text}: {shown}")
 
-    texts = [c.name for c in columns if c.texts > rows / 2]
-    note(texts, "text, to be dropped or turned into numbers")
-    few = [f"{c.name} ({c.texts:,}; {c.first_text})" for c in columns if 0 < c.texts <= rows / 2]
-    note(few, "values that are no numbers, to be mended")
-    empty = [c.name for c in columns if c.type == "number" and c.mean is None and not c.texts]
-    note(empty, "without any value (--drop)")
-    strange = [c.name for c in columns if c.type not in ("number", "boolean", "text")]
-    note(strange, "of a type that is no number, to be dropped")
+    def droppable(found: list[Column], text: str) -> None:
+        """Names all of them, as they can be pasted."""
+        if found:
+            notes.append(f"{text}: {drop(*(column.name for column in found))}")
+
+    roles = {role: [c for c in columns if c.role == role] for role in ("index", "name")}
+    note([repr(c.name) for c in roles["index"]], "only numbers the rows, so training leaves it out")
     note(
-        [f"{c.name} ({c.missing:,})" for c in columns if c.missing],
+        [repr(c.name) for c in roles["name"]],
+        "texts that differ in every row, so training leaves them out",
+    )
+    droppable(
+        [c for c in columns if c.role == "identifier"],
+        "whole numbers that differ in every row, so they may only name it",
+    )
+    for column in [c for c in columns if c.conflict][:_MOST_CONFLICTS]:
+        notes.append(f"cannot be read as it is: {column.conflict}")
+    texts = [c for c in columns if c.texts and not c.role and not c.conflict]
+    mostly = [c for c in texts if c.texts > (rows - c.missing) / 2]
+    droppable(mostly, "text, to be turned into numbers or left out")
+    few = [f"{c.name} ({c.texts:,}; {c.first_text})" for c in texts if c not in mostly]
+    note(few, "values that are no numbers, to be corrected or left out (--bad-rows skip)")
+    empty = [c for c in columns if c.type == "number" and c.mean is None and not c.texts]
+    droppable([c for c in empty if not c.conflict], "without any value")
+    strange = [c for c in columns if c.type not in (*_USABLE, "text")]
+    droppable(strange, "of a type that is no number")
+    note(
+        [f"{c.name} ({c.missing:,})" for c in columns if c.missing and not c.role],
         "missing values (--missing mean)",
     )
     note(
         [f"{c.name} ({c.infinite:,})" for c in columns if c.infinite],
-        "infinite values, to be mended",
+        "infinite values, to be corrected",
     )
     if not pixels:
-        note([c.name for c in columns if c.constant], "constant, so they say nothing (--drop)")
-        same = [f"{c.name} = {c.same_as}" for c in columns if c.same_as and not c.constant]
-        note(same, "the same as another in every row (--drop)")
+        droppable([c for c in columns if c.constant], "constant, so they say nothing")
+        same = [c for c in columns if c.same_as and not c.constant and c not in empty]
+        droppable(same, f"the same in every row as {listed([str(c.same_as) for c in same])}")
         blurred = [c.name for c in columns if _is_blurred(c)]
         note(blurred, "vary by less than float32 can tell apart; subtract their mean")
     if classes:

@@ -13,7 +13,8 @@ from tfsoftmax.data.collector import collecting
 from tfsoftmax.data.dataset import Dataset, check_finite
 from tfsoftmax.data.exact import as_kept
 from tfsoftmax.data.source import Source
-from tfsoftmax.data.table import add_frame, columns_of
+from tfsoftmax.data.table import columns_of
+from tfsoftmax.data.table_reader import TableReader
 from tfsoftmax.errors import DataError
 from tfsoftmax.source_options import SourceOptions
 from tfsoftmax.spec import Spec
@@ -86,9 +87,10 @@ def from_frame(
     source = _source(name, options)
     named = frame.rename(columns=str)
     columns = columns_of(name, list(named.columns), source.options)
+    table = TableReader(source, columns)
     with collecting(source, source.key([])) as collector:
-        add_frame(collector, name, named, columns, source.options, first_row=0)
-        return collector.dataset(lambda classes: columns.spec(classes, source.options))
+        table.add(collector, named, first_row=0)
+        return collector.dataset(table.spec, table.finish())
 
 
 def from_tf_data(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tfsoftmax.data.collector import collecting, kept
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.source import Source
-from tfsoftmax.data.table import add_frame, columns_of
+from tfsoftmax.data.table import columns_of
+from tfsoftmax.data.table_reader import TableReader
 from tfsoftmax.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -39,12 +40,13 @@ def load_parquet(path: Path, source: Source) -> Dataset:
     wanted = [*columns.features, str(columns.label)]
     if columns.weight:
         wanted.append(columns.weight)
+    table = TableReader(source, columns)
     with collecting(source, key) as collector:
         raw = columns.label if source.options.encoding != "utf-8" else None
         for file, first_row, frame in read_parts(files, source.name, wanted, raw):
             named = source.name if len(files) == 1 else f"{source.name}: {file.name}"
-            add_frame(collector, named, frame, columns, source.options, first_row)
-        return collector.dataset(lambda classes: columns.spec(classes, source.options))
+            table.add(collector, frame, first_row, where=named)
+        return collector.dataset(table.spec, table.finish())
 
 
 def parquet_files(path: Path, name: str) -> list[Path]:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from tfsoftmax.data.table import drop, listed
+
 _log = logging.getLogger(__name__)
 
 
@@ -32,6 +34,10 @@ class Reading:
     Attributes:
       rows: that there are in the source.
       skipped: those of them that are left out.
+      index: the column of a table that is left out because it only numbers the rows.
+      left_out: columns that are left out because they are texts that differ in every row.
+      identifying: columns of whole numbers that differ in every row.
+      marks: a mark and the column on whose every number it is, as in ``"$price"``.
 
     >>> Reading(5, (SkippedRows("without a usable label", 2, "row 3: it is missing"),)).notes()
     ['2 of 5 rows are left out: 2 without a usable label (the first: row 3: it is missing)']
@@ -39,13 +45,27 @@ class Reading:
 
     rows: int = 0
     skipped: tuple[SkippedRows, ...] = ()
+    index: str | None = None
+    left_out: tuple[str, ...] = ()
+    identifying: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
 
     def notes(self) -> list[str]:
         """Sentences for whoever trains on it."""
-        if not self.skipped:
-            return []
-        count = sum(skipped.rows for skipped in self.skipped)
-        return [f"{count:,} of {self.rows:,} rows are left out: {reasons(self.skipped)}"]
+        notes = []
+        if self.skipped:
+            count = sum(skipped.rows for skipped in self.skipped)
+            notes.append(f"{count:,} of {self.rows:,} rows are left out: {reasons(self.skipped)}")
+        if self.index:
+            notes.append(f"column {self.index!r} is left out: it only numbers the rows")
+        if self.left_out:
+            notes.append(f"left out, as texts that differ in every row: {listed(self.left_out)}")
+        if self.identifying:
+            notes.append(
+                "whole numbers that differ in every row, so they may only name it: "
+                f"{drop(*self.identifying)}"
+            )
+        return notes
 
     def log(self, name: str) -> None:
         """Says what there is to be said of a source of this name."""
@@ -60,9 +80,13 @@ class Reading:
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> Reading:
         """What `to_json` described."""
-        skipped = tuple(SkippedRows(**each) for each in found.get("skipped", ()))
-        known = {each.name: found[each.name] for each in fields(cls) if each.name in found}
-        return cls(**{**known, "skipped": skipped})
+        known: dict[str, Any] = {
+            each.name: tuple(value) if isinstance(value := found[each.name], list) else value
+            for each in fields(cls)
+            if each.name in found
+        }
+        known["skipped"] = tuple(SkippedRows(**each) for each in found.get("skipped", ()))
+        return cls(**known)
 
 
 def reasons(skipped: Iterable[SkippedRows]) -> str:

@@ -15,7 +15,7 @@ from tfsoftmax.source_options import SourceOptions
 from tfsoftmax.spec import Spec
 
 # Of what is read of a file, counted up when the same file is read otherwise.
-_READING = 2
+_READING = 3
 _BLOCK = 2**20
 
 

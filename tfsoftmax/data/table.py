@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import logging
-import re
+import shlex
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-from tfsoftmax.data.collector import Collector
-from tfsoftmax.data.exact import WholeNumbers
 from tfsoftmax.errors import DataError
 from tfsoftmax.source_options import SourceOptions
 from tfsoftmax.spec import Spec
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_log = logging.getLogger(__name__)
 _LABELS = ("label", "class", "target")
-_WORDS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
 
 
 @dataclass(frozen=True)
@@ -65,23 +54,20 @@ def columns_of(source: str, found: Sequence[str], options: SourceOptions) -> Col
     """
     check_once(source, found)
     known = set(found)
-    label = options.label_column or _label_among(source, found, options.drop)
-    named = [label, *options.drop, *(options.features or ())]
-    if options.weight_column:
-        named.append(options.weight_column)
-    for name in named:
+    dropped, asked = named(options.drop, known), named(options.features or (), known)
+    label = options.label_column or _label_among(source, found, dropped)
+    weight = [options.weight_column] if options.weight_column else []
+    for name in (label, *dropped, *asked, *weight):
         if name not in known:
             near = difflib.get_close_matches(name, found, 1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise DataError(f"{source}: no column {name!r}; {hint}there are {listed(found)}")
-    if label in options.drop:
+    if label in dropped:
         raise DataError(f"{source}: column {label!r} cannot be both the label and dropped")
-    asked = options.features or ()
     if len(set(asked)) < len(asked):
         raise DataError(f"{source}: a feature is asked for twice, of {listed(asked)}")
-    apart = {label, options.weight_column, *options.drop}
-    features = options.features or tuple(found)
-    features = tuple(name for name in features if name not in apart)
+    apart = {label, *weight, *dropped}
+    features = tuple(name for name in asked or found if name not in apart)
     if not features:
         raise DataError(f"{source}: no column is left to learn from, of {listed(found)}")
     return Columns(label, features, options.weight_column)
@@ -132,139 +118,25 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(shown)
 
 
-def add_frame(
-    collector: Collector,
-    source: str,
-    frame: pd.DataFrame,
-    columns: Columns,
-    options: SourceOptions,
-    first_row: int,
-    test: bool = False,
-) -> None:
-    """Takes the rows of a part of a table in.
+def drop(*names: str) -> str:
+    """The option that leaves columns out, as it is typed in a shell.
 
-    Args:
-      collector: what takes them.
-      source: for messages.
-      frame: the part.
-      columns: which are what.
-      options: whether values may be missing.
-      first_row: what its first row is called, from 1.
-      test: whether they are test rows.
-
-    Raises:
-      DataError: naming row and column, if a value is not a number or missing.
+    >>> drop("age"), drop("age", "full name"), drop("age", "price, net")
+    ('--drop age', "--drop 'age,full name'", "--drop age --drop 'price, net'")
     """
-    features = numbers_of(
-        source, frame, columns.features, options, first_row, whole=collector.whole
-    )
-    weights = None
-    if columns.weight:
-        weights = numbers_of(source, frame, (columns.weight,), SourceOptions(), first_row)[:, 0]
-        if (weights < 0).any():
-            row = int(np.argmax(weights < 0))
-            raise DataError(
-                f"{source}, row {first_row + row}, column {columns.weight!r}: a weight of "
-                f"{weights[row]:g}; expected 0 or more"
-            )
-    labels = frame[columns.label].to_numpy()
-    collector.add(features, labels, weights, test=test, first_row=first_row, where=source)
+    plain = [name for name in names if "," not in name]
+    given = ([",".join(plain)] if plain else []) + [name for name in names if "," in name]
+    return " ".join(f"--drop {shlex.quote(name)}" for name in given)
 
 
-def numbers_of(
-    source: str,
-    frame: pd.DataFrame,
-    names: Sequence[str],
-    options: SourceOptions,
-    first_row: int,
-    remedy: str | None = None,
-    whole: WholeNumbers | None = None,
-) -> np.ndarray:
-    """Columns as float32 ``[n, len(names)]``; arguments and errors as for `add_frame`.
+def named(asked: Sequence[str], found: Collection[str]) -> tuple[str, ...]:
+    """The names of columns in what was asked for: each is one, or several with commas between.
 
-    `remedy` is what can be done about a missing value but to fill it in; None where nothing is
-    trained yet, so that a column can be left out. `whole` looks at whole numbers before they
-    are float32.
+    >>> named(["a,b", "price, net"], {"a", "b", "price, net"})
+    ('a', 'b', 'price, net')
     """
-    out = np.empty((len(frame), len(names)), np.float32)
-    for place, name in enumerate(names):
-        drop = f", or leave the column out with --drop {name}" if remedy is None else ""
-        column = frame[name]
-        values = _numeric(source, column, first_row, drop)
-        if whole is not None and column.dtype.kind in "iu":
-            numbers = column.dropna().to_numpy(column.dtype.name.lower())
-            whole.add(f"column {name!r}", numbers, first_row, source)
-        missing = np.isnan(values)
-        if missing.any() and options.missing == "error":
-            row = first_row + int(np.argmax(missing))
-            usual = f"take the mean for it with --missing mean{drop}"
-            raise DataError(
-                f"{source}, row {row}, column {name!r}: the value is missing; fill it in, or "
-                f"{remedy or usual}"
-            )
-        with np.errstate(over="ignore"):
-            out[:, place] = values
-        # Seen by what becomes of it: the largest float32 is written as a text that is larger.
-        beyond = np.isinf(out[:, place])
-        if beyond.any():
-            row = int(np.argmax(beyond))
-            raise DataError(
-                f"{source}, row {first_row + row}, column {name!r}: {values[row]:g} is beyond what "
-                f"can be computed with (3.4e38); mend it{drop}"
-            )
-    return out
-
-
-def _numeric(source: str, column: pd.Series, first_row: int, drop: str) -> np.ndarray:
-    import pandas as pd
-
-    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else None
-    if kind in ("i", "u", "f", "b"):
-        return column.to_numpy(np.float64)
-    if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
-        return column.to_numpy(np.float64, na_value=np.nan)
-    where = f"{source}, column {column.name!r}"
-    if not (pd.api.types.is_object_dtype(column.dtype) or _is_text(column)):
-        raise DataError(
-            f"{where}: its type is {column.dtype}; expected numbers or booleans: turn it into "
-            f"numbers{drop}"
-        )
-    found = pd.to_numeric(column, errors="coerce")
-    numbers = found.to_numpy(np.float64, na_value=np.nan, copy=True)
-    strange = np.isnan(numbers) & column.notna().to_numpy()
-    if strange.any():
-        texts = column[strange].map(str)
-        words = texts.str.strip().str.lower().map(_WORDS).to_numpy(np.float64, na_value=np.nan)
-        if np.isnan(words).any():
-            place = int(np.argmax(np.isnan(words)))
-            row = first_row + int(np.flatnonzero(strange)[place])
-            mostly = strange.mean() > 0.5
-            _not_a_number(source, column.name, row, texts.iloc[place], mostly, drop)
-        numbers[strange] = words
-    return numbers
-
-
-def _is_text(column: pd.Series) -> bool:
-    import pandas as pd
-
-    return pd.api.types.is_string_dtype(column.dtype) or isinstance(
-        column.dtype, pd.CategoricalDtype
-    )
-
-
-def _not_a_number(
-    source: str, name: Hashable, row: int, found: str, mostly: bool, drop: str
-) -> None:
-    if re.fullmatch(r"\s*[+-]?\d+,\d+\s*", found):
-        raise DataError(
-            f"{source}, row {row}, column {name!r}: {found!r} is not a number; if the comma stands "
-            "before the decimals, say so with --decimal ,"
-        )
-    if mostly:
-        raise DataError(
-            f"{source}, column {name!r}: it is text (row {row}: {found[:40]!r}); expected numbers: "
-            f"turn it into numbers{drop}"
-        )
-    raise DataError(
-        f"{source}, row {row}, column {name!r}: {found[:40]!r} is not a number; mend it{drop}"
-    )
+    names: list[str] = []
+    for text in asked:
+        parts = [part.strip() for part in text.split(",")]
+        names += [text] if text in found else filter(None, parts)
+    return tuple(names)

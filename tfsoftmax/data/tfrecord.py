@@ -26,6 +26,7 @@ from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.image_folder import check_side, head_of
 from tfsoftmax.data.images import read_image
 from tfsoftmax.data.source import Source
+from tfsoftmax.data.table import named
 from tfsoftmax.errors import DataError
 from tfsoftmax.source_options import Fill, SourceOptions
 from tfsoftmax.spec import Spec
@@ -202,7 +203,8 @@ def _layout_of(record: bytes, where: str, source: Source) -> Layout:
     options = source.options
     found = _parsed(record, where)
     label = options.label_column or "label"
-    names = options.features or tuple(name for name in _FEATURES if name in found)[:1]
+    names = named(options.features or (), found)
+    names = names or tuple(name for name in _FEATURES if name in found)[:1]
     wanted = [*(names or _FEATURES[:1]), label]
     missing = [name for name in wanted if name not in found]
     if missing:

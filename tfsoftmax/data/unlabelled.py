@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from tfsoftmax.data.arrays import mapped
-from tfsoftmax.data.csv import check_file, header_of, read_parts
+from tfsoftmax.data.csv import header_of, read_parts
 from tfsoftmax.data.dataset import check_finite
 from tfsoftmax.data.exact import as_kept
 from tfsoftmax.data.rows import row_blocks
-from tfsoftmax.data.table import check_once, listed, numbers_of
+from tfsoftmax.data.table import check_once, listed
+from tfsoftmax.data.table_reader import NumbersReader
+from tfsoftmax.data.text_file import check_file
 from tfsoftmax.errors import DataError
 from tfsoftmax.source_options import SourceOptions
 from tfsoftmax.spec import Spec
@@ -55,10 +57,12 @@ def read_unlabelled(
         yield from _array(path, spec)
         return
     choices = (options or SourceOptions()).but(missing=spec.missing or "error")
-    row = 1
+    row, reader = 1, None
     for frame, found in _frames(path, choices):
-        names = _wanted(path, found, spec)
-        numbers = numbers_of(str(path), frame, names, choices, row, _REMEDY)
+        if reader is None:
+            names = _wanted(path, found, spec)
+            reader = NumbersReader(str(path), names, choices, model=True, remedy=_REMEDY)
+        numbers, _ = reader.rows(frame, row)
         yield as_kept(str(path), numbers, spec, row)
         row += len(frame)
 
@@ -73,8 +77,8 @@ def _frames(path: Path, options: SourceOptions) -> Iterator[tuple]:
         return
     names = header_of(path, str(path), options)
     check_once(str(path), names)
-    for frame in read_parts(path, str(path), options, names):
-        yield frame, names
+    for part in read_parts(path, str(path), options, names):
+        yield part.frame, names
 
 
 def _wanted(path: Path, found: list[str], spec: Spec) -> list[str]:

@@ -1,0 +1,52 @@
+"""Columns whose values all differ: they name rows, and say nothing of others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+_HEAD = 1000
+
+
+class Distinct:
+    """Whether all values of a column differ, as its parts come by.
+
+    It costs next to nothing where two of the first values are equal, as they mostly are.
+
+    >>> names = Distinct()
+    >>> names.add(np.array([3.0, 1.0])), names.add(np.array([2.0])), names.holds
+    (None, None, True)
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[np.ndarray] = []
+        self.possible = True
+
+    def add(self, values: np.ndarray) -> None:
+        """Takes in more values, which must be whole: neither a fraction nor NaN names a row."""
+        alike = not self._parts or self._parts[0].dtype == values.dtype
+        self.possible = (
+            self.possible and alike and _all_differ(values[:_HEAD]) and _all_differ(values)
+        )
+        if self.possible:
+            self._parts.append(values)
+        else:
+            self._parts.clear()
+
+    def fail(self) -> None:
+        """Says that it is not so."""
+        self.possible = False
+        self._parts.clear()
+
+    @property
+    def holds(self) -> bool:
+        """Whether all that were added differ."""
+        if self.possible and len(self._parts) > 1:
+            self._parts = [np.concatenate(self._parts)]
+            self.possible = _all_differ(self._parts[0])
+        return self.possible and bool(self._parts)
+
+
+def _all_differ(values: np.ndarray) -> bool:
+    if values.dtype.kind == "f" and not (values == np.floor(values)).all():
+        return False
+    return len(np.unique(values)) == len(values)
