@@ -72,7 +72,6 @@ class ColumnReader:
       texts: those of them that are no numbers.
       first_text: the first of those.
       distinct: whether all its values differ.
-      remedy: the end of a message: what can be done but to correct the cells.
 
     >>> import pandas as pd
     >>> reader = ColumnReader("price", Notation(".", ","))
@@ -90,7 +89,7 @@ class ColumnReader:
     ):
         self.name, self.notation = name, notation or Notation()
         self.na_values, self.expected_mark = frozenset(na_values), mark
-        self.remedy = f", or leave the column out with {drop(name)}" if droppable else ""
+        self._droppable = droppable
         self.type = "number"
         self.conflict: str | None = None
         self.present = self.texts = 0
@@ -99,6 +98,11 @@ class ColumnReader:
         self._marks: dict[str, Example] = {}
         # The first word, the first number that is no word's, the first fraction, ...
         self._first: dict[str, Example] = {}
+
+    @property
+    def remedy(self) -> str:
+        """The end of a message: what can be done but to correct the cells."""
+        return f", or leave the column out with {drop(self.name)}" if self._droppable else ""
 
     @property
     def is_text(self) -> bool:

@@ -195,7 +195,7 @@ class _Gathered:
 
     def __init__(self, names: Sequence[str], options: SourceOptions | None = None):
         self.names = list(names)
-        self.readers = readers_of(self.names, options or SourceOptions())
+        self.readers = readers_of(self.names, options) if options else {}
         self.statistics = ColumnStatistics.none(len(self.names))
         self.infinite = np.zeros(len(self.names), np.int64)
         self.missing = np.zeros(len(self.names), np.int64)
@@ -273,8 +273,9 @@ class _Gathered:
         # Each is computed when it is asked for, of all columns: asked once.
         figures, constant = (found.low, found.mean, found.high, found.deviation), found.constant
         first: dict[bytes, str] = {}
-        columns = []
-        for place, (name, reader) in enumerate(self.readers.items()):
+        columns, numbers = [], ColumnReader("")
+        for place, name in enumerate(self.names):
+            reader = self.readers.get(name, numbers)
             reader.close()
             any_there = bool(found.count[place])
             low, mean, high, deviation = (
@@ -352,9 +353,9 @@ def _notes(columns: list[Column], classes: Counter[str], rows: int, pixels: bool
     for column in [c for c in columns if c.conflict][:_MOST_CONFLICTS]:
         notes.append(f"cannot be read as it is: {column.conflict}")
     texts = [c for c in columns if c.texts and not c.role and not c.conflict]
-    mostly = [c for c in texts if c.texts > (rows - c.missing) / 2]
-    droppable(mostly, "text, to be turned into numbers or left out")
-    few = [f"{c.name} ({c.texts:,}; {c.first_text})" for c in texts if c not in mostly]
+    mostly = {c.name for c in texts if c.texts > (rows - c.missing) / 2}
+    droppable([c for c in texts if c.name in mostly], "text, to be turned into numbers or left out")
+    few = [f"{c.name} ({c.texts:,}; {c.first_text})" for c in texts if c.name not in mostly]
     note(few, "values that are no numbers, to be corrected or left out (--bad-rows skip)")
     empty = [c for c in columns if c.type == "number" and c.mean is None and not c.texts]
     droppable([c for c in empty if not c.conflict], "without any value")
@@ -370,7 +371,9 @@ def _notes(columns: list[Column], classes: Counter[str], rows: int, pixels: bool
     )
     if not pixels:
         droppable([c for c in columns if c.constant], "constant, so they say nothing")
-        same = [c for c in columns if c.same_as and not c.constant and c not in empty]
+        same = [
+            c for c in columns if c.same_as and not c.constant and (c.texts or c.low is not None)
+        ]
         droppable(same, f"the same in every row as {listed([str(c.same_as) for c in same])}")
         blurred = [c.name for c in columns if _is_blurred(c)]
         note(blurred, "vary by less than float32 can tell apart; subtract their mean")
