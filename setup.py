@@ -61,8 +61,8 @@ setup(
     },
     entry_points={
         "console_scripts": [
-            "tfsoftmax=tfsoftmax.cli.main:main",
-            "tfsoftmax-train=tfsoftmax.cli.train:main",
+            "tfsoftmax=tfsoftmax.cli._entry:tfsoftmax",
+            "tfsoftmax-train=tfsoftmax.cli._entry:train",
         ]
     },
 )

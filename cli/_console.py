@@ -6,16 +6,14 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
 from tfsoftmax import __version__
-from tfsoftmax.cli._interrupt import Terminated
-from tfsoftmax.errors import TfsoftmaxError, UnknownDatasetError, UsageError
-
-# The last two are what a shell makes of SIGINT and SIGTERM.
-_USAGE, _FAILURE, _INTERRUPTED, _TERMINATED = 2, 1, 130, 143
+from tfsoftmax.cli._errors import explained, say_error, show_unknown
+from tfsoftmax.cli._interrupt import heard
+from tfsoftmax.cli._streams import open_standard_streams
 
 
 class _PlainErrors(click.Command):
@@ -35,32 +33,20 @@ class _PlainErrors(click.Command):
         """Runs the command; unless `standalone_mode` is off, ends the process."""
         if not standalone_mode:
             return super().main(args, standalone_mode=False, **extra)
+        open_standard_streams()
         try:
-            code = super().main(args, standalone_mode=False, **extra)
-        except click.exceptions.NoArgsIsHelpError as error:
-            click.echo(error.format_message(), err=True)
-            sys.exit(_USAGE)
-        except click.UsageError as error:
-            where = error.ctx.command_path if error.ctx else self.name
-            _fail(f"{error.format_message().rstrip('.')} (see '{where} --help')", _USAGE)
-        except click.ClickException as error:
-            _fail(error.format_message(), error.exit_code)
-        except (UsageError, UnknownDatasetError) as error:
-            _fail(error, _USAGE)
-        except TfsoftmaxError as error:
-            _fail(error, _FAILURE)
-        except click.Abort as error:
-            _interrupted(error)
-        except MemoryError:
-            _fail("not enough memory for this data; use a smaller dataset", _FAILURE)
-        except OSError as error:
-            place = error.filename or "cannot write to standard output"
-            _fail(f"{place}: {error.strerror or error}", _FAILURE)
-        except Exception as error:
-            # An import that is interrupted may raise an error of its own instead.
-            if _interrupt_behind(error) is None:
-                raise
-            _interrupted(error)
+            with heard():
+                code = super().main(args, standalone_mode=False, **extra)
+                if sys.stdout:
+                    sys.stdout.flush()
+        except (Exception, KeyboardInterrupt) as error:
+            message, code = explained(error, self.name)
+            if {"-v", "--verbose"} & set(sys.argv if args is None else args):
+                show_unknown(error)
+            if isinstance(error, click.exceptions.NoArgsIsHelpError):
+                click.echo(message, err=True)
+            else:
+                say_error(message)
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -68,27 +54,19 @@ class PlainCommand(_PlainErrors):
     """A command with plain errors."""
 
 
+class TensorFlowCommand(_PlainErrors):
+    """One that starts TensorFlow, whatever it is asked; it fails at once where that cannot be."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs it, if it can run here."""
+        from tfsoftmax.startup import check_machine
+
+        check_machine()
+        return super().invoke(ctx)
+
+
 class PlainGroup(_PlainErrors, click.Group):
     """A group of commands with plain errors."""
-
-
-def _fail(message: object, code: int) -> NoReturn:
-    click.echo(f"Error: {' '.join(str(message).split())}", err=True)
-    sys.exit(code)
-
-
-def _interrupted(error: BaseException) -> NoReturn:
-    if isinstance(_interrupt_behind(error), Terminated):
-        _fail("terminated", _TERMINATED)
-    _fail("interrupted", _INTERRUPTED)
-
-
-def _interrupt_behind(error: BaseException | None) -> KeyboardInterrupt | None:
-    while error:
-        if isinstance(error, KeyboardInterrupt):
-            return error
-        error = error.__cause__ or error.__context__
-    return None
 
 
 def common_options(command: Callable[..., Any]) -> Callable[..., Any]:

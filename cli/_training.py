@@ -167,10 +167,10 @@ def export_trained(
 ) -> ExportResult:
     """Exports to (output folder, name); Ctrl-C and SIGTERM leave nothing half-written."""
     from tfsoftmax import export_model
-    from tfsoftmax.cli._interrupt import interrupt_on_request
+    from tfsoftmax.cli._interrupt import interrupt_on_request, nothing_left_to_interrupt
 
     with interrupt_on_request() as check_interrupt:
-        return export_model(
+        exported = export_model(
             trained.model,
             *place,
             check_on=dataset.test.features,
@@ -179,6 +179,8 @@ def export_trained(
             record=record,
             on_step=check_interrupt,
         )
+        nothing_left_to_interrupt()
+        return exported
 
 
 def write_history(path: Path, history: History) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tfsoftmax.cli._console import (
-    PlainCommand,
+    TensorFlowCommand,
     common_options,
     complete_dataset,
     set_verbosity,
@@ -26,7 +26,7 @@ _WIDEST_MATRIX = 26
 _MOST_CONFUSIONS = 10
 
 
-@click.command(cls=PlainCommand, name="evaluate")
+@click.command(cls=TensorFlowCommand, name="evaluate")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option(
     "--dataset",

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tfsoftmax.cli._console import (
-    PlainCommand,
+    TensorFlowCommand,
     common_options,
     dataset_of_model_option,
     set_verbosity,
@@ -17,7 +17,7 @@ from tfsoftmax.cli._sources import Data, data_options
 from tfsoftmax.json_text import json_text
 
 
-@click.command(cls=PlainCommand, name="export")
+@click.command(cls=TensorFlowCommand, name="export")
 @click.argument("model", type=click.Path(path_type=Path))
 @format_options
 @dataset_of_model_option
@@ -55,7 +55,7 @@ def export(
     """
     set_verbosity(verbose, quiet)
     from tfsoftmax import export_model
-    from tfsoftmax.cli._interrupt import interrupt_on_request
+    from tfsoftmax.cli._interrupt import interrupt_on_request, nothing_left_to_interrupt
     from tfsoftmax.cli._models import load_trained, printed_parity
 
     trained = load_trained(model, dataset_name, data)
@@ -71,6 +71,7 @@ def export(
             record=trained.record,
             on_step=check_interrupt,
         )
+        nothing_left_to_interrupt()
     if as_json:
         click.echo(json_text(exported.to_json()))
         return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tfsoftmax.cli._console import PlainCommand, common_options, set_verbosity
+from tfsoftmax.cli._interrupt import check
 from tfsoftmax.cli._models import recorded_data
 from tfsoftmax.cli._sources import csv_options
 from tfsoftmax.json_text import json_text
@@ -85,6 +86,7 @@ def predict(
                 image = read_image(file, predictor.spec, invert=invert)
                 answers += _answers(predictor, image[None], [str(file)], top, as_json)
         except DataError as error:
+            check()  # Reading may fail because it was interrupted.
             click.echo(f"Error: {error}", err=True)
             failed += 1
     if as_json:

@@ -10,7 +10,7 @@ import click
 
 from tfsoftmax.cli._checkpoints import checkpoint_options, checkpoints_from
 from tfsoftmax.cli._console import (
-    PlainCommand,
+    TensorFlowCommand,
     common_options,
     complete_dataset,
     set_verbosity,
@@ -41,7 +41,7 @@ def _check_history(ctx: click.Context, param: click.Parameter, value: Path | Non
     return value
 
 
-@click.command(cls=PlainCommand, name="train")
+@click.command(cls=TensorFlowCommand, name="train")
 @click.option(
     "--dataset",
     "dataset_name",

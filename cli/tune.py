@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from tfsoftmax.cli._console import (
-    PlainCommand,
+    TensorFlowCommand,
     common_options,
     complete_dataset,
     set_verbosity,
@@ -48,7 +48,7 @@ def _check_suffix(*suffixes: str) -> Callable[..., Path | None]:
     return check
 
 
-@click.command(cls=PlainCommand, name="tune")
+@click.command(cls=TensorFlowCommand, name="tune")
 @click.option(
     "--dataset",
     "dataset_name",
@@ -200,9 +200,7 @@ def _tune(dataset: Dataset, recipe: Recipe, choices: dict[str, Any], quiet: bool
                 check_interrupt()
                 advanced(step, total_steps)
 
-            tuning = tune(dataset, recipe, on_progress=on_progress, **choices)
-            check_interrupt()  # While it scored, nobody asked.
-            return tuning
+            return tune(dataset, recipe, on_progress=on_progress, **choices)
 
 
 def _refit(dataset: Dataset, recipe: Recipe, quiet: bool) -> tuple[FitResult, Dataset]:

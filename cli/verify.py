@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tfsoftmax.cli._console import (
-    PlainCommand,
+    TensorFlowCommand,
     common_options,
     dataset_of_model_option,
     set_verbosity,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _COLUMNS = "{:<24} {:<13} {:>9} {:>13} {:>10} {:>8} {:>9} {:>9}  {}"
 
 
-@click.command(cls=PlainCommand, name="verify")
+@click.command(cls=TensorFlowCommand, name="verify")
 @click.argument("model", type=click.Path(path_type=Path))
 @dataset_of_model_option
 @data_options

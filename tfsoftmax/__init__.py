@@ -61,6 +61,7 @@ _HOME = {
     "DataError": "tfsoftmax.errors",
     "UnknownDatasetError": "tfsoftmax.errors",
     "DivergenceError": "tfsoftmax.errors",
+    "MachineError": "tfsoftmax.errors",
     "ModelError": "tfsoftmax.errors",
     "ExportError": "tfsoftmax.errors",
     "CheckpointError": "tfsoftmax.errors",
@@ -82,6 +83,7 @@ if TYPE_CHECKING:  # the same names, where a type checker finds them
     from tfsoftmax.errors import DataError as DataError
     from tfsoftmax.errors import DivergenceError as DivergenceError
     from tfsoftmax.errors import ExportError as ExportError
+    from tfsoftmax.errors import MachineError as MachineError
     from tfsoftmax.errors import ModelError as ModelError
     from tfsoftmax.errors import TfsoftmaxError as TfsoftmaxError
     from tfsoftmax.errors import UnknownDatasetError as UnknownDatasetError

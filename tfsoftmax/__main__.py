@@ -1,6 +1,6 @@
 """``python -m tfsoftmax`` is the command ``tfsoftmax``."""
 
-from tfsoftmax.cli.main import main
+from tfsoftmax.cli._entry import tfsoftmax
 
 if __name__ == "__main__":
-    main(prog_name="tfsoftmax")
+    tfsoftmax()

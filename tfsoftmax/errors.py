@@ -34,6 +34,10 @@ class DivergenceError(TfsoftmaxError):
         )
 
 
+class MachineError(TfsoftmaxError):
+    """A machine, or a limit set on it, that does not let TensorFlow run."""
+
+
 class ModelError(TfsoftmaxError):
     """A path that holds no model this package can run, or input that does not fit it."""
 

@@ -9,10 +9,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 from tfsoftmax import compile_cache
+from tfsoftmax.errors import MachineError
+
+# Of libraries, threads' stacks and arenas: a small run on two cores reserved 3.9 GiB.
+_ADDRESS_SPACE = 4 * 2**30
 
 
 @contextmanager
@@ -43,11 +47,36 @@ def import_tensorflow() -> None:
     Without Keras it takes half the time: TensorFlow ends its own import by importing Keras's
     optimizers, with all of Keras, scikit-learn and matplotlib where they are installed,
     and goes on without them if that fails. ``tf.keras`` still loads when it is used.
+
+    Raises:
+      MachineError: if the process may not take as much address space as TensorFlow does.
     """
     if "tensorflow" not in sys.modules:
+        check_machine()
         compile_cache.enable()
         with honour_log_level(), _not_importable("keras.src.optimizers"):
             import tensorflow  # noqa: F401
+
+
+def check_machine() -> None:
+    """Finds out now whether TensorFlow can start at all.
+
+    Where it may not have the address space, it ends the process with a page of addresses, and
+    OpenBLAS, which scikit-learn brings, waits for ever.
+
+    Raises:
+      MachineError: if this process may not take as much address space as they do.
+    """
+    with suppress(ImportError):  # Windows has no such limit.
+        import resource
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if 0 <= limit < _ADDRESS_SPACE:
+            raise MachineError(
+                f"TensorFlow needs {_ADDRESS_SPACE / 2**30:.0f} GiB of address space, most of it "
+                f"only reserved, and this process may have {limit / 2**30:.1f} GiB: raise the "
+                "limit (ulimit -v)"
+            )
 
 
 @contextmanager

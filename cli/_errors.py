@@ -1,0 +1,102 @@
+"""What ended a command, as one line that says what to do, and the exit code of its kind."""
+
+from __future__ import annotations
+
+import errno
+import os
+import traceback
+
+import click
+
+from tfsoftmax.cli._interrupt import ENDINGS
+from tfsoftmax.errors import TfsoftmaxError, UnknownDatasetError, UsageError
+
+_USAGE, _FAILURE = 2, 1
+_LONGEST = 2000
+_NO_MEMORY = "not enough memory for this data; use a smaller dataset"
+_ADVICE = {
+    errno.EMFILE: "; this process may open too few files: raise the limit (ulimit -n)",
+    errno.ENFILE: "; close other programs",
+}
+# What native libraries say, in errors of many types, when memory, threads or files run out.
+_SYMPTOMS = {
+    "failed to map segment": "not enough memory, or address space (ulimit -v), to start",
+    "annot allocate memory": _NO_MEMORY,
+    "bad_alloc": _NO_MEMORY,
+    "out of memory": _NO_MEMORY,
+    "OOM when allocating": _NO_MEMORY,
+    "start new thread": "no thread can be started: raise the limit of processes (ulimit -u) or "
+    "of memory (ulimit -v)",
+    "Too many open files": "too many open files" + _ADVICE[errno.EMFILE],
+}
+
+
+def explained(error: BaseException, command: str | None) -> tuple[str, int]:
+    """The line that says what is wrong with a command, without its 'Error:', and the exit code."""
+    if asked := _interrupt_behind(error):
+        return ENDINGS[asked]
+    if isinstance(error, click.Abort) and error.__cause__:
+        error = error.__cause__  # click takes any end of a file for the user's
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return error.format_message(), _USAGE
+    if isinstance(error, click.UsageError):
+        where = error.ctx.command_path if error.ctx else command
+        return f"{error.format_message().rstrip('.')} (see '{where} --help')", _USAGE
+    if isinstance(error, click.ClickException):
+        return error.format_message(), error.exit_code
+    if isinstance(error, UsageError | UnknownDatasetError):
+        return str(error), _USAGE
+    if isinstance(error, TfsoftmaxError):
+        return str(error), _FAILURE
+    return _machine(error) or _unknown(error), _FAILURE
+
+
+def say_error(message: str) -> None:
+    """Prints an error as one line, whatever it is made of."""
+    try:
+        line = " ".join(message.split())
+        line = line if len(line) <= _LONGEST else line[:_LONGEST] + " ..."
+        click.echo(f"Error: {_printable(line)}", err=True)
+    except (MemoryError, OSError):
+        os.write(2, b"Error: not enough memory\n")
+
+
+def show_unknown(error: BaseException) -> None:
+    """Prints the traceback of an error that no line explains."""
+    if not isinstance(error, click.ClickException | TfsoftmaxError | click.Abort):
+        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+
+
+def _machine(error: BaseException) -> str | None:
+    """What the machine lacks, if that is what the error says."""
+    if isinstance(error, MemoryError):
+        return _NO_MEMORY
+    text = str(error)
+    for symptom, sentence in _SYMPTOMS.items():
+        if symptom in text and not getattr(error, "filename", None):
+            return sentence
+    if isinstance(error, OSError):
+        what = (error.strerror or text) + _ADVICE.get(error.errno or 0, "")
+        return f"{os.fsdecode(error.filename)}: {what}" if error.filename else what
+    return None
+
+
+def _unknown(error: BaseException) -> str:
+    said = f"{type(error).__name__}: {error}".rstrip(": ")
+    return (
+        f"not foreseen by tfsoftmax: {said}; please report this with the output of the same "
+        "command with -v"
+    )
+
+
+def _printable(text: str) -> str:
+    """Without what could move a terminal's cursor, or what no encoding has."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _interrupt_behind(error: BaseException | None) -> type[KeyboardInterrupt] | None:
+    while error:
+        if isinstance(error, KeyboardInterrupt):
+            return type(error)
+        error = error.__cause__ or error.__context__
+    return None
