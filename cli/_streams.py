@@ -51,9 +51,9 @@ def open_standard_streams() -> None:
         except OSError:  # closed: taken again, for reading only, so that output still fails
             os.open(os.devnull, os.O_RDWR if number == 2 else os.O_RDONLY)
     if sys.stdout is sys.__stdout__:
-        sys.stdout = sys.__stdout__ = _text(_Output(1, "w", closefd=False), sys.stdout)
+        sys.stdout = _text(_Output(1, "w", closefd=False), sys.stdout)
     if sys.stderr is sys.__stderr__:
-        sys.stderr = sys.__stderr__ = _text(_Notices(2, "w", closefd=False), sys.stderr)
+        sys.stderr = _text(_Notices(2, "w", closefd=False), sys.stderr)
 
 
 def _text(raw: io.FileIO, before: object) -> io.TextIOWrapper:
