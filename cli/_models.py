@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from tfsoftmax.errors import UsageError
+from tfsoftmax.paths import check_regular
 
 if TYPE_CHECKING:
     from tfsoftmax import Dataset, ExportResult, SoftmaxRegression, Spec
@@ -90,6 +91,7 @@ def recorded_data(place: Path) -> dict[str, Any]:
 
     try:
         folder = place.parent if place.is_file() else version_folder(place)
+        check_regular(folder / FILE_NAME)
         recorded = json.loads((folder / FILE_NAME).read_bytes())["dataset"]
     except (OSError, ValueError, KeyError, TypeError, ModelError):
         return {}

@@ -15,6 +15,7 @@ from tfsoftmax.cli._console import (
 )
 from tfsoftmax.cli._sources import Data, data_options
 from tfsoftmax.json_text import json_text
+from tfsoftmax.paths import user_path
 
 if TYPE_CHECKING:
     from tfsoftmax.data.inspection import Column, Inspection
@@ -60,7 +61,7 @@ def inspect(
     if kind in ("csv", "parquet") and path:
         if pictures:
             raise click.UsageError("--pictures is for images, and a table has none")
-        found = inspect_table(kind, Path(path).expanduser(), source, data.options())
+        found = inspect_table(kind, user_path(path), source, data.options())
     else:
         dataset = data.load(source, {"missing": "mean"})
         if pictures:

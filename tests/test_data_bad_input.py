@@ -424,7 +424,7 @@ CSV = {
     "a folder": ("expected a file, found a folder", place("csv", Path.mkdir)),
     "nothing there": ("expected a file, found nothing", place("csv")),
     "a link to nothing": ("found nothing", place("csv", lambda path: path.symlink_to("nowhere"))),
-    "a pipe": ("found nothing", place("csv", os.mkfifo)),
+    "a pipe": ("found a pipe", place("csv", os.mkfifo)),
     "a name that is too long": (
         "File name too long",
         lambda folder: [f"csv:{folder}/{'n' * 300}/table.csv"],
@@ -744,7 +744,7 @@ NPZ = {
 }
 NPY = {
     "nothing there": ("found nothing", place("npy")),
-    "an empty folder": (r"no features among its files \(none\)", place("npy", Path.mkdir)),
+    "an empty folder": (r"no \*.npy file in this folder", place("npy", Path.mkdir)),
     "no labels beside": (
         r"no labels among its files \('features'\)",
         file("npy", "features.npy", npy(FEATURES)),

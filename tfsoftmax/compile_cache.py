@@ -44,7 +44,7 @@ def enable() -> None:
         folder = _own_folder(_machine_key(tensorflow))
         _drop_unproven(folder)
         _check_room(folder)
-    except OSError:
+    except (OSError, RuntimeError):  # the latter of a user without a home
         return
     os.environ["TF_XLA_FLAGS"] = f"{flags} {_FLAG}={folder}".strip()
     atexit.register(_prove_new, folder)

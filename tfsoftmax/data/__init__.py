@@ -15,6 +15,7 @@ from tfsoftmax.data.idx import load_idx
 from tfsoftmax.data.names import KINDS, SUGGESTED, unknown_dataset
 from tfsoftmax.data.source import Source
 from tfsoftmax.errors import DataError, UsageError
+from tfsoftmax.paths import user_path
 from tfsoftmax.source_options import SourceOptions
 from tfsoftmax.spec import Spec
 
@@ -26,7 +27,7 @@ _TFDS_NAME = re.compile(r"[a-z][a-z0-9_]*(/[A-Za-z0-9_.\-]+)?(:[0-9.*]+)?")
 
 def default_data_dir() -> Path:
     """``$TFDS_DATA_DIR``, or else ``~/tensorflow_datasets``, as TensorFlow Datasets has it."""
-    return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    return user_path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
 
 
 def load_dataset(
@@ -61,7 +62,7 @@ def load_dataset(
     >>> dataset.train.features.shape, dataset.test.features.shape, dataset.spec.dtype
     ((4000, 784), (1000, 784), 'uint8')
     """
-    data_path = Path(data_dir).expanduser() if data_dir else default_data_dir()
+    data_path = user_path(data_dir) if data_dir else default_data_dir()
     cache = DatasetCache(data_path)
     if name in BUNDLED:
         return load_bundled(name, cache)
@@ -70,7 +71,7 @@ def load_dataset(
         if not rest:
             raise UsageError(f"{kind}: needs a path, as in {KINDS[kind].example}")
         source = Source(name, options or SourceOptions(), cache, model)
-        return _load_path(kind, Path(rest).expanduser(), source)
+        return _load_path(kind, user_path(rest), source)
     if not _TFDS_NAME.fullmatch(name):
         raise unknown_dataset(name)
     # Asked first: TensorFlow Datasets' import takes longer than all that is left to do.
@@ -79,7 +80,7 @@ def load_dataset(
         return cached
     from tfsoftmax.data.tfds import TfdsSource
 
-    manual_path = Path(manual_dir).expanduser() if manual_dir else None
+    manual_path = user_path(manual_dir) if manual_dir else None
     return TfdsSource(name, data_path, manual_path).load(cache)
 
 
@@ -93,6 +94,9 @@ def _load_path(kind: str, path: Path, source: Source) -> Dataset:
     except PermissionError as error:
         place = error.filename or path
         raise DataError(f"{source.name}: {place} may not be read: {error.strerror}") from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError(f"{source.name}: {path} cannot be read: {reason}") from error
 
 
 def catalogue(data_dir: str | os.PathLike[str] | None = None) -> list[dict[str, Any]]:
@@ -102,7 +106,7 @@ def catalogue(data_dir: str | os.PathLike[str] | None = None) -> list[dict[str, 
     """
     from tfsoftmax.data.tfds import describe
 
-    data_path = Path(data_dir).expanduser() if data_dir else default_data_dir()
+    data_path = user_path(data_dir) if data_dir else default_data_dir()
     return [
         *(
             {"name": name, "about": about, "state": "ready"}

@@ -19,10 +19,12 @@ from tfsoftmax.data.collector import Collector, collecting, parted
 from tfsoftmax.data.collector import kept as kept_rows
 from tfsoftmax.data.dataset import Dataset, Split, check_finite
 from tfsoftmax.data.exact import as_kept
+from tfsoftmax.data.folders import check_file, files_at
 from tfsoftmax.data.labels import ClassNames
 from tfsoftmax.data.rows import row_blocks
 from tfsoftmax.data.source import Source
 from tfsoftmax.errors import DataError
+from tfsoftmax.paths import check_regular
 from tfsoftmax.spec import Spec
 
 # What people call them, once capitals are small: training rows, and test rows.
@@ -67,8 +69,7 @@ def load_npz(path: Path, source: Source) -> Dataset:
     Raises:
       DataError: if an array is missing, of a wrong shape or type, or holds Python objects.
     """
-    if not path.is_file():
-        raise DataError(f"{source.name}: expected a file, found {_what(path)}")
+    check_file(path, source.name)
     try:
         with zipfile.ZipFile(path) as archive:
             members = {
@@ -101,9 +102,9 @@ def load_npy(path: Path, source: Source) -> Dataset:
       DataError: as for `load_npz`.
     """
     folder = path if path.is_dir() else path.parent
-    if not path.exists():
-        raise DataError(f"{source.name}: expected a folder or an .npy file, found nothing")
-    files = {file.stem: file for file in sorted(folder.glob("*.npy"))}
+    if folder != path:
+        check_file(path, source.name)
+    files = {file.stem: file for file in files_at(folder, source.name, "*.npy")}
     found = _named(source, files, "files")
     arrays = {}
     for key, name in found.items():
@@ -121,6 +122,7 @@ def mapped(path: Path) -> np.ndarray:
       OSError: if the file cannot be read.
       ValueError: if it holds no such array, or less of it than it promises.
     """
+    check_regular(path)
     with path.open("rb") as file:
         shape, fortran, dtype = _npy_header(file)
         start = file.tell()
@@ -133,10 +135,6 @@ def mapped(path: Path) -> np.ndarray:
     if not promised:
         return np.empty(shape, dtype)
     return np.memmap(path, dtype, "r", start, shape, "F" if fortran else "C")
-
-
-def _what(path: Path) -> str:
-    return "a folder" if path.is_dir() else "nothing"
 
 
 def _named(source: Source, found: Mapping[str, Any], what: str) -> dict[tuple[str, str], str]:

@@ -16,10 +16,11 @@ from tfsoftmax.data.cells import NAMELESS
 from tfsoftmax.data.collector import collecting, kept
 from tfsoftmax.data.csv_lines import Lines, with_blank_rows, without_ragged_rows
 from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.folders import check_file
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.table import columns_of
 from tfsoftmax.data.table_reader import TableReader
-from tfsoftmax.data.text_file import check_file, text_file
+from tfsoftmax.data.text_file import text_file
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.source_options import SourceOptions
 

@@ -18,6 +18,7 @@ import numpy as np
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.scales import log_scales
 from tfsoftmax.errors import DataError
+from tfsoftmax.paths import check_regular, what_is_at
 from tfsoftmax.spec import Spec
 
 _UINT8 = 0x08
@@ -44,7 +45,7 @@ def load_idx(folder: Path, only_measured: bool = False) -> Dataset:
       DataError: naming the file that is missing, truncated or not what it should be.
     """
     if not folder.is_dir():
-        found = "a file" if folder.exists() else "nothing"
+        found = what_is_at(folder)
         raise DataError(f"idx:{folder}: expected a folder with MNIST's four files, found {found}")
     parts = {}
     for part, prefix in _PREFIXES.items():
@@ -89,6 +90,7 @@ def read_idx(path: Path, n_dimensions: int) -> np.ndarray:
         values than its header promises.
     """
     try:
+        check_regular(path)
         size = path.stat().st_size
         with path.open("rb") as raw:
             zipped = raw.read(2) == _GZIP_MAGIC

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import logging
 import math
-import os
 import struct
 import warnings
 from collections import Counter
@@ -20,9 +19,11 @@ from PIL import Image, UnidentifiedImageError
 
 from tfsoftmax.data.collector import collecting, kept
 from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.folders import check_link
 from tfsoftmax.data.images import FORMATS, orientation, read_image
 from tfsoftmax.data.source import Source
 from tfsoftmax.errors import DataError
+from tfsoftmax.paths import what_is_at
 from tfsoftmax.spec import Spec
 
 _log = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ def pictures_in(folder: Path, name: str) -> list[Picture]:
       DataError: if there are none, or a link leads out of the folder.
     """
     if not folder.is_dir():
-        found = "a file" if folder.exists() else "nothing"
+        found = what_is_at(folder)
         raise DataError(f"{name}: expected a folder with one sub-folder a class, found {found}")
     classes = _folders(folder, folder, name)
     official = {place.name for place in classes} == _OFFICIAL
@@ -117,7 +118,7 @@ def pictures_in(folder: Path, name: str) -> list[Picture]:
     pictures, left_out = [], []
     for place in classes:
         for path in sorted(place.iterdir()):
-            _check_link(path, folder, name)
+            check_link(path, folder, name)
             if path.suffix.lower() in _SUFFIXES and path.is_file():
                 test = official and place.parent.name == "test"
                 pictures.append(Picture(path, place.name, test))
@@ -140,18 +141,8 @@ def pictures_in(folder: Path, name: str) -> list[Picture]:
 def _folders(place: Path, root: Path, name: str) -> list[Path]:
     found = [entry for entry in sorted(place.iterdir()) if not entry.name.startswith(".")]
     for entry in found:
-        _check_link(entry, root, name)
+        check_link(entry, root, name)
     return [entry for entry in found if entry.is_dir()]
-
-
-def _check_link(path: Path, root: Path, name: str) -> None:
-    if not path.is_symlink():
-        return
-    target = Path(os.path.realpath(path))  # Path.resolve() raises an error for a link to itself.
-    if not target.is_relative_to(os.path.realpath(root)):
-        raise DataError(f"{name}: {path} is a link that leads out of the folder; copy the file")
-    if not target.exists() or target.is_symlink():
-        raise DataError(f"{name}: {path} is a link that leads nowhere; remove it")
 
 
 def _parts(pictures: list[Picture], pixels: int) -> Iterator[list[Picture]]:

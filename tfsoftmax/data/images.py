@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from tfsoftmax.errors import DataError
+from tfsoftmax.paths import check_regular
 from tfsoftmax.spec import Spec
 
 FORMATS = ("PNG", "JPEG", "WEBP")
@@ -63,6 +64,8 @@ def read_image(
     if not spec.is_image:
         raise DataError(f"{path}: the model takes {spec.n_features} numbers, not images")
     try:
+        if content is None:
+            check_regular(Path(path))
         with warnings.catch_warnings():
             # Pillow only warns of pictures too large for their file, up to twice its bound.
             warnings.simplefilter("error", Image.DecompressionBombWarning)

@@ -15,11 +15,11 @@ from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.cells import ColumnReader
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.duplicates import row_hashes, shared_rows
+from tfsoftmax.data.folders import check_file, files_at
 from tfsoftmax.data.rows import row_blocks
 from tfsoftmax.data.statistics import ColumnStatistics
 from tfsoftmax.data.table import check_once, drop, listed, named, usual_label
 from tfsoftmax.data.table_reader import readers_of
-from tfsoftmax.data.text_file import check_file
 from tfsoftmax.errors import DataError
 from tfsoftmax.source_options import SourceOptions
 
@@ -184,7 +184,7 @@ def _table(
         return names, (part.frame for part in parts)
     from tfsoftmax.data import parquet
 
-    files = parquet.parquet_files(path, name)
+    files = files_at(path, name, parquet.FILES)
     names = parquet.column_names(files, name)
     check_once(name, names)
     return names, (frame for _, _, frame in parquet.read_parts(files, name, names))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfsoftmax.data.collector import collecting, kept
 from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.folders import files_at
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.table import columns_of
 from tfsoftmax.data.table_reader import TableReader
@@ -16,6 +17,7 @@ from tfsoftmax.errors import DataError, UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
+FILES = "*.parquet"
 _NUMBERS_A_PART = 2**21
 
 
@@ -30,7 +32,7 @@ def load_parquet(path: Path, source: Source) -> Dataset:
       UsageError: if the package pyarrow is missing.
       DataError: naming the file, and row and column, from 1, of what is wrong.
     """
-    files = parquet_files(path, source.name)
+    files = files_at(path, source.name, FILES)
     key = source.key(files)
     found = kept(source, key)
     if found is not None:
@@ -47,22 +49,6 @@ def load_parquet(path: Path, source: Source) -> Dataset:
             named = source.name if len(files) == 1 else f"{source.name}: {file.name}"
             table.add(collector, frame, first_row, where=named)
         return collector.dataset(table.spec, table.finish())
-
-
-def parquet_files(path: Path, name: str) -> list[Path]:
-    """The file, or the files in the folder, by name.
-
-    Raises:
-      DataError: if there are none.
-    """
-    if path.is_dir():
-        files = sorted(file for file in path.glob("*.parquet") if file.is_file())
-        if not files:
-            raise DataError(f"{name}: no *.parquet file in this folder")
-        return files
-    if not path.is_file():
-        raise DataError(f"{name}: expected a file or a folder of *.parquet files, found nothing")
-    return [path]
 
 
 def column_names(files: list[Path], name: str) -> list[str]:

@@ -18,8 +18,9 @@ import numpy as np
 from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.collector import collecting
 from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.folders import check_file
 from tfsoftmax.data.source import Source
-from tfsoftmax.data.text_file import BoundedLines, check_file
+from tfsoftmax.data.text_file import BoundedLines
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
 

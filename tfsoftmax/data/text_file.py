@@ -20,17 +20,6 @@ _WIDE = ("utf-16", "utf-32")
 _BYTE_ORDERS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def check_file(path: Path, name: str) -> None:
-    """Makes sure that there is a file at a path.
-
-    Raises:
-      DataError: if there is none, or something else.
-    """
-    if not path.is_file():
-        found = "a folder" if path.is_dir() else "nothing"
-        raise DataError(f"{name}: expected a file, found {found}")
-
-
 @contextmanager
 def text_file(path: Path, name: str, encoding: str) -> Iterator[io.TextIOWrapper]:
     """A file as text, unzipped if it is gzipped; line ends stay as they are.

@@ -23,6 +23,7 @@ import numpy as np
 
 from tfsoftmax.data.collector import Collector, collecting, kept
 from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.folders import files_at
 from tfsoftmax.data.image_folder import check_side, head_of
 from tfsoftmax.data.images import read_image
 from tfsoftmax.data.source import Source
@@ -74,7 +75,7 @@ def load_tfrecord(path: Path, source: Source) -> Dataset:
     Raises:
       DataError: naming the file and the record, from 1, of what is wrong.
     """
-    files = _files(path, source.name)
+    files = files_at(path, source.name, "*.tfrecord*")
     key = source.key(files)
     found = kept(source, key)
     if found is not None:
@@ -96,17 +97,6 @@ def load_tfrecord(path: Path, source: Source) -> Dataset:
             raise DataError(f"{source.name}: no records; there is nothing to train on")
         missing = source.options.fill
         return collector.dataset(lambda names: layout.spec(names, missing))
-
-
-def _files(path: Path, name: str) -> list[Path]:
-    if path.is_dir():
-        files = sorted(file for file in path.glob("*.tfrecord*") if file.is_file())
-        if not files:
-            raise DataError(f"{name}: no *.tfrecord* file in this folder")
-        return files
-    if not path.is_file():
-        raise DataError(f"{name}: expected a file or a folder of *.tfrecord* files, found nothing")
-    return [path]
 
 
 def _check_frames(file: Path, where: str, limit: int) -> None:

@@ -12,10 +12,10 @@ from tfsoftmax.data.arrays import mapped
 from tfsoftmax.data.csv import header_of, read_parts
 from tfsoftmax.data.dataset import check_finite
 from tfsoftmax.data.exact import as_kept
+from tfsoftmax.data.folders import check_file
 from tfsoftmax.data.rows import row_blocks
 from tfsoftmax.data.table import check_once, listed
 from tfsoftmax.data.table_reader import NumbersReader
-from tfsoftmax.data.text_file import check_file
 from tfsoftmax.errors import DataError
 from tfsoftmax.source_options import SourceOptions
 from tfsoftmax.spec import Spec

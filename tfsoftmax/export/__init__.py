@@ -14,6 +14,7 @@ from tfsoftmax.errors import ExportError, ModelError
 from tfsoftmax.export import metadata
 from tfsoftmax.export.predictor import Predictor
 from tfsoftmax.export.versions import model_folder, new_version, versions
+from tfsoftmax.paths import check_regular, user_path
 
 if TYPE_CHECKING:
     from tfsoftmax.data.rows import Features
@@ -160,7 +161,8 @@ def load_predictor(path: str | os.PathLike[str]) -> Predictor:
     Raises:
       ModelError: if there is no such path, or no model that this package made.
     """
-    place = Path(path)
+    place = user_path(path)
+    _check_regular(place)
     if place.is_file() and place.suffix == ".onnx":
         from tfsoftmax.export.onnx import OnnxPredictor
 
@@ -178,6 +180,7 @@ def version_folder(place: Path) -> Path:
     Raises:
       ModelError: if there is none.
     """
+    _check_regular(place)
     if not place.exists():
         raise ModelError(f"{place}: no such file or folder")
     if place.is_file():
@@ -190,7 +193,16 @@ def version_folder(place: Path) -> Path:
                 "or a folder with numbered versions of one"
             )
         place = place / str(numbers[-1])
+    for file in place.rglob("*"):
+        _check_regular(file)
     return place
+
+
+def _check_regular(place: Path) -> None:
+    try:
+        check_regular(place)
+    except OSError as error:
+        raise ModelError(f"{place}: {error.strerror}") from error
 
 
 def load_saved_model(folder: Path) -> SavedModelPredictor:
