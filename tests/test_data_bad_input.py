@@ -1081,6 +1081,12 @@ OTHERS = {
     "a test fraction of NaN": ("test.fraction", csv(GOOD, "--test-fraction", "nan"), 2),
     "a memory limit that is none": ("'foo' is not a size", csv(GOOD, "--memory-limit", "foo"), 2),
     "a memory limit of 0": ("memory_limit must be at least 1", csv(GOOD, "--memory-limit", "0"), 2),
+    "an encoding that is no text": (
+        r"unknown encoding '\\udcff'; try latin-1",
+        csv(GOOD, "--encoding", "\udcff"),
+        2,
+    ),
+    "an encoding of zero bytes": ("unknown encoding", csv(GOOD, "--encoding", "utf\0"), 2),
     "a delimiter of two characters": (
         "'ab' is not one character",
         csv(GOOD, "--delimiter", "ab"),
