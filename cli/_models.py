@@ -14,10 +14,12 @@ from tfsoftmax.paths import check_regular
 if TYPE_CHECKING:
     from tfsoftmax import Dataset, ExportResult, SoftmaxRegression, Spec
     from tfsoftmax.cli._sources import Data
+    from tfsoftmax.export.saved_model import SavedModelPredictor
+    from tfsoftmax.rescue import RescuedModel
 
 
 class Trained(NamedTuple):
-    """A trained model, loaded from a version folder, and the dataset to check it on."""
+    """A trained model, of a version folder or rescued, and the dataset to check it on."""
 
     folder: Path
     model: SoftmaxRegression
@@ -34,6 +36,8 @@ class Trained(NamedTuple):
             "test",
             "best_epoch",
             "temperature",
+            "xla",
+            "resumed",
             "convergence",
             "tuning",
             "command",
@@ -49,12 +53,7 @@ def load_trained(place: Path, dataset_name: str | None, data: Data) -> Trained:
       UsageError: if it does not say what it was trained on.
       DataError: if the dataset cannot be loaded.
     """
-    from tfsoftmax.export import load_saved_model, version_folder
-    from tfsoftmax.export.metadata import FILE_NAME
-
-    folder = version_folder(place)
-    predictor = load_saved_model(folder)
-    description = json.loads((folder / FILE_NAME).read_bytes())
+    folder, predictor, description = _trained(place)
     recorded = description.get("dataset")
     recorded = recorded if isinstance(recorded, dict) else {}
     name = dataset_name or recorded.get("name")
@@ -63,6 +62,23 @@ def load_trained(place: Path, dataset_name: str | None, data: Data) -> Trained:
     dataset = data.load(name, reading_options(predictor.spec, recorded))
     predictor.positions_of(dataset)
     return Trained(folder, predictor.model(), dataset, description)
+
+
+def _trained(place: Path) -> tuple[Path, SavedModelPredictor | RescuedModel, dict[str, Any]]:
+    """Where a model is, the model, and what it says of itself."""
+    from tfsoftmax.export import load_saved_model, version_folder
+    from tfsoftmax.export.metadata import FILE_NAME
+    from tfsoftmax.startup import import_tensorflow
+
+    import_tensorflow()
+    from tfsoftmax.rescue import ENDING, RescuedModel
+
+    if place.is_file() and place.suffix == ENDING:
+        rescued = RescuedModel(place)
+        return place, rescued, rescued.description
+    folder = version_folder(place)
+    predictor = load_saved_model(folder)
+    return folder, predictor, json.loads((folder / FILE_NAME).read_bytes())
 
 
 def reading_options(spec: Spec, recorded: dict[str, Any]) -> dict[str, Any]:

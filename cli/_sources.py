@@ -47,7 +47,10 @@ class Size(click.ParamType):
         found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?i?)b?", value.strip().lower())
         if not found or found[2] not in _UNITS:
             self.fail(f"{value!r} is not a size, as in 500MB or 2GiB", param, ctx)
-        return int(float(found[1]) * _UNITS[found[2]])
+        size = float(found[1]) * _UNITS[found[2]]
+        if not 1 <= size < 2**63:
+            self.fail(f"{value!r} is not a size that memory can have", param, ctx)
+        return int(size)
 
 
 class Delimiter(click.ParamType):

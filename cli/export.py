@@ -45,8 +45,9 @@ def export(
     """Write a trained MODEL in other forms, as its next version.
 
     MODEL is a SavedModel folder that tfsoftmax made, or a model's folder, whose highest
-    version is taken. Nothing is overwritten: the new version holds the same weights and the
-    forms asked for here, no others, and appears once every file of it is proven on the
+    version is taken; or NAME.rescued, the file of a run that could not export. Nothing is
+    overwritten: the new version holds the same weights and the forms asked for here, no
+    others, and appears once every file of it is proven on the
     dataset's test rows.
 
     \b
@@ -63,7 +64,7 @@ def export(
     with interrupt_on_request() as check_interrupt:
         exported = export_model(
             trained.model,
-            output_dir or place.parent.parent,
+            output_dir or (place.parent if place.is_file() else place.parent.parent),
             str(trained.description["name"]) if name is None else name,
             check_on=trained.dataset.test.features,
             calibrate_on=trained.dataset.train.features,

@@ -16,7 +16,9 @@ from tfsoftmax.cli._console import (
     set_verbosity,
 )
 from tfsoftmax.cli._formats import Forms, format_options
+from tfsoftmax.cli._outputs import check_outputs
 from tfsoftmax.cli._recipe import recipe_from, recipe_options
+from tfsoftmax.cli._rescue import never_lost
 from tfsoftmax.cli._sources import Data, data_options
 from tfsoftmax.cli._training import (
     announce,
@@ -132,15 +134,12 @@ def train(
     checkpoints = checkpoints_from(options)
     name = model_name(dataset_name) if name is None else name
 
-    from tfsoftmax.export.versions import check_output, model_folder
-
-    check_output(model_folder(output_dir, name))
-    if checkpoints:
-        from tfsoftmax.checkpoint import check_checkpoints
-
-        check_checkpoints(checkpoints)
+    check_outputs(
+        dataset_name, (output_dir, name), forms, {"--history": history}, tensorboard, checkpoints
+    )
     from tfsoftmax.data.dataset import check_unchanged
     from tfsoftmax.data.split import with_validation
+    from tfsoftmax.export.formats import check_formats
 
     loaded = dataset = data.load(dataset_name)
     described = describe(loaded, data)
@@ -151,14 +150,16 @@ def train(
         dataset = with_validation(dataset, recipe.held_out)
     if not quiet:
         announce(dataset, recipe_name)
+    check_formats(forms.formats, dataset.spec)
     trained = trained_on(dataset, recipe, quiet, start, checkpoints, tensorboard)
+    with never_lost(trained, output_dir, name, checkpoints) as record:
+        record |= {"dataset": described, **record_of(trained, dataset, data, recipe_name)}
+        check_unchanged(loaded, described["sha256"])
+        if start_from:
+            record["command"] += ["--from", str(start_from), "--new-classes", new_classes]
+        exported = export_trained(trained, dataset, (output_dir, name), forms, record)
     if history:
         write_history(history, trained.history)
-    record = {"dataset": described, **record_of(trained, dataset, data, recipe_name)}
-    check_unchanged(loaded, described["sha256"])
-    if start_from:
-        record["command"] += ["--from", str(start_from), "--new-classes", new_classes]
-    exported = export_trained(trained, dataset, (output_dir, name), forms, record)
     seconds = time.perf_counter() - started
     if as_json:
         document = {**record, "model": exported.to_json(), "seconds": seconds}

@@ -18,7 +18,9 @@ from tfsoftmax.cli._console import (
 )
 from tfsoftmax.cli._formats import Forms, format_options
 from tfsoftmax.cli._grid import GRID_FIELDS, grid_from, grid_options
+from tfsoftmax.cli._outputs import AfterTheModel, check_outputs
 from tfsoftmax.cli._recipe import recipe_from, recipe_options
+from tfsoftmax.cli._rescue import never_lost
 from tfsoftmax.cli._sources import Data, data_options
 from tfsoftmax.cli._training import (
     announce,
@@ -137,53 +139,47 @@ def tune(
     recipe_name, recipe = options["recipe_name"], recipe_from(options)
     recipe = recipe.but(memory_limit=data.choices.get("memory_limit"))
     name = model_name(dataset_name) if name is None else name
-    _check_outputs(None if no_refit else output_dir, name, plot, table)
+    if plot:
+        from tfsoftmax.tuning_plot import check_plot
+
+        check_plot(plot)
+    model = None if no_refit else (output_dir, name)
+    check_outputs(dataset_name, model, forms, {"--plot": plot, "--table": table})
     from tfsoftmax.data.dataset import check_unchanged
+    from tfsoftmax.export.formats import check_formats
 
     loaded = dataset = data.load(dataset_name)
     record: dict[str, Any] = {"dataset": describe(loaded, data)}
     if not quiet:
         announce(dataset, recipe_name)
+    if model:
+        check_formats(forms.formats, dataset.spec)
     tuning = _tune(dataset, recipe, {**grid, "folds": folds, "scoring": scoring}, quiet)
-    write_tuning(tuning, plot, table)
+    beside = AfterTheModel()
+    beside.attempt(lambda: write_tuning(tuning, plot, table))
     record["tuning"] = tuning.to_json()
     if not as_json:
-        print_table(tuning)
+        beside.attempt(lambda: print_table(tuning))
     if no_refit:
         if as_json:
             record["recipe"] = {"name": recipe_name, **tuning.best.to_json()}
             record["seconds"] = time.perf_counter() - started
             click.echo(json_text(record))
+        beside.end()
         return
     trained, dataset = _refit(dataset, tuning.best, quiet)
-    record |= record_of(trained, dataset, data, recipe_name)
-    check_unchanged(loaded, record["dataset"]["sha256"])
-    exported = export_trained(trained, dataset, (output_dir, name), forms, record)
+    with never_lost(trained, output_dir, name) as made:
+        made |= {**record, **record_of(trained, dataset, data, recipe_name)}
+        check_unchanged(loaded, record["dataset"]["sha256"])
+        exported = export_trained(trained, dataset, (output_dir, name), forms, made)
+    beside.end()
     seconds = time.perf_counter() - started
     if as_json:
-        document = {**record, "model": exported.to_json(), "seconds": seconds}
+        document = {**made, "model": exported.to_json(), "seconds": seconds}
         click.echo(json_text(document))
     else:
-        summarize(trained.history, record, exported)
+        summarize(trained.history, made, exported)
         print_end(exported, dataset, data, seconds)
-
-
-def _check_outputs(
-    output_dir: Path | None, name: str, plot: Path | None, table: Path | None
-) -> None:
-    """Finds out now what would fail once all is trained."""
-    from tfsoftmax.export.versions import check_output, model_folder
-    from tfsoftmax.files import check_writable
-
-    if output_dir:
-        check_output(model_folder(output_dir, name))
-    if plot:
-        from tfsoftmax.tuning_plot import check_plot
-
-        check_plot(plot)
-    for path in (plot, table):
-        if path:
-            check_writable(path.parent)
 
 
 def _tune(dataset: Dataset, recipe: Recipe, choices: dict[str, Any], quiet: bool) -> Tuning:

@@ -75,13 +75,16 @@ def write_whole(path: Path, content: bytes) -> None:
     """Writes a file that is there whole, in the place of one of its name, or not at all.
 
     Raises:
-      OSError: if it cannot be written.
+      OSError: naming it, if it cannot be written.
     """
-    with staged_folder(path.parent) as staging:
-        (staging / path.name).write_bytes(content)
-        sync_tree(staging)
-        (staging / path.name).rename(path)
-        _sync(path.parent)
+    try:
+        with staged_folder(path.parent) as staging:
+            (staging / path.name).write_bytes(content)
+            sync_tree(staging)
+            (staging / path.name).rename(path)
+            _sync(path.parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def sync_tree(folder: Path) -> None:
@@ -98,8 +101,11 @@ def check_writable(folder: Path) -> None:
     Raises:
       OSError: if they cannot; nothing is left behind either way.
     """
-    with staged_folder(folder):
-        pass
+    try:
+        with staged_folder(folder):
+            pass
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from error
 
 
 def _missing_folders(folder: Path) -> list[Path]:

@@ -6,6 +6,7 @@ only to look at them.
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import time
@@ -20,6 +21,7 @@ from tfsoftmax.history import EpochMetrics
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.startup import file_errors
 
+_log = logging.getLogger(__name__)
 _VERSION = "brain.Event:2"
 # TensorBoard groups by what stands before the slash.
 _SCALARS = {
@@ -39,8 +41,9 @@ _SCALARS = {
 class EventLog:
     """One run's event file; `event_log` opens it."""
 
-    def __init__(self, writer: tf.io.TFRecordWriter):
-        self._writer = writer
+    def __init__(self, path: Path):
+        self._path, self._failed = path, False
+        self._writer = tf.io.TFRecordWriter(str(path))
         self._write(tf.compat.v1.Event(wall_time=time.time(), file_version=_VERSION))
 
     def epoch(self, metrics: EpochMetrics) -> None:
@@ -75,12 +78,31 @@ class EventLog:
         self._add(summary, epoch)
 
     def _add(self, summary: tf.compat.v1.Summary, epoch: int) -> None:
-        self._write(tf.compat.v1.Event(wall_time=time.time(), step=epoch, summary=summary))
+        if not self._failed:
+            with self._noted():
+                self._write(tf.compat.v1.Event(wall_time=time.time(), step=epoch, summary=summary))
 
     def _write(self, event: tf.compat.v1.Event) -> None:
-        with file_errors():
-            self._writer.write(event.SerializeToString())
-            self._writer.flush()
+        self._writer.write(event.SerializeToString())
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Ends the file."""
+        with self._noted():
+            self._writer.close()
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """A file that cannot be written any more ends no run; it is said once."""
+        try:
+            with file_errors():
+                yield
+        except OSError as error:
+            if not self._failed:
+                _log.warning(
+                    "Note: TensorBoard's %s cannot be written any more (%s)", self._path, error
+                )
+            self._failed = True
 
 
 @contextmanager
@@ -88,7 +110,7 @@ def event_log(folder: Path) -> Iterator[EventLog]:
     """A new event file in a folder, which is made if it is missing.
 
     Raises:
-      OSError: if it cannot be written.
+      OSError: if it cannot be made; what cannot be written later is a warning.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -98,5 +120,12 @@ def event_log(folder: Path) -> Iterator[EventLog]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     name = f"events.out.tfevents.{int(time.time())}.{platform.node()}.{os.getpid()}"
-    with file_errors(), tf.io.TFRecordWriter(str(folder / name)) as writer:
-        yield EventLog(writer)
+    try:
+        with file_errors():
+            log = EventLog(folder / name)
+    except OSError as error:
+        raise OSError(error.errno, str(error), str(folder)) from error
+    try:
+        yield log
+    finally:
+        log.close()

@@ -103,10 +103,12 @@ def export_model(
     """
     from tfsoftmax.export import card, serving
     from tfsoftmax.export.artefacts import Source, check_batch, chosen
+    from tfsoftmax.export.formats import check_formats
     from tfsoftmax.export.parity import check_parity
     from tfsoftmax.export.saved_model import ExportedModel, SavedModelPredictor, save
 
     artefacts = chosen(formats)
+    check_formats(formats, model.spec)
     check_batch(tflite_batch)
     if not all(np.isfinite(parameter.numpy()).all() for parameter in model.parameters):
         raise ExportError(

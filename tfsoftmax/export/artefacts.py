@@ -65,8 +65,6 @@ def _tflite(kind: str, source: Source) -> bytes:
 
 def _mediapipe(source: Source) -> bytes:
     spec = source.exported.model.spec
-    if not spec.is_image:
-        raise UsageError(f"mediapipe is for models of images, and {source.name} is none")
     content = tflite.convert_for_mediapipe(source.exported)
     picture = (*spec.example_shape[:2], 3)
     described = tflite_metadata.attach(content, spec, source.name, picture)

@@ -1,0 +1,121 @@
+"""Whatever a command is going to write, checked before it trains for hours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tfsoftmax.errors import UsageError
+
+if TYPE_CHECKING:
+    from tfsoftmax import Checkpoints
+    from tfsoftmax.cli._formats import Forms
+
+
+def check_outputs(
+    dataset_name: str,
+    model: tuple[Path, str] | None,
+    forms: Forms,
+    files: dict[str, Path | None],
+    tensorboard: Path | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> None:
+    """Finds out now what would fail once all is trained; leaves nothing behind.
+
+    Args:
+      dataset_name: as it was typed; it may name a file, which nothing may overwrite.
+      model: output folder and name, if one is to be exported.
+      forms: that it is to be exported in.
+      files: to be written, by the options that name them.
+      tensorboard: folder of events.
+      checkpoints: where the run is saved.
+
+    Raises:
+      UsageError: if a format lacks its package, two outputs are the same, or a name is no text.
+      OSError, TfsoftmaxError: if one of them cannot be written.
+    """
+    from tfsoftmax.export.formats import check_formats
+    from tfsoftmax.export.versions import check_output, model_folder
+    from tfsoftmax.files import check_writable
+
+    place = model_folder(*model) if model else None
+    named = {option: path for option, path in files.items() if path}
+    folders = {
+        "--output-dir": place,
+        "--tensorboard": tensorboard,
+        "--checkpoint-dir": checkpoints.folder if checkpoints else None,
+    }
+    kept = {option: folder for option, folder in folders.items() if folder}
+    _check_text({"--dataset": Path(dataset_name), **named, **kept})
+    _check_apart({"--dataset": _source(dataset_name), **named}, kept)
+    if place:
+        check_formats(forms.formats)
+        check_output(place)
+    for path in named.values():
+        check_writable(path.parent)
+    if tensorboard:
+        check_writable(tensorboard)
+    if checkpoints:
+        from tfsoftmax.checkpoint import check_checkpoints
+
+        check_checkpoints(checkpoints)
+
+
+class AfterTheModel:
+    """What is written beside the model: if that fails, it is said once the model is safe."""
+
+    def __init__(self) -> None:
+        self._failed: Exception | None = None
+
+    def attempt(self, write: Callable[[], None]) -> None:
+        """Writes; keeps the first error for later."""
+        try:
+            write()
+        except (OSError, click.ClickException) as error:
+            self._failed = self._failed or error
+
+    def end(self) -> None:
+        """Raises the first error, if there was one."""
+        if self._failed:
+            raise self._failed
+
+
+def _source(dataset_name: str) -> Path:
+    from tfsoftmax.data.names import KINDS
+
+    kind, _, path = dataset_name.partition(":")
+    return Path(os.path.expanduser(path)) if path and kind in KINDS else Path(os.devnull)
+
+
+def _check_text(paths: dict[str, Path]) -> None:
+    """TensorFlow, JSON and the card take names that are text only."""
+    for option, path in paths.items():
+        try:
+            str(path).encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise UsageError(
+                f"{option} {str(path)!r}: its name has bytes that are no text; rename it"
+            ) from error
+
+
+def _check_apart(files: dict[str, Path], folders: dict[str, Path]) -> None:
+    """Refuses files in the place of other files or of folders, and runs among models."""
+    real = {option: Path(os.path.realpath(path)) for option, path in {**files, **folders}.items()}
+    for option in files:
+        for other, place in real.items():
+            if other != option and (place == real[option] or real[option] in place.parents):
+                if option == "--dataset" and place != real[option]:
+                    continue  # a folder of data, and below it what comes of it
+                raise UsageError(
+                    f"{option} and {other} are both {real[option]}: give each a path of its own"
+                )
+    models, runs = real.get("--output-dir"), real.get("--checkpoint-dir")
+    if models and runs and (runs == models or models in runs.parents):
+        raise UsageError(
+            f"--checkpoint-dir {folders['--checkpoint-dir']} is in {folders['--output-dir']}, "
+            "which is for the model's versions; name another"
+        )
