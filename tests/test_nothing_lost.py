@@ -117,3 +117,17 @@ def test_what_is_rescued_is_read_only_if_it_is_whole(tmp_path):
     paths[0].write_bytes(content)
     with pytest.raises(ModelError, match="checksum"):
         RescuedModel(paths[0])
+
+
+@pytest.mark.parametrize("stream", ["full", "closed", "pipe"])
+def test_nobody_who_listens_ends_no_run(tmp_path, stream):
+    arguments = [*TRAIN, "3", "--tflite", "none", "--output-dir", str(tmp_path)]
+    redirected = {
+        "full": '"$@" 2>/dev/full >/dev/null',
+        "closed": '"$@" 2>&- >/dev/null',
+        "pipe": '"$@" 2>&1 | true; exit ${PIPESTATUS[0]}',
+    }[stream]
+    ended = command("bash", "-c", redirected, "bash", *arguments)
+    assert (tmp_path / "digits" / "1" / "saved_model.pb").is_file()
+    # Figures that nobody could read are said, by the exit code.
+    assert ended.returncode == (1 if stream == "pipe" else 0)
