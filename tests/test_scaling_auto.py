@@ -124,6 +124,17 @@ def test_columns_of_mostly_zeros_in_one_unit_are_divided_by_one_number(share, ma
     assert found.offset == (0.0,) * 20
 
 
+def test_frequent_words_keep_their_zeros_among_many_rare_ones():
+    generator = np.random.default_rng(0)
+    words = generator.random((1000, 12)) < [*[0.1] * 8, 0.8, 0.95, 0.8, 0.8]
+    features = np.where(words, 2.0, 0.0)
+    features[:, -2] *= 1e4
+    scaling = with_scaling(dataset_of(features, np.arange(1000) % 2), "auto").spec.scaling
+    assert [offset == 0 for offset in scaling.offset] == [*[True] * 9, False, False, True]
+    few = with_scaling(dataset_of(features[:, 6:], np.arange(1000) % 2), "auto").spec.scaling
+    assert [offset == 0 for offset in few.offset] == [True, True, False, False, False, False]
+
+
 def test_rows_of_tf_idf_stay_about_as_they_are():
     scaling = with_scaling(dataset_of(*tfidf()), "auto").spec.scaling
     sparse = np.array(scaling.offset) == 0

@@ -19,6 +19,9 @@ _FARTHEST_MEAN, _DEVIATIONS = 1.0, (0.25, 4.0)
 # Deviations from the mean that only heavy tails and rare values reach, and what scaled numbers
 # are cut off at where there are such (measured).
 _FAR, _LIMIT = 10.0, 5.0
+# The share of columns that are mostly zeros from which others belong to them, and the least
+# share of zeros that these have (measured).
+_MANY, _FREQUENT = 0.5, 0.1
 # How many times as large as one another magnitudes in one unit are at most.
 _ONE_UNIT = 100.0
 # What float32 can still divide by.
@@ -51,10 +54,10 @@ def scaling_of(features: Features, found: ColumnStatistics, standardize: Standar
         return Scaling(low, 1.0 / (high - low)) if high > low else Scaling(low)
     if _near(found):
         return Scaling()
-    sparse, heavy = found.mostly_zeros, _heavy(found)
+    sparse, heavy = _sparse(found), _heavy(found)
     offset = np.where(sparse, 0.0, found.mean)
     unit = found.deviation
-    unit[sparse] = _units_of_sparse(found)[sparse]
+    unit[sparse] = _units_of(found, sparse)[sparse]
     if heavy.any():
         columns = np.flatnonzero(heavy)
         low, middle, high = quantiles(features, columns, (0.25, 0.5, 0.75))
@@ -85,18 +88,28 @@ def described(scaling: Scaling) -> str | None:
     return ", ".join(parts) + limit
 
 
-def _units_of_sparse(found: ColumnStatistics) -> np.ndarray:
-    """What columns of mostly zeros are divided by: one number, unless their units differ.
+def _sparse(found: ColumnStatistics) -> np.ndarray:
+    """Which columns keep their zeros: those of mostly zeros, and frequent ones among many such."""
+    sparse = found.mostly_zeros
+    if not sparse.mean() > _MANY:
+        return sparse
+    # Such as words that half of all texts have.
+    alike = found.magnitude <= _ONE_UNIT * found.magnitude[sparse].min()
+    return sparse | ((found.zero_share > _FREQUENT) & alike & ~_heavy(found) & ~found.constant)
+
+
+def _units_of(found: ColumnStatistics, sparse: np.ndarray) -> np.ndarray:
+    """What these columns are divided by: one number, unless their units differ.
 
     What one word counts beside another is kept. The number is the length of a row of these
     columns that has something in any, or their largest magnitude if that is less.
     """
-    sparse, largest = found.mostly_zeros, found.magnitude
+    largest = found.magnitude
     if not sparse.any() or largest[sparse].max() > _ONE_UNIT * largest[sparse].min():
         return largest
     count = np.maximum(found.count, 1)
     length = np.sum((found.squares / count + found.mean**2)[sparse])
-    filled = np.sum((1 - found.zeros / count)[sparse])
+    filled = np.sum((1 - found.zero_share)[sparse])
     shared = min(np.sqrt(length / min(1.0, filled)), largest[sparse].max())
     return np.full_like(largest, shared)
 

@@ -95,9 +95,14 @@ class ColumnStatistics:
         return np.where(deviation > _EPSILON * np.abs(self.mean), deviation, 0.0)
 
     @property
+    def zero_share(self) -> np.ndarray:
+        """Share of a column's values that are exactly 0."""
+        return self.zeros / np.maximum(self.count, 1)
+
+    @property
     def mostly_zeros(self) -> np.ndarray:
         """Whether more than half of a column's values are exactly 0, but not all."""
-        return (2 * self.zeros > self.count) & (self.low < self.high)
+        return (self.zero_share > 0.5) & (self.low < self.high)
 
     @property
     def magnitude(self) -> np.ndarray:
