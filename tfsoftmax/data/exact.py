@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from tfsoftmax.errors import DataError
@@ -58,59 +60,70 @@ class WholeNumbers:
     the steps that float32 has there.
 
     >>> numbers = WholeNumbers("example")
-    >>> numbers.add("bytes", np.array([1, 2, 20_000_000, 20_000_001]))
+    >>> numbers.add_rows(Spec((1,), "float32", ()), np.array([[1], [20_000_000], [20_000_001]]))
     >>> numbers.check()
     """
 
     def __init__(self, source: str):
         self._source = source
-        self._ranges: dict[str, tuple[int, int]] = {}
-        self._errors: dict[str, DataError] = {}
+        self._low: np.ndarray | float = np.inf
+        self._high: np.ndarray | float = -np.inf
+        self._errors: dict[int, DataError] = {}
 
-    def add(self, name: str, numbers: np.ndarray, first: int = 0, where: str | None = None) -> None:
-        """Takes a look at more rows of a column.
+    def add(
+        self,
+        numbers: np.ndarray,
+        whole: Callable[[int], np.ndarray],
+        name: Callable[[int], str],
+        first: int = 0,
+        where: str | None = None,
+    ) -> None:
+        """Takes a look at more rows.
 
         Args:
-          name: of the column.
-          numbers: ``[n_samples]``; those that are not whole numbers by their type are ignored.
+          numbers: ``[n_samples, n_features]``, perhaps rounded, NaN where one is missing.
+          whole: from the place of a column to its numbers ``[n]`` as they were, those that are
+            there; those that are not whole numbers by their type are ignored.
+          name: from the place of a column to what it is called.
           first: what the first row is called in an error.
           where: what the source is called in it, a part of many; None is by its name.
 
         Raises:
           DataError: naming a row, and two numbers beyond 2^53 that would become one.
         """
-        if numbers.dtype.kind not in "iu" or not numbers.size:
+        if not len(numbers):
             return
-        low, high = int(numbers.min()), int(numbers.max())
-        before = self._ranges.get(name, (low, high))
-        self._ranges[name] = min(low, before[0]), max(high, before[1])
-        if max(-low, high) > _WHOLE_32:
-            self._compare(name, numbers, first, where or self._source)
+        low = np.fmin.reduce(numbers, axis=0).astype(np.float64)
+        high = np.fmax.reduce(numbers, axis=0).astype(np.float64)
+        self._low, self._high = np.fmin(self._low, low), np.fmax(self._high, high)
+        for place in map(int, np.flatnonzero(np.fmax(-low, high) > _WHOLE_32)):
+            column = whole(place)
+            if column.dtype.kind in "iu":
+                self._compare(place, column, name(place), first, where or self._source)
 
     def add_rows(
         self, spec: Spec, rows: np.ndarray, first: int = 0, where: str | None = None
     ) -> None:
-        """Takes a look at all columns of rows ``[n_samples, n_features]``, as `add` does."""
+        """Takes a look at rows ``[n_samples, n_features]`` as they were, as `add` does."""
         if rows.dtype.kind in "iu" and rows.dtype.itemsize >= np.dtype(np.int32).itemsize:
-            for place, column in enumerate(np.ascontiguousarray(rows.T)):
-                self.add(spec.feature_name(place), column, first, where)
+            self.add(rows, lambda place: rows[:, place], spec.feature_name, first, where)
 
-    def _compare(self, name: str, numbers: np.ndarray, first: int, where: str) -> None:
+    def _compare(self, place: int, numbers: np.ndarray, name: str, first: int, where: str) -> None:
         found = np.unique(numbers)
         kept = found.astype(np.float32)
         same = np.append(False, kept[1:] == kept[:-1])
         beyond = same & (np.abs(kept) > _WHOLE_64)
         if same.any():
-            place = int(np.argmax(beyond if beyond.any() else same))
-            row = first + int(np.argmax(numbers == found[place]))
+            example = int(np.argmax(beyond if beyond.any() else same))
+            row = first + int(np.argmax(numbers == found[example]))
             error = DataError(
-                f"{where}, row {row}, {name}: {found[place]} and "
-                f"{found[place - 1]} are the same number once they are computed with (float32): "
-                "subtract what all have in common, or leave the column out"
+                f"{where}, row {row}, {name}: {found[example]} and {found[example - 1]} are the "
+                "same number once they are computed with (float32): subtract what all have in "
+                "common, or leave the column out"
             )
             if beyond.any():
                 raise error
-            self._errors.setdefault(name, error)
+            self._errors.setdefault(place, error)
 
     def check(self) -> None:
         """Looks back at all rows.
@@ -119,7 +132,8 @@ class WholeNumbers:
           DataError: naming a row, and two numbers that would become one, in a column that
             spans few steps of float32.
         """
-        for name, error in self._errors.items():
-            low, high = self._ranges[name]
-            if high - low < _STEPS * _SPACING * max(-low, high):
+        low, high = np.atleast_1d(self._low), np.atleast_1d(self._high)
+        few = high - low < _STEPS * _SPACING * np.maximum(-low, high)
+        for place, error in self._errors.items():
+            if few[place]:
                 raise error

@@ -118,7 +118,7 @@ class NumbersReader:
                 numbers[:, place] = cells[name].values
                 self._without_texts(cells[name], name, first_row, bad, usable, where)
         if collector:
-            self._show_whole(frame, first_row, collector, where)
+            self._show_whole(frame, numbers, first_row, collector, where)
         self._without_missing(numbers, first_row, bad, usable, where)
         with np.errstate(over="ignore"):
             out = np.ascontiguousarray(numbers, np.float32)
@@ -167,13 +167,25 @@ class NumbersReader:
             )
 
     def _show_whole(
-        self, frame: pd.DataFrame, first_row: int, collector: Collector, where: str
+        self,
+        frame: pd.DataFrame,
+        numbers: np.ndarray,
+        first_row: int,
+        collector: Collector,
+        where: str,
     ) -> None:
-        for name in self.names:
-            column = frame[name]
-            if column.dtype.kind in "iu":
-                numbers = column.dropna().to_numpy(column.dtype.name.lower())
-                collector.whole.add(f"column {name!r}", numbers, first_row, where)
+        def whole(place: int) -> np.ndarray:
+            column = frame[self.names[place]]
+            if column.dtype.kind not in "iu":
+                return np.empty(0)
+            # Nothing is one of the others, so that rows keep their numbers.
+            there = column.fillna(column.dropna().iloc[0])
+            return there.to_numpy(column.dtype.name.lower())
+
+        def name(place: int) -> str:
+            return f"column {self.names[place]!r}"
+
+        collector.whole.add(numbers, whole, name, first_row, where)
 
     def _check(self, reader: ColumnReader, where: str) -> None:
         """Makes sure that a column is one of numbers."""
