@@ -1,10 +1,12 @@
 """Which runtimes `tfsoftmax verify` asks, how many rows, and how it judges them."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from conftest import make_dataset
 
 from tfsoftmax import RECIPES, SoftmaxRegression, Spec, Split, export_model, fit
 from tfsoftmax.cli.main import main
@@ -59,6 +61,27 @@ def test_files_of_a_fixed_batch_hold_in_every_runtime(checks):
         (file, runtime.name) for runtime in installed for file in runtime.files
     }
     assert all(check.parity.n_samples == 360 for check in checks)
+
+
+@pytest.mark.parametrize("batch", [None, 2])
+def test_a_model_that_abstains_holds_in_every_runtime(tmp_path, batch):
+    """Its files have a second output, in some order."""
+    dataset = make_dataset()
+    spec = replace(dataset.spec, reject_below=0.6)
+    model = SoftmaxRegression(spec, np.random.default_rng(0).standard_normal)
+    dataset = replace(dataset, spec=spec)
+    formats = ("float32", "micro", "onnx")
+    folder = export_model(
+        model,
+        tmp_path,
+        "m",
+        check_on=dataset.test.features,
+        formats=formats,
+        tflite_batch=batch,
+    ).path
+    checks, _ = verify(folder, dataset)
+    assert not [(check.file, check.runtime, check.problem) for check in checks if check.problem]
+    assert {check.file for check in checks} == {"saved_model.pb", *files(*formats)}
 
 
 def test_openvino_is_judged_as_it_comes_and_in_float32(checks):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,11 +77,13 @@ def _micro(path: Path, spec: Spec) -> Answer:
 
     with honour_log_level():
         interpreter = runtime.Interpreter.from_bytes(path.read_bytes())
+    # Outputs have no names here; the one with a column a class is meant.
+    wanted = next(n for n in count() if len(interpreter.get_output_details(n)["shape"]) == 2)
 
     def answer(rows: np.ndarray) -> np.ndarray:
         interpreter.set_input(rows, 0)
         interpreter.invoke()
-        return interpreter.get_output(0)
+        return interpreter.get_output(wanted)
 
     return _of_tflite(path, answer, batch=1)
 
