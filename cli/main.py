@@ -6,6 +6,7 @@ import click
 
 from tfsoftmax import __version__
 from tfsoftmax.cli._console import PlainGroup
+from tfsoftmax.cli.cache import cache
 from tfsoftmax.cli.datasets import datasets
 from tfsoftmax.cli.evaluate import evaluate
 from tfsoftmax.cli.export import export
@@ -23,5 +24,5 @@ def main() -> None:
     """Softmax regression from scratch in TensorFlow: train, measure, predict, ship."""
 
 
-for _command in (train, tune, inspect, evaluate, predict, export, verify, datasets):
+for _command in (train, tune, inspect, evaluate, predict, export, verify, datasets, cache):
     main.add_command(_command)

@@ -78,9 +78,28 @@ def _machine_key(tensorflow: str) -> str:
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
 
 
-def _own_folder(key: str) -> Path:
+def folder_of_all() -> Path:
+    """Where compiled loops are kept, a folder for each processor and TensorFlow version.
+
+    Raises:
+      RuntimeError: if this user has no home folder.
+    """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    folder = cache / "tfsoftmax" / "xla" / key
+    return cache / "tfsoftmax" / "xla"
+
+
+def proven() -> list[Path]:
+    """The files of all loops that are kept and whole, each with its checksum's file."""
+    with suppress(RuntimeError):
+        proofs = sorted(folder_of_all().glob(f"*/*.pb{_CHECKSUM}"))
+        loops = [proof.with_name(proof.name.removesuffix(_CHECKSUM)) for proof in proofs]
+        pairs = zip(loops, proofs, strict=True)
+        return [file for pair in pairs if pair[0].is_file() for file in pair]
+    return []
+
+
+def _own_folder(key: str) -> Path:
+    folder = folder_of_all() / key
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = folder.stat()
     if status.st_mode & 0o022 or (hasattr(os, "getuid") and status.st_uid != os.getuid()):

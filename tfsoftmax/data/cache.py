@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.kept import mark
 from tfsoftmax.errors import DataError
 from tfsoftmax.files import remove_dead_staging, staged_folder, sync_tree
 from tfsoftmax.spec import Spec
@@ -61,6 +62,7 @@ class DatasetCache:
                 np.save(whole / f"{part}-labels.npy", split.labels, allow_pickle=False)
             spec = json.dumps(dataset.spec.to_json(), indent=2)
             (whole / "dataset.json").write_text(spec + "\n", "utf-8")
+            mark(whole, dataset.name)
             sync_tree(whole)
             try:
                 with suppress(FileNotFoundError):

@@ -17,6 +17,7 @@ import numpy as np
 from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.exact import WholeNumbers
+from tfsoftmax.data.kept import mark
 from tfsoftmax.data.labels import ClassNames, check_classes
 from tfsoftmax.data.reading import NOTHING, Reading
 from tfsoftmax.data.scales import log_scales
@@ -200,6 +201,7 @@ class Collector:
         if weights is not None:
             rest["weights"] = weights
         np.savez(self._staging / _REST, **rest)
+        mark(self._staging, self._source.name)
         sync_tree(self._staging)
         for array in (labels, tests, *([] if weights is None else [weights])):
             self._digest.update(np.ascontiguousarray(array).data)
