@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 from tfsoftmax.cli._console import PlainCommand, common_options, set_verbosity
 from tfsoftmax.cli._interrupt import check
@@ -15,9 +16,7 @@ from tfsoftmax.json_text import json_text
 from tfsoftmax.source_options import SourceOptions
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from tfsoftmax import Predictor
+    from tfsoftmax import Spec
 
 
 @click.command(cls=PlainCommand, name="predict")
@@ -79,12 +78,13 @@ def predict(
                 row = 1
                 for rows in read_unlabelled(file, predictor.spec, options):
                     names = [f"{file}:{row + place}" for place in range(len(rows))]
+                    found = predictor.predict_proba(rows, where=str(file), first_row=row)
                     row += len(rows)
-                    examples = rows.reshape(-1, *predictor.spec.example_shape)
-                    answers += _answers(predictor, examples, names, top, as_json)
+                    answers += _answers(predictor.spec, found, names, top, as_json)
             else:
                 image = read_image(file, predictor.spec, invert=invert)
-                answers += _answers(predictor, image[None], [str(file)], top, as_json)
+                found = predictor.predict_proba(image[None], where=str(file))
+                answers += _answers(predictor.spec, found, [str(file)], top, as_json)
         except DataError as error:
             check()  # Reading may fail because it was interrupted.
             click.echo(f"Error: {error}", err=True)
@@ -95,20 +95,23 @@ def predict(
 
 
 def _answers(
-    predictor: Predictor, examples: np.ndarray, names: list[str], top: int, as_json: bool
+    spec: Spec, found: np.ndarray, names: list[str], top: int, as_json: bool
 ) -> list[dict[str, Any]]:
-    """Asks about some examples; prints the answers, or returns them to be printed as JSON."""
-    spec, answers = predictor.spec, []
-    for name, probabilities in zip(names, predictor.probabilities(examples), strict=True):
+    """Prints the answers to some rows, or returns them to be printed as JSON."""
+    from tfsoftmax.answering import abstains
+
+    answers: list[dict[str, Any]] = []
+    for name, probabilities, silent in zip(names, found, abstains(found, spec), strict=True):
         best = probabilities.argsort(kind="stable")[::-1][:top]
-        abstains = spec.reject_below is not None and probabilities[best[0]] < spec.reject_below
+        # Where scores overflow, no class is the best.
+        best = best[np.isfinite(probabilities[best])]
         if as_json:
             labels = [
                 {"label": spec.class_names[k], "probability": float(probabilities[k])} for k in best
             ]
             answer = {"file": name, "predictions": labels}
-            answers.append({**answer, "abstains": True} if abstains else answer)
+            answers.append({**answer, "abstains": True} if silent else answer)
             continue
         columns = [f"{spec.class_names[k]}\t{probabilities[k]:.4f}" for k in best]
-        click.echo("\t".join([name, *columns, *(["abstains"] if abstains else [])]))
+        click.echo("\t".join([name, *columns, *(["abstains"] if silent else [])]))
     return answers

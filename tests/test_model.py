@@ -3,7 +3,7 @@ import pytest
 import scipy.special
 import tensorflow as tf
 
-from tfsoftmax import SoftmaxRegression, Spec
+from tfsoftmax import ModelError, SoftmaxRegression, Spec
 
 
 def model_of(spec, seed=0):
@@ -46,5 +46,5 @@ def test_predict_takes_flat_rows_and_whole_images():
 
 
 def test_rows_of_another_width_are_refused():
-    with pytest.raises(ValueError, match="takes 4 features a row, not 5"):
+    with pytest.raises(ModelError, match="takes 4 features a row, not 5"):
         model_of(Spec((4,), "float32", ("x", "y"))).predict(np.zeros((2, 5), np.float32))

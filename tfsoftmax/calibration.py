@@ -7,7 +7,7 @@ import scipy.optimize
 import scipy.special
 
 from tfsoftmax.data.dataset import Split
-from tfsoftmax.metrics import BLOCK_ROWS
+from tfsoftmax.metrics import rows_at_once
 from tfsoftmax.model import SoftmaxRegression
 
 # Beyond a hundred times softer or sharper the rows say nothing of how sure to be.
@@ -38,16 +38,18 @@ def calibrate(model: SoftmaxRegression, split: Split) -> float:
     >>> calibrate(model, dataset.test) > 2
     True
     """
-    labels = np.asarray(split.labels)
-    blocks = range(0, len(labels), BLOCK_ROWS)
-    logits = np.concatenate(
-        [model.logits(split.features[start : start + BLOCK_ROWS]).numpy() for start in blocks]
-    ).astype(np.float64)
-    chosen = logits[np.arange(len(labels)), labels]
+    labels, a_block = np.asarray(split.labels), rows_at_once(model.spec)
 
     def mean_loss(log_sharpness: float) -> float:
-        sharpness = np.exp(log_sharpness)
-        return float(np.mean(scipy.special.logsumexp(sharpness * logits, 1) - sharpness * chosen))
+        sharpness, total = np.exp(log_sharpness), 0.0
+        # Of some rows at a time, each time anew: all logits of many classes are too much to keep.
+        for start in range(0, len(labels), a_block):
+            rows = slice(start, start + a_block)
+            logits = model.logits(split.features[rows]).numpy().astype(np.float64)
+            chosen = logits[np.arange(len(logits)), labels[rows]]
+            loss = scipy.special.logsumexp(sharpness * logits, 1) - sharpness * chosen
+            total += float(loss.sum())
+        return total / len(labels)
 
     limit = np.log(_MOST)
     found = scipy.optimize.minimize_scalar(mean_loss, bounds=(-limit, limit), method="bounded")

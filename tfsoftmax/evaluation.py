@@ -9,13 +9,17 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax import ops
+from tfsoftmax.answering import check_answered
+from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.rows import aligned_empty, read_rows
+from tfsoftmax.errors import DataError, UsageError
+from tfsoftmax.examples import labels_for, rows_for
 from tfsoftmax.feed import read_ahead, to_tensor
 from tfsoftmax.metrics import Evaluation
 from tfsoftmax.model import SoftmaxRegression
 
-# Float32 features of this many numbers, 4 MB, stay in a core's cache between the cast and
-# the matmul; whole blocks would go through memory twice.
+# Float32 features of this many numbers, or as many logits, 4 MB, stay in a core's cache between
+# the cast and the matmul; whole blocks would go through memory twice.
 _CACHED_NUMBERS = 2**20
 # What is read at once of rows that are not on the device yet.
 _READ_BYTES = 2**23
@@ -26,7 +30,7 @@ def _score(
     model: SoftmaxRegression, features: tf.Tensor, labels: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Loss, predicted class and its probability of each row."""
-    a_part = max(1, _CACHED_NUMBERS // model.spec.n_features)
+    a_part = max(1, _CACHED_NUMBERS // max(model.spec.n_features, model.spec.n_classes))
     parts = -(-tf.shape(labels)[0] // a_part)
 
     def score_part(
@@ -66,11 +70,21 @@ def evaluate(model: SoftmaxRegression, split: Any) -> Evaluation:
     Args:
       model: the model.
       split: rows with ``features [n_samples, n_features]`` (raw) and
-        ``labels [n_samples]``, as arrays or tensors.
+        ``labels [n_samples]``, as arrays or tensors; or a pair of features, as
+        `Answering.predict_proba` takes them, and labels, the names of their classes.
 
     Raises:
       ValueError: if there are no rows.
+      UsageError: if it is neither.
+      ModelError: if the model does not take the features of a pair, or know a class of it.
+      DataError: naming a row whose scores overflow, if the model may not abstain.
+
+    >>> from tfsoftmax import Spec
+    >>> model = SoftmaxRegression(Spec((1,), "float32", ("no", "yes")))
+    >>> evaluate(model, ([[1.0], [2.0]], ["no", "yes"])).accuracy
+    0.5
     """
+    split = _split(model, split)
     n_samples = len(split.labels)
     if not n_samples:
         raise ValueError("cannot evaluate on no rows")
@@ -80,10 +94,13 @@ def evaluate(model: SoftmaxRegression, split: Any) -> Evaluation:
         tf.TensorSpec([None, model.spec.n_features], split.features.dtype),
         tf.TensorSpec([None], tf.int32),
     )
-    blocks = [
-        [part.numpy() for part in score(model, features, labels)]
-        for features, labels in device_blocks(split)
-    ]
+    blocks: list[list[np.ndarray]] = []
+    done = 0
+    for features, labels in device_blocks(split):
+        found = [part.numpy() for part in score(model, features, labels)]
+        check_answered(model.spec, features, found[0], "rows", done)
+        done += len(found[0])
+        blocks.append(found)
     losses, predicted, confidences = map(np.concatenate, zip(*blocks, strict=True))
     return Evaluation.of(
         np.asarray(split.labels),
@@ -93,6 +110,20 @@ def evaluate(model: SoftmaxRegression, split: Any) -> Evaluation:
         confidences,
         model.spec.reject_below,
     )
+
+
+def _split(model: SoftmaxRegression, given: Any) -> Any:
+    """Rows and labels, of whatever holds them."""
+    if isinstance(given, tuple | list) and len(given) == 2:
+        rows = rows_for(model.spec, given[0])
+        labels = labels_for(model.spec, given[1])
+        if len(rows) != len(labels):
+            raise DataError(f"{len(rows):,} rows but {len(labels):,} labels; each row needs one")
+        return Split(rows, labels)
+    if not (hasattr(given, "features") and hasattr(given, "labels")):
+        hint = "dataset.test, for example" if isinstance(given, Dataset) else "or (X, y)"
+        raise UsageError(f"expected a Split ({hint}) to evaluate on, not {type(given).__name__}")
+    return given
 
 
 def device_blocks(split: Any) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:

@@ -8,12 +8,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax import ops
+from tfsoftmax.answering import Answering
 from tfsoftmax.spec import Numbers, Spec
 
 Initializer = Callable[[tuple[int, ...]], np.ndarray]
 
 
-class SoftmaxRegression(tf.Module):
+class SoftmaxRegression(tf.Module, Answering):
     """Multiclass logistic regression, ``softmax(scaled(x) W + b)``.
 
     Raw features go in, in whatever type they are kept in, and are scaled first as the spec
@@ -30,8 +31,10 @@ class SoftmaxRegression(tf.Module):
     >>> model = SoftmaxRegression(spec)
     >>> model.W.assign([[-1.0, 1.0], [-1.0, 1.0]]); model.b.assign([1.0, -1.0])
     <...>
-    >>> model.predict(np.array([[0, 10], [255, 200]], np.uint8)).tolist()
+    >>> model.predict([[0, 10], [255, 200]]).tolist()
     ['low', 'high']
+    >>> model.predict_proba([[0, 10]]).round(2).tolist()
+    [[0.87, 0.13]]
     """
 
     def __init__(self, spec: Spec, initializer: Initializer | None = None):
@@ -92,27 +95,20 @@ class SoftmaxRegression(tf.Module):
         return tf.matmul(self.scaled(features), self.W) + self.b
 
     def probabilities(self, features: tf.Tensor) -> tf.Tensor:
-        """Probability of each class, float32 ``[n_samples, n_classes]``, from raw features."""
+        """Probability of each class, float32 ``[n_samples, n_classes]``, from raw features.
+
+        For graphs: rows that come as people have them, `predict_proba` takes.
+        """
         return ops.softmax(self.logits(features))
 
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        """The most probable class's name for each row.
+    def raw_probabilities(self, examples: np.ndarray) -> np.ndarray:
+        """Probability of each class, as `Answering.raw_probabilities`."""
+        return self._scores(examples)[1]
 
-        Args:
-          features: raw, ``[n_samples, n_features]`` or ``[n_samples, *example_shape]``.
-
-        Returns:
-          Array of class names ``[n_samples]``.
-
-        Raises:
-          ValueError: if the rows do not have the model's number of features.
-        """
-        each = int(np.prod(np.shape(features)[1:]))
-        if each != self.spec.n_features:
-            raise ValueError(f"the model takes {self.spec.n_features} features a row, not {each}")
-        rows = np.reshape(features, (len(features), self.spec.n_features))
-        indices = tf.argmax(self.logits(tf.constant(rows)), axis=-1).numpy()
-        return np.asarray(self.spec.class_names)[indices]
+    def _scores(self, examples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        logits = self.logits(tf.constant(examples.reshape(len(examples), self.spec.n_features)))
+        # Ranked by logits: two probabilities may be rounded to one.
+        return logits.numpy(), ops.softmax(logits).numpy()
 
 
 def _float32(numbers: Numbers) -> np.ndarray:

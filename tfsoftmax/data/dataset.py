@@ -166,7 +166,12 @@ def _check_split(where: str, split: Split, spec: Spec) -> None:
 
 
 def check_finite(
-    where: str, features: Features, spec: Spec, first: int = 0, unit: str = "row"
+    where: str,
+    features: Features,
+    spec: Spec,
+    first: int = 0,
+    unit: str = "row",
+    remedy: str = "take means for it with --missing mean",
 ) -> None:
     """Makes sure that every feature is a number, or missing where the spec lets it be.
 
@@ -176,6 +181,7 @@ def check_finite(
       spec: of the rows.
       first: what the first row is called.
       unit: what a row is called.
+      remedy: what can be done about a missing value but to fill it in.
 
     Raises:
       DataError: naming row and feature.
@@ -190,7 +196,7 @@ def check_finite(
             row, column = (int(place) for place in np.argwhere(~finite)[0])
             problem = "infinite, or beyond 3.4e38; mend it"
             if np.isnan(block[row, column]):
-                problem = "missing (NaN); fill it in, or take means for it with --missing mean"
+                problem = f"missing (NaN); fill it in, or {remedy}"
             name = spec.feature_name(column)
             raise DataError(f"{where}, {unit} {first + row}, {name}: the value is {problem}")
         first += len(block)

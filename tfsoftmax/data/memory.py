@@ -16,6 +16,7 @@ from tfsoftmax.data.source import Source
 from tfsoftmax.data.table import columns_of
 from tfsoftmax.data.table_reader import TableReader
 from tfsoftmax.errors import DataError
+from tfsoftmax.examples import frame_of, names_of, numbers_of_frame
 from tfsoftmax.source_options import SourceOptions
 from tfsoftmax.spec import Spec
 
@@ -37,31 +38,37 @@ def from_arrays(
     name: str = "arrays",
     options: SourceOptions | None = None,
 ) -> Dataset:
-    """A dataset of NumPy arrays, or whatever `numpy.asarray` takes.
+    """A dataset of NumPy arrays, frames of numbers, or whatever `numpy.asarray` takes.
 
     Args:
       features: numbers ``[n_samples, ...]``; uint8 and float32 are kept as they are, without
-        a copy where they are mapped, all else becomes float32.
+        a copy where they are mapped, all else becomes float32. A frame's columns keep their
+        names, by which the model will know them.
       labels: ``[n_samples]``, whole numbers, texts or booleans.
-      test: features and labels of test rows; None holds a share of the others out.
+      test: features and labels of test rows, columns of a frame in any order; None holds a
+        share of the others out.
       sample_weight: what each row counts in training, ``[n_samples]``.
-      feature_names: of the columns.
+      feature_names: of the columns, if not those of a frame.
       value_range: smallest and largest value that a feature can take, if it is known; pixels
         in two dimensions or three, uint8, are 0 to 255.
       name: what to call it.
       options: `test_fraction`, `missing` and `memory_limit` of them.
 
     Raises:
-      DataError: naming the row of what is wrong.
+      DataError: naming the row of what is wrong, and the column of a frame.
+      ModelError: if the test frame lacks a column.
 
     >>> dataset = from_arrays(np.arange(20.0).reshape(10, 2), ["b", "a"] * 5)
     >>> dataset.spec.class_names, dataset.train.features.shape
     (('a', 'b'), (8, 2))
     """
     weights = None if sample_weight is None else np.asarray(sample_weight)
-    train = Arrays(_array(features), np.asarray(labels), weights)
-    held = None if test is None else Arrays(_array(test[0]), np.asarray(test[1]))
-    names = None if feature_names is None else tuple(map(str, feature_names))
+    rows, found = _numbers(features, None, name)
+    train = Arrays(rows, np.asarray(labels), weights)
+    held = None
+    if test is not None:
+        held = Arrays(_numbers(test[0], found, f"{name}: test rows")[0], np.asarray(test[1]))
+    names = found if feature_names is None else tuple(map(str, feature_names))
     source = _source(name, options)
     return dataset_of(source, train, held, feature_names=names, value_range=value_range)
 
@@ -139,6 +146,28 @@ def from_tf_data(
             return Spec(shape, kept, classes, pixels, missing=missing)
 
         return collector.dataset(describe)
+
+
+def _numbers(
+    given: Any, names: tuple[str, ...] | None, where: str
+) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """The numbers of an array or a frame, and what its columns are called.
+
+    `names` are those that are wanted, in this order; None takes all.
+    """
+    frame = frame_of(given)
+    if frame is None:
+        return _array(given), names
+    names = names or names_of(frame)
+    width = len(names or frame.columns)
+    wanted = Spec((width,), "float32", (), feature_names=names)
+    try:
+        return numbers_of_frame(wanted, frame, where, 0), names
+    except DataError as error:
+        raise DataError(
+            f"{error}; from_frame(frame, options=SourceOptions(label_column=..., drop=[...])) "
+            "chooses a table's columns"
+        ) from error
 
 
 def _array(features: Any) -> np.ndarray:

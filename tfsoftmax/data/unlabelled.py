@@ -115,6 +115,6 @@ def _array(path: Path, spec: Spec) -> Iterator[np.ndarray]:
     for block in row_blocks(features.reshape(len(features), width)):
         numbers = block.astype(np.float64) if block.dtype.kind != "f" else block
         rows = as_kept(str(path), numbers, spec, row)
-        check_finite(str(path), rows, spec, row)
+        check_finite(str(path), rows, spec, row, remedy=_REMEDY)
         row += len(rows)
         yield rows

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfsoftmax.errors import ExportError, ModelError
+from tfsoftmax.errors import ExportError, ModelError, UsageError
+from tfsoftmax.examples import rows_for
 from tfsoftmax.export import metadata
 from tfsoftmax.export.predictor import Predictor
 from tfsoftmax.export.versions import model_folder, new_version, versions
 from tfsoftmax.paths import check_regular, user_path
 
 if TYPE_CHECKING:
-    from tfsoftmax.data.rows import Features
     from tfsoftmax.export.parity import Parity
     from tfsoftmax.export.saved_model import SavedModelPredictor
     from tfsoftmax.model import SoftmaxRegression
@@ -60,10 +60,10 @@ def export_model(
     output_dir: str | os.PathLike[str],
     name: str,
     *,
-    check_on: Features,
+    check_on: Any,
     formats: Sequence[str] = ("float32",),
     tflite_batch: int | None = None,
-    calibrate_on: Features | None = None,
+    calibrate_on: Any = None,
     record: dict[str, Any] | None = None,
     on_step: Callable[[], None] | None = None,
 ) -> ExportResult:
@@ -78,19 +78,22 @@ def export_model(
       model: the trained model.
       output_dir: made if it is missing.
       name: of the model: letters, digits, '.', '_' and '-'.
-      check_on: raw rows ``[n_samples, n_features]``, for example the test split's.
+      check_on: raw rows, for example the test split's: an array ``[n_samples, n_features]`` or
+        ``[n_samples, *example_shape]``, or a table with the model's columns.
       formats: what to write beside the SavedModel: TFLite files of the kinds ``float32``,
         ``float16``, ``dynamic``, ``int8`` and ``uint8``, one for ``mediapipe``, a
         ``trainable`` one, and ``onnx``.
       tflite_batch: how many rows the TFLite files take at a time, from 1 to 4,096; None for any
         number, which runtimes of fixed shapes, such as LiteRT.js, refuse.
-      calibrate_on: raw training rows, for ``int8`` and ``uint8``.
+      calibrate_on: raw training rows, the same way, for ``int8`` and ``uint8``.
       record: how the model was made, kept in ``tfsoftmax.json``; JSON-ready.
       on_step: called between files and before the folder appears; what it raises stops
         the export.
 
     Raises:
       UsageError: if a format is unknown, does not suit the model, or lacks its package.
+      ModelError: if rows have not the model's columns or shape.
+      DataError: naming row and feature of a value that the model does not take.
       ExportError: if the folder cannot be written, or an artefact disagrees.
 
     >>> import tempfile, tfsoftmax
@@ -110,6 +113,11 @@ def export_model(
     artefacts = chosen(formats)
     check_formats(formats, model.spec)
     check_batch(tflite_batch)
+    check_on = rows_for(model.spec, check_on, "check_on")
+    if not len(check_on):
+        raise UsageError("check_on has no rows; give some that the files can be proven on")
+    if calibrate_on is not None:
+        calibrate_on = rows_for(model.spec, calibrate_on, "calibrate_on")
     if not all(np.isfinite(parameter.numpy()).all() for parameter in model.parameters):
         raise ExportError(
             f"{name}: W or b holds numbers that are not finite; train it anew with a smaller "

@@ -66,7 +66,9 @@ def convert(model: SoftmaxRegression, name: str) -> bytes:
         constants["reject_below"] = np.array(spec.reject_below, np.float32)
         nodes += [
             node("ReduceMax", ["probabilities"], ["confidence"], axes=[-1], keepdims=0),
-            node("Less", ["confidence", "reject_below"], ["abstain"]),
+            # Not "is below": NaN, of scores that overflow, is neither, and no answer.
+            node("GreaterOrEqual", ["confidence", "reject_below"], ["answered"]),
+            node("Not", ["answered"], ["abstain"]),
         ]
         outputs.append(value("abstain", onnx.TensorProto.BOOL, ["n"]))
     graph = helper.make_graph(
@@ -154,8 +156,8 @@ class OnnxPredictor(Predictor):
         self.check_fit(spec, shape, kinds.get(kind, kind), n_classes)
         self.spec = spec
 
-    def probabilities(self, examples: np.ndarray) -> np.ndarray:
-        """Probability of each class, as `Predictor.probabilities`."""
+    def raw_probabilities(self, examples: np.ndarray) -> np.ndarray:
+        """Probability of each class, as `Answering.raw_probabilities`."""
         return self._session.run(["probabilities"], {"inputs": examples})[0]
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from tfsoftmax.answering import Answering
 from tfsoftmax.data.dataset import Dataset, Split
-from tfsoftmax.data.rows import Features
 from tfsoftmax.errors import ModelError
-from tfsoftmax.metrics import BLOCK_ROWS, Evaluation, evaluate_probabilities
+from tfsoftmax.examples import positions_of
+from tfsoftmax.metrics import Evaluation, judged
 from tfsoftmax.spec import Spec
 
 
-class Predictor(ABC):
+class Predictor(Answering, ABC):
     """An exported model, loaded in its own runtime.
 
     Attributes:
@@ -27,20 +29,18 @@ class Predictor(ABC):
     spec: Spec
 
     @abstractmethod
-    def probabilities(self, examples: np.ndarray) -> np.ndarray:
-        """Probability of each class.
+    def raw_probabilities(self, examples: np.ndarray) -> np.ndarray:
+        """Probability of each class, as `Answering.raw_probabilities`."""
 
-        Args:
-          examples: raw, ``[n, *example_shape]`` in the spec's dtype; n is at least 1.
-
-        Returns:
-          float32 ``[n, n_classes]``.
-        """
+    def probabilities(self, features: Any) -> np.ndarray:
+        """Probability of each class: the same as `predict_proba`."""
+        return self.predict_proba(features)
 
     def evaluate(self, dataset: Dataset, *splits: Split) -> Evaluation:
         """Accuracy, log-loss and confusion matrix on some rows.
 
-        Classes are matched by name, so their order in the dataset does not matter.
+        Classes are matched by name, so their order in the dataset does not matter. Rows are
+        asked some at a time, so memory does not grow with them.
 
         Args:
           dataset: what the splits belong to.
@@ -49,16 +49,23 @@ class Predictor(ABC):
         Raises:
           ModelError: if the model does not take the dataset's examples, or does not know
             its classes.
+          DataError: naming a row whose scores overflow, if the model may not abstain.
         """
         positions = self.positions_of(dataset)
-        blocks = [
-            self.probabilities(np.reshape(rows, (len(rows), *self.spec.example_shape)))
-            for split in splits
-            for rows in _blocks(split.features)
-        ]
-        probabilities = np.concatenate(blocks)
-        labels = positions[np.concatenate([split.labels for split in splits])]
-        return evaluate_probabilities(probabilities, labels, self.spec.reject_below)
+        names = {id(split): name for name, split in dataset.splits().items()}
+        found = []
+        for split in splits:
+            labels, done = positions[split.labels], 0
+            where = f"{dataset.name}: {names.get(id(split), 'given')} rows"
+            for _, probabilities in self._asked(split.features, where):
+                part = labels[done : done + len(probabilities)]
+                found.append((part, *judged(probabilities, part)))
+                done += len(part)
+        labels, predicted, losses, confidences = map(np.concatenate, zip(*found, strict=True))
+        spec = self.spec
+        return Evaluation.of(
+            labels, predicted, losses, spec.n_classes, confidences, spec.reject_below
+        )
 
     def positions_of(self, dataset: Dataset) -> np.ndarray:
         """For each class of the dataset, its place among the model's classes.
@@ -73,13 +80,7 @@ class Predictor(ABC):
                 f"{self.path}: takes examples of shape {ours.example_shape} and type "
                 f"{ours.dtype}, but {dataset.name} has {theirs.example_shape} {theirs.dtype}"
             )
-        unknown = [name for name in theirs.class_names if name not in ours.class_names]
-        if unknown:
-            raise ModelError(
-                f"{self.path}: does not know class {unknown[0]!r} of {dataset.name}; its "
-                f"classes are {', '.join(ours.class_names[:10])}"
-            )
-        return np.array([ours.class_names.index(name) for name in theirs.class_names])
+        return positions_of(theirs.class_names, ours, f"{self.path}: of {dataset.name}")
 
     def unusable(self, error: BaseException) -> ModelError:
         """The error for an artefact this class cannot run, in one line."""
@@ -125,7 +126,3 @@ def answer_in_blocks(
         asked = np.resize(rows, (batch, *rows.shape[1:])) if short else rows
         results.append(answer(asked)[: len(rows)])
     return np.concatenate(results)
-
-
-def _blocks(features: Features) -> Iterator[np.ndarray]:
-    return (features[start : start + BLOCK_ROWS] for start in range(0, len(features), BLOCK_ROWS))

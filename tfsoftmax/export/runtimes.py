@@ -54,7 +54,7 @@ class Runtime(NamedTuple):
 
 
 def _own(path: Path, spec: Spec) -> Answer:
-    return load_predictor(path).probabilities
+    return load_predictor(path).raw_probabilities
 
 
 def _openvino(settings: dict[str, str], path: Path, spec: Spec) -> Answer:

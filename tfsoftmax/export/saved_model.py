@@ -85,7 +85,9 @@ class ExportedModel(tf.Module):
         least = self.model.spec.reject_below
         if least is None:
             return {}
-        return {ABSTAIN: tf.reduce_max(probabilities, axis=-1) < least}
+        # Not "is below": NaN, of scores that overflow, is neither, and no answer.
+        answered = tf.reduce_max(probabilities, axis=-1) >= least
+        return {ABSTAIN: tf.logical_not(answered)}
 
     def _scaled_probabilities(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         rows = tf.reshape(inputs, [-1, self.model.spec.n_inputs])
@@ -188,6 +190,6 @@ class SavedModelPredictor(Predictor):
             raise self.unusable(error) from error
         return model
 
-    def probabilities(self, examples: np.ndarray) -> np.ndarray:
-        """Probability of each class, as `Predictor.probabilities`."""
+    def raw_probabilities(self, examples: np.ndarray) -> np.ndarray:
+        """Probability of each class, as `Answering.raw_probabilities`."""
         return self._answer(inputs=tf.constant(examples))["probabilities"].numpy()

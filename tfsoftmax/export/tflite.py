@@ -217,8 +217,8 @@ class TFLitePredictor(Predictor):
         self.check_fit(spec, tuple(shape), dtype, int(outputs["shape"][-1]))
         self.spec: Spec = spec
 
-    def probabilities(self, examples: np.ndarray) -> np.ndarray:
-        """Probability of each class, as `Predictor.probabilities`."""
+    def raw_probabilities(self, examples: np.ndarray) -> np.ndarray:
+        """Probability of each class, as `Answering.raw_probabilities`."""
         return answer_in_blocks(self._answer, examples, self.batch, _BLOCK_ROWS)
 
     def _answer(self, rows: np.ndarray) -> np.ndarray:
