@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,17 +15,16 @@ from tfsoftmax.cli._console import (
     complete_dataset,
     set_verbosity,
 )
+from tfsoftmax.cli._figures import print_figures
 from tfsoftmax.cli._models import reading_options, recorded_data
 from tfsoftmax.cli._sources import Data, data_options
 from tfsoftmax.errors import DataError
 from tfsoftmax.json_text import json_text
 
 if TYPE_CHECKING:
-    from tfsoftmax import Evaluation
+    from tfsoftmax import Spec, Split
 
-# A wider matrix no longer fits a terminal; --json has it whole.
-_WIDEST_MATRIX = 26
-_MOST_CONFUSIONS = 10
+_log = logging.getLogger("tfsoftmax.cli")
 
 
 @click.command(cls=TensorFlowCommand, name="evaluate")
@@ -56,7 +57,9 @@ def evaluate(
     """Measure an exported MODEL: accuracy, log-loss, confusion matrix.
 
     MODEL is a .tflite or .onnx file, a SavedModel folder, or a model's folder, whose
-    highest version is taken.
+    highest version is taken. Accuracy and log-loss stand beside what the same answer for
+    every row would reach: the most frequent class, or each class's share. Rows that MODEL was
+    trained on are counted, if the data it was trained on is still there.
     """
     set_verbosity(verbose, quiet)
     from tfsoftmax import load_predictor
@@ -65,55 +68,58 @@ def evaluate(
     recorded = recorded_data(model)
     options = reading_options(predictor.spec, recorded)
     dataset = data.load(dataset_name, options, predictor.spec)
-    split = split or _usual_split(dataset_name, recorded.get("name"))
+    # Data is what it holds, however its path is spelled.
+    own = dataset.sha256() == recorded.get("sha256")
+    split = split or _usual_split(dataset_name, recorded, own)
     parts = {"test": [dataset.test], "train": [dataset.train], "all": [dataset.train, dataset.test]}
     rows = [part for part in parts[split] if len(part)]
     if not rows:
         raise DataError(f"{dataset_name}: has no training rows to measure on; see --split")
     result = predictor.evaluate(dataset, *rows)
+    known = None if own else _training_rows(rows, predictor.spec, data, recorded)
+    if known:
+        _log.warning(
+            "Note: %s of the %s rows are ones that the model was trained on, and flatter the "
+            "figures",
+            f"{known:,}",
+            f"{result.n_samples:,}",
+        )
     names = predictor.spec.class_names
     if as_json:
         figures = {"model": str(predictor.path), "dataset": dataset.name, "split": split}
+        if known is not None:
+            figures["training_rows"] = known
         click.echo(json_text({**figures, **result.to_json(names)}))
         return
     click.echo(f"model     {predictor.path}")
     click.echo(f"rows      {result.n_samples:,} ({dataset.name}, {split})")
-    click.echo(f"accuracy  {result.accuracy:.4f}")
-    click.echo(f"log-loss  {result.log_loss:.4f}")
-    if result.answered is not None:
-        right = result.answered_accuracy
-        of_these = f", right in {right:.4f} of those" if right is not None else ""
-        click.echo(f"answers   {result.answered:.4f} of the rows{of_these}")
-    click.echo()
-    if len(names) <= _WIDEST_MATRIX:
-        _print_matrix(result, names)
-    else:
-        _print_confusions(result, names)
+    print_figures(result, names)
 
 
-def _usual_split(name: str, trained_on: str | None) -> str:
+def _usual_split(name: str, recorded: dict[str, Any], own: bool) -> str:
+    """The test rows of a model's own data and of sources that have some; else all rows."""
     from tfsoftmax.data.names import KINDS
 
     kind, colon, _ = name.partition(":")
     # IDX has test rows of its own.
-    foreign = colon and kind in KINDS and kind != "idx" and trained_on not in (None, name)
-    return "all" if foreign else "test"
+    has_none = colon and kind in KINDS and kind != "idx"
+    return "all" if has_none and recorded.get("sha256") and not own else "test"
 
 
-def _print_matrix(result: Evaluation, names: tuple[str, ...]) -> None:
-    click.echo("confusion matrix: a row for each true class, a column for each predicted one")
-    cells = [list(map(str, row)) for row in result.confusion]
-    label_width = max(map(len, names))
-    widths = [
-        max(len(name), *map(len, column))
-        for name, column in zip(names, zip(*cells, strict=True), strict=True)
-    ]
-    for name, row in zip(("", *names), (names, *cells), strict=True):
-        columns = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo(f"{name:>{label_width}}  {'  '.join(columns)}")
+def _training_rows(
+    rows: list[Split], spec: Spec, data: Data, recorded: dict[str, Any]
+) -> int | None:
+    """How many of some rows a model was trained on; None if its data is no longer there."""
+    from tfsoftmax.data.duplicates import rows_among
+    from tfsoftmax.errors import TfsoftmaxError
 
-
-def _print_confusions(result: Evaluation, names: tuple[str, ...]) -> None:
-    click.echo(f"most frequent mistakes of {len(names)} classes (--json has the whole matrix)")
-    for true, predicted, count in result.largest_confusions(_MOST_CONFUSIONS):
-        click.echo(f"{count:>8,}  {names[true]} taken for {names[predicted]}")
+    if not isinstance(recorded.get("name"), str):
+        return None
+    as_recorded = replace(data, choices={})
+    try:
+        own = as_recorded.load(recorded["name"], reading_options(spec, recorded), spec)
+    except TfsoftmaxError:
+        return None
+    if own.sha256() != recorded.get("sha256"):
+        return None
+    return sum(int(rows_among(split.features, own.train.features).sum()) for split in rows)

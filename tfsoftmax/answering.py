@@ -141,7 +141,8 @@ def check_answered(
     place = int(np.argmin(answered))
     row = np.asarray(rows[place : place + 1])
     check_finite(where, row, spec, first_row + place)
-    largest = int(np.argmax(np.abs(spec.scaled_by.apply(row))))
+    scaled = spec.scaled_by.apply(row)[0, : spec.n_features]
+    largest = int(np.argmax(np.abs(scaled)))
     raise DataError(
         f"{where}, row {first_row + place}: there is no answer, because its scores are beyond "
         f"float32's numbers; its largest value is {row[0, largest]:g} "

@@ -22,8 +22,8 @@ from tfsoftmax.recipes import Recipe
 from tfsoftmax.verdict import Facts, Scales, Verdict, judged
 from tfsoftmax.weights import row_weights
 
-# Features in the sample, 8 MB of float64, and worked on at a time, 8 MB of float32: little
-# memory, and calls large enough that what each costs in Python vanishes.
+# Features, or logits, in the sample, 8 MB of float64, and worked on at a time, 8 MB of float32:
+# little memory, and calls large enough that what each costs in Python vanishes.
 _NUMBERS, _A_PART, _FEWEST_ROWS = 2**20, 2**21, 64
 # Of the conjugate gradients; what is left then counts no more than this share.
 _ITERATIONS, _MULTIPLICATIONS, _TOLERANCE = 20, 2**30, 1e-4
@@ -131,7 +131,7 @@ def _sampled(model: SoftmaxRegression, split: Split, recipe: Recipe) -> Split:
     """Evenly spaced rows, as many as can be worked on, with their weights."""
     n_samples, n_features = split.features.shape
     products = _MULTIPLICATIONS // (2 * _ITERATIONS * n_features * model.spec.n_classes)
-    wanted = max(_FEWEST_ROWS, min(_NUMBERS // n_features, products))
+    wanted = max(_FEWEST_ROWS, min(_NUMBERS // max(n_features, model.spec.n_classes), products))
     places = np.unique(np.linspace(0, n_samples - 1, min(wanted, n_samples)).astype(np.int64))
     rows = np.empty((len(places), n_features), split.features.dtype)
     read_rows(split.features, [slice(place, place + 1) for place in places], rows)
@@ -165,7 +165,7 @@ def _over_all_rows(
 ) -> _Found:
     n_samples, n_features = split.features.shape
     labels, weights = np.asarray(split.labels), _weights(model, split, recipe)
-    a_part = max(_FEWEST_ROWS, _A_PART // n_features)
+    a_part = max(_FEWEST_ROWS, _A_PART // max(n_features, model.spec.n_classes))
     loss, margin, done = 0.0, np.inf, 0
     gradient, diagonal = np.zeros_like(theta), np.zeros_like(theta)
     for block in row_blocks(split.features):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tfsoftmax.choices import did_you_mean
-from tfsoftmax.data.dataset import as_kept, check_finite
+from tfsoftmax.data.dataset import check_finite
+from tfsoftmax.data.exact import as_kept
 from tfsoftmax.data.rows import ChosenRows, Features
 from tfsoftmax.errors import DataError, ModelError
 from tfsoftmax.source_options import SourceOptions
@@ -50,10 +50,11 @@ def rows_for(spec: Spec, given: Any, where: str = "rows", first_row: int = 0) ->
     """
     table = frame_of(given)
     if table is not None:
-        numbers = numbers_of_frame(spec, table, where, first_row)
+        rows: Features = numbers_of_frame(spec, table, where, first_row)
     else:
-        numbers = _of_array(spec, getattr(given, "features", given), where)
-    rows = as_kept(numbers, spec, where, first_row)
+        rows = _of_array(spec, getattr(given, "features", given), where)
+    if rows.dtype != spec.dtype:
+        rows = as_kept(where, rows[:], spec, first_row)
     check_finite(where, rows, spec, first_row, remedy=_REMEDY)
     return rows
 
@@ -74,7 +75,7 @@ def labels_for(spec: Spec, labels: Any, where: str = "labels") -> np.ndarray:
       ModelError: if the model does not know a class.
       DataError: naming the row of a label that is missing.
 
-    >>> labels_for(Spec((2,), "float32", ("3", "7")), [7, 7.0, "3"]).tolist()
+    >>> labels_for(Spec((2,), "float32", ("3", "7")), [7, 7.0, 3]).tolist()
     [1, 1, 0]
     """
     from tfsoftmax.data.labels import ClassNames
@@ -158,12 +159,13 @@ def _numbers_in(
     kinds = {dtype.kind if isinstance(dtype, np.dtype) else "O" for dtype in frame.dtypes}
     if kinds <= set("iuf") or kinds == {"b"}:
         return frame.to_numpy()
-    from tfsoftmax.data.table import numbers_of
+    from tfsoftmax.data.table_reader import NumbersReader
 
     # By position, as two columns of one name would both answer to it.
     counted = frame.set_axis(list(map(str, names)), axis=1)
     options = SourceOptions(missing="mean")  # What the model does of them is for it to say.
-    return numbers_of(where, counted, names, options, first_row, remedy="")
+    reader = NumbersReader(where, list(counted.columns), options, model=True)
+    return reader.rows(counted, first_row)[0]
 
 
 def _not_as_many(spec: Spec, found: int) -> str:
@@ -180,34 +182,37 @@ def _not_as_many(spec: Spec, found: int) -> str:
 
 
 def _of_array(spec: Spec, given: Any, where: str) -> Features:
-    if isinstance(given, ChosenRows):
-        array: Features = given
-    elif hasattr(given, "toarray"):
+    if hasattr(given, "toarray"):
         raise ModelError(
             f"{where}: a sparse matrix; give its rows as X.toarray(), some at a time if there are "
             "many"
         )
-    else:
-        array = _plain(given, where)
-    shape, each = array.shape, spec.n_features
-    if len(shape) == 1 and (each == 1 or not shape[0]):
+    each = spec.n_features
+    if isinstance(given, ChosenRows):
+        _check_shape(spec, given.shape, where)
+        return given
+    array = _plain(given, where)
+    if array.ndim == 1 and (each == 1 or not array.size):
         return array.reshape(-1, each)
-    if shape in ((each,), spec.example_shape) and shape[1:] not in _row_shapes(spec):
+    _check_shape(spec, array.shape, where)
+    return array.reshape(len(array), each)
+
+
+def _check_shape(spec: Spec, shape: tuple[int, ...], where: str) -> None:
+    wanted = tuple(dict.fromkeys((spec.example_shape, (spec.n_features,))))
+    if len(shape) > 1 and _squeezed(shape[1:]) in map(_squeezed, wanted):
+        return
+    if shape in wanted:
         raise ModelError(
             f"{where}: found one example, of shape {shape}; the model takes rows of them: "
             "x[None] makes one row of an array, frame.iloc[[0]] of a table"
         )
-    if len(shape) < 2 or _squeezed(shape[1:]) not in map(_squeezed, _row_shapes(spec)):
-        width = math.prod(shape[1:])
-        if len(shape) == 2 and len(spec.example_shape) == 1:
-            raise ModelError(f"{where}: the model takes {each} features a row, not {width}")
-        wanted = " or ".join(str(("n", *one)).replace("'", "") for one in _row_shapes(spec))
-        raise ModelError(f"{where}: the model takes rows of shape {wanted}, not {shape}")
-    return array.reshape(len(array), each) if isinstance(array, np.ndarray) else array
-
-
-def _row_shapes(spec: Spec) -> tuple[tuple[int, ...], ...]:
-    return tuple(dict.fromkeys((spec.example_shape, (spec.n_features,))))
+    if len(shape) == 2 and len(spec.example_shape) == 1:
+        raise ModelError(
+            f"{where}: the model takes {spec.n_features} features a row, not {shape[1]}"
+        )
+    shapes = " or ".join(str(("n", *one)).replace("'", "") for one in wanted)
+    raise ModelError(f"{where}: the model takes rows of shape {shapes}, not {shape}")
 
 
 def _squeezed(shape: Sequence[int]) -> tuple[int, ...]:

@@ -33,9 +33,21 @@ def shared_rows(dataset: Dataset) -> SharedRows:
     >>> shared_rows(Dataset("tiny", Spec((3,), "float32", ("a", "b")), train, test))
     SharedRows(rows=1, first=1)
     """
-    known = np.unique(row_hashes(dataset.train.features))
-    found = np.isin(row_hashes(dataset.test.features), known)
+    found = rows_among(dataset.test.features, dataset.train.features)
     return SharedRows(int(found.sum()), int(found.argmax()) if found.any() else None)
+
+
+def rows_among(features: Features, known: Features) -> np.ndarray:
+    """Which rows are among other rows, too: bool, one for each.
+
+    Args:
+      features: ``[n_samples, n_features]``.
+      known: the other rows, of the same dtype.
+
+    >>> rows_among(np.float32([[0, 0], [0, 1]]), np.eye(2, dtype=np.float32)).tolist()
+    [False, True]
+    """
+    return np.isin(row_hashes(features), np.unique(row_hashes(known)))
 
 
 def row_hashes(features: Features) -> np.ndarray:

@@ -30,6 +30,25 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
     return float(center - half), float(center + half)
 
 
+def positive_interval(mean: float, error: float) -> tuple[float, float]:
+    """A 95 % confidence interval of a mean that cannot be negative, as a log-loss.
+
+    The mean's logarithm is taken for normal, with the standard error that the delta method gives
+    it, ``error / mean``; so the interval never crosses zero.
+
+    Reference: Oehlert, A note on the delta method (The American Statistician 46, 1992).
+
+    Args:
+      mean: above 0.
+      error: its standard error.
+
+    >>> [round(bound, 4) for bound in positive_interval(0.02, 0.015)]
+    [0.0046, 0.087]
+    """
+    factor = float(np.exp(_Z * error / mean))
+    return mean / factor, mean * factor
+
+
 def card(description: dict[str, Any], folder: Path) -> str:
     """The card as Markdown.
 
@@ -100,7 +119,7 @@ def _how_made(description: dict[str, Any]) -> list[str]:
         *_scaled(description["spec"]),
         f"| test accuracy | {test['accuracy']:.4f}, 95 % interval {low:.4f} to {high:.4f} "
         "(Wilson) |",
-        f"| test log-loss | {_loss(test)} nats |",
+        f"| test log-loss | {_loss(test)} |",
         f"| training accuracy | {kept['train_accuracy']:.4f} |",
         *_afterwards(description),
         "",
@@ -153,8 +172,8 @@ def _scaled(spec: dict[str, Any]) -> list[str]:
 
 
 def _loss(test: dict[str, Any]) -> str:
-    error = test["log_loss_error"]
-    if error is None:
-        return f"{test['log_loss']:.4f}"
-    low, high = (test["log_loss"] + sign * _Z * error for sign in (-1, 1))
-    return f"{test['log_loss']:.4f}, 95 % interval {low:.4f} to {high:.4f},"
+    mean, error = test["log_loss"], test["log_loss_error"]
+    if error is None or not mean > 0:
+        return f"{mean:.4f} nats"
+    low, high = positive_interval(mean, error)
+    return f"{mean:.4f} nats, 95 % interval {low:.4f} to {high:.4f} (delta method on its logarithm)"

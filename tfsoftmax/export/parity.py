@@ -102,8 +102,9 @@ def compare(
         largest_logit = max(largest_logit, float(tf.reduce_max(tf.abs(logits))))
         found = answer(rows.reshape(len(rows), *model.spec.example_shape))
         named = expected[np.arange(len(rows)), found.argmax(axis=1)]
-        # Where scores overflow neither has an answer, and they agree.
+        # Where scores overflow neither has an answer: they agree, if that is an abstention.
         silent = ~(np.isfinite(expected).all(axis=1) | np.isfinite(found).all(axis=1))
+        silent &= model.spec.reject_below is not None
         same += int(np.sum((named >= expected.max(axis=1) - _TIE) | silent))
         # nan_to_num: a NaN answer must fail the comparison, not slip through it.
         gap = np.nan_to_num(np.abs(expected - found), nan=np.inf)
