@@ -154,6 +154,38 @@ def test_a_mark_on_every_number_is_read(tmp_path, cells, expected, mark):
     assert dataset.reading.marks == (f"{mark}price",)
 
 
+@pytest.mark.parametrize("a_part", [2**21, 20])
+def test_points_that_may_be_between_thousands_are_asked_about(tmp_path, monkeypatch, a_part):
+    """A German file that is read without saying so: 1.234 is 1,234 there, 900 is 900."""
+    monkeypatch.setattr("tfsoftmax.data.csv._NUMBERS_A_PART", a_part)
+    cells = ["1.234", "900", "2.500"] * 10
+    name = written(tmp_path, cells)
+    message = r"such as '900' \(row 2\), '1.234' is 1.234 \((.*?)\) or 1234 \((.*?)\)"
+    with pytest.raises(DataError, match=message) as caught:
+        load_dataset(name)
+    plain, german = re.search(message, str(caught.value)).groups()
+    assert_one_line(run(group, "inspect", name, "--label-column", "none"), 1, "no column 'none'")
+    assert re.search(message, run(group, "inspect", name).stdout)
+    for options, expected in ((plain, [1.234, 900, 2.5]), (german, [1234, 900, 2500])):
+        found = values(load_dataset(name, options=options_in(options)))
+        assert found == sorted(np.float32(expected * 10).tolist())
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["1.234", "2.000", "900.500"],  # three digits each time
+        ["1.234", "900", "2.5"],
+        ["1.234", "900", "0.125"],
+        ["1.234", "900", "1234.567"],
+        ["5.1", "3.5", "4"],
+    ],
+)
+def test_points_that_are_surely_before_decimals_are_not_asked_about(tmp_path, cells):
+    found = values(load_dataset(written(tmp_path, cells * 10)))
+    assert found == sorted(np.float32([float(cell) for cell in cells] * 10).tolist())
+
+
 def test_text_in_frames_and_parquet_is_read_alike(tmp_path):
     frame = pd.DataFrame({"price": ["3,750", "39.1"] * 5, "label": list("ab") * 5})
     frame.to_parquet(tmp_path / "t.parquet")
@@ -196,15 +228,17 @@ def test_options_that_contradict_each_other_are_named(tmp_path):
     assert_one_line(result, 2, "--comment must be one character, and no quote")
 
 
-def test_ordinary_numbers_never_become_text(tmp_path, monkeypatch):
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_ordinary_numbers_never_become_text(tmp_path, monkeypatch, decimal):
     """What is read by pandas' own parser stays as fast as that."""
     generator = np.random.default_rng(0)
     frame = pd.DataFrame(generator.normal(size=(50, 3)), columns=list("xyz"))
-    frame.assign(label=list("ab") * 25).to_csv(tmp_path / "t.csv", index=False)
+    frame = frame.assign(label=list("ab") * 25)
+    frame.to_csv(tmp_path / "t.csv", index=False, decimal=decimal)
 
     def no_text(*_):
         raise AssertionError("read as text")
 
     monkeypatch.setattr("tfsoftmax.data.cells.ColumnReader._of_texts", no_text)
-    dataset = load_dataset(f"csv:{tmp_path / 't.csv'}")
+    dataset = load_dataset(f"csv:{tmp_path / 't.csv'}", options=SourceOptions(decimal=decimal))
     assert dataset.train.features.shape == (40, 3)

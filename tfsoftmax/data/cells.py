@@ -25,6 +25,7 @@ _LIKE_A_NUMBER = rf"(?:\(?\s*[+-]?\s*{_MARK}?\s*\(?\s*(?:{_ANY_NUMBER})\s*\)?\s*
 NAMELESS, _INDEXES = "Unnamed: 0", ("Unnamed: 0", "__index_level_0__")
 # Of fewer rows, all may differ by chance.
 _ROWS_TO_IDENTIFY = 20
+_ROUNDING = 1e-6
 # Cells looked at for how the numbers of a part are written, to be named in an error.
 _SAMPLE = 1000
 
@@ -126,6 +127,17 @@ class ColumnReader:
         return "number" not in self._first
 
     @property
+    def has_fractions(self) -> bool:
+        """Whether there is a number that is surely a fraction."""
+        return "fraction" in self._first
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether all fractions so far might be thousands, and only their text can tell."""
+        asked = self.notation.thousands or "fraction" in self._first
+        return "maybe groups" in self._first and not asked
+
+    @property
     def numbers_rows(self) -> bool:
         """Whether it is an index that was written with the table, as pandas writes one."""
         whole = self.type == "number" and self.present and not self.texts
@@ -187,15 +199,19 @@ class ColumnReader:
             self._marks.setdefault("", first)
             if "number" not in self._first:
                 self._keep("number", values, there & (values != 0) & (values != 1), first_row)
-            if "fraction" not in self._first:
-                head = values[:_SAMPLE]
-                self._keep("fraction", head, there[:_SAMPLE] & (head != np.floor(head)), first_row)
+            for numbers in (values[:_SAMPLE], values):  # The first tell all, mostly.
+                if "fraction" not in self._first:
+                    fractions = np.isfinite(numbers) & (numbers != np.floor(numbers))
+                    groups = fractions & _like_groups(numbers)
+                    self._keep("maybe groups", numbers, groups, first_row)
+                    self._keep("fraction", numbers, fractions & ~groups, first_row)
         self._check()
 
     def _keep(self, form: str, values: np.ndarray, which: np.ndarray, first_row: int) -> None:
         if form not in self._first and which.any():
             place = int(np.argmax(which))
-            self._first[form] = Example(first_row + place, f"{values[place]:.15g}")
+            text = f"{values[place]:.15g}".replace(".", self.notation.decimal)
+            self._first[form] = Example(first_row + place, text)
 
     def _of_texts(self, column: pd.Series, first_row: int) -> Cells:
         import pandas as pd
@@ -285,6 +301,7 @@ class ColumnReader:
             pointed = plain.str.contains(self.notation.decimal, regex=False).astype(bool)
             like_groups = plain.str.fullmatch(self.notation.like_groups).astype(bool)
             keep("like groups", like_groups)
+            keep("whole", ~pointed)
             keep("fraction", pointed & ~like_groups)
 
     def _check(self) -> None:
@@ -348,13 +365,22 @@ class ColumnReader:
 
     def close(self) -> None:
         """Notes what can only be known when all parts are read: numbers of two meanings."""
-        example = self._first.get("like groups")
+        example, whole = self._first.get("like groups"), self._first.get("whole")
         if not example or "fraction" in self._first or self.notation.thousands:
             return
-        if self.notation == Notation():
-            return  # A point before three digits is what everyone writes.
+        if self.notation == Notation() and not whole:
+            return  # 1.234 and 2.000: a point before three digits each time.
+        beside = f"with whole numbers only beside it, such as {whole}" if whole else "on its own"
         ways = _ways(readings(example.text, ["900"]), "")
-        self._conflict(example, f"with whole numbers only beside it, {example.text!r} is {ways}")
+        self._conflict(example, f"{beside}, {example.text!r} is {ways}")
+
+
+def _like_groups(numbers: np.ndarray) -> np.ndarray:
+    """Which fractions may have been written as a group of up to three digits, and three more."""
+    thousands = np.abs(numbers) * 1000
+    with np.errstate(invalid="ignore"):  # of infinite ones, which are none
+        near = np.abs(thousands - np.rint(thousands)) < _ROUNDING
+    return near & (thousands >= 1000) & (thousands < 1_000_000)
 
 
 def _ways(found: dict[str, Notation], asked: str) -> str:

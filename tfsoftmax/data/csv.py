@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tfsoftmax.data.bad_rows import BadRows
-from tfsoftmax.data.cells import NAMELESS
+from tfsoftmax.data.cells import NAMELESS, ColumnReader
 from tfsoftmax.data.collector import collecting, kept
 from tfsoftmax.data.csv_lines import Lines, with_blank_rows, without_ragged_rows
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.folders import check_file
+from tfsoftmax.data.notation import Notation
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.table import columns_of
 from tfsoftmax.data.table_reader import TableReader
@@ -27,7 +28,7 @@ from tfsoftmax.source_options import SourceOptions
 if TYPE_CHECKING:
     import pandas as pd
 
-_NUMBERS_A_PART = 2**21
+_NUMBERS_A_PART, _ROWS_OF_TEXT = 2**21, 10_000
 _DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -54,6 +55,7 @@ def load_csv(path: Path, source: Source) -> Dataset:
             path, source.name, source.options, names, columns.label, collector.bad
         ):
             table.add(collector, part.frame, part.first_row, part.usable)
+        settle_doubts(path, source.name, source.options, names, table.features.doubtful)
         return collector.dataset(table.spec, table.finish())
 
 
@@ -121,6 +123,7 @@ def read_parts(
     names: list[str],
     label: str | None = None,
     bad: BadRows | None = None,
+    as_text: list[str] | None = None,
 ) -> Iterator[Part]:
     """The rows of a CSV file, a part at a time.
 
@@ -131,6 +134,7 @@ def read_parts(
       names: of its columns.
       label: the column that is kept as text, whatever it is.
       bad: what is told of rows with too many columns; None makes them an error.
+      as_text: columns to read as they are written, and no others; fewer rows at a time.
 
     Raises:
       DataError: naming the row, if one has too many columns or the file cannot be read.
@@ -146,12 +150,14 @@ def read_parts(
             stream,
             header=0 if options.header else None,
             names=names,
-            chunksize=max(1, _NUMBERS_A_PART // len(names)),
+            chunksize=_ROWS_OF_TEXT if as_text else max(1, _NUMBERS_A_PART // len(names)),
             converters={label: str.strip} if label else None,
             low_memory=False,
             index_col=False,
             na_values=list(options.na_values),
-            dtype=_types(names, label, options),
+            usecols=as_text,
+            dtype=str if as_text else None,
+            decimal=options.decimal,
             **_how(path, options),
         )
         row = 1
@@ -161,11 +167,32 @@ def read_parts(
             row += len(frame)
 
 
-def _types(names: list[str], label: str | None, options: SourceOptions) -> dict[str, type] | None:
-    """Numbers stay text where pandas would read them in more than one way."""
-    if options.decimal == "." and options.thousands is None:
-        return None
-    return {name: str for name in names if name != label}
+def settle_doubts(
+    path: Path, name: str, options: SourceOptions, names: list[str], doubtful: list[ColumnReader]
+) -> None:
+    """Looks at how numbers are written that pandas has read, where that alone can tell.
+
+    Args:
+      path: of the file.
+      name: for messages.
+      options: how to read it.
+      names: of its columns.
+      doubtful: what has read columns that are not clear; of one that can be read in two ways,
+        this becomes its conflict.
+    """
+    notation, readers = Notation(options.decimal), {reader.name: reader for reader in doubtful}
+    texts = {column: ColumnReader(column, notation, options.na_values) for column in readers}
+    bad = BadRows(name, options.bad_rows == "skip")
+    open_ones = list(texts)
+    for part in read_parts(path, name, options, names, None, bad, open_ones) if texts else ():
+        for column in open_ones:
+            texts[column].read(part.frame[column], part.first_row)
+        open_ones = [column for column in open_ones if not texts[column].has_fractions]
+        if not open_ones:
+            return
+    for column in open_ones:
+        texts[column].close()
+        readers[column].conflict = texts[column].conflict
 
 
 def _how(path: Path, options: SourceOptions) -> dict[str, Any]:

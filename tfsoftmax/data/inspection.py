@@ -159,6 +159,11 @@ def inspect_table(kind: str, path: Path, name: str, options: SourceOptions) -> I
             present = present[~present.isin(["", *options.na_values])]
             unlabelled += len(frame) - len(present)
             classes.update(present)
+    if kind == "csv":
+        from tfsoftmax.data.csv import settle_doubts
+
+        doubtful = [reader for reader in gathered.readers.values() if reader.doubtful]
+        settle_doubts(path, name, options, found, doubtful)
     inspection = gathered.inspection(name, label, classes, (len(names),), 0, None)
     for skipped in bad.skipped():
         inspection.notes.insert(
@@ -229,7 +234,8 @@ class _Gathered:
         first_row, texts = self.statistics.n_samples + 1, {}
         for place, name in enumerate(self.names):
             column, reader = frame[name], self.readers[name]
-            if reader.settled and not reader.like_words and column.dtype.kind in "iuf":
+            whole = column.dtype.kind in "iu" and not reader.like_words
+            if reader.settled and (whole or (column.dtype.kind == "f" and reader.has_fractions)):
                 rows[:, place] = column.to_numpy(np.float64, na_value=np.nan)
                 continue
             cells = reader.read(column, first_row)

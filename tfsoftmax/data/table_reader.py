@@ -136,8 +136,9 @@ class NumbersReader:
             return None
         numbers = columns.to_numpy(np.float64)
         for name in self.names:
-            if self._readers[name].like_words:
-                self._readers[name].read(frame[name], first_row)
+            reader = self._readers[name]
+            if reader.like_words or (frame[name].dtype.kind == "f" and not reader.has_fractions):
+                reader.read(frame[name], first_row)
         return numbers
 
     def _choose(self, cells: dict[str, Cells]) -> None:
@@ -267,6 +268,12 @@ class NumbersReader:
             return ""
         return f"; or leave out its row with --bad-rows skip, or the column with {drop(name)}"
 
+    @property
+    def doubtful(self) -> list[ColumnReader]:
+        """Columns read so far whose numbers may have another meaning; only their text can tell."""
+        readers = [] if self._model else [self._readers[name] for name in self.names]
+        return [reader for reader in readers if reader.doubtful]
+
     def finish(self) -> Reading:
         """What was found in all parts.
 
@@ -284,7 +291,9 @@ class NumbersReader:
         return Reading(
             index=self.index,
             left_out=self.left_out,
-            identifying=tuple(reader.name for reader in read if reader.identifies_rows),
+            identifying=tuple(
+                reader.name for reader in read if self._leave_out and reader.identifies_rows
+            ),
             marks=tuple(reader.mark + reader.name for reader in read if reader.mark),
         )
 
@@ -314,7 +323,7 @@ class TableReader:
     def __init__(self, source: Source, columns: Columns):
         options, model = source.options, source.model is not None
         self._source, self._columns = source, columns
-        self._features = NumbersReader(
+        self.features = NumbersReader(
             source.name,
             columns.features,
             options,
@@ -345,7 +354,7 @@ class TableReader:
         Raises:
           DataError: naming row and column, if a value is not a number or missing.
         """
-        features, fine = self._features.rows(frame, first_row, collector, where, usable)
+        features, fine = self.features.rows(frame, first_row, collector, where, usable)
         weights = None
         if self._columns.weight:
             weights, fine = self._weighed(frame, first_row, collector, where, fine)
@@ -389,9 +398,9 @@ class TableReader:
           DataError: if it turns out that a column cannot be used.
         """
         self._weights.finish()
-        return self._features.finish()
+        return self.features.finish()
 
     def spec(self, class_names: tuple[str, ...]) -> Spec:
         """What an example of the table is, once all parts are read."""
-        columns = replace(self._columns, features=self._features.names)
+        columns = replace(self._columns, features=self.features.names)
         return columns.spec(class_names, self._source.options)
