@@ -13,6 +13,7 @@ from tfsoftmax.paths import check_regular
 
 if TYPE_CHECKING:
     from tfsoftmax import Dataset, ExportResult, SoftmaxRegression, Spec
+    from tfsoftmax.cli._formats import Forms
     from tfsoftmax.cli._sources import Data
     from tfsoftmax.export.saved_model import SavedModelPredictor
     from tfsoftmax.rescue import RescuedModel
@@ -54,8 +55,7 @@ def load_trained(place: Path, dataset_name: str | None, data: Data) -> Trained:
       DataError: if the dataset cannot be loaded.
     """
     folder, predictor, description = _trained(place)
-    recorded = description.get("dataset")
-    recorded = recorded if isinstance(recorded, dict) else {}
+    recorded = description.get("dataset") or {}
     name = dataset_name or recorded.get("name")
     if not name:
         raise UsageError(f"{folder} does not say what it was trained on: give --dataset")
@@ -67,7 +67,6 @@ def load_trained(place: Path, dataset_name: str | None, data: Data) -> Trained:
 def _trained(place: Path) -> tuple[Path, SavedModelPredictor | RescuedModel, dict[str, Any]]:
     """Where a model is, the model, and what it says of itself."""
     from tfsoftmax.export import load_saved_model, version_folder
-    from tfsoftmax.export.metadata import FILE_NAME
     from tfsoftmax.startup import import_tensorflow
 
     import_tensorflow()
@@ -78,7 +77,7 @@ def _trained(place: Path) -> tuple[Path, SavedModelPredictor | RescuedModel, dic
         return place, rescued, rescued.description
     folder = version_folder(place)
     predictor = load_saved_model(folder)
-    return folder, predictor, json.loads((folder / FILE_NAME).read_bytes())
+    return folder, predictor, predictor.description
 
 
 def reading_options(spec: Spec, recorded: dict[str, Any]) -> dict[str, Any]:
@@ -112,6 +111,44 @@ def recorded_data(place: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, ModelError):
         return {}
     return recorded if isinstance(recorded, dict) else {}
+
+
+def exported(
+    model: SoftmaxRegression,
+    place: tuple[Path, str],
+    dataset: Dataset,
+    forms: Forms,
+    record: dict[str, Any],
+) -> ExportResult:
+    """Exports to (output folder, name); Ctrl-C and SIGTERM leave nothing half-written.
+
+    Files that fail are named in the result: `failed_files` says so and gives the exit code.
+    """
+    from tfsoftmax import IncompleteExportError, export_model
+    from tfsoftmax.cli._interrupt import interrupt_on_request, nothing_left_to_interrupt
+
+    with interrupt_on_request() as check_interrupt:
+        try:
+            result = export_model(
+                model,
+                *place,
+                check_on=dataset.test.features,
+                calibrate_on=dataset.train.features,
+                **forms._asdict(),
+                record=record,
+                on_step=check_interrupt,
+            )
+        except IncompleteExportError as error:
+            result = error.result
+        nothing_left_to_interrupt()
+        return result
+
+
+def failed_files(result: ExportResult) -> int:
+    """Prints an error for each file that was asked for and is not there; the exit code."""
+    for file, why in result.failed.items():
+        click.echo(f"Error: {result.path} is without {file}: {why}", err=True)
+    return 1 if result.failed else 0
 
 
 def printed_parity(exported: ExportResult) -> None:

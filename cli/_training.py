@@ -165,22 +165,10 @@ def export_trained(
     forms: Forms,
     record: dict[str, Any],
 ) -> ExportResult:
-    """Exports to (output folder, name); Ctrl-C and SIGTERM leave nothing half-written."""
-    from tfsoftmax import export_model
-    from tfsoftmax.cli._interrupt import interrupt_on_request, nothing_left_to_interrupt
+    """Exports to (output folder, name), with every file that can be proven."""
+    from tfsoftmax.cli._models import exported
 
-    with interrupt_on_request() as check_interrupt:
-        exported = export_model(
-            trained.model,
-            *place,
-            check_on=dataset.test.features,
-            calibrate_on=dataset.train.features,
-            **forms._asdict(),
-            record=record,
-            on_step=check_interrupt,
-        )
-        nothing_left_to_interrupt()
-        return exported
+    return exported(trained.model, place, dataset, forms, record)
 
 
 def write_history(path: Path, history: History) -> None:

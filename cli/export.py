@@ -41,7 +41,7 @@ def export(
     as_json: bool,
     verbose: bool,
     quiet: bool,
-) -> None:
+) -> int:
     """Write a trained MODEL in other forms, as its next version.
 
     MODEL is a SavedModel folder that tfsoftmax made, or a model's folder, whose highest
@@ -55,26 +55,16 @@ def export(
       tfsoftmax export savedmodels/mnist5k --tflite float32,float16,dynamic,int8,uint8
     """
     set_verbosity(verbose, quiet)
-    from tfsoftmax import export_model
-    from tfsoftmax.cli._interrupt import interrupt_on_request, nothing_left_to_interrupt
-    from tfsoftmax.cli._models import load_trained, printed_parity
+    from tfsoftmax.cli._models import exported, failed_files, load_trained, printed_parity
 
     trained = load_trained(model, dataset_name, data)
     place = trained.folder.resolve()
-    with interrupt_on_request() as check_interrupt:
-        exported = export_model(
-            trained.model,
-            output_dir or (place.parent if place.is_file() else place.parent.parent),
-            str(trained.description["name"]) if name is None else name,
-            check_on=trained.dataset.test.features,
-            calibrate_on=trained.dataset.train.features,
-            **forms._asdict(),
-            record=trained.record,
-            on_step=check_interrupt,
-        )
-        nothing_left_to_interrupt()
+    name = str(trained.description["name"]) if name is None else name
+    target = (output_dir or (place.parent if place.is_file() else place.parent.parent), name)
+    result = exported(trained.model, target, trained.dataset, forms, trained.record)
     if as_json:
-        click.echo(json_text(exported.to_json()))
-        return
-    click.echo(f"{exported.path}")
-    printed_parity(exported)
+        click.echo(json_text(result.to_json()))
+    else:
+        click.echo(f"{result.path}")
+        printed_parity(result)
+    return failed_files(result)

@@ -16,6 +16,7 @@ from tfsoftmax.cli._console import (
     set_verbosity,
 )
 from tfsoftmax.cli._formats import Forms, format_options
+from tfsoftmax.cli._models import failed_files
 from tfsoftmax.cli._outputs import check_outputs
 from tfsoftmax.cli._recipe import recipe_from, recipe_options
 from tfsoftmax.cli._rescue import never_lost
@@ -111,7 +112,7 @@ def train(
     start_from: Path | None,
     new_classes: Literal["error", "add", "ignore"],
     **options: Any,
-) -> None:
+) -> int:
     """Train softmax regression and export it.
 
     Without options it trains on 5,000 real handwritten digits, which takes a few seconds
@@ -167,6 +168,7 @@ def train(
     else:
         summarize(trained.history, record, exported)
         print_end(exported, dataset, data, seconds)
+    return failed_files(exported)
 
 
 def _started(

@@ -18,6 +18,7 @@ from tfsoftmax.cli._console import (
 )
 from tfsoftmax.cli._formats import Forms, format_options
 from tfsoftmax.cli._grid import GRID_FIELDS, grid_from, grid_options
+from tfsoftmax.cli._models import failed_files
 from tfsoftmax.cli._outputs import AfterTheModel, check_outputs
 from tfsoftmax.cli._recipe import recipe_from, recipe_options
 from tfsoftmax.cli._rescue import never_lost
@@ -120,7 +121,7 @@ def tune(
     verbose: bool,
     quiet: bool,
     **options: Any,
-) -> None:
+) -> int:
     """Choose penalties and learning rate by cross-validation, then train and export.
 
     Every combination is trained on all folds but one, scored on that one, and so for each
@@ -166,7 +167,7 @@ def tune(
             record["seconds"] = time.perf_counter() - started
             click.echo(json_text(record))
         beside.end()
-        return
+        return 0
     trained, dataset = _refit(dataset, tuning.best, quiet)
     with never_lost(trained, output_dir, name) as made:
         made |= {**record, **record_of(trained, dataset, data, recipe_name)}
@@ -180,6 +181,7 @@ def tune(
     else:
         summarize(trained.history, made, exported)
         print_end(exported, dataset, data, seconds)
+    return failed_files(exported)
 
 
 def _tune(dataset: Dataset, recipe: Recipe, choices: dict[str, Any], quiet: bool) -> Tuning:

@@ -89,7 +89,8 @@ def verify(
     for install, name in [] if quiet else reversed(installs.items()):
         click.echo(f"not installed: {name} ({install})", err=True)
     for check in failed:
-        click.echo(f"Error: {check.file} in {check.runtime}: {check.problem}", err=True)
+        where = f"{check.file} in {check.runtime}" if check.runtime else check.file
+        click.echo(f"Error: {where}: {check.problem}", err=True)
     return 1 if failed else 0
 
 

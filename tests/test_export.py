@@ -9,6 +9,7 @@ from conftest import make_dataset, run_python
 from tfsoftmax import (
     RECIPES,
     ExportError,
+    IncompleteExportError,
     ModelError,
     SoftmaxRegression,
     Spec,
@@ -124,7 +125,7 @@ def test_every_kind_of_input_survives_the_journey(spec, tmp_path):
         assert load_predictor(path).spec == spec
 
 
-def test_a_wrong_artefact_is_not_left_behind(trained, digits, tmp_path, monkeypatch):
+def test_a_wrong_artefact_is_left_out(trained, digits, tmp_path, monkeypatch):
     def convert_another(*arguments):
         """Converts the model with one bias moved by a thousandth."""
         before = trained.b.numpy()
@@ -136,9 +137,11 @@ def test_a_wrong_artefact_is_not_left_behind(trained, digits, tmp_path, monkeypa
 
     convert = tflite_module.convert
     monkeypatch.setattr(tflite_module, "convert", convert_another)
-    with pytest.raises(ExportError, match="disagrees with the trained model.*nothing was export"):
+    with pytest.raises(IncompleteExportError, match="disagrees with the trained model") as caught:
         export_model(trained, tmp_path / "new", "digits", check_on=digits.test.features)
-    assert not list(tmp_path.iterdir())
+    (version,) = (tmp_path / "new" / "digits").iterdir()
+    assert caught.value.result.path == version
+    assert not (version / "model.tflite").exists()
 
 
 def test_nan_probabilities_are_no_agreement(digits, tmp_path):
@@ -292,6 +295,7 @@ def test_metadata_that_contradicts_the_graph_is_refused(exported, tmp_path):
     description = json.loads((copy / "tfsoftmax.json").read_text())
     description["spec"]["class_names"].append("eleven")
     (copy / "tfsoftmax.json").write_text(json.dumps(description))
+    (copy / "SHA256SUMS").unlink()  # or the change itself would be noticed
     with pytest.raises(ModelError, match="metadata says .* its graph"):
         load_predictor(copy)
 

@@ -64,6 +64,7 @@ _HOME = {
     "MachineError": "tfsoftmax.errors",
     "ModelError": "tfsoftmax.errors",
     "ExportError": "tfsoftmax.errors",
+    "IncompleteExportError": "tfsoftmax.errors",
     "CheckpointError": "tfsoftmax.errors",
 }
 
@@ -83,6 +84,7 @@ if TYPE_CHECKING:  # the same names, where a type checker finds them
     from tfsoftmax.errors import DataError as DataError
     from tfsoftmax.errors import DivergenceError as DivergenceError
     from tfsoftmax.errors import ExportError as ExportError
+    from tfsoftmax.errors import IncompleteExportError as IncompleteExportError
     from tfsoftmax.errors import MachineError as MachineError
     from tfsoftmax.errors import ModelError as ModelError
     from tfsoftmax.errors import TfsoftmaxError as TfsoftmaxError

@@ -1,5 +1,12 @@
 """Everything that tfsoftmax raises on purpose; each message says what to do next."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tfsoftmax.export import ExportResult
+
 
 class TfsoftmaxError(Exception):
     """Base of all errors that are the input's or the machine's fault, not a bug."""
@@ -48,3 +55,16 @@ class CheckpointError(TfsoftmaxError):
 
 class ExportError(TfsoftmaxError):
     """A model that could not be written, or whose written form disagrees with it."""
+
+
+class IncompleteExportError(ExportError):
+    """A model that was exported without some of the files asked for.
+
+    Attributes:
+      result: what was written and proven, and in `failed` what was not, and why.
+    """
+
+    def __init__(self, result: ExportResult):
+        self.result = result
+        missing = "; ".join(f"{file}: {why}" for file, why in result.failed.items())
+        super().__init__(f"{result.path}: exported without {missing}")

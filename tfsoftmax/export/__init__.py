@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfsoftmax.errors import ExportError, ModelError, UsageError
+from tfsoftmax.errors import ExportError, IncompleteExportError, ModelError, UsageError
 from tfsoftmax.examples import rows_for
-from tfsoftmax.export import metadata
+from tfsoftmax.export import manifest, metadata
 from tfsoftmax.export.predictor import Predictor
 from tfsoftmax.export.versions import model_folder, new_version, versions
 from tfsoftmax.paths import check_regular, user_path
 
 if TYPE_CHECKING:
+    from tfsoftmax.data.rows import Features
     from tfsoftmax.export.parity import Parity
     from tfsoftmax.export.saved_model import SavedModelPredictor
     from tfsoftmax.model import SoftmaxRegression
@@ -39,11 +40,13 @@ class ExportResult:
       tflite: the float32 TFLite file; None if it was not asked for.
       parity: for each artefact's file, how it compared with the model in memory; the
         SavedModel's is ``saved_model.pb``.
+      failed: for each file asked for that is not there, why.
     """
 
     path: Path
     tflite: Path | None
     parity: dict[str, Parity] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary of every figure and path."""
@@ -52,6 +55,7 @@ class ExportResult:
             "tflite": str(self.tflite) if self.tflite else None,
             "version": int(self.path.name),
             "parity": {name: parity.to_json() for name, parity in self.parity.items()},
+            "failed": self.failed,
         }
 
 
@@ -70,9 +74,11 @@ def export_model(
     """Writes ``output_dir/name/VERSION/``, VERSION the next free integer.
 
     The folder is a SavedModel for TensorFlow Serving, with warm-up records, sample requests,
-    the files asked for, a model card and ``tfsoftmax.json`` in it. Before it appears every
-    artefact is loaded again and must answer as the model does on every row of `check_on`
-    (the integer kinds: on 99 of 100). It appears whole or, on any failure, not at all.
+    the files asked for, a model card, ``tfsoftmax.json`` and ``SHA256SUMS`` in it. Before it
+    appears every artefact is loaded again and must answer as the model does on every row of
+    `check_on` (the integer kinds: on 99 of 100). A file that does not is left out, and card
+    and ``tfsoftmax.json`` say why. Where the SavedModel itself fails, or the disk, nothing
+    appears.
 
     Args:
       model: the trained model.
@@ -92,9 +98,11 @@ def export_model(
 
     Raises:
       UsageError: if a format is unknown, does not suit the model, or lacks its package.
-      ModelError: if rows have not the model's columns or shape.
+      ModelError: if rows have not the model's columns or shape, or `record` has other content
+        than this package keeps there.
       DataError: naming row and feature of a value that the model does not take.
-      ExportError: if the folder cannot be written, or an artefact disagrees.
+      IncompleteExportError: if a file was left out; the folder is there without it.
+      ExportError: if the folder cannot be written, or the SavedModel disagrees.
 
     >>> import tempfile, tfsoftmax
     >>> spec = tfsoftmax.Spec((4,), "float32", ("no", "yes"))
@@ -105,10 +113,9 @@ def export_model(
     [[0.5, 0.5]]
     """
     from tfsoftmax.export import card, serving
-    from tfsoftmax.export.artefacts import Source, check_batch, chosen
+    from tfsoftmax.export.artefacts import Source, check_batch, chosen, proven
     from tfsoftmax.export.formats import check_formats
-    from tfsoftmax.export.parity import check_parity
-    from tfsoftmax.export.saved_model import ExportedModel, SavedModelPredictor, save
+    from tfsoftmax.export.saved_model import ExportedModel, save
 
     artefacts = chosen(formats)
     check_formats(formats, model.spec)
@@ -123,38 +130,54 @@ def export_model(
             f"{name}: W or b holds numbers that are not finite; train it anew with a smaller "
             "learning rate"
         )
+    card.check_record(record or {}, model.spec.to_json())
     step = on_step or (lambda: None)
     examples = check_on[:32].reshape(-1, *model.spec.example_shape)
+    needs: dict[str, str] = {}
+    failed: dict[str, str] = {}
     with new_version(model_folder(Path(output_dir), name)) as version:
         folder = version.staging
         exported = ExportedModel(model, serving.write_labels(folder, model.spec))
-        source = Source(exported, name, calibrate_on, tflite_batch)
         save(exported, folder)
         serving.write_warm_up(folder, model.spec, name, examples)
         serving.write_requests(folder, model.spec, name, examples)
-        needs = {}
-        for artefact in artefacts:
-            step()
-            content = artefact.make(source)
-            (folder / artefact.file).write_bytes(content)
-            needs[artefact.file] = artefact.needs(content)
         description = metadata.describe(model.spec, name, record or {})
-        description["compared_rows"] = len(check_on)
-        description["needs"] = needs
+        description |= {"compared_rows": len(check_on), "needs": needs}
         if tflite_batch:
             description["tflite_batch"] = int(tflite_batch)
         _write(folder / metadata.FILE_NAME, description)
-        parity = {SAVED_MODEL: check_parity(model, SavedModelPredictor(folder), check_on)}
+        parity = {SAVED_MODEL: _proven_saved_model(model, folder, check_on)}
+        source = Source(exported, name, calibrate_on, tflite_batch)
         for artefact in artefacts:
             step()
-            predictor = artefact.load(folder / artefact.file)
-            parity[artefact.file] = check_parity(model, predictor, check_on, artefact.demand)
+            path = folder / artefact.file
+            try:
+                needs[path.name], parity[path.name] = proven(artefact, source, path, check_on, step)
+            except ExportError as error:
+                path.unlink(missing_ok=True)
+                failed[path.name] = str(error)
         description["parity"] = {file: found.to_json() for file, found in parity.items()}
+        if failed:
+            description["failed"] = failed
         _write(folder / metadata.FILE_NAME, description)
         (folder / card.FILE_NAME).write_text(card.card(description, folder), "utf-8")
+        manifest.write(folder)
         step()
-    tflite = version.path / TFLITE_NAME
-    return ExportResult(version.path, tflite if tflite.name in parity else None, parity)
+    tflite = version.path / TFLITE_NAME if TFLITE_NAME in parity else None
+    result = ExportResult(version.path, tflite, parity, failed)
+    if failed:
+        raise IncompleteExportError(result)
+    return result
+
+
+def _proven_saved_model(model: SoftmaxRegression, folder: Path, rows: Features) -> Parity:
+    from tfsoftmax.export.parity import check_parity
+    from tfsoftmax.export.saved_model import SavedModelPredictor
+
+    try:
+        return check_parity(model, SavedModelPredictor(folder), rows)
+    except ExportError as error:
+        raise ExportError(f"nothing was exported, for the SavedModel failed: {error}") from error
 
 
 def _write(path: Path, description: dict[str, Any]) -> None:

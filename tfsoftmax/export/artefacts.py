@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from tfsoftmax.data.rows import Features
-from tfsoftmax.errors import UsageError
-from tfsoftmax.export import metadata, onnx, tflite, tflite_metadata, tflite_version, trainable
-from tfsoftmax.export.parity import EXACT, HALF, INTEGER, Demand
+from tfsoftmax.errors import ExportError, ModelError, UsageError
+from tfsoftmax.export import attached, onnx, tflite, tflite_metadata, tflite_version, trainable
+from tfsoftmax.export.parity import EXACT, HALF, INTEGER, Demand, Parity, check_parity
 from tfsoftmax.export.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Of a file with a fixed number of rows; a device has no use for more at a time.
 MOST_ROWS = 4096
+
+T = TypeVar("T")
 
 
 class Source(NamedTuple):
@@ -60,7 +62,7 @@ def _tflite(kind: str, source: Source) -> bytes:
     spec = source.exported.model.spec
     content = tflite.convert(source.exported, kind, source.calibration, source.batch)
     described = tflite_metadata.attach(content, spec, source.name, spec.example_shape)
-    return metadata.append_to_tflite(described, spec, source.name, source.batch)
+    return attached.append(described, spec, source.name, source.batch)
 
 
 def _mediapipe(source: Source) -> bytes:
@@ -68,13 +70,13 @@ def _mediapipe(source: Source) -> bytes:
     content = tflite.convert_for_mediapipe(source.exported)
     picture = (*spec.example_shape[:2], 3)
     described = tflite_metadata.attach(content, spec, source.name, picture)
-    return metadata.append_to_tflite(described, spec, source.name)
+    return attached.append(described, spec, source.name)
 
 
 def _trainable(source: Source) -> bytes:
     model = source.exported.model
     content = trainable.convert(model, source.batch)
-    return metadata.append_to_tflite(content, model.spec, source.name, source.batch)
+    return attached.append(content, model.spec, source.name, source.batch)
 
 
 _DEMANDS = {
@@ -128,3 +130,44 @@ def check_batch(batch: int | None) -> None:
         raise UsageError(
             f"tflite_batch must be a whole number from 1 to {MOST_ROWS}, not {batch!r}"
         )
+
+
+def proven(
+    artefact: Artefact, source: Source, path: Path, rows: Features, on_step: Callable[[], None]
+) -> tuple[str, Parity]:
+    """Writes an artefact, loads it again and compares it with the model.
+
+    Args:
+      artefact: which one.
+      source: what it is made from.
+      path: where to write it.
+      rows: raw rows ``[n_samples, n_features]`` to ask both.
+      on_step: called once it is written.
+
+    Returns:
+      The oldest runtime that runs it, and how it compared.
+
+    Raises:
+      UsageError: if it does not suit the model, or lacks its package.
+      ExportError: if it cannot be made, or loaded, or disagrees with the model.
+      OSError: if it cannot be written.
+    """
+    content = _attempt("made", lambda: artefact.make(source))
+    path.write_bytes(content)
+    on_step()
+    predictor = _attempt("loaded again", lambda: artefact.load(path))
+    model = source.exported.model
+    parity = _attempt("run", lambda: check_parity(model, predictor, rows, artefact.demand))
+    return artefact.needs(content), parity
+
+
+def _attempt(what: str, act: Callable[[], T]) -> T:
+    try:
+        return act()
+    except (UsageError, ExportError):
+        raise
+    # Converters and runtimes have errors of many kinds; all mean that this file is no good.
+    except Exception as error:
+        reason = error.__cause__ if isinstance(error, ModelError) else None
+        lines = str(reason or error).strip().splitlines()
+        raise ExportError(f"it cannot be {what}: {(lines or [type(error).__name__])[0]}") from error

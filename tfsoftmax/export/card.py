@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tfsoftmax.errors import ModelError
 from tfsoftmax.scaling import described
 from tfsoftmax.spec import Scaling
 
@@ -90,7 +91,19 @@ def card(description: dict[str, Any], folder: Path) -> str:
         difference = f"{parity['max_difference']:.1e}"
         lines.append(f"| `{file}` | {size:,} | {needs} | {same} | {difference} |")
     versions = ", ".join(f"{name} {number}" for name, number in description["versions"].items())
-    return "\n".join([*lines, "", f"Made with {versions}.", ""])
+    return "\n".join([*lines, "", *_failed(description), f"Made with {versions}.", ""])
+
+
+def _failed(description: dict[str, Any]) -> list[str]:
+    failed = description.get("failed", {})
+    if not failed:
+        return []
+    return [
+        "Asked for, too, and left out because the proof failed:",
+        "",
+        *(f"* `{file}`: {why}." for file, why in failed.items()),
+        "",
+    ]
 
 
 def _fixed_batch(description: dict[str, Any]) -> list[str]:
@@ -98,6 +111,22 @@ def _fixed_batch(description: dict[str, Any]) -> list[str]:
     if not batch:
         return []
     return [f"TFLite files take {batch:,} row{'s' * (batch > 1)} at a time, no more and no fewer."]
+
+
+def check_record(record: dict[str, Any], spec: dict[str, Any]) -> None:
+    """Makes sure that a card can be written of how a model was made.
+
+    Raises:
+      ModelError: if something of it is missing or of another kind.
+    """
+    try:
+        _how_made({**record, "spec": spec})
+    # Whatever is in there may be of any shape.
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        raise ModelError(
+            f"the record of how the model was made is damaged or of another kind "
+            f"({type(error).__name__}: {error})"
+        ) from error
 
 
 def _how_made(description: dict[str, Any]) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfsoftmax.errors import UsageError
-from tfsoftmax.export import metadata
+from tfsoftmax.export import manifest, metadata
 from tfsoftmax.export.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ _OPSET, _IR_VERSION = 17, 8
 # What a runtime must know to run a file.
 NEEDS = f"ONNX opset {_OPSET}"
 _SPEC_KEY = "tfsoftmax"
+_NO_DIGEST = "0" * 64
+_DIGEST = re.compile(rb'"sha256": "([^"]{64})"')
 
 
 def convert(model: SoftmaxRegression, name: str) -> bytes:
@@ -84,10 +88,28 @@ def convert(model: SoftmaxRegression, name: str) -> bytes:
         opset_imports=[helper.make_opsetid("", _OPSET)],
         ir_version=_IR_VERSION,
     )
-    description = metadata.to_bytes(metadata.identity(spec, name)).decode("utf-8")
-    helper.set_model_props(proto, {_SPEC_KEY: description})
+    description = {**metadata.identity(spec, name), "sha256": _NO_DIGEST}
+    helper.set_model_props(proto, {_SPEC_KEY: metadata.to_bytes(description).decode("utf-8")})
     onnx.checker.check_model(proto, full_check=True)
-    return proto.SerializeToString(deterministic=True)
+    content = proto.SerializeToString(deterministic=True)
+    digest = hashlib.sha256(content).hexdigest().encode()
+    return _DIGEST.sub(b'"sha256": "%b"' % digest, content, count=1)
+
+
+def _check_digest(content: bytes) -> None:
+    """Makes sure that a file is as it was written.
+
+    Its SHA-256, taken with zeros in its own place, is in its metadata. Files of the first
+    versions have none.
+
+    Raises:
+      ValueError: if it is another.
+    """
+    found = _DIGEST.search(content)
+    if found:
+        zeros = content[: found.start(1)] + _NO_DIGEST.encode() + content[found.end(1) :]
+        if hashlib.sha256(zeros).hexdigest() != found[1].decode():
+            raise ValueError("it is damaged or was changed: its checksum does not match")
 
 
 def _scaled(
@@ -135,11 +157,14 @@ class OnnxPredictor(Predictor):
         """
         runtime = _onnxruntime()
         self.path = path
+        manifest.check_file(path)
         try:
+            content = path.read_bytes()
+            _check_digest(content)
             options = runtime.SessionOptions()
             options.log_severity_level = 4
             self._session = runtime.InferenceSession(
-                path.read_bytes(), options, providers=["CPUExecutionProvider"]
+                content, options, providers=["CPUExecutionProvider"]
             )
             properties = self._session.get_modelmeta().custom_metadata_map
             if _SPEC_KEY not in properties:

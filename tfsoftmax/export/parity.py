@@ -70,6 +70,14 @@ class Parity:
         """The same class on as many rows as demanded, every probability within tolerance."""
         return self.same_class >= self.demanded and self.max_difference <= self.tolerance
 
+    def shortfall(self) -> str:
+        """What was found and what is asked, in words."""
+        return (
+            f"same class on {self.same_class} of {self.n_samples} rows, {self.demanded} are "
+            f"asked; largest difference of a probability {self.max_difference:.2g}, "
+            f"{self.tolerance:.2g} is allowed"
+        )
+
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary of every figure."""
         return {**asdict(self), "holds": self.holds}
@@ -134,9 +142,5 @@ def check_parity(
     """
     parity = compare(model, predictor.raw_probabilities, features, demand)
     if not parity.holds:
-        raise ExportError(
-            f"{predictor.path.name} ({type(predictor).__name__}) disagrees with the trained "
-            f"model: same class on {parity.same_class} of {parity.n_samples} rows, largest "
-            f"difference {parity.max_difference:.2g}; nothing was exported"
-        )
+        raise ExportError(f"it disagrees with the trained model: {parity.shortfall()}")
     return parity

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfsoftmax.export import metadata
+from tfsoftmax.export import manifest, metadata
 from tfsoftmax.export.pictures import decoded
 from tfsoftmax.export.predictor import Predictor
 from tfsoftmax.model import SoftmaxRegression
@@ -148,7 +148,11 @@ def save(exported: ExportedModel, folder: Path) -> None:
 
 
 class SavedModelPredictor(Predictor):
-    """A SavedModel folder, run by TensorFlow."""
+    """A SavedModel folder, run by TensorFlow.
+
+    Attributes:
+      description: what its ``tfsoftmax.json`` says.
+    """
 
     def __init__(self, folder: Path):
         """Loads it.
@@ -157,8 +161,11 @@ class SavedModelPredictor(Predictor):
           ModelError: if it cannot be loaded, or does not answer as `save`'s do.
         """
         self.path = folder
+        manifest.check(folder, metadata.FILE_NAME, "saved_model.pb", "variables", "assets")
         try:
-            self.spec = metadata.spec_from_bytes((folder / metadata.FILE_NAME).read_bytes())
+            content = (folder / metadata.FILE_NAME).read_bytes()
+            self.description = metadata.description_from_bytes(content)
+            self.spec = metadata.spec_from_bytes(content)
         except OSError as error:
             reason = ValueError(f"no readable {metadata.FILE_NAME} in it")
             raise self.unusable(reason) from error
@@ -189,6 +196,16 @@ class SavedModelPredictor(Predictor):
         except (AttributeError, ValueError) as error:
             raise self.unusable(error) from error
         return model
+
+    def labels(self) -> tuple[str, ...] | None:
+        """The class names in its graph; None where none of its signatures tells them all."""
+        from tfsoftmax.export.serving import example_of
+
+        if CLASSIFY_SIGNATURE not in self._root.signatures:
+            return None
+        row = example_of(np.zeros(self.spec.n_features, self.spec.dtype)).SerializeToString()
+        answer = self._root.signatures[CLASSIFY_SIGNATURE](inputs=tf.constant([row]))
+        return tuple(name.decode("utf-8") for name in answer["classes"].numpy()[0])
 
     def raw_probabilities(self, examples: np.ndarray) -> np.ndarray:
         """Probability of each class, as `Answering.raw_probabilities`."""

@@ -32,7 +32,7 @@ def write_labels(folder: Path, spec: Spec) -> Path:
     """
     path = folder / REQUESTS / metadata.LABELS_NAME
     path.parent.mkdir()
-    path.write_text("".join(f"{label}\n" for label in spec.class_names), "utf-8")
+    path.write_text(metadata.labels_text(spec), "utf-8")
     return path
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from tfsoftmax.data.images import as_rgb
 from tfsoftmax.data.rows import Features
-from tfsoftmax.errors import UsageError
-from tfsoftmax.export import metadata
+from tfsoftmax.errors import ExportError, UsageError
+from tfsoftmax.export import attached, manifest
 from tfsoftmax.export.predictor import Predictor, answer_in_blocks
 from tfsoftmax.export.tflite_half import halved
 from tfsoftmax.spec import Spec
@@ -31,6 +31,8 @@ _IDENTIFIER = b"TFL3"
 _BLOCK_ROWS = 1024
 # Rows that show the converter which values occur; more of them change nothing.
 _CALIBRATION_ROWS = 500
+# The converter takes differences of such numbers, with some room, in float32.
+_LARGEST = float(np.finfo(np.float32).max) / 4
 
 
 def file_name(kind: str) -> str:
@@ -67,6 +69,7 @@ def convert(
 
     Raises:
       UsageError: if the kind is unknown, or needs rows and there are none.
+      ExportError: if an integer kind is asked for and the rows are too large for it.
     """
     import tensorflow as tf
 
@@ -91,6 +94,7 @@ def convert(
         if calibration is None or not len(calibration):
             raise UsageError(f"TFLite kind {kind} needs training rows to calibrate on")
         rows = _calibration_rows(calibration, exported.model.spec)
+        _check_range(exported, rows)
         converter.representative_dataset = lambda: _batches(exported, rows, batch or 1)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.as_dtype(kind)
@@ -162,6 +166,24 @@ def _calibration_rows(features: Features, spec: Spec) -> np.ndarray:
     return rows
 
 
+def _check_range(exported: ExportedModel, rows: np.ndarray) -> None:
+    """Refuses rows whose range is beyond float32, which crash the converter.
+
+    Raises:
+      ExportError: naming the largest number.
+    """
+    scaled = exported.model.scaled(rows).numpy().astype(np.float64)
+    logits = scaled @ exported.model.W.numpy().astype(np.float64) + exported.model.b.numpy()
+    for what, numbers in (("scaled features", scaled), ("logits", logits)):
+        largest = float(np.abs(numbers).max())
+        if not largest <= _LARGEST:
+            raise ExportError(
+                f"its rows to calibrate on have {what} up to {largest:.1e}, and integers can "
+                f"stand for numbers up to {_LARGEST:.1e}: train with --standardize on, or leave "
+                "this format out"
+            )
+
+
 def _batches(exported: ExportedModel, rows: np.ndarray, batch: int) -> Iterator[list[Any]]:
     spec = exported.model.spec
     for row in exported.model.scaled(rows).numpy():
@@ -184,12 +206,13 @@ class TFLitePredictor(Predictor):
         from ai_edge_litert.interpreter import Interpreter
 
         self.path = path
+        manifest.check_file(path)
         try:
             content = path.read_bytes()
             if content[4:8] != _IDENTIFIER:
                 raise ValueError("it does not start like a TFLite file")
-            attached = metadata.attached_to_tflite(content)
-            if attached is None:
+            found = attached.read(content)
+            if found is None:
                 raise ValueError("no labels are attached to it, or it is cut short")
             with honour_log_level():
                 self._interpreter = Interpreter(model_content=content)
@@ -201,11 +224,11 @@ class TFLitePredictor(Predictor):
             outputs = self._runner.get_output_details()["probabilities"]
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             raise self.unusable(error) from error
-        spec = attached.spec
+        spec = found.spec
         batch, *shape = (int(size) for size in inputs["shape_signature"])
         self.batch = None if batch < 0 else batch
         # A file for MediaPipe takes one RGB picture, whatever the model does.
-        pictures = batch == 1 and not attached.batch and shape[2:] == [3]
+        pictures = batch == 1 and not found.batch and shape[2:] == [3]
         self._takes_pictures = pictures and spec.is_image
         if self._takes_pictures:
             shape = [*shape[:2], *spec.example_shape[2:]]

@@ -13,7 +13,7 @@ import numpy as np
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.rows import Features, chosen
 from tfsoftmax.errors import TfsoftmaxError
-from tfsoftmax.export import SAVED_MODEL, load_saved_model
+from tfsoftmax.export import SAVED_MODEL, agreement, load_saved_model
 from tfsoftmax.export.artefacts import ARTEFACTS
 from tfsoftmax.export.parity import EXACT, Demand, Parity, compare
 from tfsoftmax.export.runtimes import RUNTIMES, Answer, Runtime, latency
@@ -38,7 +38,7 @@ class Check:
 
     Attributes:
       file: the artefact; the SavedModel's is ``saved_model.pb``.
-      runtime: what ran it.
+      runtime: what ran it; empty where the file itself is not as it was written.
       bytes: of the file, or of graph and weights of the SavedModel.
       problem: why it fails; None if it holds.
       parity, accuracy, model_accuracy: of the rows compared; None if it could not be run.
@@ -88,6 +88,12 @@ def verify(
     present = [SAVED_MODEL, *(a.file for a in ARTEFACTS.values() if (folder / a.file).is_file())]
     demands = {artefact.file: artefact.demand for artefact in ARTEFACTS.values()}
     checks, missing = [], []
+    for file, problem in agreement.problems(predictor).items():
+        path = folder / file
+        size = path.stat().st_size if path.is_file() else 0
+        checks.append(Check(file, "", size, problem=problem))
+        if on_check:
+            on_check(checks[-1])
     for runtime in RUNTIMES:
         files = [file for file in runtime.files if file in present]
         if files and not runtime.installed:

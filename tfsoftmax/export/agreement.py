@@ -1,0 +1,66 @@
+"""Whether the files of a version belong together: as written, and of the same classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from tfsoftmax.errors import TfsoftmaxError, UsageError
+from tfsoftmax.export import manifest, metadata
+from tfsoftmax.export.artefacts import ARTEFACTS, Artefact
+from tfsoftmax.export.saved_model import SavedModelPredictor
+
+Names = tuple[str, ...]
+
+
+def problems(predictor: SavedModelPredictor) -> dict[str, str]:
+    """For each file of a version that does not belong to it, what is wrong.
+
+    Args:
+      predictor: the version's SavedModel, loaded.
+    """
+    folder, expected = predictor.path, predictor.spec.class_names
+    found = manifest.problems(folder)
+    for file, read in _sources(predictor).items():
+        if file in found:
+            continue
+        try:
+            names = read()
+        except UsageError:
+            continue  # Its runtime is not installed, which is said elsewhere.
+        except (TfsoftmaxError, OSError, ValueError) as error:
+            found[file] = str(error).removeprefix(f"{folder / file}: ")
+            continue
+        if names is not None and names != expected:
+            found[file] = _difference(names, expected)
+    return found
+
+
+def _sources(predictor: SavedModelPredictor) -> dict[str, Callable[[], Names | None]]:
+    """What reads the class names, for each file that holds them."""
+    folder = predictor.path
+    sources: dict[str, Callable[[], Names | None]] = {"saved_model.pb": predictor.labels}
+    text = Path("assets", metadata.LABELS_NAME)
+    if (folder / text).is_file():
+        sources[text.as_posix()] = lambda: _lines(folder / text)
+    for artefact in ARTEFACTS.values():
+        if (folder / artefact.file).is_file():
+            sources[artefact.file] = partial(_of_artefact, artefact, folder)
+    return sources
+
+
+def _of_artefact(artefact: Artefact, folder: Path) -> Names:
+    return artefact.load(folder / artefact.file).spec.class_names
+
+
+def _lines(path: Path) -> Names:
+    return tuple(path.read_bytes().decode("utf-8").split("\n")[:-1])
+
+
+def _difference(names: Names, expected: Names) -> str:
+    if len(names) != len(expected):
+        return f"has {len(names)} class names, {metadata.FILE_NAME} {len(expected)}"
+    pairs = zip(names, expected, strict=True)
+    place = next(number for number, (one, other) in enumerate(pairs) if one != other)
+    return f"calls class {place} {names[place]!r}, {metadata.FILE_NAME} {expected[place]!r}"
