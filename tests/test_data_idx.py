@@ -162,6 +162,16 @@ def test_an_empty_split_is_named(tmp_path):
         load_dataset(f"idx:{tmp_path}")
 
 
+@pytest.mark.parametrize("shape", [(4, 0, 0), (4, 0, 5)])
+def test_images_without_pixels_are_named(tmp_path, shape):
+    write_folder(tmp_path)
+    for part in NAMES.values():
+        for name, array in zip(part, (np.zeros(shape), np.arange(4) % 2), strict=True):
+            (tmp_path / f"{name}.gz").write_bytes(gzip.compress(idx_bytes(array.astype(np.uint8))))
+    with pytest.raises(DataError, match="training images of 0x[05] pixels; there is nothing"):
+        load_dataset(f"idx:{tmp_path}")
+
+
 def test_one_class_only_is_named(tmp_path):
     write_folder(tmp_path, n_train=1, n_test=1)
     with pytest.raises(DataError, match="found 1 class"):

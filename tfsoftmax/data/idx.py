@@ -56,6 +56,11 @@ def load_idx(folder: Path, only_measured: bool = False) -> Dataset:
                 f"idx:{folder}: {part} split has {len(images)} images but {len(labels)} "
                 "labels; each image needs exactly one"
             )
+        if not math.prod(images.shape[1:]):
+            raise DataError(
+                f"idx:{folder}: {part} images of {_times(images.shape[1:])} pixels; there is "
+                f"nothing to learn from; {_REFETCH}"
+            )
         parts[part] = images, labels
     train_images, train_labels = parts["training"]
     test_images, test_labels = parts["test"]
