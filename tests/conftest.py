@@ -1,5 +1,6 @@
 """What several test modules need."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -78,3 +79,13 @@ def make_dataset(n_train=50, n_test=20, n_features=6, n_classes=3, seed=0, dtype
 @pytest.fixture
 def made():
     return make_dataset()
+
+
+@pytest.fixture
+def log(caplog):
+    """The package's own log; a command that ran in this process may have taken it over."""
+    logger = logging.getLogger("tfsoftmax")
+    logger.addHandler(caplog.handler)
+    caplog.set_level(logging.INFO, "tfsoftmax")
+    yield caplog
+    logger.removeHandler(caplog.handler)

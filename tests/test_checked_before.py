@@ -9,7 +9,6 @@ from test_cli import QUICK, assert_one_line, run
 from tfsoftmax import Recipe, Spec, UsageError, fit
 from tfsoftmax.cli.main import main as tfsoftmax_command
 from tfsoftmax.cli.train import main as train_command
-from tfsoftmax.export.formats import check_formats
 
 
 @pytest.fixture
@@ -93,6 +92,8 @@ def test_formats_that_lack_their_package(tmp_path, no_training, monkeypatch, pac
 
 
 def test_python_is_told_as_well():
+    from tfsoftmax.export.formats import check_formats
+
     with pytest.raises(UsageError, match="these examples are 4 float32"):
         check_formats(["float32", "mediapipe"], Spec((4,), "float32", ("no", "yes")))
     check_formats(["mediapipe", "onnx"], Spec((4, 4), "uint8", ("no", "yes"), (0, 255)))

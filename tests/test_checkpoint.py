@@ -1,4 +1,3 @@
-import logging
 from dataclasses import replace
 
 import numpy as np
@@ -43,16 +42,6 @@ def in_pieces(dataset, recipe, checkpoints):
             interruptions += 1
         else:
             return result, interruptions
-
-
-@pytest.fixture
-def log(caplog):
-    """The package's own log; a command that ran in this process may have taken it over."""
-    logger = logging.getLogger("tfsoftmax")
-    logger.addHandler(caplog.handler)
-    caplog.set_level(logging.INFO, "tfsoftmax")
-    yield caplog
-    logger.removeHandler(caplog.handler)
 
 
 @pytest.mark.parametrize(("every", "memory_limit"), [(3, 2**30), (5, 700)])

@@ -1,7 +1,6 @@
 """A trained model is never lost, whatever fails beside it or after it."""
 
 import json
-import logging
 import os
 import resource
 import subprocess
@@ -17,15 +16,6 @@ from tfsoftmax.tensorboard import event_log
 
 TRAIN = [str(Path(sys.executable).with_name("tfsoftmax-train")), "--dataset", "digits", "--epochs"]
 RECIPE = Recipe(epochs=3, batch_size=10)
-
-
-@pytest.fixture
-def log(caplog):
-    logger = logging.getLogger("tfsoftmax")
-    logger.addHandler(caplog.handler)
-    caplog.set_level(logging.INFO, "tfsoftmax")
-    yield caplog
-    logger.removeHandler(caplog.handler)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import logging
 import zipfile
 from contextlib import suppress
 
@@ -15,15 +14,6 @@ from tfsoftmax.checkpoint import Snapshot, saved
 
 RECIPE = Recipe(epochs=4, batch_size=10, learning_rate=0.5, schedule="constant")
 STEPS = 5  # of an epoch: the made rows are 50
-
-
-@pytest.fixture
-def log(caplog):
-    logger = logging.getLogger("tfsoftmax")
-    logger.addHandler(caplog.handler)
-    caplog.set_level(logging.INFO, "tfsoftmax")
-    yield caplog
-    logger.removeHandler(caplog.handler)
 
 
 def bytes_of(result):

@@ -70,6 +70,26 @@ def test_a_run_killed_twice_ends_in_the_same_bytes(tmp_path):
     kill_and_resume(tmp_path, 2, seed=0)
 
 
+def test_a_run_killed_inside_the_loop_ends_in_the_same_bytes(tmp_path):
+    long = ["--epochs", "400"]
+    finish(start(tmp_path / "whole", *long))
+    saving = ["--checkpoint-dir", str(tmp_path / "run"), "--checkpoint-steps", "5", "--resume"]
+    generator, kills = random.Random(0), 0
+    while kills < 2:
+        process = start(tmp_path / "killed", *saving, *long)
+        epoch = f"{generator.randrange(16, 200, 16)}/400"
+        for line in process.stderr:
+            if line.startswith(epoch):
+                break
+        process.kill()
+        process.communicate()
+        kills += process.returncode == -signal.SIGKILL
+        # It was in the loop: what is saved is not the run's end, and nothing is exported.
+        assert not list((tmp_path / "killed").rglob("saved_model.pb"))
+    finish(start(tmp_path / "killed", *saving, *long))
+    assert weights(tmp_path / "killed") == weights(tmp_path / "whole")
+
+
 @pytest.mark.slow
 def test_runs_killed_fifty_times_end_in_the_same_bytes(tmp_path):
     for seed in range(10):

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 import tensorflow as tf
 from conftest import run_python
-from test_resume_checks import RECIPE, bytes_of, log  # noqa: F401
+from test_resume_checks import RECIPE, bytes_of
 
 from tfsoftmax import CheckpointError, Checkpoints, SoftmaxRegression, fit
 from tfsoftmax.checkpoint import Snapshot, saved
@@ -70,7 +70,7 @@ def no_xla(monkeypatch):
     return lambda: monkeypatch.setattr(SoftmaxRegression, "scaled", opaque)
 
 
-def test_a_device_without_xla_is_said_and_recorded(made, no_xla, log):  # noqa: F811
+def test_a_device_without_xla_is_said_and_recorded(made, no_xla, log):
     assert fit(made, RECIPE).history.xla is True
     assert fit(made, RECIPE.but(xla=False)).history.xla is False
     assert "no XLA" not in log.text

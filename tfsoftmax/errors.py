@@ -32,12 +32,15 @@ class DivergenceError(TfsoftmaxError):
       step: the step within the whole run, from 1.
     """
 
-    def __init__(self, epoch: int, step: int, loss: float, learning_rate: float):
+    def __init__(self, epoch: int, step: int, loss: float, learning_rate: float, l2: float = 0.0):
         self.epoch, self.step = epoch, step
+        cure = f"try a smaller one, for example {learning_rate / 10:.2g}"
+        if l2 * learning_rate >= 2:  # each step then turns W round and makes it longer
+            lower = f"{0.1 / learning_rate:.2g}"
+            cure = f"times l2 {l2:g} it must be below 2: lower l2, for example to {lower}"
         super().__init__(
             f"training diverged at step {step} (epoch {epoch}): the loss became {loss} "
-            f"at learning rate {learning_rate:g}; try a smaller one, for example "
-            f"{learning_rate / 10:.2g}"
+            f"at learning rate {learning_rate:g}; {cure}"
         )
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.rows import aligned_empty, read_rows
-from tfsoftmax.errors import DataError
+from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.recipes import Recipe
 
@@ -38,6 +38,7 @@ def resolved(recipe: Recipe, dataset: Dataset, bound: Callable[[], float] | None
 
     Raises:
       DataError: if features are so large that no learning rate suits them.
+      UsageError: if l2 is so large.
 
     >>> import tfsoftmax
     >>> dataset = tfsoftmax.load_dataset("mnist5k")
@@ -57,6 +58,8 @@ def resolved(recipe: Recipe, dataset: Dataset, bound: Callable[[], float] | None
     rate = (1 - recipe.momentum) / (found / boldness + recipe.l2)
     if recipe.loss_reduction == "sum":
         rate /= min(recipe.batch_size, len(dataset.train))
+    if not rate > _SMALLEST and recipe.l2 > found / boldness:
+        raise UsageError(f"l2 {recipe.l2:g} is so strong that no learning rate suits it: lower it")
     if not rate > _SMALLEST:
         raise DataError(
             f"{dataset.name}: features are so large that no learning rate suits them; scale them "

@@ -40,7 +40,7 @@ class Trainer:
     """
 
     def __init__(self, model: SoftmaxRegression, split: Split, recipe: Recipe):
-        self.model = model
+        self.model, self._l2 = model, recipe.l2
         weights = row_weights(split, model.spec.class_names, recipe.class_weight)
         rows = Split(split.features, split.labels, weights)
         feed = Feed(rows, recipe.batch_size, recipe.seed, recipe.memory_limit)
@@ -109,7 +109,7 @@ class Trainer:
             self._diverged(self.loop.done - 1, float("nan"), float(rates[-1]))
 
     def _diverged(self, step: int, loss: float, rate: float) -> None:
-        raise DivergenceError(step // self.feed.steps + 1, step + 1, loss, rate)
+        raise DivergenceError(step // self.feed.steps + 1, step + 1, loss, rate, self._l2)
 
 
 def updates_of(recipe: Recipe) -> Updates:
