@@ -41,7 +41,7 @@ _OPTIONS = (
     click.option(
         "--resume",
         is_flag=True,
-        help="Take up the run that is saved in --checkpoint-dir, if there is one; the result is "
+        help="Go on with the run that is saved in --checkpoint-dir, if there is one; the result is "
         "the same to the bit as if it had never stopped.",
     ),
 )
@@ -58,7 +58,7 @@ def checkpoints_from(options: dict[str, Any]) -> Checkpoints | None:
     """What is asked for; None if nothing is.
 
     Raises:
-      click.UsageError: if a run is to be taken up from nowhere.
+      click.UsageError: if a run is to be resumed from nowhere.
     """
     from tfsoftmax import Checkpoints
 

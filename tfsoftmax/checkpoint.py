@@ -52,7 +52,7 @@ class Checkpoints:
       every_steps: save after each multiple of this many steps.
       every_seconds: save when this long has passed; None leaves it to `every_steps`.
       keep: how many files are kept, the latest.
-      resume: take up the run that is saved there; if none is, begin.
+      resume: go on with the run that is saved there; if none is, begin.
 
     Raises:
       UsageError: if a number is out of range.

@@ -53,7 +53,7 @@ class ModelError(TfsoftmaxError):
 
 
 class CheckpointError(TfsoftmaxError):
-    """A saved run that cannot be taken up."""
+    """A saved run that cannot be resumed."""
 
 
 class ExportError(TfsoftmaxError):

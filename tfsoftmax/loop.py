@@ -53,7 +53,7 @@ class Loop:
     Attributes:
       feed: the rows, in the order of each epoch.
       state: parameters, and what the update rule keeps with them.
-      done: steps taken since training began; with `state` it is all there is to take up.
+      done: steps taken since training began; with `state` it is all there is to resume.
       xla: whether XLA compiles the steps; None until the first call has shown it.
       pause_every: no call goes past a multiple of this many steps; None sets no such bound.
     """

@@ -1,7 +1,7 @@
 """Learning-rate schedules: from step numbers, counted from 0, to learning rates.
 
 They run on the host and in float64: the compiled loop only reads the next number, so a new
-schedule never means new graph code, and a run can be taken up at any step.
+schedule never means new graph code, and a run can be resumed at any step.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def fit(
       recipe: how to train, or the name of how, one of `RECIPES`.
       start: a model of the dataset's spec to start from, instead of what the recipe's
         initializer gives; it stays as it is (`warm_start` makes one fit a dataset).
-      checkpoints: where to save the run as it goes, and whether to take up one that is
+      checkpoints: where to save the run as it goes, and whether to resume one that is
         saved there, which gives the same bytes as if it had never stopped. It may be given
         another number of epochs, nothing else.
       on_epoch: called with each epoch's figures.
@@ -64,12 +64,12 @@ def fit(
       The trained model and the history of all epochs.
 
     Raises:
-      CheckpointError: if a run is saved that cannot be taken up.
+      CheckpointError: if a run is saved that cannot be resumed.
       OSError: if checkpoints cannot be written to their folder.
       DivergenceError: at the step where the loss stopped being a number.
       DataError: if a class has too few rows to hold some out for validation.
       UsageError: if there is no such recipe, or it names a class that is not there; if a run is
-        saved that is another one, or is not to be taken up.
+        saved that is another one, or is not to be resumed.
 
     >>> import tfsoftmax
     >>> dataset = tfsoftmax.load_dataset("digits")
