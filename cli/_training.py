@@ -52,8 +52,16 @@ def model_name(dataset_name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", dataset_name).strip("-._") or "model"
 
 
-def describe(dataset: Dataset, data: Data) -> dict[str, Any]:
-    """What is recorded of the data; says so if test rows are training rows, too."""
+def describe(
+    dataset: Dataset, data: Data, recorded: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """What is recorded of the data; says so if test rows are training rows, too.
+
+    Args:
+      dataset: as it was loaded.
+      data: what was said of it.
+      recorded: what a model that training starts from says of how to read it.
+    """
     from tfsoftmax.data.duplicates import shared_rows
 
     shared = shared_rows(dataset)
@@ -67,7 +75,7 @@ def describe(dataset: Dataset, data: Data) -> dict[str, Any]:
         )
     return {
         "name": dataset.name,
-        "options": data.options().but(marks=dataset.reading.marks or None).to_json(),
+        "options": data.options(recorded).but(marks=dataset.reading.marks or None).to_json(),
         "train_samples": len(dataset.train),
         "test_samples": len(dataset.test),
         "shared_samples": shared.rows,

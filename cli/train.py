@@ -16,7 +16,7 @@ from tfsoftmax.cli._console import (
     set_verbosity,
 )
 from tfsoftmax.cli._formats import Forms, format_options
-from tfsoftmax.cli._models import failed_files
+from tfsoftmax.cli._models import failed_files, reading_options, recorded_data
 from tfsoftmax.cli._outputs import check_outputs
 from tfsoftmax.cli._recipe import recipe_from, recipe_options
 from tfsoftmax.cli._rescue import never_lost
@@ -35,7 +35,7 @@ from tfsoftmax.cli._training import (
 from tfsoftmax.json_text import json_text
 
 if TYPE_CHECKING:
-    from tfsoftmax import Dataset, SoftmaxRegression
+    from tfsoftmax import SoftmaxRegression
 
 
 def _check_history(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
@@ -63,7 +63,8 @@ def _check_history(ctx: click.Context, param: click.Parameter, value: Path | Non
     "start_from",
     type=click.Path(path_type=Path),
     metavar="MODEL",
-    help="Go on from an exported model's folder instead of beginning at zero.",
+    help="Go on from an exported model's folder instead of beginning at zero; the data is read as "
+    "the model's was, if nothing else is said, and columns are found by their names.",
 )
 @click.option(
     "--new-classes",
@@ -142,11 +143,14 @@ def train(
     from tfsoftmax.data.split import with_validation
     from tfsoftmax.export.formats import check_formats
 
-    loaded = dataset = data.load(dataset_name)
-    described = describe(loaded, data)
+    before, reading = _start(start_from) if start_from else (None, {})
+    loaded = dataset = data.load(dataset_name, reading)
+    described = describe(loaded, data, reading)
     start = None
-    if start_from:
-        start, dataset = _started(start_from, dataset, new_classes)
+    if before:
+        from tfsoftmax import warm_start
+
+        start, dataset = warm_start(before, dataset, new_classes)
     if recipe.held_out:
         dataset = with_validation(dataset, recipe.held_out)
     if not quiet:
@@ -171,15 +175,12 @@ def train(
     return failed_files(exported)
 
 
-def _started(
-    place: Path, dataset: Dataset, new_classes: Literal["error", "add", "ignore"]
-) -> tuple[SoftmaxRegression, Dataset]:
+def _start(place: Path) -> tuple[SoftmaxRegression, dict[str, Any]]:
+    """The model to go on from, and how to read data for it."""
     from tfsoftmax.export import load_saved_model, version_folder
 
     predictor = load_saved_model(version_folder(place))
-    from tfsoftmax import warm_start
-
-    return warm_start(predictor.model(), dataset, new_classes)
+    return predictor.model(), reading_options(predictor.spec, recorded_data(place))
 
 
 main = train

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, cast, get_args
 
 import numpy as np
@@ -47,6 +48,28 @@ class Scaling:
         if self.limit is not None:
             scaled = scaled.clip(-self.limit, self.limit)
         return np.column_stack([scaled, np.isnan(raw[:, list(self.indicators)])])
+
+    def reordered(self, order: Sequence[int]) -> Scaling:
+        """The scaling of the same features in another order.
+
+        Args:
+          order: for each feature, where it was before.
+
+        >>> Scaling((1.0, 2.0), 0.5, indicators=(1,)).reordered([1, 0])
+        Scaling(offset=(2.0, 1.0), scale=0.5, fill=None, indicators=(0,), limit=None)
+        """
+
+        def moved(numbers: Any) -> Any:
+            return tuple(numbers[p] for p in order) if isinstance(numbers, tuple) else numbers
+
+        now = {place: index for index, place in enumerate(order)}
+        return replace(
+            self,
+            offset=moved(self.offset),
+            scale=moved(self.scale),
+            fill=moved(self.fill),
+            indicators=tuple(now[place] for place in self.indicators),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary; `from_json` turns it back."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.split import take_rows
+from tfsoftmax.data.table import listed
 from tfsoftmax.errors import ModelError, UsageError
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.spec import Spec
@@ -24,7 +25,8 @@ def warm_start(
 ) -> tuple[SoftmaxRegression, Dataset]:
     """A model and a dataset that fit each other, to hand to `fit`.
 
-    Classes are matched by name, and those the model knows keep their places. A class that
+    Columns of a table are matched by name, and the model's weights follow the dataset's order.
+    Classes are matched by name, too, and those the model knows keep their places. A class that
     is added gets the mean of all columns of W and of b, less 14 in b: as no mean is above
     the largest, every row whatsoever is still predicted as before, and no probability
     changes by more than a millionth.
@@ -39,7 +41,8 @@ def warm_start(
       The model to start from, and the dataset with labels as the model has them.
 
     Raises:
-      ModelError: if the model does not take the dataset's examples, or on a new class.
+      ModelError: if the model does not take the dataset's examples, naming a column that only
+        one of them has; or on a new class.
       UsageError: if `new_classes` is none of the three.
       DataError: if ignoring leaves no rows.
 
@@ -53,6 +56,7 @@ def warm_start(
     """
     if new_classes not in ("error", "add", "ignore"):
         raise UsageError(f"new_classes must be error, add or ignore, not {new_classes!r}")
+    model = _with_columns_of(dataset, model)
     _check_examples(model, dataset)
     known = model.spec.class_names
     new = tuple(name for name in dataset.spec.class_names if name not in known)
@@ -63,7 +67,8 @@ def warm_start(
             "ignore)"
         )
     names = known + new if new_classes == "add" else known
-    places = np.array([names.index(n) if n in names else -1 for n in dataset.spec.class_names])
+    ours = {name: place for place, name in enumerate(names)}
+    places = np.array([ours.get(name, -1) for name in dataset.spec.class_names])
     spec = replace(model.spec, class_names=names)
     aligned = replace(
         dataset,
@@ -73,6 +78,34 @@ def warm_start(
         validation=dataset.validation and _aligned(dataset.validation, places),
     )
     return _grown(model, spec), aligned
+
+
+def _with_columns_of(dataset: Dataset, model: SoftmaxRegression) -> SoftmaxRegression:
+    """The model with its features in the order of the dataset's columns."""
+    ours, theirs = model.spec.feature_names, dataset.spec.feature_names
+    if ours is None or theirs is None or ours == theirs:
+        return model
+    known, found = set(ours), set(theirs)
+    if strange := [name for name in theirs if name not in known]:
+        raise ModelError(
+            f"the model to start from does not know column {strange[0]!r} of {dataset.name}; it "
+            f"takes {listed(ours)}: leave out the others"
+        )
+    if missing := [name for name in ours if name not in found]:
+        raise ModelError(
+            f"{dataset.name} has no column {missing[0]!r}, which the model to start from takes; it "
+            f"has {listed(theirs)}"
+        )
+    at = {name: place for place, name in enumerate(ours)}
+    order = [at[name] for name in theirs]
+    scaling = model.spec.scaling and model.spec.scaling.reordered(order)
+    spec = replace(model.spec, feature_names=theirs, scaling=scaling)
+    moved = SoftmaxRegression(spec)
+    # What says that a feature is missing follows them all, in the order it had.
+    rows = [*order, *range(spec.n_features, spec.n_inputs)]
+    moved.W.assign(model.W.numpy()[rows])
+    moved.b.assign(model.b)
+    return moved
 
 
 def _check_examples(model: SoftmaxRegression, dataset: Dataset) -> None:
