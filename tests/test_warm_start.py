@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import make_dataset
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_cli import QUICK, assert_one_line, run
 
@@ -26,6 +26,7 @@ def renamed(dataset, *names):
     return replace(dataset, spec=replace(dataset.spec, class_names=names))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.floats(0.1, 100))
 def test_adding_classes_changes_no_prediction_on_any_row(seed, count, scale):
     generator = np.random.default_rng(seed)
