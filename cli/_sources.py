@@ -66,6 +66,12 @@ class Delimiter(click.ParamType):
         return str(mark)
 
 
+def _parts(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """What stands between commas."""
+    parts = (part.strip() for text in texts for part in text.split(","))
+    return tuple(part for part in parts if part)
+
+
 def _list_option(*names: str, help: str) -> Callable[..., Any]:
     """An option of several texts, that may be given more than once."""
     return click.option(
@@ -91,8 +97,11 @@ _CSV_OPTIONS = (
         type=click.Choice([",", ".", " ", "'"]),
         help="What stands between their groups of three digits.  [default: nothing]",
     ),
-    _list_option(
+    click.option(
         "--na-values",
+        multiple=True,
+        metavar="TEXT,...",
+        callback=lambda context, parameter, texts: _parts(texts) or None,
         help="Texts and numbers that stand for a missing value, besides 'NA', 'NaN' and the like.",
     ),
     click.option(

@@ -129,6 +129,18 @@ def test_texts_that_stand_for_a_missing_value(tmp_path):
         load_dataset(name, options=options.but(na_values=("-999",), bad_rows="error"))
 
 
+def test_missing_values_of_the_command_are_the_models_too(tmp_path):
+    name = table(tmp_path, [*good_lines(), "-999,3,x", "7,?,y"])
+    arguments = ["--dataset", name, "--na-values", "?, -999", "--missing", "mean", "--epochs", "1"]
+    result = run(train_command, *arguments, "--tflite", "none", "--output-dir", tmp_path / "models")
+    assert result.exit_code == 0, result.stderr
+    (tmp_path / "new.csv").write_text("a,b\n?,2\n,2\n")
+    result = run(group, "predict", tmp_path / "models/t", tmp_path / "new.csv")
+    assert result.exit_code == 0, result.stderr
+    first, second = (line.split("\t")[1:] for line in result.stdout.splitlines())
+    assert first == second
+
+
 def test_comments_are_passed_over(tmp_path):
     lines = good_lines()
     lines[3] += "  # measured twice"
