@@ -41,7 +41,7 @@ def _print_classes(result: Evaluation, names: tuple[str, ...]) -> None:
     rows = list(zip(names, result.per_class(), strict=True))
     if len(names) > _WIDEST_MATRIX:
         rows = [row for row in rows if row[1].recall is not None]
-        rows = sorted(rows, key=lambda row: row[1].recall)[:_MOST_CONFUSIONS]
+        rows = sorted(rows, key=lambda row: row[1].recall or 0.0)[:_MOST_CONFUSIONS]
         click.echo(f"the classes of {len(names)} that are found least (--json has all)")
     width = max(5, *(len(name) for name, _ in rows))
     click.echo(f"{'class':<{width}}  precision  recall      f1      rows")

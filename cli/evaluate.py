@@ -86,7 +86,11 @@ def evaluate(
         )
     names = predictor.spec.class_names
     if as_json:
-        figures = {"model": str(predictor.path), "dataset": dataset.name, "split": split}
+        figures: dict[str, Any] = {
+            "model": str(predictor.path),
+            "dataset": dataset.name,
+            "split": split,
+        }
         if known is not None:
             figures["training_rows"] = known
         click.echo(json_text({**figures, **result.to_json(names)}))

@@ -77,7 +77,7 @@ class RescuedModel(Predictor):
         """The model as it was trained."""
         return self._model
 
-    def probabilities(self, examples: np.ndarray) -> np.ndarray:
-        """Probability of each class, as `Predictor.probabilities`."""
+    def raw_probabilities(self, examples: np.ndarray) -> np.ndarray:
+        """Probability of each class, as `Answering.raw_probabilities`."""
         rows = tf.constant(examples.reshape(len(examples), -1))
         return tf.nn.softmax(self._model.logits(rows)).numpy()
