@@ -66,6 +66,10 @@ def _discard(staging: Path, lock: Lock | None) -> None:
     shutil.rmtree(staging / _CONTENT, ignore_errors=True)
     if lock:
         lock.release()
+    if (
+        staging / _CONTENT
+    ).exists():  # Removing opens folders; the lock's file may be one too many.
+        shutil.rmtree(staging / _CONTENT, ignore_errors=True)
     with suppress(OSError):
         (staging / _MARKER).unlink(missing_ok=True)
         staging.rmdir()
