@@ -6,11 +6,12 @@ import sys
 
 import pytest
 
+import tfsoftmax.files
 from tfsoftmax import Checkpoints
 from tfsoftmax.checkpoint import Keeper
 from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.export.versions import check_output
-from tfsoftmax.files import write_whole
+from tfsoftmax.files import staged_folder, write_whole
 
 WRITE_FOREVER = """
 import sys, time
@@ -92,3 +93,31 @@ def test_what_a_link_leads_to_is_left_alone(tmp_path, writing):
     check_output(tmp_path / "models")
     assert (tmp_path / "models" / ".staging-link").is_symlink()
     assert halves(left)
+
+
+def test_what_a_kill_left_empty_is_removed_and_nothing_else(tmp_path):
+    empty, full, other = (
+        tmp_path / f".staging-{name}" for name in ("ab12_xyz", "cd34_xyz", "mine")
+    )
+    for folder in (empty, full, other):
+        folder.mkdir()
+    (full / "work").write_text("a user's")
+    with staged_folder(tmp_path):
+        pass
+    assert (empty.exists(), full.exists(), other.exists()) == (False, True, True)
+
+
+def test_a_folder_taken_for_a_dead_ones_is_made_again(tmp_path, monkeypatch):
+    real, removed = tfsoftmax.files.hold, []
+
+    def removed_meanwhile(marker):
+        if not removed:
+            marker.parent.rmdir()
+            removed.append(marker)
+        return real(marker)
+
+    monkeypatch.setattr(tfsoftmax.files, "hold", removed_meanwhile)
+    with staged_folder(tmp_path) as folder:
+        (folder / "file").write_text("there")
+    assert len(removed) == 1
+    assert not list(tmp_path.iterdir())

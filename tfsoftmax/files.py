@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from tfsoftmax.locks import Lock, hold, take_over
 
 _STAGING = ".staging-"
+_MADE = re.compile(r"\.staging-[a-z0-9_]{8}")
 # In a staging folder: held while its process lives, and without it nothing is removed.
 _MARKER = ".tfsoftmax-staging"
 _CONTENT = "content"
@@ -34,8 +36,10 @@ def staged_folder(parent: Path) -> Iterator[Path]:
     try:
         parent.mkdir(parents=True, exist_ok=True)
         remove_dead_staging(parent)
-        staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=parent))
-        lock = hold(staging / _MARKER)
+        while lock is None:
+            staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=parent))
+            with suppress(FileNotFoundError):  # Still empty, it looked dead to another process.
+                lock = hold(staging / _MARKER)
         # mkdtemp's folders are private; what is kept must be readable by a server that
         # runs as another user, as far as the user's umask lets it.
         (staging / _CONTENT).mkdir()
@@ -59,6 +63,10 @@ def remove_dead_staging(parent: Path) -> None:
                 staging = Path(entry.path)
                 if lock := take_over(staging / _MARKER):
                     _discard(staging, lock)
+                elif _MADE.fullmatch(entry.name):
+                    # Killed before there was a marker, or after: then it is empty.
+                    with suppress(OSError):
+                        staging.rmdir()
 
 
 def _discard(staging: Path, lock: Lock | None) -> None:
@@ -66,10 +74,8 @@ def _discard(staging: Path, lock: Lock | None) -> None:
     shutil.rmtree(staging / _CONTENT, ignore_errors=True)
     if lock:
         lock.release()
-    if (
-        staging / _CONTENT
-    ).exists():  # Removing opens folders; the lock's file may be one too many.
-        shutil.rmtree(staging / _CONTENT, ignore_errors=True)
+    # Removing opens folders, and the lock's file may have been one too many.
+    shutil.rmtree(staging / _CONTENT, ignore_errors=True)
     with suppress(OSError):
         (staging / _MARKER).unlink(missing_ok=True)
         staging.rmdir()
