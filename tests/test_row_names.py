@@ -108,6 +108,13 @@ def test_whole_numbers_that_all_differ_are_pointed_out_and_used(tmp_path, notes,
     assert features(from_frame(frame, options=SourceOptions(drop=(dropped,)))) == PLAIN
 
 
+def test_measurements_with_a_unit_are_no_names(tmp_path):
+    name = written(tmp_path, FRAME.assign(mass=[f"{n / 4} kg" for n in range(ROWS)]))
+    with pytest.raises(DataError, match=r"'mass': it is text \(row 1: '0.0 kg'\)"):
+        load_dataset(name)
+    assert "--drop mass" in run(group, "inspect", name).stdout
+
+
 def test_measurements_are_no_names(tmp_path):
     frame = FRAME.assign(weight=np.arange(ROWS) / 4, year=1990 + np.arange(ROWS) // 2)
     assert load_dataset(written(tmp_path, frame)).reading.identifying == ()

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfsoftmax.data.distinct import Distinct
-from tfsoftmax.data.notation import NOTATIONS, Notation, readings
+from tfsoftmax.data.notation import MARK, NOTATIONS, Notation, bare, like_groups, readings, ways
 from tfsoftmax.data.table import drop
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _WORDS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
-_MARK = "[$€£%]"
-_MARKED = rf"^([+-]?)\s*({_MARK}?)\s*([+-]?)\s*([^+$€£%()-]+?)\s*({_MARK}?)$"
+_MARKED = rf"^([+-]?)\s*({MARK}?)\s*([+-]?)\s*([^+$€£%()-]+?)\s*({MARK}?)$"
 _ANY_NUMBER = "|".join(notation.pattern for notation in NOTATIONS)
-_LIKE_A_NUMBER = rf"(?:\(?\s*[+-]?\s*{_MARK}?\s*\(?\s*(?:{_ANY_NUMBER})\s*\)?\s*{_MARK}?\s*\)?)"
+_LIKE_A_NUMBER = rf"(?:\(?\s*[+-]?\s*{MARK}?\s*\(?\s*(?:{_ANY_NUMBER})\s*\)?\s*{MARK}?\s*\)?)"
 # What pandas calls an index that has no name, in a CSV and in a Parquet file.
 NAMELESS, _INDEXES = "Unnamed: 0", ("Unnamed: 0", "__index_level_0__")
 # Of fewer rows, all may differ by chance.
 _ROWS_TO_IDENTIFY = 20
-_ROUNDING = 1e-6
+# A number with a unit after it.
+_MEASURED = r"^[+-]?[0-9][0-9.,]*\s*([^0-9.,\s]+)$"
 # Cells looked at for how the numbers of a part are written, to be named in an error.
 _SAMPLE = 1000
 
@@ -96,6 +96,7 @@ class ColumnReader:
         self.present = self.texts = 0
         self.first_text: Example | None = None
         self.distinct = Distinct()
+        self._measured = False
         self._marks: dict[str, Example] = {}
         # The first word, the first number that is no word's, the first fraction, ...
         self._first: dict[str, Example] = {}
@@ -146,7 +147,8 @@ class ColumnReader:
     @property
     def names_rows(self) -> bool:
         """Whether it is a text that differs in every row so far."""
-        return self.is_text and self.distinct.possible and not self.conflict
+        plain = self.is_text and not self.conflict and not self._measured
+        return plain and self.distinct.possible
 
     @property
     def identifies_rows(self) -> bool:
@@ -202,7 +204,7 @@ class ColumnReader:
             for numbers in (values[:_SAMPLE], values):  # The first tell all, mostly.
                 if "fraction" not in self._first:
                     fractions = np.isfinite(numbers) & (numbers != np.floor(numbers))
-                    groups = fractions & _like_groups(numbers)
+                    groups = fractions & like_groups(numbers)
                     self._keep("maybe groups", numbers, groups, first_row)
                     self._keep("fraction", numbers, fractions & ~groups, first_row)
         self._check()
@@ -233,6 +235,8 @@ class ColumnReader:
         if len(texts):
             row = int(texts.index[0])
             self.first_text = self.first_text or Example(first_row + row, texts.iloc[0])
+            units = texts[:_SAMPLE].str.extract(_MEASURED)[0]
+            self._measured = units.nunique(dropna=False) == 1 and bool(units.notna().all())
             everything = column.map(str).to_numpy(object)
             whole = len(others) + len(cells) == len(column)
             self.distinct.add(pd.util.hash_array(everything) if whole else np.full(1, np.nan))
@@ -339,7 +343,7 @@ class ColumnReader:
         """Notes that a cell is a number only if it is read in another way than is asked for."""
         text = example.text
         if "(" in text or ")" in text:
-            inner = re.sub(rf"[()\s]|{_MARK}", "", text)
+            inner = re.sub(rf"[()\s]|{MARK}", "", text)
             self._conflict(
                 example,
                 f"{text[:40]!r} is not a number; if the parentheses say that it is negative, write "
@@ -347,9 +351,9 @@ class ColumnReader:
             )
             return
         seen = [example for form, example in self._first.items() if form != "word"]
-        bare = {_bare(cell) for cell in (*numbers, *(example.text for example in seen))}
-        found = readings(_bare(text), bare)
-        beside = next((f" beside {one}" for one in seen if _bare(one.text) != _bare(text)), "")
+        others = {bare(cell) for cell in (*numbers, *(example.text for example in seen))}
+        found = readings(bare(text), others)
+        beside = next((f" beside {one}" for one in seen if bare(one.text) != bare(text)), "")
         asked = self.notation.options
         refused = f"{text[:40]!r} is not a number{beside}"
         if asked:
@@ -361,7 +365,7 @@ class ColumnReader:
                 f"write it in one way{self.remedy}",
             )
             return
-        self._conflict(example, f"{refused}; it is {_ways(found, asked)}{self.remedy}")
+        self._conflict(example, f"{refused}; it is {ways(found, asked)}{self.remedy}")
 
     def close(self) -> None:
         """Notes what can only be known when all parts are read: numbers of two meanings."""
@@ -371,24 +375,5 @@ class ColumnReader:
         if self.notation == Notation() and not whole:
             return  # 1.234 and 2.000: a point before three digits each time.
         beside = f"with whole numbers only beside it, such as {whole}" if whole else "on its own"
-        ways = _ways(readings(example.text, ["900"]), "")
-        self._conflict(example, f"{beside}, {example.text!r} is {ways}")
-
-
-def _like_groups(numbers: np.ndarray) -> np.ndarray:
-    """Which fractions may have been written as a group of up to three digits, and three more."""
-    thousands = np.abs(numbers) * 1000
-    with np.errstate(invalid="ignore"):  # of infinite ones, which are none
-        near = np.abs(thousands - np.rint(thousands)) < _ROUNDING
-    return near & (thousands >= 1000) & (thousands < 1_000_000)
-
-
-def _ways(found: dict[str, Notation], asked: str) -> str:
-    """What a text means, each meaning with the options that ask for it."""
-    ways = [f"{value} ({way.options or f'without {asked}'})" for value, way in found.items()]
-    return ways[0] if len(ways) == 1 else f"{' or '.join(ways)}: say which"
-
-
-def _bare(text: str) -> str:
-    """A number without its mark."""
-    return re.sub(rf"{_MARK}|^\s+|\s+$", "", text).strip()
+        meanings = ways(readings(example.text, ["900"]), "")
+        self._conflict(example, f"{beside}, {example.text!r} is {meanings}")

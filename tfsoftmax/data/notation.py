@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 # People's spelling of one character, and the others that stand for it in files.
 _SPELLINGS = {" ": " \u00a0\u2009\u202f", "'": "'\u2019"}
 _EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
+# What may stand on a number.
+MARK = "[$€£%]"
+_ROUNDING = 1e-6
 _INFINITE = "[iI][nN][fF](?:[iI][nN][iI][tT][yY])?"
 
 
@@ -117,3 +120,22 @@ def readings(text: str, others: Iterable[str]) -> dict[str, Notation]:
         clear = {Notation(","): Notation(",", "."), Notation(): Notation(".", ",")}
         found = {value: clear.get(notation, notation) for value, notation in found.items()}
     return found
+
+
+def like_groups(numbers: np.ndarray) -> np.ndarray:
+    """Which fractions may have been written as a group of up to three digits, and three more."""
+    thousands = np.abs(numbers) * 1000
+    with np.errstate(invalid="ignore"):  # of infinite ones, which are none
+        near = np.abs(thousands - np.rint(thousands)) < _ROUNDING
+    return near & (thousands >= 1000) & (thousands < 1_000_000)
+
+
+def ways(found: dict[str, Notation], asked: str) -> str:
+    """What a text means, each meaning with the options that ask for it."""
+    ways = [f"{value} ({way.options or f'without {asked}'})" for value, way in found.items()]
+    return ways[0] if len(ways) == 1 else f"{' or '.join(ways)}: say which"
+
+
+def bare(text: str) -> str:
+    """A number without its mark."""
+    return re.sub(rf"{MARK}|^\s+|\s+$", "", text).strip()
