@@ -1,6 +1,7 @@
 """Every file of a version is under a checksum, and all agree on the names of the classes."""
 
 import json
+import os
 import shutil
 import subprocess
 import zipfile
@@ -9,7 +10,17 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from tfsoftmax import ModelError, Recipe, export_model, fit, load_predictor
+from tfsoftmax import (
+    ExportError,
+    ModelError,
+    Recipe,
+    SoftmaxRegression,
+    Spec,
+    UsageError,
+    export_model,
+    fit,
+    load_predictor,
+)
 from tfsoftmax.cli.main import main
 from tfsoftmax.export.agreement import problems
 from tfsoftmax.export.metadata import description_from_bytes
@@ -229,3 +240,49 @@ def test_damaged_descriptions_are_one_line(copy):
             assert "\n" not in str(error)
     assert refused > 100
     assert loaded >= 10
+
+
+def test_damaged_entries_of_a_tflite_file_are_one_line(version, tmp_path, digits):
+    """Flips in what is attached: no error but ours, and nothing else is read from it."""
+    path, content = tmp_path / "lone.tflite", (version / "model.tflite").read_bytes()
+    with zipfile.ZipFile(version / "model.tflite") as archive:
+        start = min(info.header_offset for info in archive.infolist())
+    generator, refused = np.random.default_rng(2), 0
+    for position in generator.integers(start, len(content), size=250):
+        damaged = bytearray(content)
+        damaged[position] ^= 1 << int(generator.integers(8))
+        path.write_bytes(damaged)
+        try:
+            assert load_predictor(path).spec == digits.spec
+        except ModelError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused > 150
+
+
+def test_class_names_of_several_lines_agree_with_themselves(tmp_path):
+    spec = Spec((4,), "float32", ("one\nline", "two\r\n", ""))
+    rows = np.zeros((3, 4), np.float32)
+    result = export_model(SoftmaxRegression(spec), tmp_path, "m", check_on=rows)
+    assert problems(load_predictor(result.path)) == {}
+    assert load_predictor(result.tflite).spec == spec
+
+
+def test_names_that_are_no_text_are_refused_before_anything_is_written(tmp_path):
+    rows = np.zeros((3, 4), np.float32)
+    model = SoftmaxRegression(Spec((4,), "float32", ("a", "b")))
+    with pytest.raises(UsageError, match="bytes in its name that are no text"):
+        export_model(model, tmp_path / os.fsdecode(b"x\xff"), "m", check_on=rows)
+    model = SoftmaxRegression(Spec((4,), "float32", ("a", "\ud800")))
+    with pytest.raises(ExportError, match="is no text that UTF-8 can write"):
+        export_model(model, tmp_path, "m", check_on=rows)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_record_of_another_kind_is_refused(tmp_path):
+    rows = np.zeros((3, 4), np.float32)
+    model = SoftmaxRegression(Spec((4,), "float32", ("a", "b")))
+    record = {"dataset": {"name": "x"}, "recipe": 3, "history": [], "test": None}
+    with pytest.raises(ModelError, match="record of how the model was made is damaged"):
+        export_model(model, tmp_path, "m", check_on=rows, record=record)
+    assert not list(tmp_path.iterdir())

@@ -14,7 +14,7 @@ from tfsoftmax.errors import ExportError, IncompleteExportError, ModelError, Usa
 from tfsoftmax.examples import rows_for
 from tfsoftmax.export import manifest, metadata
 from tfsoftmax.export.predictor import Predictor
-from tfsoftmax.export.versions import model_folder, new_version, versions
+from tfsoftmax.export.versions import is_text, model_folder, new_version, versions
 from tfsoftmax.paths import check_regular, user_path
 
 if TYPE_CHECKING:
@@ -130,6 +130,8 @@ def export_model(
             f"{name}: W or b holds numbers that are not finite; train it anew with a smaller "
             "learning rate"
         )
+    if odd := [label for label in model.spec.class_names if not is_text(label)]:
+        raise ExportError(f"{name}: the class name {odd[0]!r} is no text that UTF-8 can write")
     card.check_record(record or {}, model.spec.to_json())
     step = on_step or (lambda: None)
     examples = check_on[:32].reshape(-1, *model.spec.example_shape)

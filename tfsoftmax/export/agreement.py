@@ -10,6 +10,7 @@ from tfsoftmax.errors import TfsoftmaxError, UsageError
 from tfsoftmax.export import manifest, metadata
 from tfsoftmax.export.artefacts import ARTEFACTS, Artefact
 from tfsoftmax.export.saved_model import SavedModelPredictor
+from tfsoftmax.spec import Spec
 
 Names = tuple[str, ...]
 
@@ -43,7 +44,7 @@ def _sources(predictor: SavedModelPredictor) -> dict[str, Callable[[], Names | N
     sources: dict[str, Callable[[], Names | None]] = {"saved_model.pb": predictor.labels}
     text = Path("assets", metadata.LABELS_NAME)
     if (folder / text).is_file():
-        sources[text.as_posix()] = lambda: _lines(folder / text)
+        sources[text.as_posix()] = lambda: _of_text(folder / text, predictor.spec)
     for artefact in ARTEFACTS.values():
         if (folder / artefact.file).is_file():
             sources[artefact.file] = partial(_of_artefact, artefact, folder)
@@ -54,8 +55,11 @@ def _of_artefact(artefact: Artefact, folder: Path) -> Names:
     return artefact.load(folder / artefact.file).spec.class_names
 
 
-def _lines(path: Path) -> Names:
-    return tuple(path.read_bytes().decode("utf-8").split("\n")[:-1])
+def _of_text(path: Path, spec: Spec) -> Names:
+    text = path.read_bytes().decode("utf-8")
+    # A name may have lines of its own.
+    same = text == metadata.labels_text(spec)
+    return spec.class_names if same else tuple(text.split("\n")[:-1])
 
 
 def _difference(names: Names, expected: Names) -> str:

@@ -18,7 +18,8 @@ def model_folder(output_dir: Path, name: str) -> Path:
     """The folder of all versions of a model.
 
     Raises:
-      UsageError: if the name is not one plain folder name.
+      UsageError: if the name is not one plain folder name, or the folder's is no text, which
+        TensorFlow cannot write to.
 
     >>> model_folder(Path("savedmodels"), "mnist5k").as_posix()
     'savedmodels/mnist5k'
@@ -28,7 +29,25 @@ def model_folder(output_dir: Path, name: str) -> Path:
             f"{name!r} cannot name a model: use letters, digits, '.', '_' and '-', starting "
             "with a letter or digit"
         )
+    if not is_text(str(output_dir.absolute())):
+        raise UsageError(
+            f"{str(output_dir)!r}: has bytes in its name that are no text (UTF-8), and TensorFlow "
+            "cannot write there; choose another folder with --output-dir"
+        )
     return output_dir / name
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be written as UTF-8, as names of files that are no text cannot.
+
+    >>> is_text("\u00fc"), is_text("\udcff")
+    (True, False)
+    """
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def versions(folder: Path) -> list[int]:
