@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from tfsoftmax.checkpoint import DAMAGE, Snapshot
 from tfsoftmax.errors import ModelError, TfsoftmaxError
@@ -79,5 +78,4 @@ class RescuedModel(Predictor):
 
     def raw_probabilities(self, examples: np.ndarray) -> np.ndarray:
         """Probability of each class, as `Answering.raw_probabilities`."""
-        rows = tf.constant(examples.reshape(len(examples), -1))
-        return tf.nn.softmax(self._model.logits(rows)).numpy()
+        return self._model.raw_probabilities(examples)
