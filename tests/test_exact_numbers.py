@@ -98,6 +98,18 @@ def as_parquet(frame, folder):
     load_dataset(f"parquet:{folder / 'rows.parquet'}", data_dir=folder)
 
 
+def as_csv_with_missing(frame, folder):
+    frame.to_csv(folder / "rows.csv", index=False)
+    options = SourceOptions(missing="mean")
+    load_dataset(f"csv:{folder / 'rows.csv'}", data_dir=folder, options=options)
+
+
+def as_parquet_with_missing(frame, folder):
+    frame.to_parquet(folder / "rows.parquet")
+    options = SourceOptions(missing="mean")
+    load_dataset(f"parquet:{folder / 'rows.parquet'}", data_dir=folder, options=options)
+
+
 def as_frame(frame, _):
     from_frame(frame)
 
@@ -113,6 +125,30 @@ def test_whole_numbers_beyond_2_to_the_53_that_become_one_are_an_error(tmp_path,
         DataError, match=r"1152921504606846977 and 1152921504606846976 are the same"
     ):
         read(frame, tmp_path)
+
+
+@pytest.mark.parametrize("read", [as_csv_with_missing, as_parquet_with_missing])
+def test_missing_values_beside_them_do_not_hide_it(tmp_path, read):
+    """pandas makes float64 of such a column."""
+    frame = pd.DataFrame({"x": range(100), "number": _IDENTIFIERS, "label": _LABELS})
+    frame["number"] = frame["number"].astype("Int64").mask(frame["x"] == 3)
+    with pytest.raises(DataError, match=r"row 2, column 'number': 1152921504606846977 and"):
+        read(frame, tmp_path)
+
+
+def test_whole_numbers_of_25_digits_are_looked_at_as_texts(tmp_path):
+    frame = pd.DataFrame({"number": [10**24 + n for n in range(100)], "label": _LABELS})
+    with pytest.raises(DataError, match=f"{10**24 + 1} and {10**24} are the same"):
+        as_csv(frame, tmp_path)
+
+
+def test_large_measurements_with_some_missing_are_no_whole_numbers(tmp_path):
+    mass = np.round(np.random.default_rng(0).uniform(1, 9, 100), 3) * 1e30
+    mass[5] = np.nan
+    pd.DataFrame({"mass": mass, "label": _LABELS}).to_csv(tmp_path / "stars.csv", index=False)
+    options = SourceOptions(missing="mean")
+    dataset = load_dataset(f"csv:{tmp_path / 'stars.csv'}", data_dir=tmp_path, options=options)
+    assert len(dataset.train) == 80
 
 
 def test_seconds_of_one_hour_are_an_error_and_seconds_of_a_month_are_not():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +16,7 @@ from tfsoftmax.data.cells import NAMELESS, ColumnReader
 from tfsoftmax.data.collector import collecting, kept
 from tfsoftmax.data.csv_lines import Lines, with_blank_rows, without_ragged_rows
 from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.exact import WholeNumbers, written
 from tfsoftmax.data.folders import check_file
 from tfsoftmax.data.notation import Notation
 from tfsoftmax.data.source import Source
@@ -56,7 +57,22 @@ def load_csv(path: Path, source: Source) -> Dataset:
         ):
             table.add(collector, part.frame, part.first_row, part.usable)
         settle_doubts(path, source.name, source.options, names, table.features.doubtful)
+        _look_as_written(path, source, names, table.spec(()).feature_names or (), collector.whole)
         return collector.dataset(table.spec, table.finish())
+
+
+def _look_as_written(
+    path: Path, source: Source, names: list[str], columns: Sequence[str], whole: WholeNumbers
+) -> None:
+    """Looks at whole numbers that pandas has rounded, because others of the column are missing."""
+    doubtful = {columns[place]: place for place in whole.doubtful}
+    if not doubtful:
+        return
+    bad = BadRows(source.name, source.options.bad_rows == "skip")
+    for part in read_parts(path, source.name, source.options, names, None, bad, list(doubtful)):
+        for name, place in doubtful.items():
+            numbers = written(part.frame[name])
+            whole.compare(place, numbers, f"column {name!r}", part.first_row)
 
 
 def header_of(path: Path, name: str, options: SourceOptions) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from tfsoftmax.spec import Spec
 
 # Beyond these, not every whole number is a float32, or a float64.
 _WHOLE_32, _WHOLE_64 = 2**24, 2**53
+# None is larger than a float32 can be.
+_DIGITS = re.compile(r"\s*[+-]?\d{1,38}\s*")
 _SPACING = float(np.finfo(np.float32).eps)
 # A column that spans fewer steps of float32 than this says much less than it did.
 _STEPS = 64
@@ -52,12 +55,33 @@ def as_kept(
     return rows
 
 
+def written(texts: Iterable[object]) -> np.ndarray:
+    """The whole numbers that texts are, as Python's own; all else is as the first of them.
+
+    >>> written(["7", "x", "9007199254740993"]).tolist()
+    [7, 7, 9007199254740993]
+    """
+    found = [int(text) if _DIGITS.fullmatch(text) else None for text in map(str, texts)]
+    first = next((number for number in found if number is not None), None)
+    if first is None:
+        return np.empty(0, object)
+    return np.array([first if number is None else number for number in found], object)
+
+
+def _may_be_rounded(column: np.ndarray) -> bool:
+    there = column[np.isfinite(column)]
+    return bool((np.abs(there) > _WHOLE_64).any() and (there == np.floor(there)).all())
+
+
 class WholeNumbers:
     """Columns of whole numbers as they are read: made float32, they must say as much.
 
     Beyond 2^53 no two numbers may become one: such a column holds identifiers, or times in
     nanoseconds. Below, neighbours may, as long as the column as a whole spans more than a few of
     the steps that float32 has there.
+
+    Attributes:
+      doubtful: places of columns that came as float64 and may have been rounded before.
 
     >>> numbers = WholeNumbers("example")
     >>> numbers.add_rows(Spec((1,), "float32", ()), np.array([[1], [20_000_000], [20_000_001]]))
@@ -69,6 +93,7 @@ class WholeNumbers:
         self._low: np.ndarray | float = np.inf
         self._high: np.ndarray | float = -np.inf
         self._errors: dict[int, DataError] = {}
+        self.doubtful: set[int] = set()
 
     def add(
         self,
@@ -83,7 +108,7 @@ class WholeNumbers:
         Args:
           numbers: ``[n_samples, n_features]``, perhaps rounded, NaN where one is missing.
           whole: from the place of a column to its numbers ``[n]`` as they were, those that are
-            there; those that are not whole numbers by their type are ignored.
+            there; of texts, as `written` has them.
           name: from the place of a column to what it is called.
           first: what the first row is called in an error.
           where: what the source is called in it, a part of many; None is by its name.
@@ -98,8 +123,10 @@ class WholeNumbers:
         self._low, self._high = np.fmin(self._low, low), np.fmax(self._high, high)
         for place in map(int, np.flatnonzero(np.fmax(-low, high) > _WHOLE_32)):
             column = whole(place)
-            if column.dtype.kind in "iu":
-                self._compare(place, column, name(place), first, where or self._source)
+            if column.dtype.kind in "iuO":
+                self.compare(place, column, name(place), first, where)
+            elif _may_be_rounded(column):
+                self.doubtful.add(place)
 
     def add_rows(
         self, spec: Spec, rows: np.ndarray, first: int = 0, where: str | None = None
@@ -108,18 +135,32 @@ class WholeNumbers:
         if rows.dtype.kind in "iu" and rows.dtype.itemsize >= np.dtype(np.int32).itemsize:
             self.add(rows, lambda place: rows[:, place], spec.feature_name, first, where)
 
-    def _compare(self, place: int, numbers: np.ndarray, name: str, first: int, where: str) -> None:
+    def compare(
+        self, place: int, numbers: np.ndarray, name: str, first: int = 0, where: str | None = None
+    ) -> None:
+        """Compares the numbers of a column, as they were, with what becomes of them.
+
+        Args:
+          place: of the column.
+          numbers: ``[n]``, integers or Python's own.
+          name: of the column.
+          first: what the first row is called.
+          where: as for `add`.
+
+        Raises:
+          DataError: as for `add`.
+        """
         found = np.unique(numbers)
-        kept = found.astype(np.float32)
+        kept = found.astype(np.float64).astype(np.float32)
         same = np.append(False, kept[1:] == kept[:-1])
         beyond = same & (np.abs(kept) > _WHOLE_64)
         if same.any():
             example = int(np.argmax(beyond if beyond.any() else same))
             row = first + int(np.argmax(numbers == found[example]))
             error = DataError(
-                f"{where}, row {row}, {name}: {found[example]} and {found[example - 1]} are the "
-                "same number once they are computed with (float32): subtract what all have in "
-                "common, or leave the column out"
+                f"{where or self._source}, row {row}, {name}: {found[example]} and "
+                f"{found[example - 1]} are the same number once they are computed with (float32): "
+                "subtract what all have in common, or leave the column out"
             )
             if beyond.any():
                 raise error

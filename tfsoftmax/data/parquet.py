@@ -92,7 +92,7 @@ def read_parts(
             for batch in opened.iter_batches(batch_size=rows, columns=wanted):
                 # What pandas noted of an index would take that column out, or be damaged.
                 plain = _checked(batch.replace_schema_metadata(None), raw)
-                yield file, row, plain.to_pandas()
+                yield file, row, plain.to_pandas(types_mapper=_exact(plain))
                 row += batch.num_rows
         except (OSError, ValueError, pyarrow.ArrowException) as error:
             raise DataError(f"{name}: {file.name} is damaged: {_line(error)}") from error
@@ -118,6 +118,16 @@ def _checked(batch: Any, raw: str | None) -> Any:
         if not usable:
             batch = batch.set_column(place, field.name, as_bytes)
     return batch
+
+
+def _exact(batch: Any) -> Any:
+    """Keeps pandas from rounding whole numbers where others of the batch are missing."""
+    import pandas
+    import pyarrow
+
+    exact = {pyarrow.int64(): pandas.Int64Dtype(), pyarrow.uint64(): pandas.UInt64Dtype()}
+    rounded = any(column.null_count for column in batch.columns if column.type in exact)
+    return exact.get if rounded else None
 
 
 def _named(file: Path, name: str) -> list[str]:

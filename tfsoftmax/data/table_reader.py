@@ -11,6 +11,7 @@ import numpy as np
 from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.cells import NAMELESS, Cells, ColumnReader
 from tfsoftmax.data.collector import Collector
+from tfsoftmax.data.exact import written
 from tfsoftmax.data.notation import Notation
 from tfsoftmax.data.reading import Reading
 from tfsoftmax.data.source import Source
@@ -177,8 +178,10 @@ class NumbersReader:
     ) -> None:
         def whole(place: int) -> np.ndarray:
             column = frame[self.names[place]]
-            if column.dtype.kind not in "iu":
-                return np.empty(0)
+            if column.dtype.kind not in "iuf":
+                return written(column)
+            if column.dtype.kind == "f":
+                return column.to_numpy(np.float64, na_value=np.nan)
             # Nothing is one of the others, so that rows keep their numbers.
             there = column.fillna(column.dropna().iloc[0])
             return there.to_numpy(column.dtype.name.lower())
