@@ -1080,7 +1080,7 @@ OTHERS = {
     "a test fraction of 1": ("'--test-fraction'", csv(GOOD, "--test-fraction", "1"), 2),
     "a test fraction of NaN": ("test.fraction", csv(GOOD, "--test-fraction", "nan"), 2),
     "a memory limit that is none": ("'foo' is not a size", csv(GOOD, "--memory-limit", "foo"), 2),
-    "a memory limit of 0": ("memory_limit must be at least 1", csv(GOOD, "--memory-limit", "0"), 2),
+    "a memory limit of 0": ("'0' is not a size", csv(GOOD, "--memory-limit", "0"), 2),
     "an encoding that is no text": (
         r"unknown encoding '\\udcff'; try latin-1",
         csv(GOOD, "--encoding", "\udcff"),

@@ -124,8 +124,8 @@ def readings(text: str, others: Iterable[str]) -> dict[str, Notation]:
 
 def like_groups(numbers: np.ndarray) -> np.ndarray:
     """Which fractions may have been written as a group of up to three digits, and three more."""
-    thousands = np.abs(numbers) * 1000
-    with np.errstate(invalid="ignore"):  # of infinite ones, which are none
+    with np.errstate(invalid="ignore", over="ignore"):  # of infinite ones, which are none
+        thousands = np.abs(numbers) * 1000
         near = np.abs(thousands - np.rint(thousands)) < _ROUNDING
     return near & (thousands >= 1000) & (thousands < 1_000_000)
 
