@@ -89,6 +89,7 @@ def test_a_model_that_cannot_be_exported_is_kept_and_the_command_given_exports_i
     assert (version / weights).read_bytes() == expected
     record = json.loads((version / "tfsoftmax.json").read_bytes())
     assert (record["dataset"]["name"], len(record["history"])) == ("digits", 3)
+    assert record["xla"] is True
 
 
 def test_what_is_rescued_is_read_only_if_it_is_whole(tmp_path):
