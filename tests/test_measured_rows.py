@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfsoftmax import DataError, SourceOptions, Spec, load_dataset
+from tfsoftmax import RECIPES, DataError, SourceOptions, Spec, UsageError, fit, load_dataset
 
 _MODEL = Spec((3,), "float32", ("no", "yes"), feature_names=("a", "b", "c"))
 
@@ -45,6 +45,13 @@ def test_rows_that_could_be_trained_on_are_split_as_for_training(tmp_path):
     path.write_text("a,b,c,label\n" + "".join(f"{n},2,3,{'yn'[n % 2]}\n" for n in range(20)))
     trained = load_dataset(f"csv:{path}", data_dir=tmp_path)
     assert measured(f"csv:{path}", tmp_path).sha256() == trained.sha256()
+
+
+def test_nothing_is_trained_on_them(tmp_path):
+    path = tmp_path / "one.csv"
+    path.write_text("a,b,c,label\n1,2,3,yes\n")
+    with pytest.raises(UsageError, match="to measure a model on; load it without `model`"):
+        fit(measured(f"csv:{path}", tmp_path), RECIPES["default"])
 
 
 def test_svmlight_rows_may_leave_out_the_last_features(tmp_path):

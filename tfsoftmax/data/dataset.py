@@ -103,8 +103,13 @@ def check_dataset(given: Dataset) -> Dataset:
     """The same, if it is a dataset.
 
     Raises:
-      UsageError: saying how one is made of what was given.
+      UsageError: saying how one is made of what was given, or that no model is to be trained
+        on it.
     """
+    if isinstance(given, Dataset) and given.only_measured:
+        raise UsageError(
+            f"{given.name} was loaded to measure a model on; load it without `model` to train on it"
+        )
     if isinstance(given, Dataset):
         return given
     if isinstance(given, str):
