@@ -93,13 +93,13 @@ def _source(dataset_name: str) -> Path:
 
 def _check_text(paths: dict[str, Path]) -> None:
     """TensorFlow, JSON and the card take names that are text only."""
+    from tfsoftmax.export.versions import is_text
+
     for option, path in paths.items():
-        try:
-            str(path).encode("utf-8")
-        except UnicodeEncodeError as error:
+        if not is_text(str(path)):
             raise UsageError(
                 f"{option} {str(path)!r}: its name has bytes that are no text; rename it"
-            ) from error
+            )
 
 
 def _check_apart(files: dict[str, Path], folders: dict[str, Path]) -> None:

@@ -32,7 +32,8 @@ def staged_folder(parent: Path) -> Iterator[Path]:
       OSError: if `parent` cannot be made or written.
     """
     missing = _missing_folders(parent)
-    staging = lock = None
+    staging: Path | None = None
+    lock: Lock | None = None
     try:
         parent.mkdir(parents=True, exist_ok=True)
         remove_dead_staging(parent)
@@ -40,6 +41,7 @@ def staged_folder(parent: Path) -> Iterator[Path]:
             staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=parent))
             with suppress(FileNotFoundError):  # Still empty, it looked dead to another process.
                 lock = hold(staging / _MARKER)
+        assert staging
         # mkdtemp's folders are private; what is kept must be readable by a server that
         # runs as another user, as far as the user's umask lets it.
         (staging / _CONTENT).mkdir()

@@ -38,7 +38,7 @@ def model_folder(output_dir: Path, name: str) -> Path:
 
 
 def is_text(name: str) -> bool:
-    """Whether a name can be written as UTF-8, as names of files that are no text cannot.
+    r"""Whether a name can be written as UTF-8, as names of files that are no text cannot.
 
     >>> is_text("\u00fc"), is_text("\udcff")
     (True, False)
