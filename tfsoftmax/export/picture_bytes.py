@@ -17,7 +17,6 @@ from tfsoftmax.data.images import (
     ORIENTATION_ENTRY,
     TIFF_ENTRY_BYTES,
     TIFF_START,
-    ByteOrder,
 )
 
 # Segments of a JPEG file, or chunks of a PNG file, that are looked through; so many that no
@@ -141,7 +140,7 @@ def _search(file: _Bytes, start: int, part: _Part) -> _Block:
 
 def _jpeg_segment(file: _Bytes, position: tf.Tensor) -> tuple[_Block, tf.Tensor]:
     first, kind = tf.unstack(file.at(position, 2))
-    size = _number(file.at(position + 2, 2), "big")
+    size = _number(file.at(position + 2, 2))
     is_marker = (first == 0xFF) & (kind != _PADDING)
     has_exif = is_marker & (kind == _APP1) & file.is_at(position + 4, EXIF_PREFIX)
     step = tf.where(_among(kind, *_ALONE), _integer(2), 2 + tf.maximum(size, 2))
@@ -152,7 +151,7 @@ def _jpeg_segment(file: _Bytes, position: tf.Tensor) -> tuple[_Block, tf.Tensor]
 
 
 def _png_chunk(name: bytes, file: _Bytes, position: tf.Tensor) -> tuple[_Block, tf.Tensor]:
-    size = _number(file.at(position, 4), "big")
+    size = _number(file.at(position, 4))
     is_named = file.is_at(position + 4, name)
     return _within(file, is_named, position + 8, size), position + size + 12
 
@@ -169,30 +168,28 @@ def _of_tiff(file: _Bytes, block: _Block) -> tf.Tensor:
     for _ in range(2):  # Some programs write it twice.
         start = tf.where(file.is_at(start, EXIF_PREFIX), start + prefix, start)
     tiff = _Bytes.of(file.padded[: block.end][start:])
-    starts = {order: tiff.is_at(_integer(0), start) for order, start in TIFF_START.items()}
-    return tf.case(
-        [(found, partial(_of_directory, tiff, order)) for order, found in starts.items()],
-        default=lambda: _integer(1),
-    )
+    little, big = (tiff.is_at(_integer(0), start) for start in TIFF_START.values())
+    return tf.where(little | big, _of_directory(tiff, big), 1)
 
 
-def _of_directory(tiff: _Bytes, order: ByteOrder) -> tf.Tensor:
-    start = _number(tiff.at(_integer(4), 4), order)
+def _of_directory(tiff: _Bytes, big: tf.Tensor) -> tf.Tensor:
+    start = _number(tiff.at(_integer(4), 4), big)
     whole = tf.maximum((tiff.size - start - 2) // TIFF_ENTRY_BYTES, 0)
-    count = tf.minimum(_number(tiff.at(start, 2), order), whole)
+    count = tf.minimum(_number(tiff.at(start, 2), big), whole)
     entries = tiff.padded[start + 2 : start + 2 + TIFF_ENTRY_BYTES * count]
     entries = tf.reshape(tf.cast(entries, tf.int64), [-1, TIFF_ENTRY_BYTES])
-    wanted = list(ORIENTATION_ENTRY[order])
-    matching = entries[tf.reduce_all(entries[:, : len(wanted)] == wanted, axis=1)]
+    wanted = tf.where(big, list(ORIENTATION_ENTRY["big"]), list(ORIENTATION_ENTRY["little"]))
+    same = entries[:, : len(ORIENTATION_ENTRY["big"])] == tf.cast(wanted, tf.int64)
+    matching = entries[tf.reduce_all(same, axis=1)]
     # Of none, the number is 0.
-    value = _number(tf.reduce_sum(matching[:1, 8:10], axis=0), order)
+    value = _number(tf.reduce_sum(matching[:1, 8:10], axis=0), big)
     return tf.where((value >= 1) & (value <= 8), value, 1)
 
 
-def _number(digits: tf.Tensor, order: ByteOrder) -> tf.Tensor:
-    places = range(digits.shape[0])
-    weights = [256**place for place in (reversed(places) if order == "big" else places)]
-    return tf.reduce_sum(digits * weights)
+def _number(digits: tf.Tensor, big: tf.Tensor | bool = True) -> tf.Tensor:
+    """The number that bytes stand for, the most significant first if `big`."""
+    weights = [256**place for place in reversed(range(digits.shape[0]))]
+    return tf.reduce_sum(tf.where(big, digits, digits[::-1]) * weights)
 
 
 def _among(value: tf.Tensor, *members: int) -> tf.Tensor:
