@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -134,6 +135,23 @@ class WholeNumbers:
         """Takes a look at rows ``[n_samples, n_features]`` as they were, as `add` does."""
         if rows.dtype.kind in "iu" and rows.dtype.itemsize >= np.dtype(np.int32).itemsize:
             self.add(rows, lambda place: rows[:, place], spec.feature_name, first, where)
+
+    def add_frame(
+        self, frame: Any, names: Sequence[str], numbers: np.ndarray, first: int, where: str
+    ) -> None:
+        """Takes a look at columns of a pandas frame that were read as `numbers`, as `add` does."""
+
+        def whole(place: int) -> np.ndarray:
+            column = frame[names[place]]
+            if column.dtype.kind not in "iuf":
+                return written(column)
+            if column.dtype.kind == "f":
+                return np.asarray(column.to_numpy(np.float64, na_value=np.nan))
+            # Nothing is one of the others, so that rows keep their numbers.
+            there = column.fillna(column.dropna().iloc[0])
+            return np.asarray(there.to_numpy(column.dtype.name.lower()))
+
+        self.add(numbers, whole, lambda place: f"column {names[place]!r}", first, where)
 
     def compare(
         self, place: int, numbers: np.ndarray, name: str, first: int = 0, where: str | None = None

@@ -11,7 +11,6 @@ import numpy as np
 from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.cells import NAMELESS, Cells, ColumnReader
 from tfsoftmax.data.collector import Collector
-from tfsoftmax.data.exact import written
 from tfsoftmax.data.notation import Notation
 from tfsoftmax.data.reading import Reading
 from tfsoftmax.data.source import Source
@@ -119,7 +118,7 @@ class NumbersReader:
                 numbers[:, place] = cells[name].values
                 self._without_texts(cells[name], name, first_row, bad, usable, where)
         if collector:
-            self._show_whole(frame, numbers, first_row, collector, where)
+            collector.whole.add_frame(frame, self.names, numbers, first_row, where)
         self._without_missing(numbers, first_row, bad, usable, where)
         with np.errstate(over="ignore"):
             out = np.ascontiguousarray(numbers, np.float32)
@@ -167,29 +166,6 @@ class NumbersReader:
                 f"{self._source}: no column is left to learn from, of {listed(known)}: "
                 f"{'; '.join(found.notes())}"
             )
-
-    def _show_whole(
-        self,
-        frame: pd.DataFrame,
-        numbers: np.ndarray,
-        first_row: int,
-        collector: Collector,
-        where: str,
-    ) -> None:
-        def whole(place: int) -> np.ndarray:
-            column = frame[self.names[place]]
-            if column.dtype.kind not in "iuf":
-                return written(column)
-            if column.dtype.kind == "f":
-                return column.to_numpy(np.float64, na_value=np.nan)
-            # Nothing is one of the others, so that rows keep their numbers.
-            there = column.fillna(column.dropna().iloc[0])
-            return there.to_numpy(column.dtype.name.lower())
-
-        def name(place: int) -> str:
-            return f"column {self.names[place]!r}"
-
-        collector.whole.add(numbers, whole, name, first_row, where)
 
     def _check(self, reader: ColumnReader, where: str) -> None:
         """Makes sure that a column is one of numbers."""
