@@ -33,8 +33,8 @@ class SoftmaxRegression(tf.Module, Answering):
     <...>
     >>> model.predict([[0, 10], [255, 200]]).tolist()
     ['low', 'high']
-    >>> model.predict_proba([[0, 10]]).round(2).tolist()
-    [[0.87, 0.13]]
+    >>> model.predict_proba([[0, 10]]).round(2)
+    array([[0.87, 0.13]], dtype=float32)
     """
 
     def __init__(self, spec: Spec, initializer: Initializer | None = None):
