@@ -18,7 +18,7 @@ import numpy as np
 import tfsoftmax
 from tfsoftmax import Checkpoints, Recipe
 
-_OFF = Recipe(epochs=4)
+_OFF = Recipe(epochs=4, l2=0.0)
 _CASES = {
     "all off": (_OFF, False),
     "momentum": (_OFF.but(momentum=0.9, learning_rate=0.05), False),

@@ -105,8 +105,8 @@ def main(mnist: str) -> None:
             tutorial_table(dataset),
         ),
         "The default recipe": (
-            "`--recipe default` on MNIST: zeros, batches of 64, learning rate 0.5 on the mean "
-            "batch loss, lowered to 0 along a cosine.",
+            "`--recipe default` on MNIST: zeros, batches of 64, a learning rate found in the rows, "
+            "lowered to 0 along a cosine.",
             default_table(dataset),
         ),
         "How many epochs small data needs": (

@@ -82,7 +82,7 @@ _OPTIONS = (
         "--learning-rate",
         type=LearningRate(),
         help="Step size to begin with; 'auto' derives it from the rows, whatever their scale.  "
-        "[default: 0.5 for pixels, else auto (default), 0.001 (tutorial)]",
+        "[default: auto (default), 0.001 (tutorial)]",
     ),
     click.option(
         "--schedule",
@@ -98,7 +98,11 @@ _OPTIONS = (
     click.option("--nesterov", is_flag=True, default=None, help="Nesterov's form of --momentum."),
     _number("averaging", "Share of the last steps whose mean weights are the result.", below=1),
     _number("clip-norm", "Longest gradient that a step follows.", positive=True),
-    _number("l2", "Penalty on the squares of the weights; 1 / (C * rows) in scikit-learn's terms."),
+    _number(
+        "l2",
+        "Penalty on the squares of the weights; 1 / (C * rows) in scikit-learn's terms.  "
+        "[default: 1 / rows, or 0 with --l1 (default), 0 (tutorial)]",
+    ),
     _number("l1", "Penalty on their magnitudes; makes weights exactly 0."),
     click.option(
         "--class-weight",

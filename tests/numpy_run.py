@@ -16,7 +16,7 @@ def rate_at(recipe, step, steps, total):
     epochs = step / steps / recipe.decay_epochs
     return (
         climb
-        * (recipe.learning_rate or 0.5)
+        * recipe.learning_rate
         * {
             "constant": 1.0,
             "cosine": (1 + np.cos(np.pi * step / (total - warmup))) / 2,
@@ -38,7 +38,6 @@ def numpy_run(dataset, recipe):
     labels = dataset.train.labels
     n_samples, n_features = X.shape
     n_classes = dataset.spec.n_classes
-    X = np.column_stack([X, np.ones(n_samples)])
     theta = np.zeros((n_features + 1, n_classes))
     if recipe.initializer == "normal":
         generator = np.random.default_rng([recipe.seed, 0])
@@ -54,6 +53,14 @@ def numpy_run(dataset, recipe):
         names = dataset.spec.class_names
         weights *= [recipe.class_weight.get(names[label], 1.0) for label in labels]
     weights = weights / weights.mean()
+    # Around their mean the features are trained on, and the bias is moved there and back.
+    center = np.zeros(n_features)
+    if recipe.center:
+        center = np.average(X, axis=0, weights=weights)
+    X = np.column_stack([X - center, np.ones(n_samples)])
+    theta[-1] += center @ theta[:-1]
+    there = np.eye(n_features + 1)
+    there[-1, :-1] = -center
     penalised = np.ones_like(theta)
     penalised[-1] = 0
     steps = -(-n_samples // recipe.batch_size)
@@ -66,7 +73,7 @@ def numpy_run(dataset, recipe):
             rows = order[start : start + recipe.batch_size]
             error = scipy.special.softmax(X[rows] @ theta, axis=1) - targets[rows]
             gradient = X[rows].T @ (error * weights[rows, None]) / len(rows)
-            gradient += recipe.l2 * penalised * theta
+            gradient += recipe.l2_for(n_samples) * penalised * theta
             length = np.linalg.norm(gradient)
             if recipe.clip_norm and length > recipe.clip_norm:
                 gradient *= recipe.clip_norm / length
@@ -87,7 +94,7 @@ def numpy_run(dataset, recipe):
             if step >= round(total * (1 - recipe.averaging)):
                 tail.append(theta)
             step += 1
-        snapshots.append(np.mean(tail, axis=0) if tail else theta)
+        snapshots.append(there @ (np.mean(tail, axis=0) if tail else theta))
         if dataset.validation is not None:
             held = dataset.validation
             scores = np.column_stack([held.features / scale, np.ones(len(held))]) @ snapshots[-1]

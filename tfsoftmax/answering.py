@@ -9,7 +9,7 @@ import numpy as np
 
 from tfsoftmax.data.dataset import check_finite
 from tfsoftmax.data.rows import Features
-from tfsoftmax.errors import DataError
+from tfsoftmax.errors import UnansweredError
 from tfsoftmax.examples import rows_for
 from tfsoftmax.metrics import rows_at_once
 from tfsoftmax.spec import Spec
@@ -133,7 +133,7 @@ def check_answered(
       first_row: what the first of them is called.
 
     Raises:
-      DataError: naming the row, and its largest feature once it is scaled.
+      UnansweredError: naming the row, and its largest feature once it is scaled.
     """
     answered = np.isfinite(figures).reshape(len(figures), -1).all(axis=1)
     if answered.all() or spec.reject_below is not None:
@@ -143,7 +143,7 @@ def check_answered(
     check_finite(where, row, spec, first_row + place)
     scaled = spec.scaled_by.apply(row)[0, : spec.n_features]
     largest = int(np.argmax(np.abs(scaled)))
-    raise DataError(
+    raise UnansweredError(
         f"{where}, row {first_row + place}: there is no answer, because its scores are beyond "
         f"float32's numbers; its largest value is {row[0, largest]:g} "
         f"({spec.feature_name(largest)}): correct it, or leave the row out"

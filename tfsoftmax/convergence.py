@@ -14,12 +14,13 @@ import tensorflow as tf
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.rows import read_rows, row_blocks
 from tfsoftmax.data.split import with_validation
+from tfsoftmax.errors import UnansweredError
 from tfsoftmax.evaluation import evaluate
 from tfsoftmax.history import History
-from tfsoftmax.learning_rate import curvature
+from tfsoftmax.learning_rate import Inputs, curvature
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.recipes import Recipe
-from tfsoftmax.verdict import Facts, Scales, Verdict, judged
+from tfsoftmax.verdict import Facts, Scales, Tested, Verdict, judged
 from tfsoftmax.weights import row_weights
 
 # Features, or logits, in the sample, 8 MB of float64, and worked on at a time, 8 MB of float32:
@@ -95,6 +96,7 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
     recipe = history.recipe
     if recipe.held_out:
         dataset = with_validation(dataset, recipe.held_out)
+    recipe = recipe.but(l2=recipe.l2_for(len(dataset.train)))
     sample = _sampled(model, dataset.train, recipe)
     scaled = model.scaled(tf.constant(sample.features)).numpy().astype(np.float64)
     # Columns around 0, with a bias to match: the same objective, and far easier to solve.
@@ -110,8 +112,9 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
         norm = float(np.linalg.norm(_shortest_subgradient(slope, theta, recipe)))
         falls = _falls(found, sample, scaled, center, centered, recipe)
         fall = float(falls.sum())
-        step = _step(recipe, curvature(model, sample), len(dataset.train))
-        error = evaluate(model, dataset.test).log_loss_error or 0.0
+        inputs = Inputs(scaled, np.asarray(sample.weights, np.float64))
+        step = _step(recipe, inputs, len(dataset.train))
+    test = _tested(model, dataset)
     loss, norm, fall, step = (
         number if math.isfinite(number) else _LARGEST for number in (loss, norm, fall, step)
     )
@@ -121,10 +124,24 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
     least = loss if endless else loss - guessing
     gap = max(0.0, min(max(fall, least), loss - lowest))
     scales = Scales.of(model.spec, scaled, None if loss > guessing else falls)
-    facts = Facts(history, loss, gap, guessing, error, step, scales, endless)
+    facts = Facts(history, loss, gap, guessing, test, step, scales, endless)
     verdict, sentence = judged(facts)
     named = scales[:3] if scales and verdict == "scale" else ()
     return Convergence(norm, loss, gap, verdict, sentence, *named)
+
+
+def _tested(model: SoftmaxRegression, dataset: Dataset) -> Tested:
+    """How the model does on the test rows, and how guessing by the classes' shares does."""
+    try:
+        found = evaluate(model, dataset.test)
+        log_loss, error = found.log_loss, found.log_loss_error or 0.0
+    except UnansweredError:
+        log_loss, error = _LARGEST, 0.0
+    counts = np.bincount(dataset.train.labels, minlength=model.spec.n_classes)
+    # A class that has no training rows is guessed as rarely as one with a single row.
+    shares = np.maximum(counts, 1) / counts.sum()
+    guessing = -float(np.log(shares)[np.asarray(dataset.test.labels)].mean())
+    return Tested(len(dataset.test), log_loss, error, guessing)
 
 
 def _sampled(model: SoftmaxRegression, split: Split, recipe: Recipe) -> Split:
@@ -211,7 +228,7 @@ def _product(X: tf.Tensor, right: np.ndarray) -> np.ndarray:
 
 def _penalty(theta: np.ndarray, recipe: Recipe) -> float:
     W = theta[:-1]
-    return float(recipe.l2 / 2 * np.square(W).sum() + recipe.l1 * np.abs(W).sum())
+    return float((recipe.l2 or 0.0) / 2 * np.square(W).sum() + recipe.l1 * np.abs(W).sum())
 
 
 def _lowest(recipe: Recipe, n_classes: int) -> float:
@@ -249,7 +266,7 @@ def _falls(
     # part of all rows' diagonal stands in for them, where l2 does not curve as much.
     unseen = _UNSEEN * (1 - len(X) / found.n_samples) * math.sqrt(X.shape[1] / len(X))
     damping = unseen * np.minimum(found.diagonal, found.diagonal.mean())
-    damping[:-1] = np.maximum(damping[:-1], recipe.l2)
+    damping[:-1] = np.maximum(damping[:-1], recipe.l2 or 0.0)
     # A share of each entry, as scales may be far apart; and what float32 leaves of a column
     # once its mean is taken off is rounding, not a direction.
     damping += _DAMPING * found.diagonal + _ROUNDING * np.square(center)
@@ -291,11 +308,12 @@ def _conjugate_gradients(
     return found
 
 
-def _step(recipe: Recipe, bound: float, n_samples: int) -> float:
+def _step(recipe: Recipe, inputs: Inputs, n_samples: int) -> float:
     """The largest step times the curvature; 1 can never be too long."""
     rate = recipe.learning_rate
+    bound = curvature(inputs, min(recipe.batch_size, n_samples), recipe.center)
     if not isinstance(rate, float | int):
         return 1.0  # It was found in the rows, whatever it was.
     if recipe.loss_reduction == "sum":
         rate *= min(recipe.batch_size, n_samples)
-    return rate / (1 - recipe.momentum) * (bound + recipe.l2)
+    return rate / (1 - recipe.momentum) * (bound + (recipe.l2 or 0.0))

@@ -24,6 +24,10 @@ class UnknownDatasetError(DataError):
     """A dataset name that no source answers to."""
 
 
+class UnansweredError(DataError):
+    """A row that a model has no answer for, as its scores leave float32's numbers."""
+
+
 class DivergenceError(TfsoftmaxError):
     """Training whose loss left the finite numbers.
 

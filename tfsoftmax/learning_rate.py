@@ -1,8 +1,9 @@
-"""A learning rate derived from the rows."""
+"""A learning rate derived from the rows, and the point that training is centred on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -12,29 +13,78 @@ from tfsoftmax.data.rows import aligned_empty, read_rows
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.recipes import Recipe
+from tfsoftmax.weights import row_weights
 
 # The largest eigenvalue settles on few rows; on so many numbers it takes a blink.
-_SAMPLED_NUMBERS, _FEWEST_ROWS, _ITERATIONS = 2**22, 64, 30
-# How much longer than the step that can never be too long: at zero weights the loss of K
-# classes curves by 1 / K where its bound is 1 / 2, so that K times as long is the longest
-# that does not overshoot there; but not for ever more classes, and not if it never falls.
-_BOLDEST, _CONSTANT = 10, 1
+_SAMPLED_NUMBERS, _FEWEST_ROWS, _ITERATIONS = 2**20, 64, 30
+# How many times as long as the step that never goes too far the first one is: where the rate
+# falls, twice as long is still stable at the bound itself, and the bound is seldom reached.
+_FALLING, _CONSTANT = 2, 1
 _SMALLEST = 1e-30
-# As good as any for pixels from 0 to 1, and measured (docs/quality.md).
-_OF_PIXELS = 0.5
 
 
-def resolved(recipe: Recipe, dataset: Dataset, bound: Callable[[], float] | None = None) -> Recipe:
-    """The recipe with its number of epochs, and a learning rate that is a number.
+class Inputs(NamedTuple):
+    """Evenly spaced training rows as training sees them, float64.
 
-    ``"auto"`` is 1 / (curvature / K + l2), K the number of classes, at most 10, where the rate
-    falls, and 1 where it is constant; times what momentum leaves of it, ``1 - momentum``.
-    None is 0.5 where features are scaled by a range that is known, and else ``"auto"``.
+    Attributes:
+      rows: scaled, ``[n, n_features]``, not centred.
+      weights: what each counts in the objective, ``[n]``.
+    """
+
+    rows: np.ndarray
+    weights: np.ndarray
+
+    @property
+    def center(self) -> np.ndarray:
+        """The rows' weighted mean, ``[n_features]``; 0 where no row counts."""
+        total = self.weights.sum()
+        return self.weights @ self.rows / total if total else np.zeros(self.rows.shape[1])
+
+
+def sampled(model: SoftmaxRegression, split: Split, recipe: Recipe) -> Inputs:
+    """A sample of the training rows, the same at every call.
+
+    Args:
+      model: for its scaling and its classes.
+      split: training rows.
+      recipe: for the classes' weights.
+    """
+    n_samples, n_features = split.features.shape
+    wanted = max(_FEWEST_ROWS, _SAMPLED_NUMBERS // n_features)
+    indices = np.unique(np.linspace(0, n_samples - 1, min(wanted, n_samples)).astype(np.int64))
+    sample = aligned_empty((len(indices), n_features), split.features.dtype)
+    read_rows(split.features, [slice(index, index + 1) for index in indices], sample)
+    rows = model.scaled(tf.constant(sample)).numpy().astype(np.float64)
+    weights = row_weights(split, model.spec.class_names, recipe.class_weight)
+    return Inputs(rows, np.ones(len(rows)) if weights is None else weights[indices].astype(float))
+
+
+def center_of(model: SoftmaxRegression, split: Split, recipe: Recipe) -> np.ndarray | None:
+    """What a run subtracts from the scaled features, float32 ``[n_features]``.
+
+    Any point would do, as the bias makes up for it: at the rows' mean the loss curves least.
+
+    Args:
+      model: for its scaling.
+      split: training rows.
+      recipe: None is the answer where it does not centre.
+    """
+    return sampled(model, split, recipe).center.astype(np.float32) if recipe.center else None
+
+
+def resolved(
+    recipe: Recipe, dataset: Dataset, sample: Callable[[], Inputs] | None = None
+) -> Recipe:
+    """The recipe with numbers for its epochs, its l2 and its learning rate.
+
+    A learning rate of ``"auto"`` is 2 / (curvature + 2 l2) where the rate falls, and
+    1 / (curvature + l2) where it is constant; times what momentum leaves of it,
+    ``1 - momentum``. An l2 of None is 1 / n_samples, or 0 beside an l1.
 
     Args:
       recipe: as it was asked for.
       dataset: to train on.
-      bound: what gives the curvature, where it may be known; None finds it.
+      sample: what gives training rows as `sampled` does; None is `sampled`.
 
     Raises:
       DataError: if features are so large that no learning rate suits them.
@@ -42,23 +92,24 @@ def resolved(recipe: Recipe, dataset: Dataset, bound: Callable[[], float] | None
 
     >>> import tfsoftmax
     >>> dataset = tfsoftmax.load_dataset("mnist5k")
-    >>> recipe = resolved(Recipe(learning_rate="auto"), dataset)
-    >>> recipe.epochs, recipe.learning_rate
-    (24, 0.51)
+    >>> recipe = resolved(Recipe(), dataset)
+    >>> recipe.epochs, recipe.l2, recipe.learning_rate
+    (24, 0.00025, 0.64)
     """
-    recipe = recipe.but(epochs=recipe.epochs_for(len(dataset.train)))
-    ranged = dataset.spec.value_range is not None and dataset.spec.scaling is None
-    if recipe.learning_rate is None and ranged:
-        return recipe.but(learning_rate=_OF_PIXELS)
-    if recipe.learning_rate not in ("auto", None):
+    n_samples = len(dataset.train)
+    recipe = recipe.but(epochs=recipe.epochs_for(n_samples), l2=recipe.l2_for(n_samples))
+    if recipe.learning_rate != "auto":
         return recipe
-    falls = recipe.schedule != "constant"
-    boldness = min(dataset.spec.n_classes, _BOLDEST) if falls else _CONSTANT
-    found = bound() if bound else curvature(SoftmaxRegression(dataset.spec), dataset.train)
-    rate = (1 - recipe.momentum) / (found / boldness + recipe.l2)
+    if sample is None:
+        inputs = sampled(SoftmaxRegression(dataset.spec), dataset.train, recipe)
+    else:
+        inputs = sample()
+    bound = curvature(inputs, min(recipe.batch_size, n_samples), recipe.center)
+    boldness = _CONSTANT if recipe.schedule == "constant" else _FALLING
+    rate = (1 - recipe.momentum) / (bound / boldness + (recipe.l2 or 0.0))
     if recipe.loss_reduction == "sum":
-        rate /= min(recipe.batch_size, len(dataset.train))
-    if not rate > _SMALLEST and recipe.l2 > found / boldness:
+        rate /= min(recipe.batch_size, n_samples)
+    if not rate > _SMALLEST and (recipe.l2 or 0.0) > bound / boldness:
         raise UsageError(f"l2 {recipe.l2:g} is so strong that no learning rate suits it: lower it")
     if not rate > _SMALLEST:
         raise DataError(
@@ -69,33 +120,38 @@ def resolved(recipe: Recipe, dataset: Dataset, bound: Callable[[], float] | None
     return recipe.but(learning_rate=float(f"{rate:.2g}"))
 
 
-def curvature(model: SoftmaxRegression, split: Split) -> float:
-    """A bound of the mean loss's curvature, whatever W and b are.
+def curvature(inputs: Inputs, batch_size: int | None = None, centered: bool = False) -> float:
+    """How much the mean loss of a batch may curve, whatever W and b are.
 
-    It is half the largest eigenvalue of ``X' X / n``, X the scaled features with a column of
-    ones for the bias; a step of 1 / curvature down the gradient of all rows never goes too
-    far. Found by power iteration on a sample of evenly spaced rows.
+    For all rows it is half the largest eigenvalue of ``X' X / n``, X the features with a
+    column of ones for the bias: a step of 1 / curvature never goes too far. A batch of B rows
+    curves more, as each of its rows counts n / B times as much: with m the mean of the
+    rows' squared lengths, weighted by those squares so that few long rows count, it is half of
+    ``m / B + (1 - 1 / B) * eigenvalue``.
 
     Args:
-      model: for its scaling.
-      split: training rows.
+      inputs: training rows.
+      batch_size: B; None is all rows.
+      centered: whether training is centred on the rows' mean.
 
-    Reference: Böhning, Multinomial logistic regression algorithm (1992), theorem 1.
+    References: Böhning, Multinomial logistic regression algorithm (1992), theorem 1; Ma,
+    Bassily and Belkin, The power of interpolation (ICML 2018), theorem 4.
 
-    >>> from tfsoftmax import Spec
-    >>> rows = Split(np.full((5, 1), 3.0, np.float32), np.zeros(5, np.int32))
-    >>> curvature(SoftmaxRegression(Spec((1,), "float32", ("no", "yes"))), rows)
-    5.0
+    >>> inputs = Inputs(np.full((5, 1), 3.0), np.ones(5))
+    >>> curvature(inputs), curvature(inputs, 2), curvature(inputs, centered=True)
+    (5.0, 5.0, 0.5)
     """
-    n_samples, n_features = split.features.shape
-    wanted = max(_FEWEST_ROWS, _SAMPLED_NUMBERS // n_features)
-    places = np.unique(np.linspace(0, n_samples - 1, min(wanted, n_samples)).astype(np.int64))
-    sample = aligned_empty((len(places), n_features), split.features.dtype)
-    read_rows(split.features, [slice(place, place + 1) for place in places], sample)
-    scaled = model.scaled(tf.constant(sample)).numpy().astype(np.float64)
-    X = np.column_stack([scaled, np.ones(len(scaled))])
-    direction, length = X.mean(axis=0), 0.0
+    rows = inputs.rows - inputs.center if centered else inputs.rows
+    X = np.sqrt(inputs.weights)[:, None] * np.column_stack([rows, np.ones(len(rows))])
+    squares = np.square(X).sum(axis=1)
+    if not squares.any():
+        return 0.0
+    # Drawn, for no row or mean of rows is sure not to be at right angles to what is sought.
+    direction, length = np.random.default_rng(0).normal(size=X.shape[1]), 0.0
     for _ in range(_ITERATIONS):
         direction = X.T @ (X @ (direction / np.linalg.norm(direction))) / len(X)
         length = float(np.linalg.norm(direction))
-    return length / 2
+    if batch_size is None:
+        return length / 2
+    of_a_row = float(np.square(squares).sum() / squares.sum())
+    return (of_a_row / batch_size + (1 - 1 / batch_size) * length) / 2

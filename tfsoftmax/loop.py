@@ -38,11 +38,13 @@ class Objective:
 
     Attributes:
       scaled: from raw features to the numbers that W multiplies.
+      center: what is subtracted from those first, ``[n_features]``; None is nothing.
       smoothing: of the labels.
       descend_sum: whether a step descends the sum of its batch's losses, or their mean.
     """
 
     scaled: Callable[[tf.Tensor], tf.Tensor]
+    center: np.ndarray | None = None
     smoothing: float = 0.0
     descend_sum: bool = False
 
@@ -198,6 +200,9 @@ def compile_steps(objective: Objective, updates: Updates, xla: bool) -> Any:
         parameters: list[tf.Tensor], inputs: tf.Tensor, labels: tf.Tensor
     ) -> tf.Tensor:
         W, b = parameters
+        if objective.center is not None:
+            # The same as taking it off every row, for a batch-th of the work.
+            b = uncentered_bias(W, b, objective.center)
         # All models' products as one.
         products = tf.matmul(tf.reshape(W, [-1, W.shape[-1]]), inputs, transpose_b=True)
         logits = tf.reshape(products, [*b.shape[:-1], inputs.shape[0]]) + b
@@ -255,6 +260,19 @@ def compile_steps(objective: Objective, updates: Updates, xla: bool) -> Any:
         return losses, state
 
     return run_steps
+
+
+def uncentered_bias(W: tf.Tensor, b: tf.Tensor, center: np.ndarray) -> tf.Tensor:
+    """The bias that features which are not centred need, for the same logits.
+
+    ``W (x - center) + b = W x + (b - W center)``.
+
+    Args:
+      W: ``[..., n_classes, n_features]``.
+      b: that goes with centred features, ``[..., n_classes, 1]``.
+      center: ``[n_features]``; its negative turns the answer back.
+    """
+    return b - tf.reduce_sum(W * center, axis=-1, keepdims=True)
 
 
 def _aligned(weights: tf.Tensor, model_axes: int) -> tf.Tensor:

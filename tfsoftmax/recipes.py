@@ -35,8 +35,8 @@ class Recipe:
       epochs: passes over the training rows; None is 10, or as many as make 1,500 steps
         where the rows are few (see `epochs_for`).
       batch_size: rows a step.
-      learning_rate: the largest learning rate; ``"auto"`` derives it from the rows. None is
-        0.5 where features have a known range, such as pixels, and else ``"auto"``.
+      learning_rate: the largest learning rate; ``"auto"`` derives it from the rows
+        (`learning_rate.resolved`).
       schedule: how it goes on: ``"constant"``; ``"cosine"`` down to 0 at the last step;
         multiplied by `decay` every `decay_epochs`, in steps (``"step"``) or all the way
         (``"exponential"``); or ``"inverse"``, divided by
@@ -48,7 +48,8 @@ class Recipe:
       averaging: share of the run's steps, the last ones, whose mean of W and b is the
         result (Polyak averaging); 0 takes W and b as the last step leaves them.
       clip_norm: longest gradient that a step follows; None follows any.
-      l2, l1: strength of the penalties; with l1, weights become exactly 0.
+      l2, l1: strength of the penalties; with l1, weights become exactly 0. An l2 of None is
+        1 / n_samples, scikit-learn's ``C = 1``, and 0 beside an l1.
       class_weight: what rows of a class count, by its name; ``"balanced"`` makes all
         classes count the same.
       label_smoothing: share of each row's label that is spread over all classes.
@@ -68,6 +69,9 @@ class Recipe:
       standardize: how features are scaled: those with a known range by it, to [0, 1], and
         columns of a table each by what suits its values (``"auto"``, see `with_scaling`);
         all to mean 0 and deviation 1 (``"on"``); or by a known range only (``"off"``).
+      center: whether training moves the features' mean to 0. That changes no minimum, since
+        the bias makes up for it, but lets steps be longer; the trained model takes features
+        as they are.
       initializer: W and b start as ``"zeros"`` or drawn from N(0, 1), ``"normal"``.
       seed: of the initial weights and of the order of rows; any integer from 0.
       xla: compile the training loop with XLA where it is available.
@@ -80,7 +84,7 @@ class Recipe:
 
     epochs: int | None = None
     batch_size: int = 64
-    learning_rate: float | Literal["auto"] | None = None
+    learning_rate: float | Literal["auto"] = "auto"
     schedule: Schedule = "cosine"
     decay: float = 0.5
     decay_epochs: float = 1.0
@@ -89,7 +93,7 @@ class Recipe:
     nesterov: bool = False
     averaging: float = 0.0
     clip_norm: float | None = None
-    l2: float = 0.0
+    l2: float | None = None
     l1: float = 0.0
     class_weight: ClassWeight = None
     label_smoothing: float = 0.0
@@ -101,6 +105,7 @@ class Recipe:
     validation_fraction: float | None = None
     standardize: Standardize = "auto"
     loss_reduction: Literal["mean", "sum"] = "mean"
+    center: bool = True
     initializer: Literal["zeros", "normal"] = "zeros"
     seed: int = 0
     xla: bool = True
@@ -159,6 +164,16 @@ class Recipe:
         steps_an_epoch = -(-n_samples // self.batch_size)
         return self.epochs or max(_EPOCHS, -(-_STEPS // steps_an_epoch))
 
+    def l2_for(self, n_samples: int) -> float:
+        """The strength of the penalty on squares for this many training rows.
+
+        >>> RECIPES["default"].l2_for(4000), Recipe(l1=0.01).l2_for(4000)
+        (0.00025, 0.0)
+        """
+        if self.l2 is not None:
+            return self.l2
+        return 0.0 if self.l1 else 1 / n_samples
+
     @property
     def held_out(self) -> float:
         """The share of the training rows to hold out for validation."""
@@ -178,7 +193,9 @@ RECIPES = {
         epochs=10,
         learning_rate=0.001,
         schedule="constant",
+        l2=0.0,
         loss_reduction="sum",
+        center=False,
         initializer="normal",
     ),
 }

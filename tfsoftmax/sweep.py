@@ -18,11 +18,12 @@ from tfsoftmax.data.split import take_rows
 from tfsoftmax.errors import DataError
 from tfsoftmax.evaluation import device_blocks
 from tfsoftmax.feed import Feed
-from tfsoftmax.loop import Loop, Objective
+from tfsoftmax.learning_rate import center_of
+from tfsoftmax.loop import Loop, uncentered_bias
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.recipes import Recipe
 from tfsoftmax.sgd import Hyper
-from tfsoftmax.trainer import initializer_of, schedule_of, updates_of
+from tfsoftmax.trainer import initializer_of, objective_of, schedule_of, updates_of
 from tfsoftmax.weights import row_weights
 
 # A stream of random numbers beside those of `feed`.
@@ -129,18 +130,19 @@ def train(
     epochs = recipe.epochs_for(len(rows))
     total = epochs * feed.steps
     model = SoftmaxRegression(dataset.spec, initializer_of(recipe))
+    center = center_of(model, dataset.train, recipe)
+    W, b = tf.transpose(model.W), model.b[:, None]
+    if center is not None:
+        b = uncentered_bias(W, b, -center)
     rates = [schedule_of(one, feed.steps, epochs) for one in recipes]
     models = (weights.shape[1], len(recipes))
     loop = Loop(
         feed,
-        Objective(model.scaled, recipe.label_smoothing, recipe.loss_reduction == "sum"),
+        objective_of(model, recipe, center),
         updates_of(recipe)._replace(
-            l2=_each([one.l2 for one in recipes]), l1=_each([one.l1 for one in recipes])
+            l2=_each([one.l2 or 0.0 for one in recipes]), l1=_each([one.l1 for one in recipes])
         ),
-        [
-            tf.broadcast_to(start, [*models, *start.shape])
-            for start in (tf.transpose(model.W), model.b[:, None])
-        ],
+        [tf.broadcast_to(start, [*models, *start.shape]) for start in (W, b)],
         lambda steps: np.stack([rate(steps) for rate in rates], axis=1),
         schedules.tail_weights(round(total * (1 - recipe.averaging))),
         recipe.xla,
@@ -153,7 +155,8 @@ def train(
                 on_progress(loop.done, total)
     # A share of the steps that rounds to none leaves no mean.
     averaged = bool(recipe.averaging) and loop.average_weight(total - 1) > 0
-    return loop.state.averages if averaged else loop.state.parameters, finite
+    W, b = loop.state.averages if averaged else loop.state.parameters
+    return [W, b if center is None else uncentered_bias(W, b, center)], finite
 
 
 def score(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +13,8 @@ from tfsoftmax.data.dataset import Split
 from tfsoftmax.errors import DivergenceError, UsageError
 from tfsoftmax.feed import WEIGHTS_STREAM, Feed
 from tfsoftmax.history import MovingAverage
-from tfsoftmax.loop import Loop, Objective
+from tfsoftmax.learning_rate import center_of
+from tfsoftmax.loop import Loop, Objective, uncentered_bias
 from tfsoftmax.model import Initializer, SoftmaxRegression
 from tfsoftmax.recipes import Recipe
 from tfsoftmax.schedules import Schedule
@@ -40,7 +41,7 @@ class Trainer:
     """
 
     def __init__(self, model: SoftmaxRegression, split: Split, recipe: Recipe):
-        self.model, self._l2 = model, recipe.l2
+        self.model, self._l2 = model, recipe.l2 or 0.0
         weights = row_weights(split, model.spec.class_names, recipe.class_weight)
         rows = Split(split.features, split.labels, weights)
         feed = Feed(rows, recipe.batch_size, recipe.seed, recipe.memory_limit)
@@ -48,12 +49,15 @@ class Trainer:
         self.moving_loss = MovingAverage()
         self.learning_rate = schedule_of(recipe, feed.steps, self.epochs)
         total = self.epochs * feed.steps
-        W, b = model.parameters
+        self._center = center_of(model, split, recipe)
+        W, b = tf.transpose(model.W), model.b[:, None]
+        if self._center is not None:
+            b = uncentered_bias(W, b, -self._center)
         self.loop = Loop(
             feed,
-            Objective(model.scaled, recipe.label_smoothing, recipe.loss_reduction == "sum"),
+            objective_of(model, recipe, self._center),
             updates_of(recipe),
-            [tf.transpose(W), b[:, None]],
+            [W, b],
             self.learning_rate,
             schedules.tail_weights(round(total * (1 - recipe.averaging))),
             recipe.xla,
@@ -97,6 +101,8 @@ class Trainer:
         state, model = self.loop.state, self.model
         averaged = bool(state.averages) and self.loop.average_weight(self.loop.done - 1) > 0
         W, b = state.averages if averaged else state.parameters
+        if self._center is not None:
+            b = uncentered_bias(W, b, self._center)
         model.W.assign(tf.transpose(W))
         model.b.assign(b[:, 0])
 
@@ -104,12 +110,26 @@ class Trainer:
         first = self.loop.done - len(losses)
         if not np.isfinite(losses).all():
             bad = int(np.argmin(np.isfinite(losses)))
-            self._diverged(first + bad, float(losses[bad]), float(rates[bad]))
+            self.diverged(float(losses[bad]), first + bad, float(rates[bad]))
         if not all(np.isfinite(p.numpy()).all() for p in self.loop.state.parameters):
-            self._diverged(self.loop.done - 1, float("nan"), float(rates[-1]))
+            self.diverged(float("nan"))
 
-    def _diverged(self, step: int, loss: float, rate: float) -> None:
+    def diverged(self, loss: float, step: int | None = None, rate: float | None = None) -> NoReturn:
+        """Ends the run at a step, from 0, that had this loss and this rate; None is the last.
+
+        Raises:
+          DivergenceError: always.
+        """
+        if step is None:
+            step = self.loop.done - 1
+        if rate is None:
+            rate = float(self.learning_rates(step, step + 1)[0])
         raise DivergenceError(step // self.feed.steps + 1, step + 1, loss, rate, self._l2)
+
+
+def objective_of(model: SoftmaxRegression, recipe: Recipe, center: np.ndarray | None) -> Objective:
+    """What a recipe's steps descend."""
+    return Objective(model.scaled, center, recipe.label_smoothing, recipe.loss_reduction == "sum")
 
 
 def updates_of(recipe: Recipe) -> Updates:

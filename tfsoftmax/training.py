@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -12,12 +13,13 @@ import tensorflow as tf
 
 from tfsoftmax.calibration import calibrate
 from tfsoftmax.checkpoint import Checkpoints, Snapshot
-from tfsoftmax.data.dataset import Dataset, check_dataset
+from tfsoftmax.data.dataset import Dataset, Split, check_dataset
 from tfsoftmax.early_stopping import EarlyStopping
-from tfsoftmax.errors import UsageError
+from tfsoftmax.errors import UnansweredError, UsageError
 from tfsoftmax.evaluation import evaluate
 from tfsoftmax.feed import placed
 from tfsoftmax.history import EpochMetrics, History
+from tfsoftmax.metrics import Evaluation
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.preparation import prepared
 from tfsoftmax.recipes import Recipe, recipe_of
@@ -128,8 +130,8 @@ class Run:
         started = time.perf_counter()
         moving_loss = self.trainer.run_epoch(epoch, on_progress)
         trained = time.perf_counter()
-        train, test = evaluate(self.model, self._train), evaluate(self.model, self._test)
-        validation = self._validation and evaluate(self.model, self._validation)
+        train, test = self._measured(self._train), self._measured(self._test)
+        validation = self._validation and self._measured(self._validation)
         steps = self.trainer.loop.done
         metrics = EpochMetrics(
             epoch=epoch + 1,
@@ -151,6 +153,13 @@ class Run:
         self.history.epochs.append(metrics)
         self.history.xla = self.trainer.loop.xla
         return metrics
+
+    def _measured(self, split: Split) -> Evaluation:
+        try:
+            return evaluate(self.model, split)
+        except UnansweredError:
+            # W and b are finite still, but what they make of rows is not.
+            self.trainer.diverged(math.inf)
 
     def end(self) -> None:
         """Goes back to the best epoch and calibrates, where the recipe asks for it."""

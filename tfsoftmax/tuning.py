@@ -15,13 +15,13 @@ import numpy as np
 from tfsoftmax import sweep
 from tfsoftmax.data.dataset import Dataset, check_dataset
 from tfsoftmax.errors import TfsoftmaxError, UsageError
-from tfsoftmax.learning_rate import curvature, resolved
+from tfsoftmax.learning_rate import resolved, sampled
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.preparation import with_scaling
 from tfsoftmax.recipes import Recipe, recipe_of
 
 Scoring = Literal["log_loss", "accuracy"]
-LearningRate = float | Literal["auto"] | None
+LearningRate = float | Literal["auto"]
 
 _SCORES = ("log_loss", "log_loss_error", "accuracy", "accuracy_error")
 # From no penalty worth the name to one that leaves little but the classes' frequencies, two
@@ -78,7 +78,7 @@ class Candidate:
     def figures(self) -> dict[str, float]:
         """What was varied, and the means with their errors; NaN where it diverged."""
         return {
-            "l2": self.recipe.l2,
+            "l2": self.recipe.l2 or 0.0,
             "l1": self.recipe.l1,
             "learning_rate": _rate(self.recipe),
             "log_loss": self.log_loss,
@@ -134,7 +134,7 @@ class Tuning:
     def _rank(self, candidate: Candidate) -> tuple[float, ...]:
         recipe = candidate.recipe
         worth = candidate.log_loss if self.scoring == "log_loss" else -candidate.accuracy
-        return worth, -recipe.l2, -recipe.l1, _rate(recipe)
+        return worth, -(recipe.l2 or 0.0), -recipe.l1, _rate(recipe)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary of the choice and of every candidate."""
@@ -166,7 +166,7 @@ def tune(
     *,
     l2: Iterable[float | None] = L2_GRID,
     l1: Iterable[float | None] = (None,),
-    learning_rate: Iterable[LearningRate] = (None,),
+    learning_rate: Iterable[LearningRate | None] = (None,),
     folds: int = 5,
     scoring: Scoring = "log_loss",
     on_progress: Callable[[int, int], None] | None = None,
@@ -213,7 +213,13 @@ def tune(
     if not folds >= 2:
         raise UsageError(f"folds must be at least 2, not {folds!r}")
     # All rows are for the folds: the fit that comes after holds out its own.
-    plain = replace(recipe, early_stopping=None, calibrate=False, validation_fraction=0.0)
+    plain = replace(
+        recipe,
+        l2=recipe.l2_for(len(dataset.train)),
+        early_stopping=None,
+        calibrate=False,
+        validation_fraction=0.0,
+    )
     grid = _grid(plain, l2, l1, learning_rate)
     held_out = sweep.held_out_rows(dataset, folds, recipe.seed)
     dataset = with_scaling(dataset, recipe.standardize)
@@ -242,7 +248,7 @@ def _grid(
     recipe: Recipe,
     l2: Iterable[float | None],
     l1: Iterable[float | None],
-    learning_rate: Iterable[LearningRate],
+    learning_rate: Iterable[LearningRate | None],
 ) -> list[Recipe]:
     """The recipes of all combinations, which check their numbers, l2 the fastest to change."""
     rates = _values("learning_rate", learning_rate)
@@ -254,7 +260,7 @@ def _grid(
     return found
 
 
-def _values(name: str, values: Iterable[LearningRate]) -> list[LearningRate]:
+def _values(name: str, values: Iterable[LearningRate | None]) -> list[LearningRate | None]:
     kept = (None, "auto") if name == "learning_rate" else (None,)
     try:
         found = [value if value in kept else float(value) for value in values]  # type: ignore[arg-type]
@@ -271,12 +277,12 @@ def _settled(grid: list[Recipe], dataset: Dataset) -> list[tuple[Recipe, Learnin
     """Each with a number for its learning rate, beside what was asked; twice the same, once."""
     found: dict[Any, tuple[Recipe, LearningRate]] = {}
     rates: dict[Any, Recipe] = {}
-    bound = cache(lambda: curvature(SoftmaxRegression(dataset.spec), dataset.train))
+    sample = cache(lambda: sampled(SoftmaxRegression(dataset.spec), dataset.train, grid[0]))
     for one in grid:
         # What "auto" gives is a matter of l2 alone.
         key = one.l2, one.learning_rate
         if key not in rates:
-            rates[key] = resolved(one, dataset, bound)
+            rates[key] = resolved(one, dataset, sample)
         settled = rates[key].but(l1=one.l1)
         found.setdefault((one.l2, one.l1, settled.learning_rate), (settled, one.learning_rate))
     return list(found.values())

@@ -11,8 +11,10 @@ from tfsoftmax.history import EpochMetrics, History
 from tfsoftmax.spec import Spec
 
 Verdict = Literal[
+    "worse_than_guessing",
     "converged",
     "more_epochs",
+    "enough_epochs",
     "larger_learning_rate",
     "smaller_learning_rate",
     "scale",
@@ -26,14 +28,13 @@ Verdict = Literal[
 _NEAR, _NOTHING, _SMALL = 0.01, 1e-6, 0.1
 # A column so many times as large as another varies leaves no step that suits both.
 _UNEVEN = 30.0
-# Step times curvature: 1 can never be too long, and "auto" takes 1 or 10.
+# Step times curvature: 1 can never be too long, and "auto" takes 1 or 2.
 _SHORT, _MODEST = 0.3, 3.0
 # By what share of the run, and of itself, the test log-loss is past its lowest.
 _EARLY, _RISE = 0.8, 0.02
 # Over how many epochs, and in what share of them, the loss rises where steps are too long.
 _FEWEST_EPOCHS, _OFTEN = 5, 0.4
-# Enough to hold weights, and little for rows that are many.
-_L2 = 1e-3
+_TUNE = "'tfsoftmax tune' chooses --l2 by cross-validation"
 
 
 class Scales(NamedTuple):
@@ -79,14 +80,23 @@ class Scales(NamedTuple):
         return cls(large, small, ratio, words)
 
 
+class Tested(NamedTuple):
+    """The test rows: how many, the model's log-loss with its standard error, guessing's."""
+
+    n_samples: int
+    log_loss: float
+    error: float
+    guessing: float
+
+
 class Facts(NamedTuple):
-    """What a verdict rests on; losses are in nats, `test_error` is the test log-loss's."""
+    """What a verdict rests on; losses are in nats, `loss`, `gap` and `guessing` of training."""
 
     history: History
     loss: float
     gap: float
     guessing: float
-    test_error: float
+    test: Tested
     step: float
     scales: Scales | None
     endless: bool
@@ -104,7 +114,7 @@ class Facts(NamedTuple):
     @property
     def near_enough(self) -> bool:
         """Whether it is, for all that the test rows could show."""
-        return self.near or (not self.endless and self.gap <= self.test_error / 2)
+        return self.near or (not self.endless and self.gap <= self.test.error / 2)
 
     @property
     def best(self) -> EpochMetrics | None:
@@ -121,7 +131,7 @@ class Facts(NamedTuple):
         if self.best is None:
             return False
         rise = self.history.kept.test_log_loss - self.best.test_log_loss
-        return rise > max(_RISE * self.best.test_log_loss, self.test_error / 2)
+        return rise > max(_RISE * self.best.test_log_loss, self.test.error / 2)
 
     @property
     def hovers(self) -> bool:
@@ -135,14 +145,36 @@ class Facts(NamedTuple):
 
 
 def judged(facts: Facts) -> tuple[Verdict, str]:
-    """What is the case, the gravest first."""
-    history, scales, gap = facts.history, facts.scales, _about(facts.gap)
-    recipe, best = history.recipe, facts.best
-    if scales and recipe.standardize == "off" and not facts.near_enough:
-        return "scale", (
-            f"{scales.words}, which holds all steps back: standardise the features "
-            "(--standardize on)."
-        )
+    """What is the case, the gravest first; what is advised is measured to help (tests)."""
+    found = _held_back(facts)
+    if facts.test.log_loss > facts.test.guessing:
+        verdict, cause = found or _useless(facts)
+        return verdict, f"{_worse(facts.test)} {cause}"
+    return found or _ended(facts)
+
+
+def _worse(test: Tested) -> str:
+    return (
+        f"Worse than guessing: the log-loss on the {test.n_samples:,} test rows is "
+        f"{_nats(test.log_loss)}, and {_nats(test.guessing)} for answering with the classes' "
+        "shares."
+    )
+
+
+def _useless(facts: Facts) -> tuple[Verdict, str]:
+    fitted = facts.loss < facts.guessing
+    if not fitted and not facts.near_enough:
+        return _unfinished(facts, _about(facts.gap))
+    cause = "It fits the training rows only" if fitted else "There may be little to learn here"
+    return "worse_than_guessing", f"{cause}: {_TUNE}."
+
+
+def _held_back(facts: Facts) -> tuple[Verdict, str] | None:
+    """What is wrong with scales or the learning rate; None if nothing is."""
+    scales, recipe = facts.scales, facts.history.recipe
+    if scales and not facts.near_enough:
+        advice = ": scale the features (--standardize auto)" if recipe.standardize == "off" else ""
+        return "scale", f"{scales.words}, which holds all steps back{advice}."
     if facts.wild and facts.step > _MODEST:
         return "smaller_learning_rate", (
             f"The learning rate {recipe.learning_rate:.3g} is too large: the training loss, "
@@ -152,34 +184,34 @@ def judged(facts: Facts) -> tuple[Verdict, str]:
     if facts.step < _SHORT and not (facts.near_enough or facts.risen):
         return "larger_learning_rate", (
             f"The learning rate {recipe.learning_rate:.3g} is too small for so few steps: with a "
-            f"larger one the training loss could fall by {gap}; try --learning-rate auto."
+            f"larger one the training loss could fall by {_about(facts.gap)}; try --learning-rate "
+            "auto."
         )
-    if best and (facts.risen or not facts.near_enough):
-        return "overfitting", _overfitted(facts, best.epoch)
+    return None
+
+
+def _ended(facts: Facts) -> tuple[Verdict, str]:
+    """How a run ended whose steps were of a right size."""
+    best, gap = facts.best, _about(facts.gap)
+    if best and facts.risen:
+        return "overfitting", (
+            f"Overfitting: the test log-loss was lowest after epoch {best.epoch} and has risen "
+            f"since; {_TUNE}."
+        )
     if facts.endless and facts.loss < _SMALL * facts.guessing:
         return "separable", (
-            "All training rows are told apart, so that their loss has no minimum and weights "
-            f"would grow for ever: --l2 {_L2:g} gives it one."
+            "All training rows are separated, so their loss has no minimum and the weights would "
+            f"grow forever; {_TUNE}."
         )
     if facts.near_enough:
         unseen = "" if facts.near else ", which is less than the test rows could show"
         return "converged", f"Converged: the training loss is within {gap} of its minimum{unseen}."
+    if best:
+        return "enough_epochs", (
+            "Enough epochs: more would lower the training loss, but not the test log-loss, which "
+            f"was lowest after epoch {best.epoch}."
+        )
     return _unfinished(facts, gap)
-
-
-def _overfitted(facts: Facts, epoch: int) -> str:
-    recipe = facts.history.recipe
-    tries = [
-        f"--l2 {_L2:g}" if not recipe.l2 else "another --l2",
-        *([] if recipe.early_stopping else ["--early-stopping log_loss"]),
-    ]
-    if facts.near:
-        begin = "The training loss is at its minimum, but the test log-loss"
-    elif facts.near_enough:
-        begin = "More epochs would hardly lower the training loss, nor the test log-loss, which"
-    else:
-        begin = "More epochs would lower the training loss, but not the test log-loss, which"
-    return f"{begin} was lowest after epoch {epoch}: try {' or '.join(tries)}."
 
 
 def _unfinished(facts: Facts, gap: str) -> tuple[Verdict, str]:
@@ -192,14 +224,11 @@ def _unfinished(facts: Facts, gap: str) -> tuple[Verdict, str]:
         )
     if facts.hovers:
         return "smaller_learning_rate", (
-            f"The training loss goes up and down {gap} above its minimum: take a smaller "
-            "learning rate, or one that falls (--schedule cosine)."
+            f"The training loss goes up and down {gap} above its minimum: take a learning rate "
+            "that falls (--schedule cosine)."
         )
-    larger = " (or a larger learning rate)" if facts.step < _MODEST else ""
-    tests = [epoch.test_log_loss for epoch in epochs]
-    falling = "; the test log-loss was still falling" if tests[-1:] < tests[-2:-1] else ""
     return "more_epochs", (
-        f"Not there yet: more epochs{larger} could lower the training loss by {gap}{falling}."
+        f"Not there yet: the training loss could fall by {gap}; try --epochs {2 * len(epochs)}."
     )
 
 

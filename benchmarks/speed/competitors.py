@@ -64,6 +64,9 @@ class Ours(Competitor):
             epochs=task.epochs,
             batch_size=task.batch_size,
             learning_rate=task.learning_rate,
+            # The steps that all competitors take, on features as they are.
+            l2=0.0,
+            center=False,
             schedule="cosine" if task.cosine else "constant",
             memory_limit=task.memory_limit,
         )
