@@ -120,7 +120,7 @@ class Maker:
             if draw.random() < 0.15
             else None,
             str(self.folder if draw.random() < 0.93 else self._odd_folder()),
-            draw.random() < 0.06,
+            draw.random() < 0.03,
         )
 
     def _arguments(self, command: click.Command) -> list[str]:
