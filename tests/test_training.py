@@ -252,7 +252,7 @@ def test_an_open_number_of_epochs_is_settled_by_the_rows(made):
 
 def test_divergence_is_caught_and_its_step_named(digits):
     with pytest.raises(DivergenceError, match="step 2 .epoch 1.*try a smaller one") as caught:
-        fit(digits, DEFAULT.but(learning_rate=1e38, l2=0.0))
+        fit(digits, DEFAULT.but(learning_rate=3e38, l2=0.0))
     assert (caught.value.epoch, caught.value.step) == (1, 2)
 
 

@@ -8,6 +8,7 @@ what its models learn is what `fit` would make of rows weighted so.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
@@ -18,7 +19,7 @@ from tfsoftmax.data.split import take_rows
 from tfsoftmax.errors import DataError
 from tfsoftmax.evaluation import device_blocks
 from tfsoftmax.feed import Feed
-from tfsoftmax.learning_rate import center_of
+from tfsoftmax.learning_rate import sampled
 from tfsoftmax.loop import Loop, uncentered_bias
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.recipes import Recipe
@@ -130,19 +131,22 @@ def train(
     epochs = recipe.epochs_for(len(rows))
     total = epochs * feed.steps
     model = SoftmaxRegression(dataset.spec, initializer_of(recipe))
-    center = center_of(model, dataset.train, recipe)
-    W, b = tf.transpose(model.W), model.b[:, None]
-    if center is not None:
-        b = uncentered_bias(W, b, -center)
+    center = _centers(model, rows, weights, recipe) if recipe.center else None
     rates = [schedule_of(one, feed.steps, epochs) for one in recipes]
     models = (weights.shape[1], len(recipes))
+    W, b = (
+        tf.broadcast_to(start, [*models, *start.shape])
+        for start in (tf.transpose(model.W), model.b[:, None])
+    )
+    if center is not None:
+        b = uncentered_bias(W, b, -center)
     loop = Loop(
         feed,
         objective_of(model, recipe, center),
         updates_of(recipe)._replace(
             l2=_each([one.l2 or 0.0 for one in recipes]), l1=_each([one.l1 for one in recipes])
         ),
-        [tf.broadcast_to(start, [*models, *start.shape]) for start in (W, b)],
+        [W, b],
         lambda steps: np.stack([rate(steps) for rate in rates], axis=1),
         schedules.tail_weights(round(total * (1 - recipe.averaging))),
         recipe.xla,
@@ -157,6 +161,17 @@ def train(
     averaged = bool(recipe.averaging) and loop.average_weight(total - 1) > 0
     W, b = loop.state.averages if averaged else loop.state.parameters
     return [W, b if center is None else uncentered_bias(W, b, center)], finite
+
+
+def _centers(
+    model: SoftmaxRegression, rows: Split, weights: np.ndarray, recipe: Recipe
+) -> np.ndarray:
+    """What each fold's models are centred on, ``[folds, 1, 1, n_features]``."""
+    plain = replace(recipe, class_weight=None)  # The folds' weights have it already.
+    folds = (Split(rows.features, rows.labels, column) for column in weights.T)
+    return np.stack([sampled(model, fold, plain).center for fold in folds], dtype=np.float32)[
+        :, None, None
+    ]
 
 
 def score(
