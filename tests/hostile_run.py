@@ -264,7 +264,7 @@ def main(seed: int, first: int, last: int, work: Path) -> int:
 if __name__ == "__main__":
     _seed, _first, _last = map(int, sys.argv[1:4])
     with tempfile.TemporaryDirectory() as _own:
-        _work = Path(sys.argv[4]) if len(sys.argv) > 4 else Path(_own, "work")
+        _work = Path(sys.argv[4]).resolve() if len(sys.argv) > 4 else Path(_own, "work")
         if not _work.exists():
             prepare(_work)
         sys.exit(bool(main(_seed, _first, _last, _work)))
