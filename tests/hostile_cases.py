@@ -308,7 +308,7 @@ class Maker:
         if draw.random() > 0.15:
             return {}
         return draw.choice(
-            [{"NOFILE": 4}, {"NOFILE": 16}, {"AS": 700_000_000}, {"AS": 1_500_000_000},
+            [{"NOFILE": 12}, {"NOFILE": 16}, {"AS": 700_000_000}, {"AS": 1_500_000_000},
              {"FSIZE": 20_000}, {"STACK": 200_000}, {"NPROC": 1}]
         )  # fmt: skip
 
