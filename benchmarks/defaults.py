@@ -87,6 +87,16 @@ def row_of(dataset: tfsoftmax.Dataset, sparse: bool) -> tuple[str, bool, bool]:
     return f"| {' | '.join(cells)} |", ours <= chance, ours <= 1.05 * expected
 
 
+def scaling_row(dataset: tfsoftmax.Dataset) -> str:
+    """A line of the table of scalings: test log-loss with each choice."""
+    losses = [
+        tfsoftmax.fit(dataset, tfsoftmax.Recipe(standardize=choice)).history.last.test_log_loss
+        for choice in ("off", "on", "auto")
+    ]
+    cells = [dataset.name, f"{guessing(dataset):.4f}", *(f"{loss:.4f}" for loss in losses)]
+    return f"| {' | '.join(cells)} |"
+
+
 def real(mnist: Path | None) -> Iterator[tfsoftmax.Dataset]:
     """The sets of docs/sources.md, and MNIST's."""
     for name in ("iris", "wine", "breast_cancer"):
@@ -123,24 +133,36 @@ which are scaled as its guide says for the kind of data: pixels by their range, 
 shares in the training rows. The verdict is the convergence report's.
 """
 
+_SCALING = """## What scaling gains
+
+Test log-loss of the generated tables with `--standardize off`, `on` and `auto`, which is the default
+and scales each column by what suits its values ([data.md](data.md)).
+
+| data | guessing | off | on | auto |
+|---|---|---|---|---|"""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mnist", type=Path)
     arguments = parser.parse_args()
     lines = [_INTRODUCTION]
-    generated = []
+    generated, scaled = [], []
     for number in range(len(made.SETS)):
         one = made.made(number)
         dataset = tfsoftmax.from_arrays(one.features, one.labels, name=one.title)
         generated.append(row_of(dataset, one.sparse))
         print(generated[-1][0], flush=True)
+        if dataset.spec.value_range is None:
+            scaled.append(scaling_row(dataset))
+            print(scaled[-1], flush=True)
     lines += ["## Twenty generated sets", "", *table(generated)]
     found = []
     for dataset in real(arguments.mnist):
         found.append(row_of(dataset, sparse=False))
         print(found[-1][0], flush=True)
     lines += ["## Real data", "", *table(found)]
+    lines += [_SCALING, *scaled]
     PAGE.write_text(
         "\n".join(lines).rstrip().replace(str(arguments.mnist), "MNIST") + "\n", "utf-8"
     )

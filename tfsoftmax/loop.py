@@ -38,7 +38,8 @@ class Objective:
 
     Attributes:
       scaled: from raw features to the numbers that W multiplies.
-      center: what is subtracted from those first, ``[n_features]``, or with axes for models; None is nothing.
+      center: what is subtracted from those first, ``[n_features]``, perhaps with leading axes for
+        models of their own; None is nothing.
       smoothing: of the labels.
       descend_sum: whether a step descends the sum of its batch's losses, or their mean.
     """

@@ -49,8 +49,7 @@ def with_scaling(dataset: Dataset, standardize: Standardize) -> Dataset:
     Features of a known range are scaled by it to [0, 1], and bytes by the range found. The
     columns of a table get mean 0 and standard deviation 1, unless all are about so already;
     constant ones get mean 0. Columns of mostly zeros (counts, TF-IDF, categories) keep their
-    zeros and are divided by one number, the length of their rows or their largest magnitude;
-    each by its own largest magnitude if those differ more than 100 times. Columns with values
+    zeros and are divided by their largest magnitude, as `MaxAbsScaler` does. Columns with values
     more than 10 deviations from their mean are scaled by median and quartiles instead; if
     there are such, all scaled numbers are cut off at -5 and 5. Found in the training rows alone.
 

@@ -57,7 +57,7 @@ def scaling_of(features: Features, found: ColumnStatistics, standardize: Standar
     sparse, heavy = _sparse(found), _heavy(found)
     offset = np.where(sparse, 0.0, found.mean)
     unit = found.deviation
-    unit[sparse] = _units_of(found, sparse)[sparse]
+    unit[sparse] = found.magnitude[sparse]
     if heavy.any():
         columns = np.flatnonzero(heavy)
         low, middle, high = quantiles(features, columns, (0.25, 0.5, 0.75))
@@ -71,19 +71,17 @@ def scaling_of(features: Features, found: ColumnStatistics, standardize: Standar
 def described(scaling: Scaling) -> str | None:
     """How features are scaled, in a sentence; None where it is the same for all.
 
-    >>> described(Scaling((0.0, 0.0, 8.0), (0.25, 0.25, 1.5), limit=5.0))
-    '1 standardised, 2 of mostly zeros divided by 4; cut off at -5 and 5'
+    >>> described(Scaling((0.0, 0.0, 8.0), (0.25, 0.5, 1.5), limit=5.0))
+    '1 standardised, 2 of mostly zeros divided by their largest magnitude; cut off at -5 and 5'
     """
     if not isinstance(scaling.scale, tuple):
         return None
     scale, offset = np.array(scaling.scale), np.array(scaling.offset)
-    divided = (scale != 1) & (offset == 0)
+    divided = int(np.sum((scale != 1) & (offset == 0)))
     standardised = int(np.sum((scale != 1) & (offset != 0)))
-    parts = [f"{standardised:,} standardised"] if standardised or not divided.any() else []
-    if divided.any():
-        units = 1 / np.unique(scale[divided])
-        by = f"{units[0]:.3g}" if len(units) == 1 else "each by its largest magnitude"
-        parts.append(f"{divided.sum():,} of mostly zeros divided {'by ' * (len(units) == 1)}{by}")
+    parts = [f"{standardised:,} standardised"] if standardised or not divided else []
+    if divided:
+        parts.append(f"{divided:,} of mostly zeros divided by their largest magnitude")
     limit = f"; cut off at {-scaling.limit:g} and {scaling.limit:g}" if scaling.limit else ""
     return ", ".join(parts) + limit
 
@@ -96,22 +94,6 @@ def _sparse(found: ColumnStatistics) -> np.ndarray:
     # Such as words that half of all texts have.
     alike = found.magnitude <= _ONE_UNIT * found.magnitude[sparse].min()
     return sparse | ((found.zero_share > _FREQUENT) & alike & ~_heavy(found) & ~found.constant)
-
-
-def _units_of(found: ColumnStatistics, sparse: np.ndarray) -> np.ndarray:
-    """What these columns are divided by: one number, unless their units differ.
-
-    What one word counts beside another is kept. The number is the length of a row of these
-    columns that has something in any, or their largest magnitude if that is less.
-    """
-    largest = found.magnitude
-    if not sparse.any() or largest[sparse].max() > _ONE_UNIT * largest[sparse].min():
-        return largest
-    count = np.maximum(found.count, 1)
-    length = np.sum((found.squares / count + found.mean**2)[sparse])
-    filled = np.sum((1 - found.zero_share)[sparse])
-    shared = min(np.sqrt(length / min(1.0, filled)), largest[sparse].max())
-    return np.full_like(largest, shared)
 
 
 def _near(found: ColumnStatistics) -> bool:
