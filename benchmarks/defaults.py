@@ -135,8 +135,8 @@ shares in the training rows. The verdict is the convergence report's.
 
 _SCALING = """## What scaling gains
 
-Test log-loss of the generated tables with `--standardize off`, `on` and `auto`, which is the default
-and scales each column by what suits its values ([data.md](data.md)).
+Test log-loss of the generated tables with `--standardize off`, `on` and `auto`, which is the
+default and scales each column by what suits its values ([data.md](data.md)).
 
 | data | guessing | off | on | auto |
 |---|---|---|---|---|"""

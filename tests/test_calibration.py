@@ -8,7 +8,7 @@ from tfsoftmax.calibration import calibrate
 from tfsoftmax.data.split import with_validation
 from tfsoftmax.metrics import evaluate_probabilities
 
-OVERFITTED = Recipe(epochs=400, learning_rate=3.0, standardize="off")
+OVERFITTED = Recipe(epochs=400, learning_rate=3.0, l2=0.0, standardize="off")
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def overfitted():
     dataset = make_dataset(n_train=160, n_test=2000, n_features=40, seed=5)
     for split in dataset.splits().values():
         split.features[:] += np.random.default_rng(len(split)).normal(
-            scale=1.5, size=split.features.shape
+            scale=4.0, size=split.features.shape
         )
     return with_validation(dataset, 0.4)
 

@@ -124,7 +124,7 @@ def test_another_run_is_not_taken_up(tmp_path, made):
     with pytest.raises(UsageError, match="add --resume"):
         fit(made, recipe, checkpoints=Checkpoints(tmp_path))
     again = Checkpoints(tmp_path, resume=True)
-    with pytest.raises(UsageError, match=r"made with l2 0.0, not 0.1"):
+    with pytest.raises(UsageError, match=r"made with l2 None, not 0.1"):
         fit(made, recipe.but(l2=0.1), checkpoints=again)
     # It changes the rows as well, but that is not what was asked for.
     with pytest.raises(UsageError, match="made with early_stopping None, not log_loss"):

@@ -21,6 +21,7 @@ from tfsoftmax.cli._formats import TFLITE_KINDS
 from tfsoftmax.cli.main import main as group
 from tfsoftmax.cli.train import main as train_command
 from tfsoftmax.export.tflite import KINDS
+from tfsoftmax.learning_rate import resolved
 
 SCRIPTS = Path(sys.executable).parent
 QUICK = ["--dataset", "digits", "--epochs", "3"]
@@ -106,7 +107,8 @@ def test_python_dash_m(module, tmp_path):
 
 @pytest.mark.parametrize(("rate", "direction"), [("1e20", "large"), ("1e-30", "small")])
 def test_a_model_no_better_than_guessing_is_pointed_out(tmp_path, rate, direction):
-    result = run(train_command, *QUICK, "--learning-rate", rate, "--output-dir", tmp_path)
+    rate_alone = ["--learning-rate", rate, "--l2", "0"]
+    result = run(train_command, *QUICK, *rate_alone, "--output-dir", tmp_path)
     assert result.exit_code == 0
     said = rf"^training .*learning rate {re.escape(f'{float(rate):g}')} is too {direction}.*auto"
     assert re.search(said, result.stdout, re.M)
@@ -174,7 +176,7 @@ def test_json_holds_every_figure_of_the_table(tmp_path):
         ]
     assert document["recipe"] == {
         "name": "default",
-        **RECIPES["default"].but(epochs=3, seed=7, learning_rate=0.5).to_json(),
+        **resolved(RECIPES["default"].but(epochs=3, seed=7), load_dataset("digits")).to_json(),
     }
     assert document["dataset"]["train_samples"] == 1437
     assert Path(document["model"]["saved_model"]) == tmp_path / "digits" / "1"
@@ -283,7 +285,11 @@ def test_shell_completion_knows_the_datasets():
         (["--name", "a/b"], 2, "'a/b' cannot name a model"),
         (["-q", "-v"], 2, "exclude each other"),
         (["surplus"], 2, "unexpected extra argument"),
-        ([*QUICK, "--learning-rate", "1e38"], 1, r"diverged at step 2 \(epoch 1\).*try a smaller"),
+        (
+            [*QUICK, "--learning-rate", "1e38"],
+            1,
+            r"diverged at step [23] \(epoch 1\).*try a smaller",
+        ),
     ],
 )
 def test_bad_input_to_train_gets_one_line_and_leaves_nothing(tmp_path, arguments, code, message):

@@ -12,16 +12,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from pandas._libs.parsers import STR_NA_VALUES
 from PIL import Image
 from sklearn.datasets import dump_svmlight_file
 
 from tfsoftmax import SourceOptions, load_dataset
 
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
-# Without line breaks, which class names must not have; and pandas writes "" for a missing one.
+# Without line breaks, which class names must not have, nor what stands for a missing one.
 TEXTS = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1
-).filter(lambda text: text.strip() == text)
+).filter(lambda text: text.strip() == text and text not in STR_NA_VALUES)
 WHOLE = st.integers(-(2**63), 2**63 - 1)
 A_FEW = settings(
     deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture]

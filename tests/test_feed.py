@@ -93,7 +93,9 @@ def test_a_streamed_run_is_the_same_for_the_same_seed(small_blocks, memory_limit
 def test_a_streamed_run_equals_steps_written_out(small_blocks):
     """Every chunk's batches, taken one by one in NumPy with closed-form gradients."""
     dataset = make_dataset(n_train=203)
-    recipe = Recipe(epochs=2, batch_size=16, learning_rate=0.3, memory_limit=2500)
+    recipe = Recipe(
+        epochs=2, batch_size=16, learning_rate=0.3, l2=0.0, center=False, memory_limit=2500
+    )
     rows = Feed(dataset.train, 16, recipe.seed, recipe.memory_limit)
     W, b, step = np.zeros((6, 3)), np.zeros(3), 0
     for epoch in range(2):

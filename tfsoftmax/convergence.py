@@ -123,8 +123,11 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
     endless = found.separable and not (recipe.l2 or recipe.l1 or recipe.label_smoothing)
     least = loss if endless else loss - guessing
     gap = max(0.0, min(max(fall, least), loss - lowest))
-    scales = Scales.of(model.spec, scaled, None if loss > guessing else falls)
-    facts = Facts(history, loss, gap, guessing, test, step, scales, endless)
+    facts = Facts(history, loss, gap, guessing, test, step, None, endless)
+    # Where nothing was learnt nothing falls, be it that a penalty holds the weights of columns
+    # that vary little.
+    scales = Scales.of(model.spec, scaled, falls if facts.learnt else None)
+    facts = facts._replace(scales=scales)
     verdict, sentence = judged(facts)
     named = scales[:3] if scales and verdict == "scale" else ()
     return Convergence(norm, loss, gap, verdict, sentence, *named)

@@ -32,7 +32,7 @@ def prepared(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
     >>> import tfsoftmax
     >>> dataset, recipe = prepared(tfsoftmax.load_dataset("digits"), Recipe(calibrate=True))
     >>> len(dataset.train), len(dataset.validation), recipe.epochs, recipe.learning_rate
-    (1293, 144, 72, 0.5)
+    (1293, 144, 72, 3.7)
     """
     if recipe.held_out:
         dataset = with_validation(dataset, recipe.held_out)

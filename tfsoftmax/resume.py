@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tfsoftmax.training import Run
 
 _log = logging.getLogger(__name__)
+# What was not yet a choice when older checkpoints were written.
+_OLDER = {"center": False}
 _ANOTHER = "name another --checkpoint-dir to begin again"
 
 
@@ -104,11 +106,12 @@ def _check_identity(found: dict[str, Any], expected: dict[str, Any], folder: Pat
 
 def _check_recipe(found: dict[str, Any], expected: dict[str, Any], before: str) -> None:
     for field in fields(Recipe):
-        was, value = found.get(field.name, field.default), expected[field.name]
+        was = found.get(field.name, _OLDER.get(field.name, field.default))
+        value = expected[field.name]
         if field.name != "epochs" and was != value:
             raise UsageError(
-                f"{before} was made with {field.name} {was}, not {value}: only the number of "
-                f"epochs may differ; {_ANOTHER}"
+                f"{before} was made with {field.name} {was}, not {value}: only the "
+                f"number of epochs may differ; {_ANOTHER}"
             )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple, NoReturn
 
 import numpy as np
@@ -41,7 +42,7 @@ class Trainer:
     """
 
     def __init__(self, model: SoftmaxRegression, split: Split, recipe: Recipe):
-        self.model, self._l2 = model, recipe.l2 or 0.0
+        self.model, self._l2 = model, _asked_l2(recipe, len(split))
         weights = row_weights(split, model.spec.class_names, recipe.class_weight)
         rows = Split(split.features, split.labels, weights)
         feed = Feed(rows, recipe.batch_size, recipe.seed, recipe.memory_limit)
@@ -125,6 +126,12 @@ class Trainer:
         if rate is None:
             rate = float(self.learning_rates(step, step + 1)[0])
         raise DivergenceError(step // self.feed.steps + 1, step + 1, loss, rate, self._l2)
+
+
+def _asked_l2(recipe: Recipe, n_samples: int) -> float:
+    """The penalty that divergence may be blamed on: none that nobody asked for."""
+    usual = replace(recipe, l2=None).l2_for(n_samples)
+    return 0.0 if recipe.l2 in (None, usual) else recipe.l2
 
 
 def objective_of(model: SoftmaxRegression, recipe: Recipe, center: np.ndarray | None) -> Objective:

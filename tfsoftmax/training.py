@@ -79,8 +79,8 @@ def fit(
     >>> history.last.test_accuracy > 0.9
     True
     """
-    asked = recipe_of(recipe)
-    dataset, recipe = prepared(check_dataset(dataset), asked)
+    dataset, asked = check_dataset(dataset), recipe_of(recipe)
+    dataset, recipe = prepared(dataset, asked)
     model = SoftmaxRegression(dataset.spec, initializer_of(recipe))
     if start:
         _start_from(model, start)

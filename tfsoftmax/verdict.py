@@ -107,6 +107,11 @@ class Facts(NamedTuple):
         return self.loss > self.guessing * (1 + _NEAR)
 
     @property
+    def learnt(self) -> bool:
+        """Whether the model does better than guessing by more than a little."""
+        return self.loss < self.guessing * (1 - 2 * _NEAR)
+
+    @property
     def near(self) -> bool:
         """Whether the minimum is as good as reached."""
         return not self.endless and self.gap <= max(_NEAR * self.loss, _NOTHING)
@@ -172,7 +177,7 @@ def _useless(facts: Facts) -> tuple[Verdict, str]:
 def _held_back(facts: Facts) -> tuple[Verdict, str] | None:
     """What is wrong with scales or the learning rate; None if nothing is."""
     scales, recipe = facts.scales, facts.history.recipe
-    if scales and not facts.near_enough:
+    if scales and not (facts.near_enough and facts.learnt):
         advice = ": scale the features (--standardize auto)" if recipe.standardize == "off" else ""
         return "scale", f"{scales.words}, which holds all steps back{advice}."
     if facts.wild and facts.step > _MODEST:
