@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +14,10 @@ import click
 from tfsoftmax.errors import UsageError
 
 if TYPE_CHECKING:
-    from tfsoftmax import Checkpoints
+    from tfsoftmax import Checkpoints, Spec
     from tfsoftmax.cli._formats import Forms
+
+_log = logging.getLogger("tfsoftmax.cli")
 
 
 def check_outputs(
@@ -63,6 +67,31 @@ def check_outputs(
         from tfsoftmax.checkpoint import check_checkpoints
 
         check_checkpoints(checkpoints)
+
+
+def note_another_task(folder: Path, spec: Spec) -> None:
+    """Says so if the versions in a model's folder take other examples, or have other classes."""
+    from tfsoftmax.export.metadata import FILE_NAME
+    from tfsoftmax.export.versions import versions
+    from tfsoftmax.spec import Spec
+
+    try:
+        latest = folder / str(versions(folder)[-1])
+        before = Spec.from_json(json.loads((latest / FILE_NAME).read_bytes())["spec"])
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return
+    differs = [
+        word
+        for word, field in (("examples", "example_shape"), ("features", "feature_names"),
+                            ("classes", "class_names"))
+        if getattr(before, field) != getattr(spec, field)
+    ]  # fmt: skip
+    if differs:
+        _log.warning(
+            "Note: %s has other %s than these data; a server that watches %s takes the new version "
+            "instead: --name keeps them apart",
+            latest, " and ".join(differs), folder,
+        )  # fmt: skip
 
 
 class AfterTheModel:

@@ -17,7 +17,7 @@ from tfsoftmax.cli._console import (
 )
 from tfsoftmax.cli._formats import Forms, format_options
 from tfsoftmax.cli._models import failed_files, reading_options, recorded_data
-from tfsoftmax.cli._outputs import check_outputs
+from tfsoftmax.cli._outputs import check_outputs, note_another_task
 from tfsoftmax.cli._recipe import recipe_from, recipe_options
 from tfsoftmax.cli._rescue import never_lost
 from tfsoftmax.cli._sources import Data, data_options
@@ -142,6 +142,7 @@ def train(
     from tfsoftmax.data.dataset import check_unchanged
     from tfsoftmax.data.split import with_validation
     from tfsoftmax.export.formats import check_formats
+    from tfsoftmax.export.versions import model_folder
 
     before, reading = _start(start_from) if start_from else (None, {})
     loaded = dataset = data.load(dataset_name, reading)
@@ -156,6 +157,7 @@ def train(
     if not quiet:
         announce(dataset, recipe_name)
     check_formats(forms.formats, dataset.spec)
+    note_another_task(model_folder(output_dir, name), dataset.spec)
     trained = trained_on(dataset, recipe, quiet, start, checkpoints, tensorboard)
     with never_lost(trained, output_dir, name, checkpoints) as record:
         record |= {"dataset": described, **record_of(trained, dataset, data, recipe_name)}

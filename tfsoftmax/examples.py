@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfsoftmax.choices import did_you_mean
-from tfsoftmax.data.dataset import check_finite
+from tfsoftmax.data.dataset import Split, check_finite
 from tfsoftmax.data.exact import as_kept
 from tfsoftmax.data.rows import ChosenRows, Features
 from tfsoftmax.errors import DataError, ModelError
@@ -52,9 +52,10 @@ def rows_for(spec: Spec, given: Any, where: str = "rows", first_row: int = 0) ->
     if table is not None:
         rows: Features = numbers_of_frame(spec, table, where, first_row)
     else:
-        rows = _of_array(spec, getattr(given, "features", given), where)
+        rows = _of_array(spec, given.features if isinstance(given, Split) else given, where)
     if rows.dtype != spec.dtype:
         rows = as_kept(where, rows[:], spec, first_row)
+        _check_brightness(spec, rows, where)
     check_finite(where, rows, spec, first_row, remedy=_REMEDY)
     return rows
 
@@ -164,7 +165,7 @@ def _numbers_in(
     # By position, as two columns of one name would both answer to it.
     counted = frame.set_axis(list(map(str, names)), axis=1)
     options = SourceOptions(missing="mean")  # What the model does of them is for it to say.
-    reader = NumbersReader(where, list(counted.columns), options, model=True)
+    reader = NumbersReader(where, list(counted.columns), options, model=True, marks_known=False)
     return reader.rows(counted, first_row)[0]
 
 
@@ -196,6 +197,16 @@ def _of_array(spec: Spec, given: Any, where: str) -> Features:
         return array.reshape(-1, each)
     _check_shape(spec, array.shape, where)
     return array.reshape(len(array), each)
+
+
+def _check_brightness(spec: Spec, rows: Features, where: str) -> None:
+    """Refuses 0 and 1 of another type for a model of 0 to 255: almost black to it."""
+    low, high = spec.value_range or (0.0, 1.0)
+    if high > 1 and np.max(rows, initial=0) == 1:
+        raise ModelError(
+            f"{where}: the largest value is 1, and the model takes {low:g} to {high:g}: multiply "
+            f"the rows by {high:g}, or give them as {spec.dtype} if they are so dark"
+        )
 
 
 def _check_shape(spec: Spec, shape: tuple[int, ...], where: str) -> None:

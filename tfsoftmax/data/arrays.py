@@ -154,6 +154,11 @@ def _named(source: Source, found: Mapping[str, Any], what: str) -> dict[tuple[st
             if needed and (part, kind) not in named:
                 wanted = kind if part == "train" else f"test_{kind}"
                 listed = ", ".join(map(repr, found)) or "none"
+                if "indptr" in found:
+                    raise DataError(
+                        f"{source.name}: a sparse matrix of scipy's; write it with its labels by "
+                        "sklearn.datasets.dump_svmlight_file, and give svmlight:FILE"
+                    )
                 raise DataError(
                     f"{source.name}: no {wanted} among its {what} ({listed}); "
                     "call them features and labels, or x_train, y_train, x_test and y_test"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.exact import WholeNumbers
 from tfsoftmax.data.kept import mark
-from tfsoftmax.data.labels import ClassNames, check_classes
+from tfsoftmax.data.labels import ClassNames, check_classes, doubts
 from tfsoftmax.data.reading import NOTHING, Reading
 from tfsoftmax.data.scales import log_scales
 from tfsoftmax.data.source import Source
@@ -27,6 +28,7 @@ from tfsoftmax.errors import DataError
 from tfsoftmax.files import staged_folder, sync_tree
 from tfsoftmax.spec import Spec
 
+_log = logging.getLogger(__name__)
 # What a reader says of an example, before the classes are known: a Spec without names.
 Describe = Callable[[tuple[str, ...]], Spec]
 _FEATURES, _REST = "features.npy", "rows.npz"
@@ -142,6 +144,8 @@ class Collector:
         order = self._classes.order()
         labels = order[np.concatenate(self._labels)]
         spec = describe(self._classes.sorted(order))
+        for doubt in () if self._source.model else doubts(spec.class_names, np.bincount(labels)):
+            _log.warning("Note: %s", doubt)
         reading = replace(reading, rows=self.n_read, skipped=self.bad.skipped())
         weights = np.concatenate(self._weights) if self._weights else None
         tests = np.concatenate(self._tests)

@@ -113,9 +113,9 @@ def header_of(path: Path, name: str, options: SourceOptions) -> list[str]:
     if not found[0] and len(found) > 1:
         found[0] = NAMELESS  # An index is written so.
     nameless = [place for place, value in enumerate(found, start=1) if not value]
-    if nameless:
+    if nameless and not options.features:
         raise DataError(f"{name}: column {nameless[0]} has no name in the first row; give it one")
-    return found
+    return [value or f"Unnamed: {place}" for place, value in enumerate(found)]
 
 
 class Part(NamedTuple):
@@ -149,7 +149,8 @@ def read_parts(
       options: how to read it.
       names: of its columns.
       label: the column that is kept as text, whatever it is.
-      bad: what is told of rows with too many columns; None makes them an error.
+      bad: what is told of rows of another width; with None, rows that are too long are an
+        error, and values that are short of a row are missing.
       as_text: columns to read as they are written, and no others; fewer rows at a time.
 
     Raises:
@@ -157,7 +158,8 @@ def read_parts(
     """
     ragged: set[int] = set()
     with _reading(path, name, options) as (pandas, stream):
-        if bad and bad.skip:
+        if bad and (bad.skip or (options.missing != "error" and len(names) > 1)):
+            # What a short row lacks would be filled in as if it were missing.
             how = (len(names), _delimiter(path, options), options.comment, options.header)
             stream = Lines(without_ragged_rows(stream, bad, ragged, *how))
         elif len(names) == 1:
@@ -170,7 +172,8 @@ def read_parts(
             converters={label: str.strip} if label else None,
             low_memory=False,
             index_col=False,
-            na_values=list(options.na_values),
+            keep_default_na=False,
+            na_values=_missing(names, label, options),
             usecols=as_text,
             dtype=str if as_text else None,
             decimal=options.decimal,
@@ -209,6 +212,15 @@ def settle_doubts(
     for column in open_ones:
         texts[column].close()
         readers[column].conflict = texts[column].conflict
+
+
+def _missing(names: list[str], label: str | None, options: SourceOptions) -> dict[str, list[str]]:
+    """What stands for a missing value in each column; a class may be called NA or None."""
+    from pandas._libs.parsers import STR_NA_VALUES
+
+    asked = list(options.na_values)
+    usual = sorted(STR_NA_VALUES.union(asked))
+    return {name: asked if name == label else usual for name in names}
 
 
 def _how(path: Path, options: SourceOptions) -> dict[str, Any]:

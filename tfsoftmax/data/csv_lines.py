@@ -63,7 +63,7 @@ def without_ragged_rows(
     comment: str | None,
     header: bool,
 ) -> Iterator[str]:
-    """The lines of a table, with an empty row in the place of each that has too many columns.
+    """The lines of a table, with an empty row in the place of each of another width.
 
     Args:
       lines: of the file.
@@ -82,11 +82,15 @@ def without_ragged_rows(
     try:
         for cells, text in _rows(lines, delimiter, comment):
             row += 1
-            if len(cells) <= width or not row:
+            if len(cells) == width or not row:
                 yield text
                 continue
-            problem = f"{bad.source}, row {row}: {len(cells)} columns, expected {width}"
-            bad.meet("with too many columns", DataError(problem))
+            few = "few" if len(cells) < width else "many"
+            problem = (
+                f"{bad.source}, row {row}: {len(cells)} columns, expected {width}; correct it, or "
+                "leave such rows out with --bad-rows skip"
+            )
+            bad.meet(f"with too {few} columns", DataError(problem))
             found.add(row)
             yield empty
     except csv.Error as error:

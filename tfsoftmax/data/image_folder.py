@@ -208,7 +208,10 @@ def head_of(path: Path | str, content: bytes | None = None) -> tuple[tuple[int, 
                 gray = picture.mode in _GRAY_MODES
                 return ((width, height) if turned else (height, width)), gray
     except UnidentifiedImageError as error:
-        raise DataError(f"{path}: not a PNG, JPEG or WebP image") from error
+        raise DataError(
+            f"{path}: not a PNG, JPEG or WebP image; remove it, or leave such files out with "
+            "--bad-rows skip"
+        ) from error
     except (
         OSError,
         SyntaxError,

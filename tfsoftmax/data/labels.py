@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,9 +16,11 @@ _MANY = 100
 _LONGEST = 1000
 # What None and the like are of in Python and pandas.
 _NOTHING = ("NoneType", "NAType", "NaTType")
+# What texts for a missing value look like, other than an empty one.
+_WORDS_FOR_NOTHING = ("na", "n/a", "nan", "none", "null", "<na>", "#n/a")
 _LAST_CHARACTER = 0x10FFFF
 _NO_TEXT = "the label is damaged: it holds what is no character; expected a text"
-_MISSING = "the label is missing; fill it in, or remove the row"
+_MISSING = "the label is missing; fill it in, or remove the row (files: --bad-rows skip)"
 
 
 class ClassNames:
@@ -139,6 +142,30 @@ def check_classes(source: str, names: Sequence[str], n_samples: int) -> None:
     broken = [name for name in names if len(name.splitlines()) != 1]
     if broken:
         raise DataError(f"{source}: the class name {broken[0]!r} has a line break; rename it")
+
+
+def doubts(names: Sequence[str], counts: np.ndarray) -> list[str]:
+    """What may be wrong with the names of classes, a sentence each.
+
+    Args:
+      names: of the classes.
+      counts: rows of each.
+
+    >>> doubts(["NA", "oak", "Oak"], np.array([3, 5, 2]))[0]
+    "3 rows have the label 'NA', which is taken for a class; --na-values NA takes it for missing"
+    """
+    found = [
+        f"{counts[place]:,} rows have the label {name!r}, which is taken for a class; "
+        f"--na-values {shlex.quote(name)} takes it for missing"
+        for place, name in enumerate(names)
+        if name.lower() in _WORDS_FOR_NOTHING
+    ]
+    alike: dict[str, str] = {}
+    for name in names:
+        other = alike.setdefault(" ".join(name.lower().split()), name)
+        if other != name:
+            found.append(f"{other!r} and {name!r} are two classes; make them one if they are")
+    return found
 
 
 def _check_characters(labels: np.ndarray, source: str, first_row: int) -> None:

@@ -171,6 +171,11 @@ def _numbers(
 
 
 def _array(features: Any) -> np.ndarray:
+    if hasattr(features, "toarray"):
+        raise DataError(
+            "the features are a sparse matrix; give X.toarray(), or write a file with "
+            "sklearn.datasets.dump_svmlight_file and load svmlight:FILE"
+        )
     array = np.asanyarray(features)
     return array[:, None] if array.ndim == 1 and array.dtype.kind in "iufb" else array
 

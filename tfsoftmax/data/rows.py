@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from io import RawIOBase
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,8 +41,13 @@ class ChosenRows:
     def __len__(self) -> int:
         return len(self.places)
 
-    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
-        """The rows of a slice or of these numbers, in memory."""
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self[:] if dtype is None else self[:].astype(dtype, copy=False)
+
+    def __getitem__(self, rows: int | slice | np.ndarray) -> np.ndarray:
+        """The rows of a slice or of these numbers, or the one of a number, in memory."""
+        if isinstance(rows, int | np.integer):
+            return self[np.array([rows])][0]
         places = self.places[rows]
         out = np.empty((len(places), self.shape[1]), self.dtype)
         order = np.argsort(places, kind="stable")

@@ -14,6 +14,8 @@ from tfsoftmax.source_options import TEST_FRACTION
 # Fixed, and apart from a recipe's seed: every run of every recipe is measured on the
 # same rows.
 SPLIT_SEED = 0
+# So many classes, a tenth of them of a single row, may be numbers that were meant as such.
+_MANY = 20
 
 
 def stratified_split(
@@ -52,9 +54,12 @@ def stratified_places(
     if (counts == 1).any():
         place = int(np.argmax(counts == 1))
         rare = repr(class_names[place]) if class_names else place
+        doubt = ""
+        if len(counts) > _MANY and (counts == 1).sum() > len(counts) / 10:
+            doubt = f". There are {len(counts):,} classes: is it the right label column?"
         raise DataError(
             f"{name}: class {rare} has one row only, which cannot be both trained on and held "
-            "out; add rows of it, or remove it"
+            f"out; add rows of it, or remove it{doubt}"
         )
     try:
         kept, held = train_test_split(

@@ -64,6 +64,8 @@ def columns_of(source: str, found: Sequence[str], options: SourceOptions) -> Col
             raise DataError(f"{source}: no column {name!r}; {hint}there are {listed(found)}")
     if label in dropped:
         raise DataError(f"{source}: column {label!r} cannot be both the label and dropped")
+    if label in asked:
+        raise DataError(f"{source}: column {label!r} cannot be both the label and a feature")
     if len(set(asked)) < len(asked):
         raise DataError(f"{source}: a feature is asked for twice, of {listed(asked)}")
     apart = {label, *weight, *dropped}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def readers_of(
-    names: Sequence[str], options: SourceOptions, model: bool = False
+    names: Sequence[str], options: SourceOptions, model: bool = False, marks_known: bool = True
 ) -> dict[str, ColumnReader]:
     """What reads each of some columns, as the options say.
 
@@ -32,10 +32,11 @@ def readers_of(
       names: of the columns.
       options: how numbers are written, what is missing, which columns have a mark.
       model: whether a model reads them, which has marks where they say so and nowhere else.
+      marks_known: whether they say it; a frame in memory brings no options.
     """
     notation = Notation(options.decimal, options.thousands)
     known = {mark[1:]: mark[:1] for mark in options.marks or ()}
-    unknown = "" if model or options.marks is not None else None
+    unknown = "" if marks_known and (model or options.marks is not None) else None
     return {
         name: ColumnReader(name, notation, options.na_values, known.get(name, unknown), not model)
         for name in names
@@ -50,6 +51,7 @@ class NumbersReader:
       names: of the columns.
       options: how they are written, whether values may be missing.
       model: whether a model reads them.
+      marks_known: whether the options say which columns have a mark.
       leave_out: whether columns that only name the rows may be left out.
       remedy: what can be done about a missing value, if it is not what can be done before
         training.
@@ -66,6 +68,7 @@ class NumbersReader:
         options: SourceOptions,
         *,
         model: bool = False,
+        marks_known: bool = True,
         leave_out: bool = False,
         remedy: str | None = None,
     ):
@@ -73,7 +76,7 @@ class NumbersReader:
         self.names = tuple(names)
         self.index: str | None = None
         self.left_out: tuple[str, ...] = ()
-        self._readers = readers_of(names, options, model)
+        self._readers = readers_of(names, options, model, marks_known)
         self._first, self._leave_out = True, leave_out
 
     def rows(

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tfsoftmax.data.arrays import mapped
+from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.csv import header_of, read_parts
 from tfsoftmax.data.dataset import check_finite
 from tfsoftmax.data.exact import as_kept
@@ -56,7 +57,9 @@ def read_unlabelled(
     if path.suffix.lower() == ".npy":
         yield from _array(path, spec)
         return
-    choices = (options or SourceOptions()).but(missing=spec.missing or "error")
+    choices = (options or SourceOptions()).but(
+        missing=spec.missing or "error", features=spec.feature_names
+    )
     row, reader = 1, None
     for frame, found in _frames(path, choices):
         if reader is None:
@@ -77,7 +80,8 @@ def _frames(path: Path, options: SourceOptions) -> Iterator[tuple]:
         return
     names = header_of(path, str(path), options)
     check_once(str(path), names)
-    for part in read_parts(path, str(path), options, names):
+    short = BadRows(str(path), skip=False)
+    for part in read_parts(path, str(path), options, names, bad=short):
         yield part.frame, names
 
 

@@ -74,8 +74,8 @@ class Parity:
         """What was found and what is asked, in words."""
         return (
             f"same class on {self.same_class} of {self.n_samples} rows, {self.demanded} are "
-            f"asked; largest difference of a probability {self.max_difference:.2g}, "
-            f"{self.tolerance:.2g} is allowed"
+            f"asked; largest difference of a probability {self.max_difference:.2g}"
+            + (f", {self.tolerance:.2g} is allowed" if self.tolerance < 1 else "")
         )
 
     def to_json(self) -> dict[str, Any]:
