@@ -1,5 +1,8 @@
 """What new users met on real tables, each silent before."""
 
+import re
+import shlex
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -88,3 +91,16 @@ def test_another_task_in_the_same_folder_is_noted(tmp_path):
     assert "--name" not in first.stderr + again.stderr
     other = CliRunner().invoke(train_command, [*arguments, "--drop", "acc"])
     assert "other examples and features than these data" in other.stderr
+
+
+@pytest.mark.parametrize("word", ["?", "-", "missing", "#DIV/0!"])
+def test_what_stands_for_a_missing_value_can_be_said_as_advised(tmp_path, word):
+    frame = table().astype({"hp": str})
+    frame.loc[4, "hp"] = word
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(DataError, match="say --na-values") as caught:
+        load(tmp_path / "t.csv")
+    (advised,) = shlex.split(re.search(r"--na-values ('.*?'|\S+);", str(caught.value))[1])
+    dataset = load(tmp_path / "t.csv", na_values=(advised,), missing="mean")
+    features = np.concatenate([dataset.train.features, dataset.test.features])
+    assert np.isnan(features).sum() == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -198,7 +199,7 @@ class NumbersReader:
         def problem(row: int) -> str:
             return (
                 f"{where}, row {first_row + row}, column {name!r}: {texts[row][:40]!r} is not a "
-                f"number; correct it{self._ways_out(name)}"
+                f"number; correct it{_as_missing(texts[row])}{self._ways_out(name)}"
             )
 
         _refuse(bad, usable, strange, "with a value that is no number", problem)
@@ -386,3 +387,10 @@ class TableReader:
         """What an example of the table is, once all parts are read."""
         columns = replace(self._columns, features=self.features.names)
         return columns.spec(class_names, self._source.options)
+
+
+def _as_missing(text: str) -> str:
+    """How to say that a text without digits stands for a missing value."""
+    if any(character.isdigit() for character in text) and not text.startswith("#"):
+        return ""
+    return f"; or, if it stands for a missing value, say --na-values {shlex.quote(text[:40])}"
