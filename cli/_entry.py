@@ -9,10 +9,6 @@ from importlib import import_module
 
 from tfsoftmax.cli._interrupt import ENDINGS, end_at_once_when_asked
 
-end_at_once_when_asked()
-if not sys.warnoptions:  # Libraries warn of their own code, which no user can change.
-    warnings.simplefilter("ignore")
-
 
 def tfsoftmax() -> None:
     """The command ``tfsoftmax``."""
@@ -25,6 +21,9 @@ def train() -> None:
 
 
 def _run(module: str, name: str) -> None:
+    end_at_once_when_asked()
+    if not sys.warnoptions:  # Libraries warn of their own code, which no user can change.
+        warnings.simplefilter("ignore")
     try:
         command = import_module(f"tfsoftmax.cli.{module}").main
     except (ImportError, MemoryError, OSError) as error:
