@@ -35,6 +35,9 @@ import tfsoftmax.data.csv
 import tfsoftmax.data.inspection
 import tfsoftmax.data.rows  # noqa: F401
 
+# As it is installed: this folder's own sources lack tfsoftmax.cli.
+COMMAND = str(Path(sys.executable).with_name("tfsoftmax"))
+
 _CODES = {0, 1, 2, 130, 143}
 _AT_TENSORFLOW = 77
 _SECONDS = 60
@@ -47,7 +50,7 @@ def prepare(work: Path) -> None:
     """Sources and a trained model, for cases to copy."""
     make_sources(work / "sources")
     command = [
-        sys.executable, "-m", "tfsoftmax", "train", "-q", "--dataset",
+        COMMAND, "train", "-q", "--dataset",
         f"csv:{work / 'sources' / 'good.csv'}", "--epochs", "2", "--tflite", "float32,int8",
         "--output-dir", str(work / "models"),
     ]  # fmt: skip
@@ -126,7 +129,7 @@ def _fork(case: Case, output: int, errors: int) -> tuple[int, int]:
 
 
 def _spawn(case: Case, output: int, errors: int) -> tuple[int, None]:
-    command = [sys.executable, "-m", "tfsoftmax", *case.arguments]
+    command = [COMMAND, *case.arguments]
 
     def begin() -> None:
         _circumstances(case)
