@@ -81,6 +81,14 @@ def made():
     return make_dataset()
 
 
+@pytest.fixture(autouse=True)
+def own_log():
+    """The package's log as it is at first; a command that ran in this process took it over."""
+    logger = logging.getLogger("tfsoftmax")
+    logger.propagate = True
+    logger.setLevel(logging.NOTSET)
+
+
 @pytest.fixture
 def log(caplog):
     """The package's own log; a command that ran in this process may have taken it over."""
