@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 
@@ -28,7 +28,7 @@ setup(
     python_requires=">=3.10",
     # cli/ stays a folder of its own in the repository, but is installed inside the
     # package: nothing called plain 'cli' may land in anyone's site-packages.
-    packages=["tfsoftmax", "tfsoftmax.data", "tfsoftmax.export", "tfsoftmax.cli"],
+    packages=[*find_packages(include=["tfsoftmax", "tfsoftmax.*"]), "tfsoftmax.cli"],
     package_dir={"tfsoftmax.cli": "cli"},
     package_data={"tfsoftmax": ["py.typed"]},
     install_requires=[

@@ -40,7 +40,7 @@ def write_source(folder: Path, rows: int) -> None:
 
 _RUN = """
 import json, sys, time
-from tfsoftmax.startup import import_tensorflow
+from tfsoftmax.system.startup import import_tensorflow
 import_tensorflow()
 import tensorflow as tf
 tf.constant(1.0) + 1

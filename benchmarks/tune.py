@@ -21,8 +21,8 @@ import numpy as np
 
 from tfsoftmax import RECIPES, Dataset, evaluate, fit, load_dataset
 from tfsoftmax.data.split import take_rows
-from tfsoftmax.sweep import held_out_rows
-from tfsoftmax.tuning import tune
+from tfsoftmax.tuning.cross_validation import held_out_rows
+from tfsoftmax.tuning.tune import tune
 
 FOLDS = 5
 RECIPE = RECIPES["default"]

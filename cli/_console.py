@@ -59,7 +59,7 @@ class TensorFlowCommand(_PlainErrors):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs it, if it can run here."""
-        from tfsoftmax.startup import check_machine
+        from tfsoftmax.system.startup import check_machine
 
         check_machine()
         return super().invoke(ctx)
@@ -83,7 +83,7 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def complete_dataset(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Shell completion of dataset names; must not import what is slow."""
-    from tfsoftmax.data.names import NAMES
+    from tfsoftmax.data.kinds import NAMES
 
     return [name for name in NAMES if name.startswith(incomplete)]
 

@@ -31,7 +31,7 @@ _ASKS: dict[int, type[KeyboardInterrupt]] = {
 _USUAL = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 _PAUSE = 0.005
 # Between the creation of a folder and the note that it has to go, nothing may come.
-_UNDIVIDED = "tfsoftmax.files"
+_UNDIVIDED = "tfsoftmax.system.files"
 
 
 class _Requests:

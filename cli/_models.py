@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from tfsoftmax.errors import UsageError
-from tfsoftmax.paths import check_regular
+from tfsoftmax.system.paths import check_regular
 
 if TYPE_CHECKING:
     from tfsoftmax import Dataset, ExportResult, SoftmaxRegression, Spec
     from tfsoftmax.cli._formats import Forms
     from tfsoftmax.cli._sources import Data
+    from tfsoftmax.export.rescue import RescuedModel
     from tfsoftmax.export.saved_model import SavedModelPredictor
-    from tfsoftmax.rescue import RescuedModel
 
 
 class Trained(NamedTuple):
@@ -66,11 +66,11 @@ def load_trained(place: Path, dataset_name: str | None, data: Data) -> Trained:
 
 def _trained(place: Path) -> tuple[Path, SavedModelPredictor | RescuedModel, dict[str, Any]]:
     """Where a model is, the model, and what it says of itself."""
-    from tfsoftmax.export import load_saved_model, version_folder
-    from tfsoftmax.startup import import_tensorflow
+    from tfsoftmax.export.load import load_saved_model, version_folder
+    from tfsoftmax.system.startup import import_tensorflow
 
     import_tensorflow()
-    from tfsoftmax.rescue import ENDING, RescuedModel
+    from tfsoftmax.export.rescue import ENDING, RescuedModel
 
     if place.is_file() and place.suffix == ENDING:
         rescued = RescuedModel(place)
@@ -101,7 +101,7 @@ def reading_options(spec: Spec, recorded: dict[str, Any]) -> dict[str, Any]:
 def recorded_data(place: Path) -> dict[str, Any]:
     """What the model in a folder, or beside a file, says of its data; empty if nothing."""
     from tfsoftmax.errors import ModelError
-    from tfsoftmax.export import version_folder
+    from tfsoftmax.export.load import version_folder
     from tfsoftmax.export.metadata import FILE_NAME
 
     try:

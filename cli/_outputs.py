@@ -44,7 +44,7 @@ def check_outputs(
     """
     from tfsoftmax.export.formats import check_formats
     from tfsoftmax.export.versions import check_output, model_folder
-    from tfsoftmax.files import check_writable
+    from tfsoftmax.system.files import check_writable
 
     place = model_folder(*model) if model else None
     named = {option: path for option, path in files.items() if path}
@@ -64,7 +64,7 @@ def check_outputs(
     if tensorboard:
         check_writable(tensorboard)
     if checkpoints:
-        from tfsoftmax.checkpoint import check_checkpoints
+        from tfsoftmax.training.checkpoint import check_checkpoints
 
         check_checkpoints(checkpoints)
 
@@ -114,7 +114,7 @@ class AfterTheModel:
 
 
 def _source(dataset_name: str) -> Path:
-    from tfsoftmax.data.names import KINDS
+    from tfsoftmax.data.kinds import KINDS
 
     kind, _, path = dataset_name.partition(":")
     return Path(os.path.expanduser(path)) if path and kind in KINDS else Path(os.devnull)

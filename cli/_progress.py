@@ -10,8 +10,8 @@ import rich.progress
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from tfsoftmax.history import EpochMetrics
-    from tfsoftmax.trainer import Progress
+    from tfsoftmax.training.history import EpochMetrics
+    from tfsoftmax.training.trainer import Progress
 
 _HEADER = "epoch   moving  train acc  train loss  test acc  test loss  seconds"
 _MOST_LINES = 25

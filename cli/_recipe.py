@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import click
 
-from tfsoftmax.recipes import RECIPES, Metric, Recipe, Schedule, Standardize
+from tfsoftmax.training.recipe import RECIPES, Metric, Recipe, Schedule, Standardize
 
 
 class ClassWeights(click.ParamType):

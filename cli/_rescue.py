@@ -31,7 +31,7 @@ def never_lost(
     try:
         yield record
     except Exception as error:
-        from tfsoftmax.rescue import rescue
+        from tfsoftmax.export.rescue import rescue
 
         elsewhere = [output_dir, output_dir.absolute().parent]
         elsewhere += [checkpoints.folder] if checkpoints else []

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from tfsoftmax.data.options import Color, Missing, OnBadRows, SourceOptions
 from tfsoftmax.errors import UsageError
-from tfsoftmax.source_options import Color, Missing, OnBadRows, SourceOptions
 
 if TYPE_CHECKING:
     from tfsoftmax import Dataset, Spec

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tfsoftmax.cli._recipe import arguments_of
-from tfsoftmax.json_text import json_text
+from tfsoftmax.system.json_text import json_text
 
 if TYPE_CHECKING:
     from tfsoftmax import (
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     )
     from tfsoftmax.cli._formats import Forms
     from tfsoftmax.cli._sources import Data
-    from tfsoftmax.trainer import Progress
+    from tfsoftmax.training.trainer import Progress
 
 _log = logging.getLogger("tfsoftmax.cli")
 _ENDINGS = (".gz", ".csv", ".tsv", ".txt", ".parquet", ".npz", ".npy", ".svm", ".tfrecord")
@@ -40,7 +40,7 @@ def model_name(dataset_name: str) -> str:
     >>> model_name("csv:data/my flowers.csv.gz"), model_name("emnist/letters")
     ('my-flowers', 'emnist-letters')
     """
-    from tfsoftmax.data.names import KINDS
+    from tfsoftmax.data.kinds import KINDS
 
     kind, colon, path = dataset_name.partition(":")
     if colon and kind in KINDS:
@@ -107,12 +107,12 @@ def trained_on(
     """Trains, seen on standard error; Ctrl-C and SIGTERM end it where nothing is lost."""
     from tfsoftmax.cli._interrupt import interrupt_on_request
     from tfsoftmax.cli._progress import training_progress
-    from tfsoftmax.startup import import_tensorflow
+    from tfsoftmax.system.startup import import_tensorflow
 
     with training_progress(recipe.epochs_for(len(dataset.train)), quiet) as progress:
         import_tensorflow()
         from tfsoftmax import fit
-        from tfsoftmax.tensorboard import event_log
+        from tfsoftmax.report.tensorboard import event_log
 
         logged = event_log(tensorboard) if tensorboard else nullcontext()
         with interrupt_on_request() as check_interrupt, logged as log:
@@ -143,7 +143,7 @@ def trained_on(
 def record_of(trained: FitResult, dataset: Dataset, data: Data, recipe_name: str) -> dict[str, Any]:
     """What is kept with a model of how it was made, but for its data."""
     from tfsoftmax import diagnose, evaluate
-    from tfsoftmax.scaling import described
+    from tfsoftmax.training.scaling import described
 
     history = trained.history
     return {
@@ -181,7 +181,7 @@ def export_trained(
 
 def write_history(path: Path, history: History) -> None:
     """Writes every epoch's figures, as the file's ending says."""
-    from tfsoftmax.files import write_whole
+    from tfsoftmax.system.files import write_whole
 
     text = history.to_csv() if path.suffix == ".csv" else json_text(history.to_json())
     write_whole(path, text.encode("utf-8"))

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tfsoftmax.json_text import json_text
+from tfsoftmax.system.json_text import json_text
 
 if TYPE_CHECKING:
-    from tfsoftmax.tuning import Tuning
+    from tfsoftmax.tuning.tune import Tuning
 
 _LINES = 4
 
@@ -75,13 +75,13 @@ def write_tuning(tuning: Tuning, plot: Path | None, table: Path | None) -> None:
     Raises:
       OSError: if one cannot be written.
     """
-    from tfsoftmax.files import write_whole
+    from tfsoftmax.system.files import write_whole
 
     if table:
         as_csv = table.suffix == ".csv"
         text = tuning.to_csv() if as_csv else json_text(tuning.to_json())
         write_whole(table, text.encode("utf-8"))
     if plot:
-        from tfsoftmax.tuning_plot import plot_tuning
+        from tfsoftmax.report.plots import plot_tuning
 
         plot_tuning(tuning, plot)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tfsoftmax.cli._console import PlainCommand, common_options, set_verbosity
-from tfsoftmax.json_text import json_text
+from tfsoftmax.system.json_text import json_text
 
 if TYPE_CHECKING:
-    from tfsoftmax.data.kept import Kept
+    from tfsoftmax.data.cache_entries import Kept
 
 _AGES = ((86400, "day"), (3600, "hour"), (60, "minute"))
 
@@ -33,11 +33,11 @@ def cache(data_dir: str | None, clear: bool, as_json: bool, verbose: bool, quiet
     stay. Do not clear what a run is training on.
     """
     set_verbosity(verbose, quiet)
-    from tfsoftmax import compile_cache
-    from tfsoftmax.data import default_data_dir
     from tfsoftmax.data.cache import DatasetCache
-    from tfsoftmax.data.kept import kept_in, remove
-    from tfsoftmax.paths import user_path
+    from tfsoftmax.data.cache_entries import kept_in, remove
+    from tfsoftmax.data.load import default_data_dir
+    from tfsoftmax.system import compile_cache
+    from tfsoftmax.system.paths import user_path
 
     folder = DatasetCache(user_path(data_dir) if data_dir else default_data_dir()).folder
     datasets, loops = kept_in(folder), compile_cache.proven()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tfsoftmax.cli._console import PlainCommand, common_options, set_verbosity
-from tfsoftmax.json_text import json_text
+from tfsoftmax.system.json_text import json_text
 
 _STATES = {
     "ready": "ready, no download",
@@ -29,7 +29,7 @@ def datasets(data_dir: str | None, as_json: bool, verbose: bool, quiet: bool) ->
     images have one shape; a configuration is named as in emnist/letters.
     """
     set_verbosity(verbose, quiet)
-    from tfsoftmax.data import catalogue
+    from tfsoftmax.data.load import catalogue
 
     entries = catalogue(data_dir)
     if as_json:

@@ -19,7 +19,7 @@ from tfsoftmax.cli._figures import print_figures
 from tfsoftmax.cli._models import reading_options, recorded_data
 from tfsoftmax.cli._sources import Data, data_options
 from tfsoftmax.errors import DataError
-from tfsoftmax.json_text import json_text
+from tfsoftmax.system.json_text import json_text
 
 if TYPE_CHECKING:
     from tfsoftmax import Spec, Split
@@ -102,7 +102,7 @@ def evaluate(
 
 def _usual_split(name: str, recorded: dict[str, Any], own: bool) -> str:
     """The test rows of a model's own data and of sources that have some; else all rows."""
-    from tfsoftmax.data.names import KINDS
+    from tfsoftmax.data.kinds import KINDS
 
     kind, colon, _ = name.partition(":")
     # IDX has test rows of its own.

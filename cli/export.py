@@ -14,7 +14,7 @@ from tfsoftmax.cli._console import (
 )
 from tfsoftmax.cli._formats import Forms, format_options
 from tfsoftmax.cli._sources import Data, data_options
-from tfsoftmax.json_text import json_text
+from tfsoftmax.system.json_text import json_text
 
 
 @click.command(cls=TensorFlowCommand, name="export")

@@ -7,15 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tfsoftmax.cli._console import (
-    PlainCommand,
-    common_options,
-    complete_dataset,
-    set_verbosity,
-)
+from tfsoftmax.cli._console import PlainCommand, common_options, complete_dataset, set_verbosity
 from tfsoftmax.cli._sources import Data, data_options
-from tfsoftmax.json_text import json_text
-from tfsoftmax.paths import user_path
+from tfsoftmax.system.json_text import json_text
+from tfsoftmax.system.paths import user_path
 
 if TYPE_CHECKING:
     from tfsoftmax.data.inspection import Column, Inspection
@@ -66,7 +61,7 @@ def inspect(
         dataset = data.load(source, {"missing": "mean"})
         if pictures:
             from tfsoftmax.data.picture_sheet import picture_sheet
-            from tfsoftmax.files import write_whole
+            from tfsoftmax.system.files import write_whole
 
             write_whole(pictures, picture_sheet(dataset))
         found = inspect_dataset(dataset, official_test=False)

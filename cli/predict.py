@@ -12,8 +12,8 @@ from tfsoftmax.cli._console import PlainCommand, common_options, set_verbosity
 from tfsoftmax.cli._interrupt import check
 from tfsoftmax.cli._models import recorded_data
 from tfsoftmax.cli._sources import csv_options
-from tfsoftmax.json_text import json_text
-from tfsoftmax.source_options import SourceOptions
+from tfsoftmax.data.options import SourceOptions
+from tfsoftmax.system.json_text import json_text
 
 if TYPE_CHECKING:
     from tfsoftmax import Spec
@@ -64,7 +64,7 @@ def predict(
     set_verbosity(verbose, quiet)
     from tfsoftmax import DataError, load_predictor
     from tfsoftmax.data.images import read_image
-    from tfsoftmax.data.unlabelled import is_table, read_unlabelled
+    from tfsoftmax.data.readers.unlabelled import is_table, read_unlabelled
 
     predictor = load_predictor(model)
     # Rows to be predicted come as those came that it learnt from, if nothing else is said.
@@ -98,7 +98,7 @@ def _answers(
     spec: Spec, found: np.ndarray, names: list[str], top: int, as_json: bool
 ) -> list[dict[str, Any]]:
     """Prints the answers to some rows, or returns them to be printed as JSON."""
-    from tfsoftmax.answering import abstains
+    from tfsoftmax.prediction import abstains
 
     answers: list[dict[str, Any]] = []
     for name, probabilities, silent in zip(names, found, abstains(found, spec), strict=True):

@@ -32,7 +32,7 @@ from tfsoftmax.cli._training import (
     trained_on,
     write_history,
 )
-from tfsoftmax.json_text import json_text
+from tfsoftmax.system.json_text import json_text
 
 if TYPE_CHECKING:
     from tfsoftmax import SoftmaxRegression
@@ -179,7 +179,7 @@ def train(
 
 def _start(place: Path) -> tuple[SoftmaxRegression, dict[str, Any]]:
     """The model to go on from, and how to read data for it."""
-    from tfsoftmax.export import load_saved_model, version_folder
+    from tfsoftmax.export.load import load_saved_model, version_folder
 
     predictor = load_saved_model(version_folder(place))
     return predictor.model(), reading_options(predictor.spec, recorded_data(place))

@@ -34,11 +34,11 @@ from tfsoftmax.cli._training import (
     trained_on,
 )
 from tfsoftmax.cli._tuning import print_table, tuning_progress, write_tuning
-from tfsoftmax.json_text import json_text
+from tfsoftmax.system.json_text import json_text
 
 if TYPE_CHECKING:
     from tfsoftmax import Dataset, FitResult, Recipe
-    from tfsoftmax.tuning import Tuning
+    from tfsoftmax.tuning.tune import Tuning
 
 
 def _check_suffix(*suffixes: str) -> Callable[..., Path | None]:
@@ -141,7 +141,7 @@ def tune(
     recipe = recipe.but(memory_limit=data.choices.get("memory_limit"))
     name = model_name(dataset_name) if name is None else name
     if plot:
-        from tfsoftmax.tuning_plot import check_plot
+        from tfsoftmax.report.plots import check_plot
 
         check_plot(plot)
     model = None if no_refit else (output_dir, name)
@@ -186,11 +186,11 @@ def tune(
 
 def _tune(dataset: Dataset, recipe: Recipe, choices: dict[str, Any], quiet: bool) -> Tuning:
     from tfsoftmax.cli._interrupt import interrupt_on_request
-    from tfsoftmax.startup import import_tensorflow
+    from tfsoftmax.system.startup import import_tensorflow
 
     with tuning_progress(quiet) as advanced:
         import_tensorflow()
-        from tfsoftmax.tuning import tune
+        from tfsoftmax.tuning.tune import tune
 
         with interrupt_on_request() as check_interrupt:
 

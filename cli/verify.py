@@ -15,7 +15,7 @@ from tfsoftmax.cli._console import (
     set_verbosity,
 )
 from tfsoftmax.cli._sources import Data, data_options
-from tfsoftmax.json_text import json_text
+from tfsoftmax.system.json_text import json_text
 
 if TYPE_CHECKING:
     from tfsoftmax.export.verify import Check

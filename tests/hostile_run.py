@@ -31,10 +31,6 @@ import scipy.sparse  # noqa: F401
 from hostile_cases import Case, Maker, make_sources
 from PIL import Image  # noqa: F401
 
-import tfsoftmax.data.csv
-import tfsoftmax.data.inspection
-import tfsoftmax.data.rows  # noqa: F401
-
 # As it is installed: this folder's own sources lack tfsoftmax.cli.
 COMMAND = str(Path(sys.executable).with_name("tfsoftmax"))
 

@@ -4,9 +4,9 @@ import scipy.optimize
 from conftest import make_dataset
 
 from tfsoftmax import Recipe, evaluate, export_model, fit, load_predictor
-from tfsoftmax.calibration import calibrate
 from tfsoftmax.data.split import with_validation
 from tfsoftmax.metrics import evaluate_probabilities
+from tfsoftmax.training.calibration import calibrate
 
 OVERFITTED = Recipe(epochs=400, learning_rate=3.0, l2=0.0, standardize="off")
 

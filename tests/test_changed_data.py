@@ -9,7 +9,7 @@ from test_cli import assert_one_line, run
 
 from tfsoftmax import DataError, SourceOptions, load_dataset
 from tfsoftmax.cli.train import main as train_command
-from tfsoftmax.data import csv
+from tfsoftmax.data.readers import csv
 
 _FRAME = pd.DataFrame({"x": np.arange(100.0), "label": ["a", "b"] * 50})
 

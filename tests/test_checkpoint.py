@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfsoftmax import CheckpointError, Checkpoints, Recipe, UsageError, fit
-from tfsoftmax.checkpoint import Keeper, Snapshot, restore_latest, saved
 from tfsoftmax.data.split import with_validation
+from tfsoftmax.training.checkpoint import Keeper, Snapshot, restore_latest, saved
 
 RECIPE = Recipe(
     epochs=6,

@@ -20,8 +20,8 @@ from tfsoftmax import RECIPES, __version__, load_dataset
 from tfsoftmax.cli._formats import TFLITE_KINDS
 from tfsoftmax.cli.main import main as group
 from tfsoftmax.cli.train import main as train_command
-from tfsoftmax.export.tflite import KINDS
-from tfsoftmax.learning_rate import resolved
+from tfsoftmax.export.tflite.convert import KINDS
+from tfsoftmax.training.learning_rate import resolved
 
 SCRIPTS = Path(sys.executable).parent
 QUICK = ["--dataset", "digits", "--epochs", "3"]

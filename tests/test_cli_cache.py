@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from test_cli import run
 
-from tfsoftmax import SourceOptions, compile_cache, load_dataset
+from tfsoftmax import SourceOptions, load_dataset
 from tfsoftmax.cli.main import main as group
+from tfsoftmax.system import compile_cache
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def table(tmp_path_factory):
 def dies_of(error, *arguments):
     script = f"""
         import sys
-        import tfsoftmax.data
+        import tfsoftmax.data.load
         from tfsoftmax.cli.main import main
         def fail(data_dir):
             {error}
@@ -187,7 +187,7 @@ def test_an_interrupt_that_was_swallowed_is_granted_after_all(kept):
         import signal, sys, time
         signal.signal(signal.SIGINT, signal.default_int_handler)
         from tfsoftmax.cli import _entry
-        import tfsoftmax.data
+        import tfsoftmax.data.load
         swallowing = sys.argv.pop()
         class Swallows:
             def __del__(self):

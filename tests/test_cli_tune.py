@@ -15,7 +15,7 @@ from tfsoftmax import Recipe, evaluate, fit, load_dataset
 from tfsoftmax.cli._grid import Grid
 from tfsoftmax.cli.train import main as train_command
 from tfsoftmax.cli.tune import tune as command
-from tfsoftmax.tuning import tune
+from tfsoftmax.tuning.tune import tune
 
 QUICK = ["--dataset", "digits", "--epochs", "2", "--folds", "3", "--tflite", "none"]
 GRID = ["--l2", "0,1e-3..1e-1:3", "--learning-rate", "0.1,0.5"]
@@ -173,11 +173,11 @@ def test_a_signal_while_it_trains_ends_it_with_one_line(tmp_path, number, code):
     script = f"""
         import os, signal, sys
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-        from tfsoftmax.startup import import_tensorflow
+        from tfsoftmax.system.startup import import_tensorflow
         import_tensorflow()
-        import tfsoftmax.sweep
+        import tfsoftmax.tuning.cross_validation
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        train = tfsoftmax.sweep.train
+        train = tfsoftmax.tuning.cross_validation.train
 
         def interrupted(dataset, recipes, weights, on_progress):
             def progress(step, total):
@@ -185,7 +185,7 @@ def test_a_signal_while_it_trains_ends_it_with_one_line(tmp_path, number, code):
                 on_progress(step, total)
             return train(dataset, recipes, weights, progress)
 
-        tfsoftmax.sweep.train = interrupted
+        tfsoftmax.tuning.cross_validation.train = interrupted
         from tfsoftmax.cli.tune import tune
         tune(sys.argv[1:])
     """

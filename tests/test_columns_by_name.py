@@ -8,14 +8,7 @@ import pandas as pd
 import pytest
 from test_cli import assert_one_line, run
 
-from tfsoftmax import (
-    ModelError,
-    Recipe,
-    SourceOptions,
-    fit,
-    from_frame,
-    warm_start,
-)
+from tfsoftmax import ModelError, Recipe, SourceOptions, fit, from_frame, warm_start
 from tfsoftmax.cli.main import main as group
 from tfsoftmax.cli.train import main as train_command
 

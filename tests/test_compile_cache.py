@@ -3,11 +3,11 @@ import os
 import pytest
 from conftest import run_python
 
-from tfsoftmax import compile_cache
+from tfsoftmax.system import compile_cache
 
 TRAIN = """
     import hashlib, os
-    from tfsoftmax.startup import import_tensorflow
+    from tfsoftmax.system.startup import import_tensorflow
     import_tensorflow()
     from tfsoftmax import Recipe, fit, load_dataset
     model, _ = fit(load_dataset("digits"), Recipe(epochs=2))

@@ -15,8 +15,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from tfsoftmax import Dataset, EpochMetrics, History, Recipe, SoftmaxRegression, Spec, Split, fit
-from tfsoftmax.convergence import diagnose
-from tfsoftmax.weights import row_weights
+from tfsoftmax.report.convergence import diagnose
+from tfsoftmax.training.sample_weights import row_weights
 
 TABLES = {"iris": load_iris, "wine": load_wine, "breast_cancer": load_breast_cancer}
 

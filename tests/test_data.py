@@ -6,9 +6,9 @@ from conftest import make_dataset
 
 from tfsoftmax import DataError, Dataset, Spec, Split, UnknownDatasetError, load_dataset
 from tfsoftmax.data import cache as cache_module
-from tfsoftmax.data import catalogue, default_data_dir
 from tfsoftmax.data.cache import DatasetCache
-from tfsoftmax.data.names import NAMES
+from tfsoftmax.data.kinds import NAMES
+from tfsoftmax.data.load import catalogue, default_data_dir
 
 SPEC = Spec((2,), "float32", ("no", "yes"))
 GOOD = Split(np.zeros((3, 2), np.float32), np.array([0, 1, 1], np.int32))

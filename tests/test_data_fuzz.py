@@ -20,14 +20,14 @@ from test_data_bad_input import example, framed, headed
 from test_data_idx import idx_bytes
 
 from tfsoftmax import DataError, SourceOptions
-from tfsoftmax.data.arrays import load_npz, mapped
 from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.data.collector import Collector
-from tfsoftmax.data.idx import _MAX_EXPANSION, read_idx
-from tfsoftmax.data.parquet import load_parquet
+from tfsoftmax.data.readers.arrays import load_npz, mapped
+from tfsoftmax.data.readers.idx import _MAX_EXPANSION, read_idx
+from tfsoftmax.data.readers.parquet import load_parquet
+from tfsoftmax.data.readers.svmlight import load_svmlight
+from tfsoftmax.data.readers.tfrecord import _add, _check_frames, _layout, load_tfrecord
 from tfsoftmax.data.source import Source
-from tfsoftmax.data.svmlight import load_svmlight
-from tfsoftmax.data.tfrecord import _add, _check_frames, _layout, load_tfrecord
 
 LIMIT = 2**20
 # What a parser needs for itself, whatever the file: objects, buffers of a decompressor.

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from tfsoftmax import DataError, UsageError, load_dataset
-from tfsoftmax.data.idx import read_idx
+from tfsoftmax.data.readers.idx import read_idx
 
 NAMES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),

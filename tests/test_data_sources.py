@@ -28,9 +28,9 @@ from tfsoftmax import (
     load_dataset,
 )
 from tfsoftmax.data.duplicates import shared_rows
-from tfsoftmax.data.rows import ChosenRows
+from tfsoftmax.data.features import ChosenRows
+from tfsoftmax.data.readers.unlabelled import is_table, read_unlabelled
 from tfsoftmax.data.source import Source
-from tfsoftmax.data.unlabelled import is_table, read_unlabelled
 
 N = 60
 GENERATOR = np.random.default_rng(0)
@@ -656,7 +656,7 @@ def test_kept_rows_are_not_read_anew_unless_the_file_changed(tmp_path, monkeypat
     name = csv(tmp_path)
     first = load_dataset(name, data_dir=kept, options=options).sha256()
     with monkeypatch.context() as patch:
-        patch.setattr("tfsoftmax.data.csv.read_parts", None)
+        patch.setattr("tfsoftmax.data.readers.csv.read_parts", None)
         assert load_dataset(name, data_dir=kept, options=options).sha256() == first
     csv(tmp_path, frame=FRAME.assign(width=FRAME["width"] * 2))
     changed = load_dataset(name, data_dir=kept, options=options)

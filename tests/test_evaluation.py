@@ -4,7 +4,7 @@ import sklearn.metrics
 import tensorflow as tf
 
 from tfsoftmax import SoftmaxRegression, Split, evaluate
-from tfsoftmax.feed import placed
+from tfsoftmax.device import placed
 from tfsoftmax.metrics import evaluate_probabilities
 
 

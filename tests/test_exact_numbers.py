@@ -7,14 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 
-from tfsoftmax import (
-    DataError,
-    SourceOptions,
-    from_arrays,
-    from_frame,
-    from_tf_data,
-    load_dataset,
-)
+from tfsoftmax import DataError, SourceOptions, from_arrays, from_frame, from_tf_data, load_dataset
 
 _LABELS = np.array([0, 1] * 50)
 
@@ -161,7 +154,7 @@ def test_seconds_of_one_hour_are_an_error_and_seconds_of_a_month_are_not():
 
 def test_a_table_in_parts_is_judged_as_a_whole(monkeypatch, tmp_path):
     """A part sorted by time spans an hour, the file a month."""
-    monkeypatch.setattr("tfsoftmax.data.csv._NUMBERS_A_PART", 30)
+    monkeypatch.setattr("tfsoftmax.data.readers.csv._NUMBERS_A_PART", 30)
     seconds = 1_700_000_000 + np.repeat(np.arange(10), 10) * 260_000 + np.tile(np.arange(10), 10)
     frame = pd.DataFrame({"when": seconds, "label": _LABELS})
     frame.to_csv(tmp_path / "rows.csv", index=False)

@@ -18,7 +18,7 @@ from tfsoftmax import (
     fit,
     load_predictor,
 )
-from tfsoftmax.export import tflite as tflite_module
+from tfsoftmax.export.tflite import convert as tflite_module
 from tfsoftmax.export.versions import model_folder, new_version, versions
 
 

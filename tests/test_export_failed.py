@@ -104,7 +104,7 @@ def test_rows_beyond_what_integers_can_stand_for_do_not_crash(tmp_path, size):
 
 
 def test_a_converter_that_fails_is_one_line(dataset, tmp_path, monkeypatch):
-    from tfsoftmax.export import trainable
+    from tfsoftmax.export.tflite import trainable
 
     def fails(*arguments):
         raise RuntimeError("no such kernel\nand a long trace")

@@ -16,7 +16,7 @@ KILLS = 50
 EXPORT_FOREVER = """
 import sys
 import numpy as np
-from tfsoftmax.startup import import_tensorflow
+from tfsoftmax.system.startup import import_tensorflow
 import_tensorflow()
 from tfsoftmax import SoftmaxRegression, Spec, export_model
 model = SoftmaxRegression(Spec((4, 4), "uint8", ("a", "b"), (0, 255)))

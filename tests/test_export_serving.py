@@ -325,7 +325,7 @@ def test_saved_model_cli_runs_every_signature(version, tmp_path):
 
 
 def test_a_model_loaded_again_is_the_model(version, trained):
-    from tfsoftmax.export import load_saved_model
+    from tfsoftmax.export.load import load_saved_model
 
     model = load_saved_model(version).model()
     assert isinstance(model, SoftmaxRegression)

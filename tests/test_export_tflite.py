@@ -19,9 +19,11 @@ from tfsoftmax import (
     fit,
     load_predictor,
 )
-from tfsoftmax.export import artefacts, tflite, trainable
+from tfsoftmax.export import artefacts
 from tfsoftmax.export.saved_model import ExportedModel
-from tfsoftmax.trainer import Trainer
+from tfsoftmax.export.tflite import convert as tflite
+from tfsoftmax.export.tflite import trainable
+from tfsoftmax.training.trainer import Trainer
 
 TFLITE = tuple(name for name in artefacts.ARTEFACTS if name != "onnx")
 

@@ -5,10 +5,12 @@ from conftest import make_dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfsoftmax import DataError, Recipe, SoftmaxRegression, Split, evaluate, feed, fit
-from tfsoftmax.data.rows import aligned_empty, read_rows
-from tfsoftmax.feed import Feed, to_tensor
-from tfsoftmax.trainer import Trainer
+from tfsoftmax import DataError, Recipe, SoftmaxRegression, Split, evaluate, fit
+from tfsoftmax.data.features import aligned_empty, read_rows
+from tfsoftmax.device import to_tensor
+from tfsoftmax.training.sgd import feed
+from tfsoftmax.training.sgd.feed import Feed
+from tfsoftmax.training.trainer import Trainer
 
 
 def numbered(n_samples, n_features=4, dtype="int64"):

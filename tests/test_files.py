@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from tfsoftmax.files import check_writable, staged_folder, sync_tree
+from tfsoftmax.system.files import check_writable, staged_folder, sync_tree
 
 
 def test_what_is_renamed_stays_and_the_rest_goes(tmp_path):

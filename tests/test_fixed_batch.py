@@ -19,10 +19,10 @@ from tfsoftmax import (
 )
 from tfsoftmax.cli._formats import TFLITE_KINDS
 from tfsoftmax.cli.main import main
-from tfsoftmax.export import tflite
 from tfsoftmax.export.artefacts import ARTEFACTS
 from tfsoftmax.export.predictor import answer_in_blocks
 from tfsoftmax.export.saved_model import ExportedModel
+from tfsoftmax.export.tflite import convert as tflite
 
 BATCH = 7
 FORMATS = (*TFLITE_KINDS, "trainable")

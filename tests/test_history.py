@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tfsoftmax.history import SMOOTHING, MovingAverage
+from tfsoftmax.training.history import SMOOTHING, MovingAverage
 
 
 def test_moving_average_equals_its_closed_form():

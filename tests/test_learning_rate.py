@@ -8,18 +8,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
-from tfsoftmax import (
-    DataError,
-    Dataset,
-    Recipe,
-    SoftmaxRegression,
-    Spec,
-    Split,
-    fit,
-    from_arrays,
-)
+from tfsoftmax import DataError, Dataset, Recipe, SoftmaxRegression, Spec, Split, fit, from_arrays
 from tfsoftmax.data.split import stratified_split
-from tfsoftmax.learning_rate import Inputs, curvature, resolved, sampled
+from tfsoftmax.training.learning_rate import Inputs, curvature, resolved, sampled
 
 AUTO = Recipe(l2=0.0, standardize="off")
 

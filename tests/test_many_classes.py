@@ -13,7 +13,7 @@ import resource, sys
 import numpy as np
 from tfsoftmax import (Dataset, Recipe, SoftmaxRegression, Spec, Split, diagnose, evaluate,
                        export_model, fit, load_predictor)
-from tfsoftmax.calibration import calibrate
+from tfsoftmax.training.calibration import calibrate
 
 spec = Spec((2,), "float32", tuple(map(str, range(300))))
 

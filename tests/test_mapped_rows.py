@@ -9,7 +9,7 @@ from conftest import make_dataset
 
 from tfsoftmax import Recipe, evaluate, export_model, fit, load_dataset, load_predictor
 from tfsoftmax.cli.main import main as group
-from tfsoftmax.data.rows import ChosenRows
+from tfsoftmax.data.features import ChosenRows
 
 
 def written(folder, kind):

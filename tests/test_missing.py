@@ -27,7 +27,7 @@ from tfsoftmax.cli.predict import predict as predict_command
 from tfsoftmax.cli.train import main as train_command
 from tfsoftmax.cli.verify import verify as verify_command
 from tfsoftmax.errors import DataError, UsageError
-from tfsoftmax.preparation import with_scaling
+from tfsoftmax.training.prepare import with_scaling
 
 STRATEGIES = {
     "mean": {"strategy": "mean"},

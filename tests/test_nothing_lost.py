@@ -12,7 +12,7 @@ import pytest
 from conftest import make_dataset
 
 from tfsoftmax import Checkpoints, ModelError, Recipe, SoftmaxRegression, fit
-from tfsoftmax.tensorboard import event_log
+from tfsoftmax.report.tensorboard import event_log
 
 TRAIN = [str(Path(sys.executable).with_name("tfsoftmax-train")), "--dataset", "digits", "--epochs"]
 RECIPE = Recipe(epochs=3, batch_size=10)
@@ -93,7 +93,7 @@ def test_a_model_that_cannot_be_exported_is_kept_and_the_command_given_exports_i
 
 
 def test_what_is_rescued_is_read_only_if_it_is_whole(tmp_path):
-    from tfsoftmax.rescue import RescuedModel, rescue
+    from tfsoftmax.export.rescue import RescuedModel, rescue
 
     model = SoftmaxRegression(make_dataset().spec, np.random.default_rng(0).standard_normal)
     (tmp_path / "file").write_text("")

@@ -8,7 +8,8 @@ from ai_edge_litert import schema_py_generated as schema
 from conftest import make_dataset
 
 from tfsoftmax import RECIPES, SoftmaxRegression, export_model, fit, load_dataset
-from tfsoftmax.export import artefacts, tflite_version
+from tfsoftmax.export import artefacts
+from tfsoftmax.export.tflite import version as tflite_version
 
 # TensorFlow's table, lite/tools/versioning/runtime_version.cc: the operators and versions that
 # these files may hold, each with the first runtime that has it.

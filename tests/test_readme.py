@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 import tfsoftmax
 from tfsoftmax.cli.main import main
-from tfsoftmax.data.names import SUGGESTED
+from tfsoftmax.data.kinds import SUGGESTED
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -7,19 +7,12 @@ import pytest
 from test_cli import assert_one_line, run
 from test_data_bad_input import example, framed
 
-from tfsoftmax import (
-    DataError,
-    ModelError,
-    Spec,
-    UsageError,
-    load_dataset,
-    load_predictor,
-)
+from tfsoftmax import DataError, ModelError, Spec, UsageError, load_dataset, load_predictor
 from tfsoftmax.cli.main import main as group
-from tfsoftmax.data import catalogue
 from tfsoftmax.data.images import read_image
-from tfsoftmax.data.names import KINDS
-from tfsoftmax.data.unlabelled import read_unlabelled
+from tfsoftmax.data.kinds import KINDS
+from tfsoftmax.data.load import catalogue
+from tfsoftmax.data.readers.unlabelled import read_unlabelled
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 

@@ -11,8 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from tfsoftmax import Dataset, SoftmaxRegression, Spec, Split
-from tfsoftmax.loop import Objective, compile_steps
-from tfsoftmax.sgd import Updates
+from tfsoftmax.training.sgd.loop import Objective, compile_steps
+from tfsoftmax.training.sgd.updates import Updates
 
 
 def standardised(bunch):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tfsoftmax import CheckpointError, Checkpoints, Recipe, UsageError, fit
-from tfsoftmax.checkpoint import Snapshot, saved
+from tfsoftmax.training.checkpoint import Snapshot, saved
 
 RECIPE = Recipe(epochs=4, batch_size=10, learning_rate=0.5, schedule="constant")
 STEPS = 5  # of an epoch: the made rows are 50

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfsoftmax import Dataset, Recipe, Spec, Split, evaluate, fit
-from tfsoftmax.data import rows as rows_module
+from tfsoftmax.data import features as rows_module
 from tfsoftmax.data.duplicates import row_hashes, shared_rows
-from tfsoftmax.data.rows import ChosenRows, chosen, read_rows, row_blocks
+from tfsoftmax.data.features import ChosenRows, chosen, read_rows, row_blocks
 from tfsoftmax.data.split import stratified_split, with_validation
 
 

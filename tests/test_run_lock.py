@@ -7,14 +7,15 @@ import sys
 
 import pytest
 
-from tfsoftmax import CheckpointError, Checkpoints, Recipe, UsageError, checkpoint, fit
-from tfsoftmax.checkpoint import Keeper
+from tfsoftmax import CheckpointError, Checkpoints, Recipe, UsageError, fit
+from tfsoftmax.training import checkpoint
+from tfsoftmax.training.checkpoint import Keeper
 
 KEEP_FOREVER = """
 import sys, time
 from pathlib import Path
 from tfsoftmax import Checkpoints
-from tfsoftmax.checkpoint import Keeper
+from tfsoftmax.training.checkpoint import Keeper
 keeper = Keeper(Checkpoints(Path(sys.argv[1]), resume=True))
 print("keeping", flush=True)
 time.sleep(60)

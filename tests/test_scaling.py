@@ -8,9 +8,9 @@ from conftest import make_dataset
 from sklearn.preprocessing import StandardScaler
 
 from tfsoftmax import Recipe, Scaling, Spec, Split, export_model, fit, from_arrays, load_predictor
+from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.data.statistics import ColumnStatistics
-from tfsoftmax.preparation import with_scaling
-from tfsoftmax.source_options import SourceOptions
+from tfsoftmax.training.prepare import with_scaling
 
 
 def uneven(n_train=80, missing=0.0):

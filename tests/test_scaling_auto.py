@@ -15,11 +15,11 @@ from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from tfsoftmax import Recipe, Scaling, Spec, export_model, fit, from_arrays, load_predictor
 from tfsoftmax.cli.train import main as train_command
-from tfsoftmax.data import columns
-from tfsoftmax.data.columns import most_frequent, quantiles
+from tfsoftmax.data import quantiles as columns
+from tfsoftmax.data.quantiles import most_frequent, quantiles
 from tfsoftmax.data.statistics import ColumnStatistics
-from tfsoftmax.preparation import with_scaling
-from tfsoftmax.scaling import described
+from tfsoftmax.training.prepare import with_scaling
+from tfsoftmax.training.scaling import described
 
 
 def documents(n_samples=2000, n_words=500, n_classes=10):

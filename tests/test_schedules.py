@@ -4,7 +4,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfsoftmax.schedules import (
+from tfsoftmax.training.sgd.schedules import (
     constant,
     cosine,
     exponential,

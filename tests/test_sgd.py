@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tfsoftmax.sgd import Updates, clip_by_norm, soft_threshold
+from tfsoftmax.training.sgd.updates import Updates, clip_by_norm, soft_threshold
 
 GENERATOR = np.random.default_rng(0)
 START = [GENERATOR.normal(size=shape).astype(np.float32) for shape in ((4, 3), (4, 1))]

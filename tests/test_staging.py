@@ -6,17 +6,17 @@ import sys
 
 import pytest
 
-import tfsoftmax.files
+import tfsoftmax.system.files
 from tfsoftmax import Checkpoints
-from tfsoftmax.checkpoint import Keeper
 from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.export.versions import check_output
-from tfsoftmax.files import staged_folder, write_whole
+from tfsoftmax.system.files import staged_folder, write_whole
+from tfsoftmax.training.checkpoint import Keeper
 
 WRITE_FOREVER = """
 import sys, time
 from pathlib import Path
-from tfsoftmax.files import staged_folder
+from tfsoftmax.system.files import staged_folder
 with staged_folder(Path(sys.argv[1])) as staging:
     (staging / "half").write_bytes(b"written")
     print("writing", flush=True)
@@ -108,7 +108,7 @@ def test_what_a_kill_left_empty_is_removed_and_nothing_else(tmp_path):
 
 
 def test_a_folder_taken_for_a_dead_ones_is_made_again(tmp_path, monkeypatch):
-    real, removed = tfsoftmax.files.hold, []
+    real, removed = tfsoftmax.system.files.hold, []
 
     def removed_meanwhile(marker):
         if not removed:
@@ -116,7 +116,7 @@ def test_a_folder_taken_for_a_dead_ones_is_made_again(tmp_path, monkeypatch):
             removed.append(marker)
         return real(marker)
 
-    monkeypatch.setattr(tfsoftmax.files, "hold", removed_meanwhile)
+    monkeypatch.setattr(tfsoftmax.system.files, "hold", removed_meanwhile)
     with staged_folder(tmp_path) as folder:
         (folder / "file").write_text("there")
     assert len(removed) == 1

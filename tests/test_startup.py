@@ -4,7 +4,7 @@ from conftest import run_python
 def test_tensorflow_starts_without_keras_which_still_loads_when_used():
     script = """
         import sys
-        from tfsoftmax.startup import import_tensorflow
+        from tfsoftmax.system.startup import import_tensorflow
         import_tensorflow()
         import tensorflow as tf
         assert "keras" not in sys.modules
@@ -22,7 +22,7 @@ def test_a_process_that_has_tensorflow_keeps_it_as_it_is():
         import sys
         import tensorflow
         optimizers = sys.modules["keras.src.optimizers"]
-        from tfsoftmax.startup import import_tensorflow
+        from tfsoftmax.system.startup import import_tensorflow
         import_tensorflow()
         assert sys.modules["keras.src.optimizers"] is optimizers
     """
@@ -34,7 +34,7 @@ def test_chatter_is_silenced_only_when_asked():
     script = """
         import os, sys
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = sys.argv[1]
-        from tfsoftmax.startup import honour_log_level
+        from tfsoftmax.system.startup import honour_log_level
         with honour_log_level():
             os.write(2, b"chatter\\n")
         os.write(2, b"after\\n")

@@ -34,7 +34,7 @@ def good_lines():
 
 @pytest.mark.parametrize("a_part", [2**21, 9])
 def test_every_other_row_is_there_and_each_bad_one_counted(tmp_path, monkeypatch, a_part):
-    monkeypatch.setattr("tfsoftmax.data.csv._NUMBERS_A_PART", a_part)
+    monkeypatch.setattr("tfsoftmax.data.readers.csv._NUMBERS_A_PART", a_part)
     lines = good_lines()
     for place, line in enumerate(BAD):
         lines.insert(5 * place, line)

@@ -6,7 +6,7 @@ import tensorflow as tf
 from test_cli import QUICK, assert_one_line, run
 
 from tfsoftmax.cli.train import main as train_command
-from tfsoftmax.export import load_saved_model
+from tfsoftmax.export.load import load_saved_model
 
 
 @pytest.fixture(scope="module")

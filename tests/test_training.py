@@ -16,13 +16,13 @@ from tfsoftmax import (
     Split,
     UsageError,
     fit,
-    loop,
     ops,
-    training,
 )
 from tfsoftmax.data.split import with_validation
-from tfsoftmax.learning_rate import resolved
-from tfsoftmax.trainer import Trainer
+from tfsoftmax.training import fit as training
+from tfsoftmax.training.learning_rate import resolved
+from tfsoftmax.training.sgd import loop
+from tfsoftmax.training.trainer import Trainer
 
 DEFAULT = RECIPES["default"]
 

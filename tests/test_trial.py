@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from tfsoftmax import DataError, Recipe, SourceOptions, fit, from_frame, load_dataset
 from tfsoftmax.cli.train import main as train_command
-from tfsoftmax.data.unlabelled import read_unlabelled
+from tfsoftmax.data.readers.unlabelled import read_unlabelled
 
 
 def table(n_samples=30):

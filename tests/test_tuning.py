@@ -25,10 +25,10 @@ from tfsoftmax import (
     load_dataset,
 )
 from tfsoftmax.data.split import take_rows
-from tfsoftmax.learning_rate import resolved
-from tfsoftmax.preparation import with_scaling
-from tfsoftmax.sweep import fold_weights, held_out_rows
-from tfsoftmax.tuning import L2_GRID, Candidate, Tuning, tune
+from tfsoftmax.training.learning_rate import resolved
+from tfsoftmax.training.prepare import with_scaling
+from tfsoftmax.tuning.cross_validation import fold_weights, held_out_rows
+from tfsoftmax.tuning.tune import L2_GRID, Candidate, Tuning, tune
 
 QUICK = Recipe(epochs=4, batch_size=16, learning_rate=0.3, xla=False)
 CONVERGING = {"momentum": 0.98, "nesterov": True, "learning_rate": 0.5, "batch_size": 256}
@@ -217,7 +217,7 @@ def test_a_candidate_that_diverges_takes_no_other_with_it(made, changes, scoring
 
 
 def test_a_candidate_that_diverges_on_one_fold_is_out_of_the_race(made, monkeypatch):
-    from tfsoftmax import sweep
+    from tfsoftmax.tuning import cross_validation as sweep
 
     def train(*arguments):
         parameters, finite = trained(*arguments)

@@ -7,8 +7,8 @@ from PIL import Image
 from test_tuning import candidate
 
 from tfsoftmax import Recipe, UsageError
-from tfsoftmax.tuning import Tuning
-from tfsoftmax.tuning_plot import plot_tuning
+from tfsoftmax.report.plots import plot_tuning
+from tfsoftmax.tuning.tune import Tuning
 
 
 def grid(*points, scoring="log_loss"):
@@ -23,7 +23,7 @@ def grid(*points, scoring="log_loss"):
 def drawn(tuning):
     from matplotlib.figure import Figure
 
-    from tfsoftmax import tuning_plot
+    from tfsoftmax.report import plots as tuning_plot
 
     axes = Figure().add_subplot()
     tuning_plot._draw(axes, tuning)

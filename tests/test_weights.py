@@ -9,7 +9,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 import tfsoftmax
 from tfsoftmax import Dataset, Recipe, Spec, Split, UsageError
-from tfsoftmax.weights import row_weights
+from tfsoftmax.training.sample_weights import row_weights
 
 NAMES = ("a", "b", "c")
 

@@ -8,13 +8,13 @@ from conftest import run_python
 from test_resume_checks import RECIPE, bytes_of
 
 from tfsoftmax import CheckpointError, Checkpoints, SoftmaxRegression, fit
-from tfsoftmax.checkpoint import Snapshot, saved
+from tfsoftmax.training.checkpoint import Snapshot, saved
 
 TRAIN = """
     import resource, sys
     if sys.argv[1] == "small files only":
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
-    from tfsoftmax.startup import import_tensorflow
+    from tfsoftmax.system.startup import import_tensorflow
     import_tensorflow()
     if sys.argv[1] == "small files later":
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))

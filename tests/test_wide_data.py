@@ -7,7 +7,7 @@ import pytest
 
 from tfsoftmax import DataError, SourceOptions, from_arrays, load_dataset
 from tfsoftmax.data.inspection import inspect_dataset
-from tfsoftmax.data.table import columns_of
+from tfsoftmax.data.tables.columns import columns_of
 
 # Quadratic, each of these took 15 s or more; linear, less than one.
 _COLUMNS, _SECONDS = 60_000, 6

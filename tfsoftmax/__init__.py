@@ -28,34 +28,34 @@ __version__ = "0.1.0"
 _HOME = {
     "Dataset": "tfsoftmax.data.dataset",
     "Split": "tfsoftmax.data.dataset",
-    "load_dataset": "tfsoftmax.data",
-    "SourceOptions": "tfsoftmax.source_options",
-    "from_arrays": "tfsoftmax.data.memory",
-    "from_frame": "tfsoftmax.data.memory",
-    "from_tf_data": "tfsoftmax.data.memory",
+    "load_dataset": "tfsoftmax.data.load",
+    "SourceOptions": "tfsoftmax.data.options",
+    "from_arrays": "tfsoftmax.data.readers.in_memory",
+    "from_frame": "tfsoftmax.data.readers.in_memory",
+    "from_tf_data": "tfsoftmax.data.readers.in_memory",
     "Spec": "tfsoftmax.spec",
     "Scaling": "tfsoftmax.spec",
     "SoftmaxRegression": "tfsoftmax.model",
-    "RECIPES": "tfsoftmax.recipes",
-    "Recipe": "tfsoftmax.recipes",
-    "fit": "tfsoftmax.training",
-    "Checkpoints": "tfsoftmax.checkpoint",
-    "FitResult": "tfsoftmax.training",
-    "warm_start": "tfsoftmax.warm_start",
-    "diagnose": "tfsoftmax.convergence",
-    "Convergence": "tfsoftmax.convergence",
-    "tune": "tfsoftmax.tuning",
-    "Tuning": "tfsoftmax.tuning",
-    "Candidate": "tfsoftmax.tuning",
-    "plot_tuning": "tfsoftmax.tuning_plot",
-    "History": "tfsoftmax.history",
-    "EpochMetrics": "tfsoftmax.history",
+    "RECIPES": "tfsoftmax.training.recipe",
+    "Recipe": "tfsoftmax.training.recipe",
+    "fit": "tfsoftmax.training.fit",
+    "Checkpoints": "tfsoftmax.training.checkpoint",
+    "FitResult": "tfsoftmax.training.fit",
+    "warm_start": "tfsoftmax.training.warm_start",
+    "diagnose": "tfsoftmax.report.convergence",
+    "Convergence": "tfsoftmax.report.convergence",
+    "tune": "tfsoftmax.tuning.tune",
+    "Tuning": "tfsoftmax.tuning.tune",
+    "Candidate": "tfsoftmax.tuning.tune",
+    "plot_tuning": "tfsoftmax.report.plots",
+    "History": "tfsoftmax.training.history",
+    "EpochMetrics": "tfsoftmax.training.history",
     "evaluate": "tfsoftmax.evaluation",
     "Evaluation": "tfsoftmax.metrics",
-    "export_model": "tfsoftmax.export",
-    "ExportResult": "tfsoftmax.export",
-    "Predictor": "tfsoftmax.export",
-    "load_predictor": "tfsoftmax.export",
+    "export_model": "tfsoftmax.export.export",
+    "ExportResult": "tfsoftmax.export.export",
+    "Predictor": "tfsoftmax.export.predictor",
+    "load_predictor": "tfsoftmax.export.load",
     "TfsoftmaxError": "tfsoftmax.errors",
     "UsageError": "tfsoftmax.errors",
     "DataError": "tfsoftmax.errors",
@@ -71,15 +71,13 @@ _HOME = {
 __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:  # the same names, where a type checker finds them
-    from tfsoftmax.checkpoint import Checkpoints as Checkpoints
-    from tfsoftmax.convergence import Convergence as Convergence
-    from tfsoftmax.convergence import diagnose as diagnose
-    from tfsoftmax.data import load_dataset as load_dataset
     from tfsoftmax.data.dataset import Dataset as Dataset
     from tfsoftmax.data.dataset import Split as Split
-    from tfsoftmax.data.memory import from_arrays as from_arrays
-    from tfsoftmax.data.memory import from_frame as from_frame
-    from tfsoftmax.data.memory import from_tf_data as from_tf_data
+    from tfsoftmax.data.load import load_dataset as load_dataset
+    from tfsoftmax.data.options import SourceOptions as SourceOptions
+    from tfsoftmax.data.readers.in_memory import from_arrays as from_arrays
+    from tfsoftmax.data.readers.in_memory import from_frame as from_frame
+    from tfsoftmax.data.readers.in_memory import from_tf_data as from_tf_data
     from tfsoftmax.errors import CheckpointError as CheckpointError
     from tfsoftmax.errors import DataError as DataError
     from tfsoftmax.errors import DivergenceError as DivergenceError
@@ -91,26 +89,28 @@ if TYPE_CHECKING:  # the same names, where a type checker finds them
     from tfsoftmax.errors import UnknownDatasetError as UnknownDatasetError
     from tfsoftmax.errors import UsageError as UsageError
     from tfsoftmax.evaluation import evaluate as evaluate
-    from tfsoftmax.export import ExportResult as ExportResult
-    from tfsoftmax.export import Predictor as Predictor
-    from tfsoftmax.export import export_model as export_model
-    from tfsoftmax.export import load_predictor as load_predictor
-    from tfsoftmax.history import EpochMetrics as EpochMetrics
-    from tfsoftmax.history import History as History
+    from tfsoftmax.export.export import ExportResult as ExportResult
+    from tfsoftmax.export.export import export_model as export_model
+    from tfsoftmax.export.load import load_predictor as load_predictor
+    from tfsoftmax.export.predictor import Predictor as Predictor
     from tfsoftmax.metrics import Evaluation as Evaluation
     from tfsoftmax.model import SoftmaxRegression as SoftmaxRegression
-    from tfsoftmax.recipes import RECIPES as RECIPES
-    from tfsoftmax.recipes import Recipe as Recipe
-    from tfsoftmax.source_options import SourceOptions as SourceOptions
+    from tfsoftmax.report.convergence import Convergence as Convergence
+    from tfsoftmax.report.convergence import diagnose as diagnose
+    from tfsoftmax.report.plots import plot_tuning as plot_tuning
     from tfsoftmax.spec import Scaling as Scaling
     from tfsoftmax.spec import Spec as Spec
-    from tfsoftmax.training import FitResult as FitResult
-    from tfsoftmax.training import fit as fit
-    from tfsoftmax.tuning import Candidate as Candidate
-    from tfsoftmax.tuning import Tuning as Tuning
-    from tfsoftmax.tuning import tune as tune
-    from tfsoftmax.tuning_plot import plot_tuning as plot_tuning
-    from tfsoftmax.warm_start import warm_start as warm_start
+    from tfsoftmax.training.checkpoint import Checkpoints as Checkpoints
+    from tfsoftmax.training.fit import FitResult as FitResult
+    from tfsoftmax.training.fit import fit as fit
+    from tfsoftmax.training.history import EpochMetrics as EpochMetrics
+    from tfsoftmax.training.history import History as History
+    from tfsoftmax.training.recipe import RECIPES as RECIPES
+    from tfsoftmax.training.recipe import Recipe as Recipe
+    from tfsoftmax.training.warm_start import warm_start as warm_start
+    from tfsoftmax.tuning.tune import Candidate as Candidate
+    from tfsoftmax.tuning.tune import Tuning as Tuning
+    from tfsoftmax.tuning.tune import tune as tune
 
 
 def __getattr__(name: str) -> Any:

@@ -34,7 +34,7 @@ def check_types(choices: Any) -> None:
     Raises:
       UsageError: naming the field, what it may be and what was given.
 
-    >>> from tfsoftmax.source_options import SourceOptions
+    >>> from tfsoftmax.data.options import SourceOptions
     >>> SourceOptions(drop="id").drop
     ('id',)
     """
@@ -55,7 +55,7 @@ def changed(choices: _Choices, changes: Mapping[str, Any]) -> _Choices:
     Raises:
       UsageError: if there is no field of a name; it suggests the nearest.
 
-    >>> from tfsoftmax.recipes import Recipe
+    >>> from tfsoftmax.training.recipe import Recipe
     >>> changed(Recipe(), {"epoch": 50})
     Traceback (most recent call last):
     ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tfsoftmax.export import ExportResult
+    from tfsoftmax.export.export import ExportResult
 
 
 class TfsoftmaxError(Exception):

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfsoftmax import ops
-from tfsoftmax.answering import check_answered
 from tfsoftmax.data.dataset import Dataset, Split
-from tfsoftmax.data.rows import aligned_empty, read_rows
+from tfsoftmax.data.examples import labels_for, rows_for
+from tfsoftmax.device import device_blocks
 from tfsoftmax.errors import DataError, UsageError
-from tfsoftmax.examples import labels_for, rows_for
-from tfsoftmax.feed import read_ahead, to_tensor
 from tfsoftmax.metrics import Evaluation
 from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.prediction import check_answered
 
 # Float32 features of this many numbers, or as many logits, 4 MB, stay in a core's cache between
 # the cast and the matmul; whole blocks would go through memory twice.
 _CACHED_NUMBERS = 2**20
-# What is read at once of rows that are not on the device yet.
-_READ_BYTES = 2**23
 
 
 @tf.function(autograph=False)
@@ -124,21 +120,3 @@ def _split(model: SoftmaxRegression, given: Any) -> Any:
         hint = "dataset.test, for example" if isinstance(given, Dataset) else "or (X, y)"
         raise UsageError(f"expected a Split ({hint}) to evaluate on, not {type(given).__name__}")
     return given
-
-
-def device_blocks(split: Any) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-    """The rows on the device: at once if they are there, or else block by block."""
-    features, labels = split.features, split.labels
-    if tf.is_tensor(features):
-        yield features, labels
-        return
-    n_samples = len(labels)
-    a_block = max(1, _READ_BYTES * n_samples // features.nbytes)
-
-    def read(start: int) -> tuple[tf.Tensor, tf.Tensor]:
-        rows = slice(start, min(start + a_block, n_samples))
-        block = aligned_empty((rows.stop - start, features.shape[1]), features.dtype)
-        read_rows(features, [rows], block)
-        return to_tensor(block), tf.constant(labels[rows])
-
-    yield from read_ahead(read, range(0, n_samples, a_block))

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax import ops
-from tfsoftmax.answering import Answering
+from tfsoftmax.prediction import Answering
 from tfsoftmax.spec import Numbers, Spec
 
 Initializer = Callable[[tuple[int, ...]], np.ndarray]

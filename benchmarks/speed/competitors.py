@@ -48,7 +48,7 @@ class Ours(Competitor):
 
     def __init__(self, task: Task):
         super().__init__(task)
-        from tfsoftmax.startup import import_tensorflow
+        from tfsoftmax.system.startup import import_tensorflow
 
         import_tensorflow()
         from tfsoftmax import Dataset, Recipe, Spec, Split
@@ -75,7 +75,7 @@ class Ours(Competitor):
     def epoch(self, epoch: int) -> float:
         if self.trainer is None:
             from tfsoftmax import SoftmaxRegression
-            from tfsoftmax.trainer import Trainer
+            from tfsoftmax.training.trainer import Trainer
 
             model = SoftmaxRegression(self.dataset.spec)
             self.trainer = Trainer(model, self.dataset.train, self.recipe)

@@ -20,7 +20,7 @@ from competitors import Ours
 from task import Task
 
 from tfsoftmax import SoftmaxRegression, ops
-from tfsoftmax.trainer import Trainer
+from tfsoftmax.training.trainer import Trainer
 
 ROUNDS = 15
 PARTS = ("nothing", "rows gathered, scaled and read once", "logits", "loss", "gradients and update")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from tfsoftmax.data.dataset import check_finite
-from tfsoftmax.data.reading import SkippedRows, reasons
+from tfsoftmax.data.notes import SkippedRows, reasons
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from tfsoftmax.data.cache_entries import mark
 from tfsoftmax.data.dataset import Dataset, Split
-from tfsoftmax.data.kept import mark
 from tfsoftmax.errors import DataError
-from tfsoftmax.files import remove_dead_staging, staged_folder, sync_tree
 from tfsoftmax.spec import Spec
+from tfsoftmax.system.files import remove_dead_staging, staged_folder, sync_tree
 
 # Part of every entry's path: entries of another format are not found, so never misread.
 _FORMAT = "1"

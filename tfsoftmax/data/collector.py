@@ -16,17 +16,17 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from tfsoftmax.data.bad_rows import BadRows
+from tfsoftmax.data.cache_entries import mark
 from tfsoftmax.data.dataset import Dataset, Split
-from tfsoftmax.data.exact import WholeNumbers
-from tfsoftmax.data.kept import mark
+from tfsoftmax.data.exact_numbers import WholeNumbers
 from tfsoftmax.data.labels import ClassNames, check_classes, doubts
-from tfsoftmax.data.reading import NOTHING, Reading
-from tfsoftmax.data.scales import log_scales
+from tfsoftmax.data.notes import NOTHING, Reading
+from tfsoftmax.data.scale_check import log_scales
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.split import stratified_places, take_rows
 from tfsoftmax.errors import DataError
-from tfsoftmax.files import staged_folder, sync_tree
 from tfsoftmax.spec import Spec
+from tfsoftmax.system.files import staged_folder, sync_tree
 
 _log = logging.getLogger(__name__)
 # What a reader says of an example, before the classes are known: a Spec without names.

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tfsoftmax.data.reading import NOTHING, Reading
-from tfsoftmax.data.rows import Features, is_mapped, row_blocks
+from tfsoftmax.data.features import Features, is_mapped, row_blocks
+from tfsoftmax.data.notes import NOTHING, Reading
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.spec import Spec
 

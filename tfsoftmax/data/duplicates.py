@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfsoftmax.data.dataset import Dataset
-from tfsoftmax.data.rows import Features, row_blocks
+from tfsoftmax.data.features import Features, row_blocks
 
 _NUMBERS = 2**20
 

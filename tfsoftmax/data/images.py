@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from tfsoftmax.errors import DataError
-from tfsoftmax.paths import check_regular
 from tfsoftmax.spec import Spec
+from tfsoftmax.system.paths import check_regular
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 _MAX_16_BIT = 65535

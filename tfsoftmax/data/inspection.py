@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfsoftmax.data.bad_rows import BadRows
-from tfsoftmax.data.cells import ColumnReader
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.duplicates import row_hashes, shared_rows
-from tfsoftmax.data.folders import check_file, files_at
-from tfsoftmax.data.rows import row_blocks
+from tfsoftmax.data.features import row_blocks
+from tfsoftmax.data.options import SourceOptions
+from tfsoftmax.data.readers.folders import check_file, files_at
 from tfsoftmax.data.statistics import ColumnStatistics
-from tfsoftmax.data.table import check_once, drop, listed, named, usual_label
-from tfsoftmax.data.table_reader import readers_of
+from tfsoftmax.data.tables.cells import ColumnReader
+from tfsoftmax.data.tables.columns import check_once, drop, listed, named, usual_label
+from tfsoftmax.data.tables.reader import readers_of
 from tfsoftmax.errors import DataError
-from tfsoftmax.source_options import SourceOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,7 +160,7 @@ def inspect_table(kind: str, path: Path, name: str, options: SourceOptions) -> I
             unlabelled += len(frame) - len(present)
             classes.update(present)
     if kind == "csv":
-        from tfsoftmax.data.csv import settle_doubts
+        from tfsoftmax.data.readers.csv import settle_doubts
 
         doubtful = [reader for reader in gathered.readers.values() if reader.doubtful]
         settle_doubts(path, name, options, found, doubtful)
@@ -180,14 +180,14 @@ def _table(
     kind: str, path: Path, name: str, options: SourceOptions, bad: BadRows
 ) -> tuple[list[str], Iterator[pd.DataFrame]]:
     if kind == "csv":
-        from tfsoftmax.data import csv
+        from tfsoftmax.data.readers import csv
 
         check_file(path, name)
         names = csv.header_of(path, name, options)
         check_once(name, names)
         parts = csv.read_parts(path, name, options, names, options.label_column, bad)
         return names, (part.frame for part in parts)
-    from tfsoftmax.data import parquet
+    from tfsoftmax.data.readers import parquet
 
     files = files_at(path, name, parquet.FILES)
     names = parquet.column_names(files, name)

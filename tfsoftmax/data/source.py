@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tfsoftmax.data.cache import DatasetCache
+from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.errors import DataError
-from tfsoftmax.source_options import SourceOptions
 from tfsoftmax.spec import Spec
 
 # Of what is read of a file, counted up when the same file is read otherwise.

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
-from tfsoftmax.data.rows import ChosenRows, chosen
+from tfsoftmax.data.features import ChosenRows, chosen
+from tfsoftmax.data.options import TEST_FRACTION
 from tfsoftmax.errors import DataError
-from tfsoftmax.source_options import TEST_FRACTION
 
 # Fixed, and apart from a recipe's seed: every run of every recipe is measured on the
 # same rows.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfsoftmax.data.rows import Features, row_blocks
+from tfsoftmax.data.features import Features, row_blocks
 
 _EPSILON = float(np.finfo(np.float32).eps)
 # Fewer rows at a time than are read: each is needed as float64, more than once.

@@ -8,11 +8,15 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from tfsoftmax.data.rows import Features
+from tfsoftmax.data.features import Features
 from tfsoftmax.errors import ExportError, ModelError, UsageError
-from tfsoftmax.export import attached, onnx, tflite, tflite_metadata, tflite_version, trainable
+from tfsoftmax.export import onnx
 from tfsoftmax.export.parity import EXACT, HALF, INTEGER, Demand, Parity, check_parity
 from tfsoftmax.export.predictor import Predictor
+from tfsoftmax.export.tflite import attached, trainable
+from tfsoftmax.export.tflite import convert as tflite
+from tfsoftmax.export.tflite import metadata as tflite_metadata
+from tfsoftmax.export.tflite import version as tflite_version
 
 if TYPE_CHECKING:
     from tfsoftmax.export.saved_model import ExportedModel

@@ -7,8 +7,8 @@ import platform
 from importlib.metadata import version
 from typing import Any
 
-from tfsoftmax.json_text import json_text
 from tfsoftmax.spec import Spec
+from tfsoftmax.system.json_text import json_text
 
 FILE_NAME = "tfsoftmax.json"
 LABELS_NAME = "labels.txt"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfsoftmax.data.rows import Features
+from tfsoftmax.data.features import Features
 from tfsoftmax.errors import ExportError
 from tfsoftmax.export.predictor import Predictor
 from tfsoftmax.metrics import rows_at_once

@@ -12,12 +12,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfsoftmax.data.images import (
-    EXIF_PREFIX,
-    ORIENTATION_ENTRY,
-    TIFF_ENTRY_BYTES,
-    TIFF_START,
-)
+from tfsoftmax.data.images import EXIF_PREFIX, ORIENTATION_ENTRY, TIFF_ENTRY_BYTES, TIFF_START
 
 # Segments of a JPEG file, or chunks of a PNG file, that are looked through; so many that no
 # program writes more, and so few that a file made to waste time cannot.

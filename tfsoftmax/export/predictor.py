@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from tfsoftmax.answering import Answering
 from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.examples import positions_of
 from tfsoftmax.errors import ModelError
-from tfsoftmax.examples import positions_of
 from tfsoftmax.metrics import Evaluation, judged
+from tfsoftmax.prediction import Answering
 from tfsoftmax.spec import Spec
 
 

@@ -13,12 +13,15 @@ from typing import NamedTuple
 import numpy as np
 
 from tfsoftmax.data.images import as_rgb
-from tfsoftmax.export import SAVED_MODEL, load_predictor, onnx, tflite, trainable
+from tfsoftmax.export import onnx
+from tfsoftmax.export.load import SAVED_MODEL, load_predictor
 from tfsoftmax.export.parity import ROUNDED, Demand
 from tfsoftmax.export.predictor import answer_in_blocks
-from tfsoftmax.export.tflite import TFLitePredictor
+from tfsoftmax.export.tflite import convert as tflite
+from tfsoftmax.export.tflite import trainable
+from tfsoftmax.export.tflite.convert import TFLitePredictor
 from tfsoftmax.spec import Spec
-from tfsoftmax.startup import honour_log_level
+from tfsoftmax.system.startup import honour_log_level
 
 # From raw examples [n, *example_shape] to probabilities [n, n_classes].
 Answer = Callable[[np.ndarray], np.ndarray]

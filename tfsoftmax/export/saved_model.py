@@ -11,7 +11,7 @@ from tfsoftmax.export import manifest, metadata
 from tfsoftmax.export.pictures import decoded
 from tfsoftmax.export.predictor import Predictor
 from tfsoftmax.model import SoftmaxRegression
-from tfsoftmax.startup import file_errors
+from tfsoftmax.system.startup import file_errors
 
 # TensorFlow Serving's names: what answers unless a request names another signature, and
 # the one its Classification API asks. An input whose name ends in _bytes is taken in

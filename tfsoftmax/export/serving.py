@@ -18,7 +18,7 @@ import tensorflow as tf
 from tfsoftmax.data.images import levels_of
 from tfsoftmax.export import metadata, saved_model
 from tfsoftmax.spec import Spec
-from tfsoftmax.startup import file_errors
+from tfsoftmax.system.startup import file_errors
 
 WARM_UP = Path("assets.extra", "tf_serving_warmup_requests")
 REQUESTS = "requests"

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
-from tfsoftmax.data.rows import Features, chosen
+from tfsoftmax.data.features import Features, chosen
 from tfsoftmax.errors import TfsoftmaxError
-from tfsoftmax.export import SAVED_MODEL, agreement, load_saved_model
+from tfsoftmax.export import agreement
 from tfsoftmax.export.artefacts import ARTEFACTS
+from tfsoftmax.export.load import SAVED_MODEL, load_saved_model
 from tfsoftmax.export.parity import EXACT, Demand, Parity, compare
 from tfsoftmax.export.runtimes import RUNTIMES, Answer, Runtime, latency
 from tfsoftmax.metrics import evaluate_probabilities

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tfsoftmax.errors import ExportError, UsageError
-from tfsoftmax.files import check_writable, staged_folder, sync_tree
+from tfsoftmax.system.files import check_writable, staged_folder, sync_tree
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]*")
 

@@ -1,0 +1,260 @@
+"""From what a caller hands in to rows for a model: tables by name, arrays by position."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfsoftmax.choices import did_you_mean
+from tfsoftmax.data.dataset import Split, check_finite
+from tfsoftmax.data.exact_numbers import as_kept
+from tfsoftmax.data.features import ChosenRows, Features
+from tfsoftmax.data.options import SourceOptions
+from tfsoftmax.errors import DataError, ModelError
+from tfsoftmax.spec import Spec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_REMEDY = "train with SourceOptions(missing='mean'), whose models fill it in themselves"
+
+
+def rows_for(spec: Spec, given: Any, where: str = "rows", first_row: int = 0) -> Features:
+    """Rows as a model takes them, out of whatever holds them.
+
+    Columns of a table are found by the model's names for its features, in any order and among
+    others; a table whose columns have no names, or for a model without names, is taken column
+    by column, if there are just as many. Arrays and lists are taken by position.
+
+    Args:
+      spec: of the model.
+      given: a pandas or polars frame, a structured array, or whatever `numpy.asarray` takes,
+        ``[n_samples, n_features]`` or ``[n_samples, *example_shape]``; or a `Split`.
+      where: what the rows are called in an error.
+      first_row: what the first of them is called.
+
+    Returns:
+      ``[n_samples, n_features]`` in the spec's dtype; the same memory where that can be.
+
+    Raises:
+      ModelError: if it has not the model's columns or shape.
+      DataError: naming row and feature of a value that is missing, where the model fills
+        none in, infinite, no number, or beyond what the model's dtype holds.
+
+    >>> import pandas as pd
+    >>> spec = Spec((2,), "float32", ("no", "yes"), feature_names=("x", "y"))
+    >>> rows_for(spec, pd.DataFrame({"y": [1], "id": [7], "x": [2]})).tolist()
+    [[2.0, 1.0]]
+    """
+    table = frame_of(given)
+    if table is not None:
+        rows: Features = numbers_of_frame(spec, table, where, first_row)
+    else:
+        rows = _of_array(spec, given.features if isinstance(given, Split) else given, where)
+    if rows.dtype != spec.dtype:
+        rows = as_kept(where, rows[:], spec, first_row)
+        _check_brightness(spec, rows, where)
+    check_finite(where, rows, spec, first_row, remedy=_REMEDY)
+    return rows
+
+
+def labels_for(spec: Spec, labels: Any, where: str = "labels") -> np.ndarray:
+    """The classes of labels as people have them, by the model's names for them.
+
+    Args:
+      spec: of the model.
+      labels: ``[n_samples]``, whole numbers, texts or booleans: the names of classes, not
+        their positions.
+      where: what they are called in an error.
+
+    Returns:
+      int32 ``[n_samples]`` in ``[0, n_classes)``.
+
+    Raises:
+      ModelError: if the model does not know a class.
+      DataError: naming the row of a label that is missing.
+
+    >>> labels_for(Spec((2,), "float32", ("3", "7")), [7, 7.0, 3]).tolist()
+    [1, 1, 0]
+    """
+    from tfsoftmax.data.labels import ClassNames
+
+    found = ClassNames(where)
+    codes = found.codes(np.asarray(labels))
+    return positions_of(found.sorted(np.arange(len(set(codes.tolist())))), spec, where)[codes]
+
+
+def positions_of(names: Sequence[str], spec: Spec, where: str) -> np.ndarray:
+    """For each class of these names, its place among the model's classes, int32.
+
+    Raises:
+      ModelError: if the model does not know one.
+    """
+    ours = {name: position for position, name in enumerate(spec.class_names)}
+    unknown = next((name for name in names if name not in ours), None)
+    if unknown is not None:
+        raise ModelError(
+            f"{where}: the model does not know class {unknown!r}; its classes are "
+            f"{', '.join(spec.class_names[:10])}{', ...' if spec.n_classes > 10 else ''}"
+        )
+    return np.array([ours[name] for name in names], np.int32)
+
+
+def frame_of(given: Any) -> pd.DataFrame | None:
+    """What has named columns as a pandas frame; None for anything else."""
+    if hasattr(given, "iloc") and hasattr(given, "columns"):
+        return given
+    polars = hasattr(given, "get_column") and hasattr(given, "columns")
+    names = given.columns if polars else getattr(getattr(given, "dtype", None), "names", None)
+    if not names:
+        return None
+    import pandas as pd
+
+    return pd.DataFrame({name: np.asarray(given[name]) for name in names})
+
+
+def names_of(frame: pd.DataFrame) -> tuple[str, ...] | None:
+    """The names of a frame's columns; None where they are only counted, 0, 1, 2, ..."""
+    columns = list(frame.columns)
+    return None if columns == list(range(len(columns))) else tuple(map(str, columns))
+
+
+def numbers_of_frame(spec: Spec, frame: pd.DataFrame, where: str, first_row: int) -> np.ndarray:
+    """A frame's columns that a spec names, in its order, as numbers; NaN where one is missing.
+
+    Args:
+      spec: of the model.
+      frame: with the model's columns, or without names with as many.
+      where: what the rows are called in an error.
+      first_row: what the first of them is called.
+
+    Raises:
+      ModelError: if a column is not there, or there twice, or there are not as many.
+      DataError: naming row and column of what is no number.
+    """
+    found = names_of(frame)
+    if spec.feature_names is None or found is None:
+        if len(frame.columns) != spec.n_features:
+            raise ModelError(f"{where}: {_not_as_many(spec, len(frame.columns))}")
+        names = spec.feature_names or found or tuple(map(spec.feature_name, range(spec.n_features)))
+        return _numbers_in(frame, names, where, first_row)
+    places = {name: place for place, name in enumerate(found)}
+    for name in spec.feature_names:
+        if name not in places:
+            raise ModelError(
+                f"{where}: no column {name!r}, which the model takes; "
+                f"{did_you_mean(name, found)}it takes {_listed(spec.feature_names)}"
+            )
+        if found.count(name) > 1:
+            raise ModelError(f"{where}: two columns are called {name!r}; rename one")
+    wanted = frame.iloc[:, [places[name] for name in spec.feature_names]]
+    return _numbers_in(wanted, spec.feature_names, where, first_row)
+
+
+def _numbers_in(
+    frame: pd.DataFrame, names: Sequence[str], where: str, first_row: int
+) -> np.ndarray:
+    """All columns of a frame, which are called so in an error."""
+    kinds = {dtype.kind if isinstance(dtype, np.dtype) else "O" for dtype in frame.dtypes}
+    if kinds <= set("iuf") or kinds == {"b"}:
+        return frame.to_numpy()
+    from tfsoftmax.data.tables.reader import NumbersReader
+
+    # By position, as two columns of one name would both answer to it.
+    counted = frame.set_axis(list(map(str, names)), axis=1)
+    options = SourceOptions(missing="mean")  # What the model does of them is for it to say.
+    reader = NumbersReader(where, list(counted.columns), options, model=True, marks_known=False)
+    return reader.rows(counted, first_row)[0]
+
+
+def _not_as_many(spec: Spec, found: int) -> str:
+    if spec.feature_names is None:
+        return (
+            "the model has no names for its features, so columns are taken in their order, and "
+            f"there must be {spec.n_features:,} of them, not {found:,}"
+        )
+    return (
+        f"the {found:,} columns have no names, so they are taken in their order, and there must "
+        f"be {spec.n_features:,} of them; or name them: the model takes "
+        f"{_listed(spec.feature_names)}"
+    )
+
+
+def _of_array(spec: Spec, given: Any, where: str) -> Features:
+    if hasattr(given, "toarray"):
+        raise ModelError(
+            f"{where}: a sparse matrix; give its rows as X.toarray(), some at a time if there are "
+            "many"
+        )
+    each = spec.n_features
+    if isinstance(given, ChosenRows):
+        _check_shape(spec, given.shape, where)
+        return given
+    array = _plain(given, where)
+    if array.ndim == 1 and (each == 1 or not array.size):
+        return array.reshape(-1, each)
+    _check_shape(spec, array.shape, where)
+    return array.reshape(len(array), each)
+
+
+def _check_brightness(spec: Spec, rows: Features, where: str) -> None:
+    """Refuses 0 and 1 of another type for a model of 0 to 255: almost black to it."""
+    low, high = spec.value_range or (0.0, 1.0)
+    if high > 1 and np.max(rows, initial=0) == 1:
+        raise ModelError(
+            f"{where}: the largest value is 1, and the model takes {low:g} to {high:g}: multiply "
+            f"the rows by {high:g}, or give them as {spec.dtype} if they are so dark"
+        )
+
+
+def _check_shape(spec: Spec, shape: tuple[int, ...], where: str) -> None:
+    wanted = tuple(dict.fromkeys((spec.example_shape, (spec.n_features,))))
+    if len(shape) > 1 and _squeezed(shape[1:]) in map(_squeezed, wanted):
+        return
+    if shape in wanted:
+        raise ModelError(
+            f"{where}: found one example, of shape {shape}; the model takes rows of them: "
+            "x[None] makes one row of an array, frame.iloc[[0]] of a table"
+        )
+    if len(shape) == 2 and len(spec.example_shape) == 1:
+        raise ModelError(
+            f"{where}: the model takes {spec.n_features} features a row, not {shape[1]}"
+        )
+    shapes = " or ".join(str(("n", *one)).replace("'", "") for one in wanted)
+    raise ModelError(f"{where}: the model takes rows of shape {shapes}, not {shape}")
+
+
+def _squeezed(shape: Sequence[int]) -> tuple[int, ...]:
+    return tuple(size for size in shape if size != 1)
+
+
+def _plain(given: Any, where: str) -> np.ndarray:
+    """An array of numbers or booleans."""
+    try:
+        array = np.ma.filled(given.astype(np.float64), np.nan) if _masked(given) else given
+        array = np.asanyarray(array)
+        if array.dtype.kind == "O" and array.ndim:
+            texts = [isinstance(value, str | bytes) for value in array.flat]
+            if any(texts):
+                found = array.flat[texts.index(True)]
+                raise DataError(f"{where}: found the text {found!r}; the model takes numbers")
+            array = array.astype(np.float64)  # of None, too, which becomes NaN
+    except (ValueError, TypeError) as error:
+        raise DataError(
+            f"{where}: expected rows of numbers, all of one length ({str(error).splitlines()[0]})"
+        ) from error
+    if array.dtype.kind not in "iufb":
+        raise DataError(f"{where}: found values of type {array.dtype}; the model takes numbers")
+    return array
+
+
+def _masked(given: Any) -> bool:
+    return isinstance(given, np.ma.MaskedArray)
+
+
+def _listed(names: Sequence[str]) -> str:
+    from tfsoftmax.data.tables.columns import listed
+
+    return listed(names)

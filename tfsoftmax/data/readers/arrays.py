@@ -1,0 +1,388 @@
+"""Arrays: ``.npz`` and ``.npy`` files, and what a program has in memory."""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+import tokenize
+import warnings
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tfsoftmax.data.collector import Collector, collecting, parted
+from tfsoftmax.data.collector import kept as kept_rows
+from tfsoftmax.data.dataset import Dataset, Split, check_finite
+from tfsoftmax.data.exact_numbers import as_kept
+from tfsoftmax.data.features import row_blocks
+from tfsoftmax.data.labels import ClassNames
+from tfsoftmax.data.readers.folders import check_file, files_at
+from tfsoftmax.data.source import Source
+from tfsoftmax.errors import DataError
+from tfsoftmax.spec import Spec
+from tfsoftmax.system.paths import check_regular
+
+# What people call them, once capitals are small: training rows, and test rows.
+_PARTS = ("train", "test")
+_FEATURES, _LABELS = ("features", "x", "data", "images"), ("labels", "y", "target", "label")
+_KEPT = ("uint8", "float32")
+_ONE_TYPE = (
+    "training rows are whole numbers from {low} to {high}: save both parts in one type and scale"
+)
+_LONGEST_HEADER = 10_000  # as NumPy has it
+# What zip files that are damaged or odd make `zipfile` and its decompressors raise.
+_DAMAGED = (
+    ValueError,
+    EOFError,
+    OSError,
+    RuntimeError,  # needs a password
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+class Arrays(NamedTuple):
+    """Features and labels of training or test rows."""
+
+    features: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray | None = None
+
+
+def load_npz(path: Path, source: Source) -> Dataset:
+    """Reads an ``.npz`` file with features and labels, and perhaps test rows.
+
+    Arrays are called ``features`` and ``labels``, or ``x``/``X`` and ``y``, ``data`` and
+    ``target``; with ``x_train``, ``y_train``, ``x_test``, ``y_test`` its test rows are taken.
+    Those that are not compressed are mapped rather than read.
+
+    Args:
+      path: of the file.
+      source: its name and the options to read it with.
+
+    Raises:
+      DataError: if an array is missing, of a wrong shape or type, or holds Python objects.
+    """
+    check_file(path, source.name)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {
+                entry.filename.removesuffix(".npy"): entry
+                for entry in archive.infolist()
+                if entry.filename.endswith(".npy")
+            }
+            found = _named(source, members, "arrays")
+            arrays = {
+                key: _member(path, archive, members[name], source) for key, name in found.items()
+            }
+    except OSError as error:
+        raise DataError(f"{source.name}: cannot be read: {error.strerror or error}") from error
+    except _DAMAGED as error:
+        raise DataError(f"{source.name}: not an .npz file, or damaged: {_reason(error)}") from error
+    return _dataset(source, arrays, [path])
+
+
+def load_npy(path: Path, source: Source) -> Dataset:
+    """Reads ``.npy`` files, mapped: a folder of them, or a features file with labels beside.
+
+    Files are called as arrays in an ``.npz`` file are: ``features.npy`` and ``labels.npy``,
+    ``X.npy`` and ``y.npy``, ``x_train.npy`` and so on.
+
+    Args:
+      path: of the folder, or of the file with the features.
+      source: its name and the options to read it with.
+
+    Raises:
+      DataError: as for `load_npz`.
+    """
+    folder = path if path.is_dir() else path.parent
+    if folder != path:
+        check_file(path, source.name)
+    files = {file.stem: file for file in files_at(folder, source.name, "*.npy")}
+    found = _named(source, files, "files")
+    arrays = {}
+    for key, name in found.items():
+        try:
+            arrays[key] = mapped(files[name])
+        except (OSError, ValueError) as error:
+            raise DataError(f"{source.name}: {files[name].name}: {_reason(error)}") from error
+    return _dataset(source, arrays, [files[name] for name in found.values()])
+
+
+def mapped(path: Path) -> np.ndarray:
+    """The array in an ``.npy`` file, left there.
+
+    Raises:
+      OSError: if the file cannot be read.
+      ValueError: if it holds no such array, or less of it than it promises.
+    """
+    check_regular(path)
+    with path.open("rb") as file:
+        shape, fortran, dtype = _npy_header(file)
+        start = file.tell()
+    promised = math.prod(shape) * dtype.itemsize
+    found = path.stat().st_size - start
+    if promised > found:
+        raise ValueError(
+            f"it is truncated: its header promises {promised:,} bytes, found {found:,}"
+        )
+    if not promised:
+        return np.empty(shape, dtype)
+    return np.memmap(path, dtype, "r", start, shape, "F" if fortran else "C")
+
+
+def _named(source: Source, found: Mapping[str, Any], what: str) -> dict[tuple[str, str], str]:
+    """The names of the arrays that are features and labels, by part and kind."""
+    plain = {name.lower().replace("-", "_"): name for name in found}
+    named: dict[tuple[str, str], str] = {}
+    for part in _PARTS:
+        for kind, words in (("features", _FEATURES), ("labels", _LABELS)):
+            spelt = [s for word in words for s in (f"{word}_{part}", f"{part}_{word}")]
+            spelt += words if part == "train" else ()
+            match = [plain[name] for name in spelt if name in plain]
+            if match:
+                named[part, kind] = match[0]
+    for part in _PARTS:
+        for kind in ("features", "labels"):
+            needed = part == "train" or any(key[0] == "test" for key in named)
+            if needed and (part, kind) not in named:
+                wanted = kind if part == "train" else f"test_{kind}"
+                listed = ", ".join(map(repr, found)) or "none"
+                if "indptr" in found:
+                    raise DataError(
+                        f"{source.name}: a sparse matrix of scipy's; write it with its labels by "
+                        "sklearn.datasets.dump_svmlight_file, and give svmlight:FILE"
+                    )
+                raise DataError(
+                    f"{source.name}: no {wanted} among its {what} ({listed}); "
+                    "call them features and labels, or x_train, y_train, x_test and y_test"
+                )
+    return named
+
+
+def _member(
+    path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, source: Source
+) -> np.ndarray:
+    where = f"{source.name}: array {entry.filename.removesuffix('.npy')}"
+    try:
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            # LZMA takes as much memory as its header asks for, which is up to 4 GB.
+            raise ValueError(
+                f"packed in a way NumPy does not (zip's compression {entry.compress_type}); save "
+                "it with np.savez"
+            )
+        with archive.open(entry) as stream:
+            shape, fortran, dtype = _npy_header(stream)
+            start = stream.tell()
+            promised = math.prod(shape) * dtype.itemsize
+            if promised != entry.file_size - start:
+                raise ValueError(
+                    f"its header promises {promised:,} bytes, found {entry.file_size - start:,}"
+                )
+            if entry.compress_type == zipfile.ZIP_STORED and promised:
+                offset = _data_offset(path, entry) + start
+                if offset + promised > path.stat().st_size:
+                    raise ValueError("it is truncated: the file ends within it")
+                return np.memmap(path, dtype, "r", offset, shape, "F" if fortran else "C")
+            if promised > source.options.memory_limit:
+                raise ValueError(
+                    f"it expands to {promised:,} bytes, more than the memory limit; save it with "
+                    "np.savez, which does not compress, or raise --memory-limit"
+                )
+            content = stream.read(promised)
+            array = np.frombuffer(content, dtype)
+            return array.reshape(shape, order="F" if fortran else "C")
+    except _DAMAGED as error:
+        raise DataError(f"{where}: {_reason(error)}") from error
+
+
+def _npy_header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether it is in Fortran's order, and type; a `ValueError` says what is wrong."""
+    start = stream.read(12)
+    if len(start) < 12 or start[:6] != b"\x93NUMPY" or start[6] not in (1, 2, 3):
+        raise ValueError(f"not an .npy array: it starts with {start[:6]!r}")
+    # The length of what follows is checked before it is read: a header is a line of text.
+    first, ending = (10, "<u2") if start[6] == 1 else (12, "<u4")
+    length = int(np.frombuffer(start[8:first], ending)[0])
+    if length > _LONGEST_HEADER:
+        raise ValueError(f"its header promises to be {length:,} bytes long")
+    header = io.BytesIO(start[8:] + stream.read(max(0, length - 12 + first)))
+    form = np.lib.format
+    read = form.read_array_header_1_0 if start[6] == 1 else form.read_array_header_2_0
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of headers that Python 2 wrote
+            shape, fortran, dtype = read(header, max_header_size=_LONGEST_HEADER)
+    # What Python's own parser says of texts that nobody would write.
+    except (TypeError, SyntaxError, RecursionError, MemoryError, tokenize.TokenError) as error:
+        raise ValueError(f"its header cannot be read ({type(error).__name__})") from error
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects, which are never loaded; save plain numbers")
+    if min(shape, default=0) < 0 or not dtype.itemsize:
+        raise ValueError(f"its header promises {dtype} {shape}")
+    return tuple(map(int, shape)), fortran, dtype  # True passes for a whole number
+
+
+def _data_offset(path: Path, entry: zipfile.ZipInfo) -> int:
+    """Where a member's bytes begin: after its own header, whose lengths are its own, too."""
+    with path.open("rb") as file:
+        file.seek(entry.header_offset)
+        header = file.read(30)
+    if len(header) < 30 or header[:4] != b"PK\3\4":
+        raise ValueError("its place in the file is damaged")
+    lengths = np.frombuffer(header, "<u2", 2, 26)
+    return entry.header_offset + 30 + int(lengths.sum())
+
+
+def _reason(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _dataset(
+    source: Source, arrays: Mapping[tuple[str, str], np.ndarray], files: list[Path]
+) -> Dataset:
+    parts = {
+        part: Arrays(arrays[part, "features"], arrays[part, "labels"])
+        for part in _PARTS
+        if (part, "features") in arrays
+    }
+    return dataset_of(source, parts["train"], parts.get("test"), files)
+
+
+def dataset_of(
+    source: Source,
+    train: Arrays,
+    test: Arrays | None = None,
+    files: list[Path] | None = None,
+    feature_names: tuple[str, ...] | None = None,
+    value_range: tuple[float, float] | None = None,
+) -> Dataset:
+    """A dataset of arrays, which are checked and, if they need be, made float32.
+
+    Args:
+      source: its name and the options to read it with.
+      train: features ``[n, ...]`` of numbers and labels ``[n]`` of any kind.
+      test: the source's own test rows; None holds some of the others out.
+      files: the arrays are from.
+      feature_names: of the columns, if they have names.
+      value_range: of a feature; None is found for pixels, which are bytes in two dimensions
+        or three: 0 to 255, or to the largest there is if that is below 128.
+
+    Raises:
+      DataError: naming the array, and the row, of what is wrong.
+    """
+    _check_shapes(source.name, train, "training")
+    shape, dtype = train.features.shape[1:], train.features.dtype
+    if test is not None:
+        _check_shapes(source.name, test, "test")
+        if test.features.shape[1:] != shape:
+            raise DataError(
+                f"{source.name}: training examples are of shape {shape}, test examples of "
+                f"{test.features.shape[1:]}; they must agree"
+            )
+    kept = dtype.name if dtype.name in _KEPT else "uint8" if dtype.kind == "b" else "float32"
+    if value_range is None and dtype == np.uint8 and len(shape) > 1:
+        value_range = _range_of_pixels(train.features)
+
+    def spec(names: tuple[str, ...]) -> Spec:
+        return Spec(tuple(shape), kept, names, value_range, feature_names, source.options.fill)
+
+    # Of a file in Fortran's order, rows cannot be read one after the other.
+    scattered = isinstance(train.features, np.memmap) and not train.features.flags.c_contiguous
+    if kept == dtype.name and dtype.isnative and test is None and not scattered:
+        return _in_place(source, train, spec(("", "")), spec)
+    key = source.key(files or [])
+    found = kept_rows(source, key) if files else None
+    if found is not None:
+        return found
+    weighted = train.weights is not None
+    with collecting(source, key) as collector:
+        for part, rows in (("training", train), ("test", test)):
+            if rows is not None:
+                _collect(collector, source, rows, spec(("", "")), part, weighted)
+        return collector.dataset(spec)
+
+
+def _range_of_pixels(features: np.ndarray) -> tuple[float, float]:
+    largest = max(int(block.max()) for block in row_blocks(features))
+    return 0.0, float(largest if 0 < largest < 128 else 255)
+
+
+def _in_place(source: Source, rows: Arrays, anonymous: Spec, spec: Any) -> Dataset:
+    """Rows that can stay where they are, in memory or in a mapped file."""
+    features = _flat(rows.features)
+    check_finite(source.name, features, anonymous)
+    classes = ClassNames(source.name, source.options.encoding)
+    codes = classes.codes(np.asarray(rows.labels))
+    order = classes.order()
+    weights = None if rows.weights is None else np.asarray(rows.weights, np.float32)
+    split = Split(features, order[codes], weights)
+    return parted(source, spec(classes.sorted(order)), split, np.zeros(len(codes), bool))
+
+
+def _collect(
+    collector: Collector,
+    source: Source,
+    rows: Arrays,
+    anonymous: Spec,
+    part: str,
+    weighted: bool,
+) -> None:
+    first, where = 0, f"{source.name}: {part} rows"
+    for block in row_blocks(rows.features):
+        collector.whole.add_rows(anonymous, _flat(block), first, where)
+        numbers = as_kept(where, _flat(block), anonymous, first, _ONE_TYPE)
+        check_finite(where, numbers, anonymous, first)
+        stop = first + len(block)
+        weights = rows.weights
+        if weights is not None:
+            weights = weights[first:stop]
+        elif weighted:
+            weights = np.ones(len(block))
+        labels = np.asarray(rows.labels[first:stop])
+        collector.add(numbers, labels, weights, test=part == "test", first_row=first)
+        first = stop
+
+
+def _flat(features: np.ndarray) -> np.ndarray:
+    return features.reshape(len(features), math.prod(features.shape[1:]))
+
+
+def _check_shapes(name: str, rows: Arrays, part: str) -> None:
+    features, labels = rows.features, rows.labels
+    if features.dtype.kind not in "iufb":
+        raise DataError(
+            f"{name}: {part} features are of type {features.dtype}; expected numbers or booleans"
+        )
+    if features.ndim < 2 or labels.ndim != 1:
+        raise DataError(
+            f"{name}: expected {part} features [n_samples, ...] and labels [n_samples], found "
+            f"shapes {features.shape} and {labels.shape}"
+        )
+    if len(features) != len(labels):
+        raise DataError(
+            f"{name}: {len(features):,} {part} rows but {len(labels):,} labels; each row needs "
+            "exactly one"
+        )
+    if not features.size:
+        raise DataError(f"{name}: no {part} rows, or rows of no features: shape {features.shape}")
+    if rows.weights is not None:
+        _check_weights(name, rows.weights, len(features), part)
+
+
+def _check_weights(name: str, weights: np.ndarray, n_samples: int, part: str) -> None:
+    if weights.dtype.kind not in "iufb" or weights.shape != (n_samples,):
+        raise DataError(
+            f"{name}: expected a weight for each of {n_samples:,} {part} rows, found "
+            f"{weights.dtype} {weights.shape}"
+        )
+    usable = np.isfinite(weights) & (weights >= 0)
+    if not usable.all():
+        row = int(np.argmin(usable))
+        raise DataError(f"{name}, row {row}: a weight of {weights[row]:g}; expected 0 or more")

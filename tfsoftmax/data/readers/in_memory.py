@@ -1,0 +1,186 @@
+"""What a program has in memory as a dataset: arrays, pandas frames, ``tf.data``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfsoftmax.data.cache import DatasetCache
+from tfsoftmax.data.collector import collecting
+from tfsoftmax.data.dataset import Dataset, check_finite
+from tfsoftmax.data.exact_numbers import as_kept
+from tfsoftmax.data.examples import frame_of, names_of, numbers_of_frame
+from tfsoftmax.data.options import SourceOptions
+from tfsoftmax.data.readers.arrays import Arrays, dataset_of
+from tfsoftmax.data.source import Source
+from tfsoftmax.data.tables.columns import columns_of
+from tfsoftmax.data.tables.reader import TableReader
+from tfsoftmax.errors import DataError
+from tfsoftmax.spec import Spec
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import tensorflow as tf
+
+_ROWS_A_PART = 1024
+
+
+def from_arrays(
+    features: Any,
+    labels: Any,
+    *,
+    test: tuple[Any, Any] | None = None,
+    sample_weight: Any = None,
+    feature_names: Sequence[str] | None = None,
+    value_range: tuple[float, float] | None = None,
+    name: str = "arrays",
+    options: SourceOptions | None = None,
+) -> Dataset:
+    """A dataset of NumPy arrays, frames of numbers, or whatever `numpy.asarray` takes.
+
+    Args:
+      features: numbers ``[n_samples, ...]``; uint8 and float32 are kept as they are, without
+        a copy where they are mapped, all else becomes float32. A frame's columns keep their
+        names, by which the model will know them.
+      labels: ``[n_samples]``, whole numbers, texts or booleans.
+      test: features and labels of test rows, columns of a frame in any order; None holds a
+        share of the others out.
+      sample_weight: what each row counts in training, ``[n_samples]``.
+      feature_names: of the columns, if not those of a frame.
+      value_range: smallest and largest value that a feature can take, if it is known; pixels
+        in two dimensions or three, uint8, are 0 to 255.
+      name: what to call it.
+      options: `test_fraction`, `missing` and `memory_limit` of them.
+
+    Raises:
+      DataError: naming the row of what is wrong, and the column of a frame.
+      ModelError: if the test frame lacks a column.
+
+    >>> dataset = from_arrays(np.arange(20.0).reshape(10, 2), ["b", "a"] * 5)
+    >>> dataset.spec.class_names, dataset.train.features.shape
+    (('a', 'b'), (8, 2))
+    """
+    weights = None if sample_weight is None else np.asarray(sample_weight)
+    rows, found = _numbers(features, None, name)
+    train = Arrays(rows, np.asarray(labels), weights)
+    held = None
+    if test is not None:
+        held = Arrays(_numbers(test[0], found, f"{name}: test rows")[0], np.asarray(test[1]))
+    names = found if feature_names is None else tuple(map(str, feature_names))
+    source = _source(name, options)
+    return dataset_of(source, train, held, feature_names=names, value_range=value_range)
+
+
+def from_frame(
+    frame: pd.DataFrame, *, name: str = "frame", options: SourceOptions | None = None
+) -> Dataset:
+    """A dataset of a pandas frame, columns chosen as for ``csv:``.
+
+    Args:
+      frame: the table.
+      name: what to call it.
+      options: its `label_column` and so on.
+
+    Raises:
+      DataError: naming row and column of what is wrong.
+
+    >>> import pandas
+    >>> table = pandas.DataFrame({"x": range(10), "kind": ["u", "v"] * 5})
+    >>> from_frame(table, options=SourceOptions(label_column="kind")).spec.class_names
+    ('u', 'v')
+    """
+    source = _source(name, options)
+    named = frame.rename(columns=str)
+    columns = columns_of(name, list(named.columns), source.options)
+    table = TableReader(source, columns)
+    with collecting(source, source.key([])) as collector:
+        table.add(collector, named, first_row=0)
+        return collector.dataset(table.spec, table.finish())
+
+
+def from_tf_data(
+    elements: tf.data.Dataset, *, name: str = "tf.data", options: SourceOptions | None = None
+) -> Dataset:
+    """A dataset of a finite ``tf.data.Dataset`` of (features, label) pairs, batched or not.
+
+    It is gone through once; what exceeds the memory limit is kept on the disk.
+
+    Args:
+      elements: pairs of numbers and a label (a whole number or a text).
+      name: what to call it.
+      options: `test_fraction`, `missing` and `memory_limit` of them.
+
+    Raises:
+      DataError: if elements are no pairs, endless, or something is wrong with a row.
+
+    >>> import tensorflow as tf
+    >>> pairs = tf.data.Dataset.from_tensor_slices((np.eye(10), [0, 1] * 5))
+    >>> len(from_tf_data(pairs).train)
+    8
+    """
+    spec = elements.element_spec
+    if not (isinstance(spec, tuple) and len(spec) == 2 and all(hasattr(s, "shape") for s in spec)):
+        raise DataError(f"{name}: expected elements (features, label), found {spec}")
+    if elements.cardinality() == -1:
+        raise DataError(f"{name}: it is endless; take(n) makes it end")
+    source = _source(name, options)
+    batches = elements if spec[1].shape.rank else elements.batch(_ROWS_A_PART)
+    with collecting(source, source.key([])) as collector:
+        shape: tuple[int, ...] | None = None
+        for features, labels in batches.as_numpy_iterator():
+            shape = shape or features.shape[1:]
+            kept = "uint8" if features.dtype == np.uint8 else "float32"
+            missing = source.options.fill
+            anonymous, first = Spec(shape, kept, (), missing=missing), collector.n_samples
+            numbers = features.reshape(len(features), -1)
+            collector.whole.add_rows(anonymous, numbers, first)
+            rows = as_kept(name, numbers, anonymous, first)
+            check_finite(name, rows, anonymous, first)
+            collector.add(rows, labels)
+
+        def describe(classes: tuple[str, ...]) -> Spec:
+            assert shape is not None
+            pixels = (0.0, 255.0) if kept == "uint8" and len(shape) > 1 else None
+            return Spec(shape, kept, classes, pixels, missing=missing)
+
+        return collector.dataset(describe)
+
+
+def _numbers(
+    given: Any, names: tuple[str, ...] | None, where: str
+) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """The numbers of an array or a frame, and what its columns are called.
+
+    `names` are those that are wanted, in this order; None takes all.
+    """
+    frame = frame_of(given)
+    if frame is None:
+        return _array(given), names
+    names = names or names_of(frame)
+    width = len(names or frame.columns)
+    wanted = Spec((width,), "float32", (), feature_names=names)
+    try:
+        return numbers_of_frame(wanted, frame, where, 0), names
+    except DataError as error:
+        raise DataError(
+            f"{error}; from_frame(frame, options=SourceOptions(label_column=..., drop=[...])) "
+            "chooses a table's columns"
+        ) from error
+
+
+def _array(features: Any) -> np.ndarray:
+    if hasattr(features, "toarray"):
+        raise DataError(
+            "the features are a sparse matrix; give X.toarray(), or write a file with "
+            "sklearn.datasets.dump_svmlight_file and load svmlight:FILE"
+        )
+    array = np.asanyarray(features)
+    return array[:, None] if array.ndim == 1 and array.dtype.kind in "iufb" else array
+
+
+def _source(name: str, options: SourceOptions | None) -> Source:
+    from tfsoftmax.data.load import default_data_dir
+
+    return Source(name, options or SourceOptions(), DatasetCache(default_data_dir()))

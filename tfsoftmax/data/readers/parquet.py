@@ -1,0 +1,154 @@
+"""Parquet: a table in columns, in one file or a folder of parts, read by pyarrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfsoftmax.data.collector import collecting, kept
+from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.readers.folders import files_at
+from tfsoftmax.data.source import Source
+from tfsoftmax.data.tables.columns import columns_of
+from tfsoftmax.data.tables.reader import TableReader
+from tfsoftmax.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FILES = "*.parquet"
+_NUMBERS_A_PART = 2**21
+
+
+def load_parquet(path: Path, source: Source) -> Dataset:
+    """Reads a Parquet file, or all those in a folder as one table, a part at a time.
+
+    Args:
+      path: of the file or folder.
+      source: its name and the options to read it with.
+
+    Raises:
+      UsageError: if the package pyarrow is missing.
+      DataError: naming the file, and row and column, from 1, of what is wrong.
+    """
+    files = files_at(path, source.name, FILES)
+    key = source.key(files)
+    found = kept(source, key)
+    if found is not None:
+        return found
+    names = column_names(files, source.name)
+    columns = columns_of(source.name, names, source.options)
+    wanted = [*columns.features, str(columns.label)]
+    if columns.weight:
+        wanted.append(columns.weight)
+    table = TableReader(source, columns)
+    with collecting(source, key) as collector:
+        raw = columns.label if source.options.encoding != "utf-8" else None
+        for file, first_row, frame in read_parts(files, source.name, wanted, raw):
+            named = source.name if len(files) == 1 else f"{source.name}: {file.name}"
+            table.add(collector, frame, first_row, where=named)
+        return collector.dataset(table.spec, table.finish())
+
+
+def column_names(files: list[Path], name: str) -> list[str]:
+    """The columns that all the files have.
+
+    Raises:
+      UsageError: if the package pyarrow is missing.
+      DataError: if a file is no Parquet file, or has other columns than the first.
+    """
+    first: list[str] = []
+    for file in files:
+        names = _named(file, name)
+        if file == files[0]:
+            first = names
+        elif set(names) != set(first):
+            odd = sorted(set(names) ^ set(first))[0]
+            raise DataError(
+                f"{name}: {file.name} and {files[0].name} have different columns: only one of them "
+                f"has {odd!r}"
+            )
+    return first
+
+
+def read_parts(
+    files: list[Path], name: str, wanted: list[str], raw: str | None = None
+) -> Iterator[tuple[Path, int, pd.DataFrame]]:
+    """The rows of these columns, a part at a time, with the file and the first row's number.
+
+    Texts that are not UTF-8, and those of the column `raw`, come as bytes.
+
+    Raises:
+      DataError: if a file cannot be read.
+    """
+    import pyarrow
+
+    for file in files:
+        row = 1
+        opened = _opened(file, name)
+        rows = max(1, _NUMBERS_A_PART // len(wanted))
+        try:
+            for batch in opened.iter_batches(batch_size=rows, columns=wanted):
+                # What pandas noted of an index would take that column out, or be damaged.
+                plain = _checked(batch.replace_schema_metadata(None), raw)
+                yield file, row, plain.to_pandas(types_mapper=_exact(plain))
+                row += batch.num_rows
+        except (OSError, ValueError, pyarrow.ArrowException) as error:
+            raise DataError(f"{name}: {file.name} is damaged: {_line(error)}") from error
+
+
+def _checked(batch: Any, raw: str | None) -> Any:
+    """The batch with texts that are not UTF-8, and those of the column `raw`, as bytes."""
+    from pyarrow import ArrowInvalid, types
+
+    for place, field in enumerate(batch.schema):
+        column = batch.column(place)
+        if types.is_dictionary(field.type):
+            column = column.dictionary_decode()
+        if not (types.is_string(column.type) or types.is_large_string(column.type)):
+            continue
+        as_bytes = column.cast("binary" if types.is_string(column.type) else "large_binary")
+        as_bytes.validate(full=True)
+        try:
+            column.validate(full=True)
+            usable = field.name != raw
+        except ArrowInvalid:
+            usable = False
+        if not usable:
+            batch = batch.set_column(place, field.name, as_bytes)
+    return batch
+
+
+def _exact(batch: Any) -> Any:
+    """Keeps pandas from rounding whole numbers where others of the batch are missing."""
+    import pandas
+    import pyarrow
+
+    exact = {pyarrow.int64(): pandas.Int64Dtype(), pyarrow.uint64(): pandas.UInt64Dtype()}
+    rounded = any(column.null_count for column in batch.columns if column.type in exact)
+    return exact.get if rounded else None
+
+
+def _named(file: Path, name: str) -> list[str]:
+    opened = _opened(file, name)
+    try:
+        return list(opened.schema_arrow.names)
+    except ValueError as error:
+        raise DataError(f"{name}: {file.name} has a damaged column name: {error}") from error
+
+
+def _opened(file: Path, name: str) -> Any:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise UsageError("Parquet needs pyarrow: pip install 'tfsoftmax[parquet]'") from error
+    try:
+        return pyarrow.parquet.ParquetFile(file)
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
+        raise DataError(f"{name}: {file.name} is not a Parquet file: {_line(error)}") from error
+
+
+def _line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -1,0 +1,316 @@
+"""TFRecords of ``tf.Example`` messages, read by TensorFlow.
+
+A record has a feature for the label, ``label`` unless `SourceOptions.label_column` names
+another, one int64 or one bytes (a text); and one for the example, ``features``, ``inputs``
+or ``image`` unless `SourceOptions.features` names another: floats or int64s, as many in each
+record, or bytes: an encoded PNG, JPEG or WebP picture, or raw uint8 values. Several names are
+several features of one number each.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+import re
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tfsoftmax.data.collector import Collector, collecting, kept
+from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.images import read_image
+from tfsoftmax.data.options import SourceOptions
+from tfsoftmax.data.readers.folders import files_at
+from tfsoftmax.data.readers.image_folder import check_side, head_of
+from tfsoftmax.data.source import Source
+from tfsoftmax.data.tables.columns import named
+from tfsoftmax.errors import DataError
+from tfsoftmax.spec import Fill, Spec
+from tfsoftmax.system.startup import import_tensorflow
+
+_FEATURES = ("features", "inputs", "image")
+_RECORDS_A_PART, _BYTES_A_PART, _NUMBERS_A_PART = 1024, 2**26, 2**24
+_HEAD = 12
+_PICTURE_STARTS = (b"\x89PNG", b"\xff\xd8", b"RIFF")
+
+
+class Layout(NamedTuple):
+    """What a record looks like, found in the first.
+
+    Attributes:
+      label: the feature with the label.
+      of_label: ``"int64"`` or ``"bytes"``.
+      features: the features with the example.
+      kind: ``"float"``, ``"int64"``, ``"raw"`` or ``"picture"``.
+      shape: of an example.
+    """
+
+    label: str
+    of_label: str
+    features: tuple[str, ...]
+    kind: str
+    shape: tuple[int, ...]
+
+    def spec(self, names: tuple[str, ...], missing: Fill | None = None) -> Spec:
+        """What an example is."""
+        if self.kind == "picture":
+            return Spec(self.shape, "uint8", names, (0, 255))
+        feature_names = self.features if len(self.features) > 1 else None
+        dtype = "uint8" if self.kind == "raw" else "float32"
+        return Spec(self.shape, dtype, names, None, feature_names, missing)
+
+
+def load_tfrecord(path: Path, source: Source) -> Dataset:
+    """Reads a TFRecord file, ``.gz`` too, or all the files in a folder in order of their names.
+
+    Args:
+      path: of the file or folder.
+      source: its name and the options to read it with.
+
+    Raises:
+      DataError: naming the file and the record, from 1, of what is wrong.
+    """
+    files = files_at(path, source.name, "*.tfrecord*")
+    key = source.key(files)
+    found = kept(source, key)
+    if found is not None:
+        return found
+    import_tensorflow()
+    layout: Layout | None = None
+    with collecting(source, key) as collector:
+        for file in files:
+            where, number = f"{source.name}: {file.name}" if path.is_dir() else source.name, 1
+            _check_frames(file, where, source.options.memory_limit)
+            for records in _parts(file, where):
+                layout = layout or _layout(records, where, source)
+                a_part = max(1, _NUMBERS_A_PART // math.prod(layout.shape))
+                for start in range(0, len(records), a_part):
+                    part = records[start : start + a_part]
+                    _add(collector, part, layout, where, number, source)
+                    number += len(part)
+        if layout is None:
+            raise DataError(f"{source.name}: no records; there is nothing to train on")
+        missing = source.options.fill
+        return collector.dataset(lambda names: layout.spec(names, missing))
+
+
+def _check_frames(file: Path, where: str, limit: int) -> None:
+    """Goes from record to record by their lengths: TensorFlow's reader trusts them blindly.
+
+    The format: a length (uint64, little endian), its checksum (4 bytes), so many bytes, their
+    checksum (4 bytes).
+
+    Raises:
+      DataError: naming the record that promises more than the file holds, or than the limit.
+    """
+    number, zipped = 1, file.suffix == ".gz"
+    try:
+        with file.open("rb") as raw:
+            stream: Any = gzip.GzipFile(fileobj=raw) if zipped else raw
+            size = file.stat().st_size
+            while head := stream.read(_HEAD):
+                here = f"{where}, record {number}"
+                length = int.from_bytes(head[:8], "little")
+                if len(head) < _HEAD or (not zipped and length > size - raw.tell() - 4):
+                    raise DataError(f"{here}: damaged, or no TFRecord: the file ends within it")
+                if length > limit:
+                    raise DataError(f"{here}: {length:,} bytes, more than the memory limit")
+                if zipped:
+                    _skip(stream, length + 4, here)
+                else:
+                    raw.seek(length + 4, os.SEEK_CUR)
+                number += 1
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{where}: cannot be read: {reason}") from error
+
+
+def _skip(stream: Any, count: int, here: str) -> None:
+    while count:
+        found = len(stream.read(min(count, 2**20)))
+        if not found:
+            raise DataError(f"{here}: damaged, or no TFRecord: the file ends within it")
+        count -= found
+
+
+def _parts(file: Path, where: str) -> Iterator[list[bytes]]:
+    """The records of a file, some at a time."""
+    import tensorflow as tf
+
+    kind = "GZIP" if file.suffix == ".gz" else ""
+    records: list[bytes] = []
+    read = size = 0
+    try:
+        for record in tf.data.TFRecordDataset(str(file), kind).as_numpy_iterator():
+            records.append(record)
+            size += len(record)
+            if len(records) == _RECORDS_A_PART or size > _BYTES_A_PART:
+                read += len(records)
+                yield records
+                records, size = [], 0
+    except tf.errors.OpError as error:
+        reason = re.sub(r"^\{\{.*?\}\} | \[Op:.*", "", str(error.message).splitlines()[0])
+        raise DataError(
+            f"{where}, record {read + len(records) + 1}: damaged, or no TFRecord ({reason}); write "
+            "the file again"
+        ) from error
+    if records:
+        yield records
+
+
+def _parsed(record: bytes, where: str) -> dict[str, tuple[str, Any]]:
+    """A record's features: kind and values."""
+    import tensorflow as tf
+    from google.protobuf.message import DecodeError
+
+    try:
+        example = tf.train.Example.FromString(record)
+    except DecodeError as error:
+        raise DataError(f"{where}: not a tf.Example message") from error
+    found = {}
+    for name, feature in example.features.feature.items():
+        kind = feature.WhichOneof("kind")
+        if kind:
+            found[name] = kind.removesuffix("_list"), getattr(feature, kind).value
+    return found
+
+
+def _layout(records: list[bytes], where: str, source: Source) -> Layout:
+    """What the first record looks like, or the first that can be read if others are skipped."""
+    if source.options.bad_rows == "skip":
+        for number, record in enumerate(records, start=1):
+            with suppress(DataError):
+                return _layout_of(record, f"{where}, record {number}", source)
+    return _layout_of(records[0], f"{where}, record 1", source)
+
+
+def _layout_of(record: bytes, where: str, source: Source) -> Layout:
+    options = source.options
+    found = _parsed(record, where)
+    label = options.label_column or "label"
+    names = named(options.features or (), found)
+    names = names or tuple(name for name in _FEATURES if name in found)[:1]
+    wanted = [*(names or _FEATURES[:1]), label]
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise DataError(
+            f"{where}: no feature {missing[0]!r}; there are "
+            f"{', '.join(map(repr, sorted(found))) or 'none'}: name them with --features and "
+            "--label-column"
+        )
+    kinds = {found[name][0] for name in names}
+    of_label = found[label][0]
+    if len(names) > 1:
+        if "bytes" in kinds or any(len(found[name][1]) != 1 for name in names):
+            raise DataError(f"{where}: several --features must be one number each")
+        kind = "int64" if kinds == {"int64"} else "float"
+        return Layout(label, of_label, names, kind, (len(names),))
+    kind, values = found[names[0]]
+    if not len(values) or values[0] == b"":
+        raise DataError(f"{where}: feature {names[0]!r} is empty")
+    if kind != "bytes":
+        return Layout(label, of_label, names, kind, (len(values),))
+    if not values[0].startswith(_PICTURE_STARTS):
+        return Layout(label, of_label, names, "raw", (len(values[0]),))
+    shape = _picture_shape(values[0], f"{where}, feature {names[0]!r}", options)
+    return Layout(label, of_label, names, "picture", shape)
+
+
+def _picture_shape(content: bytes, where: str, options: SourceOptions) -> tuple[int, ...]:
+    size, gray = head_of(where, content)
+    size = options.image_size or size
+    check_side(where, size)
+    color = options.color or ("gray" if gray else "rgb")
+    return (*size, 3) if color == "rgb" else tuple(size)
+
+
+def _add(
+    collector: Collector,
+    records: list[bytes],
+    layout: Layout,
+    where: str,
+    first: int,
+    source: Source,
+) -> None:
+    anonymous = layout.spec(("", ""), source.options.fill)
+    rows = np.zeros((len(records), anonymous.n_features), anonymous.dtype)
+    labels = np.zeros(len(records), object if layout.of_label == "bytes" else np.int64)
+    usable = np.ones(len(records), bool)
+    whole = np.zeros(rows.shape if layout.kind == "int64" else 0, np.int64)
+    for place, record in enumerate(records):
+        here = f"{where}, record {first + place}"
+        try:
+            found = _parsed(record, here)
+            for name in (*layout.features, layout.label):
+                if name not in found:
+                    raise DataError(f"{here}: no feature {name!r}")
+            rows[place] = example = _example(found, layout, anonymous, source.options, here)
+            if whole.size and example.dtype == np.int64:
+                whole[place] = example
+            labels[place] = _label(found, layout, here)
+        except DataError as error:
+            collector.bad.meet("that are no such record", error)
+            usable[place] = False
+    collector.whole.add_rows(anonymous, whole, first, where)
+    usable &= collector.bad.finite(where, rows, anonymous, first, "record")
+    collector.add(rows, labels, usable=usable, first_row=first, where=where)
+
+
+def _label(found: dict[str, tuple[str, Any]], layout: Layout, here: str) -> Any:
+    kind, values = found[layout.label]
+    if len(values) != 1 or kind == "float":
+        raise DataError(f"{here}: expected one whole number or text as {layout.label!r}")
+    if kind != layout.of_label:
+        raise DataError(f"{here}: {layout.label!r} is {kind}, expected {layout.of_label}")
+    if values[0] == b"":
+        raise DataError(f"{here}: the label is missing; fill it in, or leave the record out")
+    return values[0]
+
+
+def _example(
+    found: dict[str, tuple[str, Any]],
+    layout: Layout,
+    spec: Spec,
+    options: SourceOptions,
+    here: str,
+) -> np.ndarray:
+    kinds = {found[name][0] for name in layout.features}
+    expected = "bytes" if layout.kind in ("raw", "picture") else layout.kind
+    name = layout.features[0]
+    if (kinds & {"bytes"}) != ({expected} & {"bytes"}):
+        raise DataError(f"{here}: {name!r} is {kinds.pop()}, expected {expected}")
+    values: Any = found[name][1]
+    if len(layout.features) > 1 or expected == "bytes":
+        for name in layout.features:
+            if len(found[name][1]) != 1:
+                raise DataError(f"{here}: {len(found[name][1])} values in {name!r}, expected one")
+        values = [found[name][1][0] for name in layout.features]
+    if layout.kind == "picture":
+        _check_picture(values[0], spec, options, here)
+        return read_image(here, spec, content=values[0]).reshape(-1)
+    if layout.kind == "raw":
+        values = np.frombuffer(values[0], np.uint8)
+    if len(values) != spec.n_features:
+        raise DataError(
+            f"{here}: {len(values):,} values in {name!r}, expected {spec.n_features:,} as in "
+            "record 1"
+        )
+    return np.asarray(values)
+
+
+def _check_picture(content: bytes, spec: Spec, options: SourceOptions, here: str) -> None:
+    """Makes sure that nothing is lost without a word: size or color of a later picture."""
+    size, gray = head_of(here, content)
+    first = spec.example_shape
+    if not options.image_size and size != first[:2]:
+        raise DataError(
+            f"{here}: a picture of {size[0]}x{size[1]}, expected {first[0]}x{first[1]} as in "
+            f"record 1; have all scaled to one with --image-size {first[0]}x{first[1]}"
+        )
+    if not options.color and not gray and len(first) == 2:
+        raise DataError(f"{here}: a picture in color, expected gray as in record 1; give --color")

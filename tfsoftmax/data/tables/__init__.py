@@ -1,0 +1,1 @@
+"""How the columns of a table are read: which is which, what is a number, and how it is written."""

@@ -1,0 +1,144 @@
+"""Tables, whatever file they come from: columns to features, one column to labels."""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from tfsoftmax.data.options import SourceOptions
+from tfsoftmax.errors import DataError
+from tfsoftmax.spec import Spec
+
+_LABELS = ("label", "class", "target")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a table are what.
+
+    Attributes:
+      label: with the classes; None where they are not asked for.
+      features: to learn from, in this order.
+      weight: what each row counts; None where all count the same.
+    """
+
+    label: str | None
+    features: tuple[str, ...]
+    weight: str | None = None
+
+    def spec(self, class_names: tuple[str, ...], options: SourceOptions) -> Spec:
+        """What an example of the table is."""
+        return Spec(
+            (len(self.features),),
+            "float32",
+            class_names,
+            feature_names=self.features,
+            missing=options.fill,
+        )
+
+
+def columns_of(source: str, found: Sequence[str], options: SourceOptions) -> Columns:
+    """Finds the columns that the options ask for.
+
+    Args:
+      source: for messages.
+      found: the names of the table's columns.
+      options: what is asked for.
+
+    Raises:
+      DataError: naming the column, if one is not there or there twice, or no column can be
+        told to be the label, or none is left to learn from.
+    """
+    check_once(source, found)
+    known = set(found)
+    dropped, asked = named(options.drop, known), named(options.features or (), known)
+    label = options.label_column or _label_among(source, found, dropped)
+    weight = [options.weight_column] if options.weight_column else []
+    for name in (label, *dropped, *asked, *weight):
+        if name not in known:
+            near = difflib.get_close_matches(name, found, 1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise DataError(f"{source}: no column {name!r}; {hint}there are {listed(found)}")
+    if label in dropped:
+        raise DataError(f"{source}: column {label!r} cannot be both the label and dropped")
+    if label in asked:
+        raise DataError(f"{source}: column {label!r} cannot be both the label and a feature")
+    if len(set(asked)) < len(asked):
+        raise DataError(f"{source}: a feature is asked for twice, of {listed(asked)}")
+    apart = {label, *weight, *dropped}
+    features = tuple(name for name in asked or found if name not in apart)
+    if not features:
+        raise DataError(f"{source}: no column is left to learn from, of {listed(found)}")
+    return Columns(label, features, options.weight_column)
+
+
+def check_once(source: str, found: Sequence[str]) -> None:
+    """Makes sure that no two columns of a table have the same name.
+
+    Raises:
+      DataError: naming one that stands twice.
+    """
+    twice = [name for name, count in Counter(found).items() if count > 1]
+    if twice:
+        raise DataError(f"{source}: two columns are called {twice[0]!r}; rename one")
+
+
+def usual_label(found: Sequence[str]) -> str | None:
+    """The column that is called ``label``, ``class`` or ``target``, if there is just one.
+
+    >>> usual_label(["x", "Class"])
+    'Class'
+    """
+    usual = [name for name in found if name.strip().lower() in _LABELS]
+    return usual[0] if len(usual) == 1 else None
+
+
+def _label_among(source: str, found: Sequence[str], dropped: Sequence[str]) -> str:
+    apart = set(dropped)
+    usual = usual_label([name for name in found if name not in apart])
+    if usual is not None:
+        return usual
+    raise DataError(
+        f"{source}: which column has the classes? Say it with --label-column; there are "
+        f"{listed(found)}"
+    )
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names for a message, the first and the last if there are many.
+
+    >>> listed(["a", "b"])
+    "'a', 'b'"
+    """
+    shown = [repr(name) for name in names]
+    if len(shown) > 12:
+        # The last is the label more often than any other.
+        shown[9:-2] = [f"... ({len(shown) - 11:,} more)"]
+    return ", ".join(shown)
+
+
+def drop(*names: str) -> str:
+    """The option that leaves columns out, as it is typed in a shell.
+
+    >>> drop("age"), drop("age", "full name"), drop("age", "price, net")
+    ('--drop age', "--drop 'age,full name'", "--drop age --drop 'price, net'")
+    """
+    plain = [name for name in names if "," not in name]
+    given = ([",".join(plain)] if plain else []) + [name for name in names if "," in name]
+    return " ".join(f"--drop {shlex.quote(name)}" for name in given)
+
+
+def named(asked: Sequence[str], found: Collection[str]) -> tuple[str, ...]:
+    """The names of columns in what was asked for: each is one, or several with commas between.
+
+    >>> named(["a,b", "price, net"], {"a", "b", "price, net"})
+    ('a', 'b', 'price, net')
+    """
+    names: list[str] = []
+    for text in asked:
+        parts = [part.strip() for part in text.split(",")]
+        names += [text] if text in found else filter(None, parts)
+    return tuple(names)

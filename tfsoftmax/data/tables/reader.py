@@ -1,0 +1,396 @@
+"""The rows of a table, part after part: numbers, labels, and what is left out of them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfsoftmax.data.bad_rows import BadRows
+from tfsoftmax.data.collector import Collector
+from tfsoftmax.data.notes import Reading
+from tfsoftmax.data.options import SourceOptions
+from tfsoftmax.data.source import Source
+from tfsoftmax.data.tables.cells import NAMELESS, Cells, ColumnReader
+from tfsoftmax.data.tables.columns import Columns, drop, listed
+from tfsoftmax.data.tables.notation import Notation
+from tfsoftmax.errors import DataError
+from tfsoftmax.spec import Spec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def readers_of(
+    names: Sequence[str], options: SourceOptions, model: bool = False, marks_known: bool = True
+) -> dict[str, ColumnReader]:
+    """What reads each of some columns, as the options say.
+
+    Args:
+      names: of the columns.
+      options: how numbers are written, what is missing, which columns have a mark.
+      model: whether a model reads them, which has marks where they say so and nowhere else.
+      marks_known: whether they say it; a frame in memory brings no options.
+    """
+    notation = Notation(options.decimal, options.thousands)
+    known = {mark[1:]: mark[:1] for mark in options.marks or ()}
+    unknown = "" if marks_known and (model or options.marks is not None) else None
+    return {
+        name: ColumnReader(name, notation, options.na_values, known.get(name, unknown), not model)
+        for name in names
+    }
+
+
+class NumbersReader:
+    """Columns of a table as float32, part after part.
+
+    Args:
+      source: for messages.
+      names: of the columns.
+      options: how they are written, whether values may be missing.
+      model: whether a model reads them.
+      marks_known: whether the options say which columns have a mark.
+      leave_out: whether columns that only name the rows may be left out.
+      remedy: what can be done about a missing value, if it is not what can be done before
+        training.
+
+    Attributes:
+      names: of the columns that are read; known after the first part.
+      index, left_out: columns that are not: of row numbers, and texts that differ in each row.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        names: Sequence[str],
+        options: SourceOptions,
+        *,
+        model: bool = False,
+        marks_known: bool = True,
+        leave_out: bool = False,
+        remedy: str | None = None,
+    ):
+        self._source, self._options, self._remedy, self._model = source, options, remedy, model
+        self.names = tuple(names)
+        self.index: str | None = None
+        self.left_out: tuple[str, ...] = ()
+        self._readers = readers_of(names, options, model, marks_known)
+        self._first, self._leave_out = True, leave_out
+
+    def rows(
+        self,
+        frame: pd.DataFrame,
+        first_row: int,
+        collector: Collector | None = None,
+        where: str | None = None,
+        usable: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The next part.
+
+        Args:
+          frame: with the columns.
+          first_row: what its first row is called.
+          collector: what is told of rows that cannot be used, and shown whole numbers; None
+            makes those rows an error.
+          where: what the source is called in errors, a part of many.
+          usable: bool ``[n]``, rows that are not known to be bad; None is all.
+
+        Returns:
+          float32 ``[n, len(names)]``, and bool ``[n]``, which rows can be used.
+
+        Raises:
+          DataError: naming row and column, if a value is not a number or missing.
+        """
+        where = where or self._source
+        bad = collector.bad if collector else BadRows(self._source, skip=False)
+        usable = np.ones(len(frame), bool) if usable is None else usable.copy()
+        numbers = self._settled(frame, first_row)
+        if numbers is None:
+            cells = {
+                name: reader.read(frame[name], first_row)
+                for name, reader in self._readers.items()
+                if name != self.index
+            }
+            if self._first and len(frame):
+                self._choose(cells)
+            numbers = np.empty((len(frame), len(self.names)), order="F")
+            for place, name in enumerate(self.names):
+                self._check(self._readers[name], where)
+                numbers[:, place] = cells[name].values
+                self._without_texts(cells[name], name, first_row, bad, usable, where)
+        if collector:
+            collector.whole.add_frame(frame, self.names, numbers, first_row, where)
+        self._without_missing(numbers, first_row, bad, usable, where)
+        with np.errstate(over="ignore"):
+            out = np.ascontiguousarray(numbers, np.float32)
+        self._without_infinite(numbers, out, first_row, bad, usable, where)
+        return out, usable
+
+    def _settled(self, frame: pd.DataFrame, first_row: int) -> np.ndarray | None:
+        """All columns at once, if they are numbers of which all is known that must be."""
+        if self._first or self.index or self.left_out:
+            return None
+        if not all(self._readers[name].settled for name in self.names):
+            return None
+        columns = frame[list(self.names)]
+        if not all(isinstance(kind, np.dtype) and kind.kind in "iuf" for kind in columns.dtypes):
+            return None
+        numbers = columns.to_numpy(np.float64)
+        for name in self.names:
+            reader = self._readers[name]
+            if reader.like_words or (frame[name].dtype.kind == "f" and not reader.has_fractions):
+                reader.read(frame[name], first_row)
+        return numbers
+
+    def _choose(self, cells: dict[str, Cells]) -> None:
+        """Finds the columns that only name the rows."""
+        self._first = False
+        if not self._leave_out:
+            return
+        for name in list(self.names):
+            reader = self._readers[name]
+            if reader.numbers_rows:
+                self.index = name
+            elif reader.names_rows:
+                self.left_out += (name,)
+            elif name == NAMELESS:
+                raise DataError(
+                    f"{self._source}: the first column has no name in the first row; give it one, "
+                    f"or leave it out with {drop(name)}"
+                )
+        known = self.names
+        apart = {self.index, *self.left_out}
+        self.names = tuple(name for name in known if name not in apart)
+        if not self.names:
+            found = Reading(index=self.index, left_out=self.left_out)
+            raise DataError(
+                f"{self._source}: no column is left to learn from, of {listed(known)}: "
+                f"{'; '.join(found.notes())}"
+            )
+
+    def _check(self, reader: ColumnReader, where: str) -> None:
+        """Makes sure that a column is one of numbers."""
+        if reader.conflict:
+            raise DataError(f"{where}, {reader.conflict}")
+        if reader.type not in ("number", "boolean"):
+            raise DataError(
+                f"{where}, column {reader.name!r}: its type is {reader.type}; expected numbers or "
+                f"booleans: turn it into numbers{reader.remedy}"
+            )
+        if reader.texts and reader.is_text:
+            first = reader.first_text
+            assert first
+            raise DataError(
+                f"{where}, column {reader.name!r}: it is text (row {first.row}: "
+                f"{first.text[:40]!r}); expected numbers: turn it into numbers{reader.remedy}"
+            )
+
+    def _without_texts(
+        self, cells: Cells, name: str, first_row: int, bad: BadRows, usable: np.ndarray, where: str
+    ) -> None:
+        if cells.texts is None:
+            return
+        texts, strange = cells.texts, np.zeros(len(usable), bool)
+        strange[texts.index] = True
+
+        def problem(row: int) -> str:
+            return (
+                f"{where}, row {first_row + row}, column {name!r}: {texts[row][:40]!r} is not a "
+                f"number; correct it{_as_missing(texts[row])}{self._ways_out(name)}"
+            )
+
+        _refuse(bad, usable, strange, "with a value that is no number", problem)
+
+    def _without_missing(
+        self, numbers: np.ndarray, first_row: int, bad: BadRows, usable: np.ndarray, where: str
+    ) -> None:
+        missing = np.isnan(numbers)
+        if self._options.missing != "error" or not missing.any():
+            return
+
+        def problem(row: int) -> str:
+            name = self.names[int(np.argmax(missing[row]))]
+            usual = f"take the mean for it with --missing mean{self._ways_out(name)}"
+            return (
+                f"{where}, row {first_row + row}, column {name!r}: the value is missing; fill it "
+                f"in, or {self._remedy or usual}"
+            )
+
+        _refuse(bad, usable, missing.any(axis=1), "with a missing value", problem)
+
+    def _without_infinite(
+        self,
+        numbers: np.ndarray,
+        out: np.ndarray,
+        first_row: int,
+        bad: BadRows,
+        usable: np.ndarray,
+        where: str,
+    ) -> None:
+        # Seen by what becomes of it: the largest float32 is written as a text that is larger.
+        beyond = np.isinf(out)
+        if not beyond.any():
+            return
+
+        def problem(row: int) -> str:
+            place = int(np.argmax(beyond[row]))
+            name = self.names[place]
+            return (
+                f"{where}, row {first_row + row}, column {name!r}: {numbers[row, place]:g} is "
+                f"beyond what can be computed with (3.4e38); correct it"
+                f"{self._ways_out(name)}"
+            )
+
+        _refuse(bad, usable, beyond.any(axis=1), "with a value beyond 3.4e38", problem)
+
+    def _ways_out(self, name: str) -> str:
+        if self._model:
+            return ""
+        return f"; or leave out its row with --bad-rows skip, or the column with {drop(name)}"
+
+    @property
+    def doubtful(self) -> list[ColumnReader]:
+        """Columns read so far whose numbers may have another meaning; only their text can tell."""
+        readers = [] if self._model else [self._readers[name] for name in self.names]
+        return [reader for reader in readers if reader.doubtful]
+
+    def finish(self) -> Reading:
+        """What was found in all parts.
+
+        Raises:
+          DataError: if it turns out that a column cannot be used.
+        """
+        for name, reader in self._readers.items():
+            if name in self.left_out:
+                if not reader.distinct.holds:
+                    self._check(reader, self._source)
+            elif not self._model:
+                reader.close()
+                self._check(reader, self._source)
+        read = [self._readers[name] for name in self.names]
+        return Reading(
+            index=self.index,
+            left_out=self.left_out,
+            identifying=tuple(
+                reader.name for reader in read if self._leave_out and reader.identifies_rows
+            ),
+            marks=tuple(reader.mark + reader.name for reader in read if reader.mark),
+        )
+
+
+def _refuse(
+    bad: BadRows,
+    usable: np.ndarray,
+    rows: np.ndarray,
+    reason: str,
+    problem: Callable[[int], str],
+) -> None:
+    """Takes rows off the usable ones, those that are still among them; the first is an error."""
+    new = rows & usable
+    if new.any():
+        bad.meet(reason, DataError(problem(int(np.argmax(new)))), int(new.sum()))
+        usable &= ~new
+
+
+class TableReader:
+    """The rows of a table that is learned from, part after part.
+
+    Args:
+      source: its name, options, and the model that is measured on it, if any.
+      columns: which are what.
+    """
+
+    def __init__(self, source: Source, columns: Columns):
+        options, model = source.options, source.model is not None
+        self._source, self._columns = source, columns
+        self.features = NumbersReader(
+            source.name,
+            columns.features,
+            options,
+            model=model,
+            leave_out=options.features is None,
+        )
+        weights = options.but(missing="error")
+        names = (columns.weight,) if columns.weight else ()
+        self._weights = NumbersReader(source.name, names, weights, model=model)
+
+    def add(
+        self,
+        collector: Collector,
+        frame: pd.DataFrame,
+        first_row: int,
+        usable: np.ndarray | None = None,
+        where: str | None = None,
+    ) -> None:
+        """Hands a part to a collector.
+
+        Args:
+          collector: what takes the rows.
+          frame: the part.
+          first_row: what its first row is called.
+          usable: bool ``[n]``, the rows that are not among the bad ones; None is all.
+          where: what the source is called in errors, a part of many.
+
+        Raises:
+          DataError: naming row and column, if a value is not a number or missing.
+        """
+        features, fine = self.features.rows(frame, first_row, collector, where, usable)
+        weights = None
+        if self._columns.weight:
+            weights, fine = self._weighed(frame, first_row, collector, where, fine)
+        labels = frame[self._columns.label]
+        if self._source.options.na_values:
+            missing = labels.map(str).isin(self._source.options.na_values)
+            labels = labels.astype(object).mask(missing, None)
+        collector.add(
+            features,
+            labels.to_numpy(),
+            weights,
+            usable=fine,
+            first_row=first_row,
+            where=where,
+        )
+
+    def _weighed(
+        self,
+        frame: pd.DataFrame,
+        first_row: int,
+        collector: Collector,
+        where: str | None,
+        usable: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        rows, usable = self._weights.rows(frame, first_row, collector, where, usable)
+        weights = rows[:, 0]
+
+        def problem(row: int) -> str:
+            return (
+                f"{where or self._source.name}, row {first_row + row}, column "
+                f"{self._columns.weight!r}: a weight of {weights[row]:g}; expected 0 or more"
+            )
+
+        _refuse(collector.bad, usable, weights < 0, "with a weight below 0", problem)
+        return weights, usable
+
+    def finish(self) -> Reading:
+        """What was found in all parts.
+
+        Raises:
+          DataError: if it turns out that a column cannot be used.
+        """
+        self._weights.finish()
+        return self.features.finish()
+
+    def spec(self, class_names: tuple[str, ...]) -> Spec:
+        """What an example of the table is, once all parts are read."""
+        columns = replace(self._columns, features=self.features.names)
+        return columns.spec(class_names, self._source.options)
+
+
+def _as_missing(text: str) -> str:
+    """How to say that a text without digits stands for a missing value."""
+    if any(character.isdigit() for character in text) and not text.startswith("#"):
+        return ""
+    return f"; or, if it stands for a missing value, say --na-values {shlex.quote(text[:40])}"

@@ -1,0 +1,85 @@
+"""Rows on the device: as tensors that share the arrays' memory, whole or block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numpy as np
+import tensorflow as tf
+
+from tfsoftmax.data.dataset import Split
+from tfsoftmax.data.features import ALIGNMENT, ChosenRows, Features, aligned_empty, read_rows
+
+# Bytes read at once of rows that are not on the device yet.
+_READ_BYTES = 2**23
+
+_Argument = TypeVar("_Argument")
+_Result = TypeVar("_Result")
+
+
+def placed(split: Split, memory_limit: int) -> Split:
+    """The rows as tensors on the current device if they fit, else as they are."""
+    if split.features.nbytes > memory_limit:
+        return split
+    weights = None if split.weights is None else to_tensor(split.weights)
+    return Split(to_tensor(split.features), to_tensor(split.labels), weights)
+
+
+def to_tensor(array: Features) -> tf.Tensor:
+    """The array as a tensor on the current device, sharing its memory where that can be.
+
+    `tf.convert_to_tensor` makes a copy of the array, and often one more.
+
+    >>> to_tensor(np.arange(3)).numpy().tolist()
+    [0, 1, 2]
+    """
+    if isinstance(array, ChosenRows) or not _usable_in_place(array):
+        copy = aligned_empty(array.shape, array.dtype)
+        read_rows(array, [slice(None)], copy)
+        array = copy
+    # identity puts it on the current device; there already, it stays the same memory.
+    return tf.identity(tf.experimental.dlpack.from_dlpack(array.__dlpack__()))
+
+
+def _usable_in_place(array: np.ndarray) -> bool:
+    flags = array.flags
+    return flags.writeable and flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0
+
+
+def read_ahead(
+    read: Callable[[_Argument], _Result], arguments: Iterable[_Argument]
+) -> Iterator[_Result]:
+    """``map(read, arguments)``, each result read while the one before it is used.
+
+    >>> list(read_ahead(abs, [-1, 2, -3]))
+    [1, 2, 3]
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="tfsoftmax-read") as pool:
+        ahead = None
+        for argument in arguments:
+            following = pool.submit(read, argument)
+            if ahead:
+                yield ahead.result()
+            ahead = following
+        if ahead:
+            yield ahead.result()
+
+
+def device_blocks(split: Any) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+    """The rows on the device: at once if they are there, or else block by block."""
+    features, labels = split.features, split.labels
+    if tf.is_tensor(features):
+        yield features, labels
+        return
+    n_samples = len(labels)
+    a_block = max(1, _READ_BYTES * n_samples // features.nbytes)
+
+    def read(start: int) -> tuple[tf.Tensor, tf.Tensor]:
+        rows = slice(start, min(start + a_block, n_samples))
+        block = aligned_empty((rows.stop - start, features.shape[1]), features.dtype)
+        read_rows(features, [rows], block)
+        return to_tensor(block), tf.constant(labels[rows])
+
+    yield from read_ahead(read, range(0, n_samples, a_block))

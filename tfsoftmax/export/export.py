@@ -1,0 +1,180 @@
+"""Out to where models live: artefacts, written whole and proven equal to the model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfsoftmax.data.examples import rows_for
+from tfsoftmax.errors import ExportError, IncompleteExportError, UsageError
+from tfsoftmax.export import manifest, metadata
+from tfsoftmax.export.load import SAVED_MODEL
+from tfsoftmax.export.versions import is_text, model_folder, new_version
+
+if TYPE_CHECKING:
+    from tfsoftmax.data.features import Features
+    from tfsoftmax.export.parity import Parity
+    from tfsoftmax.model import SoftmaxRegression
+
+TFLITE_NAME = "model.tflite"
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What `export_model` wrote.
+
+    Attributes:
+      path: the version folder: a SavedModel, with the other files and metadata in it.
+      tflite: the float32 TFLite file; None if it was not asked for.
+      parity: for each artefact's file, how it compared with the model in memory; the
+        SavedModel's is ``saved_model.pb``.
+      failed: for each file asked for that is not there, why.
+    """
+
+    path: Path
+    tflite: Path | None
+    parity: dict[str, Parity] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready dictionary of every figure and path."""
+        return {
+            "saved_model": str(self.path),
+            "tflite": str(self.tflite) if self.tflite else None,
+            "version": int(self.path.name),
+            "parity": {name: parity.to_json() for name, parity in self.parity.items()},
+            "failed": self.failed,
+        }
+
+
+def export_model(
+    model: SoftmaxRegression,
+    output_dir: str | os.PathLike[str],
+    name: str,
+    *,
+    check_on: Any,
+    formats: Sequence[str] = ("float32",),
+    tflite_batch: int | None = None,
+    calibrate_on: Any = None,
+    record: dict[str, Any] | None = None,
+    on_step: Callable[[], None] | None = None,
+) -> ExportResult:
+    """Writes ``output_dir/name/VERSION/``, VERSION the next free integer.
+
+    The folder is a SavedModel for TensorFlow Serving, with warm-up records, sample requests,
+    the files asked for, a model card, ``tfsoftmax.json`` and ``SHA256SUMS`` in it. Before it
+    appears every artefact is loaded again and must answer as the model does on every row of
+    `check_on` (the integer kinds: on 99 of 100). A file that does not is left out, and card
+    and ``tfsoftmax.json`` say why. Where the SavedModel itself fails, or the disk, nothing
+    appears.
+
+    Args:
+      model: the trained model.
+      output_dir: made if it is missing.
+      name: of the model: letters, digits, '.', '_' and '-'.
+      check_on: raw rows, for example the test split's: an array ``[n_samples, n_features]`` or
+        ``[n_samples, *example_shape]``, or a table with the model's columns.
+      formats: what to write beside the SavedModel: TFLite files of the kinds ``float32``,
+        ``float16``, ``dynamic``, ``int8`` and ``uint8``, one for ``mediapipe``, a
+        ``trainable`` one, and ``onnx``.
+      tflite_batch: how many rows the TFLite files take at a time, from 1 to 4,096; None for any
+        number, which runtimes of fixed shapes, such as LiteRT.js, refuse.
+      calibrate_on: raw training rows, the same way, for ``int8`` and ``uint8``.
+      record: how the model was made, kept in ``tfsoftmax.json``; JSON-ready.
+      on_step: called between files and before the folder appears; what it raises stops
+        the export.
+
+    Raises:
+      UsageError: if a format is unknown, does not suit the model, or lacks its package.
+      ModelError: if rows have not the model's columns or shape, or `record` has other content
+        than this package keeps there.
+      DataError: naming row and feature of a value that the model does not take.
+      IncompleteExportError: if a file was left out; the folder is there without it.
+      ExportError: if the folder cannot be written, or the SavedModel disagrees.
+
+    >>> import tempfile, tfsoftmax
+    >>> spec = tfsoftmax.Spec((4,), "float32", ("no", "yes"))
+    >>> rows = np.zeros((3, 4), np.float32)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     result = export_model(tfsoftmax.SoftmaxRegression(spec), folder, "tiny", check_on=rows)
+    ...     load_predictor(result.tflite).probabilities(rows[:1]).tolist()
+    [[0.5, 0.5]]
+    """
+    from tfsoftmax.export import serving
+    from tfsoftmax.export.artefacts import Source, check_batch, chosen, proven
+    from tfsoftmax.export.formats import check_formats
+    from tfsoftmax.export.saved_model import ExportedModel, save
+    from tfsoftmax.report import card
+
+    artefacts = chosen(formats)
+    check_formats(formats, model.spec)
+    check_batch(tflite_batch)
+    check_on = rows_for(model.spec, check_on, "check_on")
+    if not len(check_on):
+        raise UsageError("check_on has no rows; give some that the files can be proven on")
+    if calibrate_on is not None:
+        calibrate_on = rows_for(model.spec, calibrate_on, "calibrate_on")
+    if not all(np.isfinite(parameter.numpy()).all() for parameter in model.parameters):
+        raise ExportError(
+            f"{name}: W or b holds numbers that are not finite; train it anew with a smaller "
+            "learning rate"
+        )
+    if odd := [label for label in model.spec.class_names if not is_text(label)]:
+        raise ExportError(f"{name}: the class name {odd[0]!r} is no text that UTF-8 can write")
+    card.check_record(record or {}, model.spec.to_json())
+    step = on_step or (lambda: None)
+    examples = check_on[:32].reshape(-1, *model.spec.example_shape)
+    needs: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    with new_version(model_folder(Path(output_dir), name)) as version:
+        folder = version.staging
+        exported = ExportedModel(model, serving.write_labels(folder, model.spec))
+        save(exported, folder)
+        serving.write_warm_up(folder, model.spec, name, examples)
+        serving.write_requests(folder, model.spec, name, examples)
+        description = metadata.describe(model.spec, name, record or {})
+        description |= {"compared_rows": len(check_on), "needs": needs}
+        if tflite_batch:
+            description["tflite_batch"] = int(tflite_batch)
+        _write(folder / metadata.FILE_NAME, description)
+        parity = {SAVED_MODEL: _proven_saved_model(model, folder, check_on)}
+        source = Source(exported, name, calibrate_on, tflite_batch)
+        for artefact in artefacts:
+            step()
+            path = folder / artefact.file
+            try:
+                needs[path.name], parity[path.name] = proven(artefact, source, path, check_on, step)
+            except ExportError as error:
+                path.unlink(missing_ok=True)
+                failed[path.name] = str(error)
+        description["parity"] = {file: found.to_json() for file, found in parity.items()}
+        if failed:
+            description["failed"] = failed
+        _write(folder / metadata.FILE_NAME, description)
+        (folder / card.FILE_NAME).write_text(card.card(description, folder), "utf-8")
+        manifest.write(folder)
+        step()
+    tflite = version.path / TFLITE_NAME if TFLITE_NAME in parity else None
+    result = ExportResult(version.path, tflite, parity, failed)
+    if failed:
+        raise IncompleteExportError(result)
+    return result
+
+
+def _proven_saved_model(model: SoftmaxRegression, folder: Path, rows: Features) -> Parity:
+    from tfsoftmax.export.parity import check_parity
+    from tfsoftmax.export.saved_model import SavedModelPredictor
+
+    try:
+        return check_parity(model, SavedModelPredictor(folder), rows)
+    except ExportError as error:
+        raise ExportError(f"nothing was exported, for the SavedModel failed: {error}") from error
+
+
+def _write(path: Path, description: dict[str, Any]) -> None:
+    path.write_bytes(metadata.to_bytes(description))

@@ -1,0 +1,71 @@
+"""Half-precision weights in a TFLite file, and in nothing but the weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flatbuffers
+import numpy as np
+
+from tfsoftmax.export.tflite import version as tflite_version
+
+_MODEL_IDENTIFIER = b"TFL3"
+# The first version of DEQUANTIZE that reads float16, and the first runtime that has it.
+_READS_HALVES, _HALVES_SINCE = 3, "1.15.0"
+
+
+def halved(model: bytes) -> bytes:
+    """A float32 TFLite model with the weights of its matrix products as float16.
+
+    They are turned back as they are used, by an operation in front of the product. The
+    converter's own way halves every constant, and so an offset of a million, which is beyond
+    float16, or of a thousand, which loses what the scaled feature is made of.
+
+    Args:
+      model: a TFLite file.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    content = schema.ModelT.InitFromPackedBuf(model)
+    (graph,) = content.subgraphs
+    product = schema.BuiltinOperator.FULLY_CONNECTED
+    operators: list[Any] = []
+    for operator in graph.operators:
+        if content.operatorCodes[operator.opcodeIndex].builtinCode == product:
+            operators.append(_dequantize(content, graph, operator, schema))
+        operators.append(operator)
+    graph.operators = operators
+    tflite_version.raise_to(_HALVES_SINCE, content)
+    builder = flatbuffers.Builder(len(model))
+    builder.Finish(content.Pack(builder), _MODEL_IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _dequantize(content: Any, graph: Any, product: Any, schema: Any) -> Any:
+    """The operation that turns a product's weights back, which become float16."""
+    features, place, *rest = map(int, product.inputs)
+    weights = graph.tensors[place]
+    numbers = np.frombuffer(bytes(content.buffers[weights.buffer].data), np.float32)
+    halves = schema.BufferT()
+    halves.data = np.frombuffer(numbers.astype(np.float16).tobytes(), np.uint8)
+    content.buffers.append(halves)
+    turned = schema.TensorT()
+    turned.shape, turned.type, turned.name = weights.shape, weights.type, weights.name
+    turned.buffer = 0
+    graph.tensors.append(turned)
+    content.buffers[weights.buffer].data = None
+    weights.type, weights.buffer = schema.TensorType.FLOAT16, len(content.buffers) - 1
+    weights.name = weights.name + b"_half"
+    product.inputs = [features, len(graph.tensors) - 1, *rest]
+    operator = schema.OperatorT()
+    operator.opcodeIndex = _code(content, schema)
+    operator.inputs, operator.outputs = [place], [len(graph.tensors) - 1]
+    return operator
+
+
+def _code(content: Any, schema: Any) -> int:
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
+    code.version = _READS_HALVES
+    content.operatorCodes.append(code)
+    return len(content.operatorCodes) - 1

@@ -1,0 +1,150 @@
+"""What every model can be asked, in memory or exported, and when it has no answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tfsoftmax.data.dataset import check_finite
+from tfsoftmax.data.examples import rows_for
+from tfsoftmax.data.features import Features
+from tfsoftmax.errors import UnansweredError
+from tfsoftmax.metrics import rows_at_once
+from tfsoftmax.spec import Spec
+
+
+class Answering:
+    """A model that can be asked about rows, whatever they come in (`examples.rows_for`).
+
+    Attributes:
+      spec: what goes in and what comes out.
+    """
+
+    spec: Spec
+
+    def raw_probabilities(self, examples: np.ndarray) -> np.ndarray:
+        """Probability of each class, as the model's own runtime computes it; nothing is checked.
+
+        Args:
+          examples: ``[n, *example_shape]`` in the spec's dtype; n is at least 1.
+
+        Returns:
+          float32 ``[n, n_classes]``.
+        """
+        raise NotImplementedError
+
+    def _scores(self, examples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What classes are ranked by, and their probabilities."""
+        probabilities = self.raw_probabilities(examples)
+        return probabilities, probabilities
+
+    def predict_proba(
+        self, features: Any, *, where: str = "rows", first_row: int = 0
+    ) -> np.ndarray:
+        """Probability of each class for each row.
+
+        Args:
+          features: a table with the model's columns in any order, or an array
+            ``[n_samples, n_features]`` or ``[n_samples, *example_shape]``.
+          where: what the rows are called in an error.
+          first_row: what the first of them is called.
+
+        Returns:
+          float32 ``[n_samples, n_classes]``, classes in the order of ``spec.class_names``. A row
+          whose scores overflow is NaN if the model may abstain (`abstains`).
+
+        Raises:
+          ModelError: if the rows have not the model's columns or shape.
+          DataError: naming row and feature of a value that the model does not take, or the row
+            whose scores overflow, where the model may not abstain.
+        """
+        blocks = [found for _, found in self._asked(features, where, first_row)]
+        return np.concatenate([np.empty((0, self.spec.n_classes), np.float32), *blocks])
+
+    def predict(self, features: Any, *, where: str = "rows", first_row: int = 0) -> np.ndarray:
+        """The most probable class's name for each row.
+
+        Args:
+          features: as for `predict_proba`.
+          where: what the rows are called in an error.
+          first_row: what the first of them is called.
+
+        Returns:
+          Array of class names ``[n_samples]``; where the model may abstain, of objects, with
+          None for the rows that it does not answer.
+
+        Raises:
+          ModelError: as for `predict_proba`.
+          DataError: as for `predict_proba`.
+        """
+        names = np.asarray(self.spec.class_names)
+        if self.spec.reject_below is None:
+            blocks = [names[s.argmax(axis=1)] for s, _ in self._asked(features, where, first_row)]
+            return np.concatenate([names[:0], *blocks])
+        blocks = []
+        for scores, probabilities in self._asked(features, where, first_row):
+            blocks.append(names[scores.argmax(axis=1)].astype(object))
+            blocks[-1][abstains(probabilities, self.spec)] = None
+        return np.concatenate([names[:0].astype(object), *blocks])
+
+    def _asked(
+        self, features: Any, where: str, first_row: int = 0
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Scores and probabilities, some rows at a time."""
+        rows = rows_for(self.spec, features, where, first_row)
+        a_block = rows_at_once(self.spec)
+        for start in range(0, len(rows), a_block):
+            block = np.asarray(rows[start : start + a_block])
+            scores, found = self._scores(block.reshape(len(block), *self.spec.example_shape))
+            check_answered(self.spec, block, found, where, first_row + start)
+            yield scores, found
+
+
+def abstains(probabilities: np.ndarray, spec: Spec) -> np.ndarray:
+    """The rows that a model does not answer, bool ``[n_samples]``.
+
+    Args:
+      probabilities: ``[n_samples, n_classes]``.
+      spec: of the model, with the least probability that is an answer, if there is one.
+
+    >>> abstains(np.array([[0.5, 0.5], [0.1, 0.9]]), Spec((1,), "float32", ("a", "b")))
+    array([False, False])
+    """
+    if spec.reject_below is None:
+        return np.zeros(len(probabilities), bool)
+    # In float32, as the graphs compare; NaN is not at least anything.
+    best = np.asarray(probabilities, np.float32).max(axis=1)
+    return ~(best >= np.float32(spec.reject_below))
+
+
+def check_answered(
+    spec: Spec, rows: Features, figures: np.ndarray, where: str, first_row: int = 0
+) -> None:
+    """Makes sure that there is an answer for each row, unless the model may abstain.
+
+    Args:
+      spec: of the model.
+      rows: raw, ``[n_samples, n_features]``.
+      figures: what was computed of each row, ``[n_samples, ...]``; not finite where its scores
+        overflowed.
+      where: what the rows are called in an error.
+      first_row: what the first of them is called.
+
+    Raises:
+      UnansweredError: naming the row, and its largest feature once it is scaled.
+    """
+    answered = np.isfinite(figures).reshape(len(figures), -1).all(axis=1)
+    if answered.all() or spec.reject_below is not None:
+        return
+    place = int(np.argmin(answered))
+    row = np.asarray(rows[place : place + 1])
+    check_finite(where, row, spec, first_row + place)
+    scaled = spec.scaled_by.apply(row)[0, : spec.n_features]
+    largest = int(np.argmax(np.abs(scaled)))
+    raise UnansweredError(
+        f"{where}, row {first_row + place}: there is no answer, because its scores are beyond "
+        f"float32's numbers; its largest value is {row[0, largest]:g} "
+        f"({spec.feature_name(largest)}): correct it, or leave the row out"
+    )

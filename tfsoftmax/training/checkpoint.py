@@ -1,0 +1,291 @@
+"""Runs that can be resumed where they were, to the bit.
+
+A checkpoint is one file: a line that says what it is, the SHA-256 of all that follows, and
+an ``.npz`` archive of every number the run goes on from. It is written beside, forced to
+the disk and renamed, in a thread of its own while training goes on; whatever is not whole
+when it is read is passed over for the one before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+import os
+import re
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tfsoftmax.errors import CheckpointError, UsageError
+from tfsoftmax.system.files import remove_dead_staging, staged_folder, write_whole
+from tfsoftmax.system.locks import Lock, hold, holder
+
+_log = logging.getLogger(__name__)
+
+_MAGIC = b"tfsoftmax checkpoint 1\n"
+_DIGEST = 64
+_NAME = re.compile(r"step-(\d{12})\.ckpt")
+_FACTS = "facts"
+_LOCK = ".tfsoftmax-run"
+# What reading content of any shape may raise.
+DAMAGE = (
+    ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, MemoryError,
+    EOFError, zipfile.BadZipFile,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """Where and how often a run is saved.
+
+    Attributes:
+      folder: made if it is missing; a run has it to itself.
+      every_steps: save after each multiple of this many steps.
+      every_seconds: save when this long has passed; None leaves it to `every_steps`.
+      keep: how many files are kept, the latest.
+      resume: go on with the run that is saved there; if none is, begin.
+
+    Raises:
+      UsageError: if a number is out of range.
+    """
+
+    folder: Path
+    every_steps: int | None = None
+    every_seconds: float | None = 30.0
+    keep: int = 3
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        for field, least in (("every_steps", 1), ("every_seconds", 0), ("keep", 1)):
+            value = getattr(self, field)
+            if value is not None and not value >= least:
+                raise UsageError(f"checkpoints: {field} must be at least {least}, not {value}")
+
+
+class Snapshot(NamedTuple):
+    """All that a run goes on from.
+
+    Attributes:
+      facts: JSON-ready, or dataclasses, which are turned when they are written; ``step`` is
+        the number of steps done.
+      arrays: by name, or tensors.
+    """
+
+    facts: dict[str, Any]
+    arrays: dict[str, Any]
+
+    def to_bytes(self) -> bytes:
+        """The content of a checkpoint file.
+
+        >>> content = Snapshot({"step": 3}, {"W": np.eye(2)}).to_bytes()
+        >>> Snapshot.from_bytes(content).facts
+        {'step': 3}
+        """
+        facts = np.frombuffer(json.dumps(self.facts, default=asdict).encode("utf-8"), np.uint8)
+        archive = io.BytesIO()
+        arrays: dict[str, Any] = {_FACTS: facts}
+        arrays |= {name: np.asarray(array) for name, array in self.arrays.items()}
+        np.savez(archive, **arrays)
+        body = archive.getvalue()
+        return _MAGIC + hashlib.sha256(body).hexdigest().encode("ascii") + body
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Snapshot:
+        """The snapshot within a checkpoint file.
+
+        Raises:
+          ValueError: if a byte of it is missing or not as it was written.
+        """
+        if not content.startswith(_MAGIC):
+            raise ValueError("it does not start as a checkpoint does")
+        start = len(_MAGIC) + _DIGEST
+        digest, body = content[len(_MAGIC) : start], content[start:]
+        if hashlib.sha256(body).hexdigest().encode("ascii") != digest:
+            raise ValueError("its checksum does not match")
+        try:
+            with zipfile.ZipFile(io.BytesIO(body)) as archive:
+                if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.filelist):
+                    raise ValueError("it is compressed, which no checkpoint is")
+            with np.load(io.BytesIO(body), allow_pickle=False) as archive:
+                arrays = dict(archive)
+            facts = json.loads(arrays.pop(_FACTS).tobytes())
+        except (OSError, *DAMAGE) as error:
+            raise ValueError(f"its content is not a run's: {error}") from error
+        return cls(facts, arrays)
+
+
+def saved(folder: Path) -> list[Path]:
+    """The checkpoints in a folder, the latest first."""
+    if not folder.is_dir():
+        return []
+    return sorted((path for path in folder.iterdir() if _NAME.fullmatch(path.name)), reverse=True)
+
+
+def restore_latest(folder: Path, restore: Callable[[Snapshot], None]) -> bool:
+    """Restores a folder's latest checkpoint that is whole and holds a run.
+
+    Others are named in a warning and passed over.
+
+    Args:
+      folder: may be missing.
+      restore: raises one of `DAMAGE` where a snapshot's content makes no run.
+
+    Returns:
+      Whether there is a checkpoint.
+
+    Raises:
+      CheckpointError: if there are checkpoints and none can be restored.
+    """
+    paths = saved(folder)
+    for path in paths:
+        try:
+            snapshot = Snapshot.from_bytes(path.read_bytes())
+            restore(snapshot)
+        except (OSError, *DAMAGE) as error:
+            _log.warning(
+                "Note: checkpoint %s is damaged (%s); trying the one before it", path, error
+            )
+            continue
+        _log.info("resuming from %s, after step %s", path, f"{snapshot.facts['step']:,}")
+        return True
+    if paths:
+        raise CheckpointError(
+            f"{folder}: none of its {len(paths)} checkpoints is whole; name another folder with "
+            "--checkpoint-dir to begin again"
+        )
+    return False
+
+
+def claimed(checkpoints: Checkpoints) -> Lock:
+    """The lock that lets one run save in a folder, which is made if it is missing.
+
+    Raises:
+      OSError: if files cannot be written to the folder.
+      UsageError: if a run is saved there and is not to be resumed.
+      CheckpointError: if another run saves there now.
+    """
+    folder = checkpoints.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = hold(folder / _LOCK)
+    except BlockingIOError:
+        process = holder(folder / _LOCK)
+        raise CheckpointError(
+            f"{folder}: another run is saving there now"
+            + (f" (process {process})" if process else "")
+            + "; wait until it ends, or name another --checkpoint-dir"
+        ) from None
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from error
+    if saved(folder) and not checkpoints.resume:
+        lock.release()
+        raise UsageError(
+            f"{folder} has checkpoints of an earlier run: add --resume to go on with it, or "
+            "name another --checkpoint-dir"
+        )
+    remove_dead_staging(folder)
+    return lock
+
+
+def check_checkpoints(checkpoints: Checkpoints) -> None:
+    """Finds out now what `Keeper` would find; leaves nothing behind.
+
+    Raises:
+      OSError, UsageError, CheckpointError: as it does.
+    """
+    with staged_folder(checkpoints.folder):
+        claimed(checkpoints).release()
+
+
+class Keeper:
+    """Saves a run as it goes, in a thread of its own.
+
+    If the disk is slower than the run, the latest snapshot takes the place of one that
+    waits. A failure to write is a warning: it must not end a run that goes well.
+    """
+
+    def __init__(self, checkpoints: Checkpoints):
+        """Makes sure that it will be able to write.
+
+        Raises:
+          OSError: if it cannot write to the folder.
+          UsageError: if a run is saved there and is not to be resumed.
+          CheckpointError: if another run saves there now.
+        """
+        self.checkpoints = checkpoints
+        self._lock = claimed(checkpoints)
+        self._failing = False
+        self._saved_at = time.monotonic()
+        self._waiting: Snapshot | None = None
+        self._changed = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._write_all, name="tfsoftmax-checkpoint")
+        self._thread.start()
+
+    def due(self, step: int) -> bool:
+        """Whether a run that has done `step` steps is to be saved now."""
+        every, seconds = self.checkpoints.every_steps, self.checkpoints.every_seconds
+        if every and step % every == 0:
+            return True
+        return seconds is not None and time.monotonic() - self._saved_at >= seconds
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Has a snapshot written while the caller goes on."""
+        self._saved_at = time.monotonic()
+        with self._changed:
+            self._waiting = snapshot
+            self._changed.notify()
+
+    def close(self, last: Snapshot | None = None) -> bool:
+        """Waits until all is written, and then writes a last snapshot.
+
+        Returns:
+          Whether the last one is written.
+        """
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+        try:
+            return last is not None and self._write(last)
+        finally:
+            self._lock.release()
+
+    def _write_all(self) -> None:
+        for snapshot in self._arriving():
+            self._write(snapshot)
+
+    def _arriving(self) -> Iterator[Snapshot]:
+        while True:
+            with self._changed:
+                while self._waiting is None and not self._closing:
+                    self._changed.wait()
+                snapshot, self._waiting = self._waiting, None
+            if snapshot is None:
+                return
+            yield snapshot
+
+    def _write(self, snapshot: Snapshot) -> bool:
+        folder = self.checkpoints.folder
+        try:
+            write_whole(folder / f"step-{snapshot.facts['step']:012d}.ckpt", snapshot.to_bytes())
+        except (OSError, MemoryError) as error:
+            if not self._failing:
+                reason = getattr(error, "strerror", None) or error
+                _log.warning("Note: no checkpoint could be written to %s (%s)", folder, reason)
+            self._failing = True
+            return False
+        self._failing = False
+        for path in saved(folder)[self.checkpoints.keep :]:
+            with suppress(OSError):
+                os.unlink(path)
+        return True

@@ -1,0 +1,171 @@
+"""What a training run measured, epoch by epoch."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tfsoftmax.choices import check_types
+from tfsoftmax.errors import UsageError
+from tfsoftmax.training.recipe import Recipe
+
+SMOOTHING = 0.01
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """Figures of one epoch.
+
+    Attributes:
+      epoch: from 1.
+      steps: steps taken since training began.
+      moving_loss: exponential moving average of the batches' mean losses, in nats.
+      train_accuracy, train_log_loss: over all training rows, after the epoch.
+      test_accuracy, test_log_loss: over all test rows, after the epoch.
+      validation_accuracy, validation_log_loss: over the validation rows, where there are any.
+      learning_rate: of the epoch's last step.
+      train_seconds, evaluation_seconds: wall time of the epoch's two halves.
+    """
+
+    epoch: int
+    steps: int
+    moving_loss: float
+    train_accuracy: float
+    train_log_loss: float
+    test_accuracy: float
+    test_log_loss: float
+    validation_accuracy: float | None
+    validation_log_loss: float | None
+    learning_rate: float
+    train_seconds: float
+    evaluation_seconds: float
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the whole epoch."""
+        return self.train_seconds + self.evaluation_seconds
+
+    @classmethod
+    def from_json(cls, figures: dict[str, Any]) -> EpochMetrics:
+        """The figures of an epoch that was saved.
+
+        Raises:
+          ValueError, TypeError: if they are none.
+        """
+        epoch = cls(**figures)
+        try:
+            check_types(epoch)
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+        return epoch
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready dictionary of every figure."""
+        return {**asdict(self), "seconds": self.seconds}
+
+
+@dataclass
+class History:
+    """The epochs of one run, first to last.
+
+    Attributes:
+      recipe: it was made with, every choice settled.
+      epochs: their figures.
+      best_epoch: the one whose weights the model has, from 1, where early stopping went back
+        to it; None where it has the last one's.
+      temperature: what the model's logits were divided by in the end; None where it was not
+        calibrated. The epochs' figures are from before.
+      xla: whether XLA compiled the training loop; without it the last digits differ.
+      lengths: the step from which on the run was to have so many epochs, and how many; more
+        than one pair where it was resumed with another number.
+    """
+
+    recipe: Recipe
+    epochs: list[EpochMetrics] = field(default_factory=list)
+    best_epoch: int | None = None
+    temperature: float | None = None
+    xla: bool | None = None
+    lengths: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def last(self) -> EpochMetrics:
+        """The last epoch's figures; IndexError where no epoch has ended."""
+        return self.epochs[-1]
+
+    @property
+    def kept(self) -> EpochMetrics:
+        """The figures of the epoch whose weights the model has."""
+        return self.epochs[(self.best_epoch or len(self.epochs)) - 1]
+
+    @property
+    def length_matters(self) -> bool:
+        """Whether the run was resumed with another number of epochs, and is another for it."""
+        return len(self.lengths) > 1 and bool(
+            self.recipe.schedule == "cosine" or self.recipe.averaging
+        )
+
+    def resumed_lengths(self, saved: dict[str, Any]) -> list[tuple[int, int]]:
+        """The lengths of a run saved with others, now that it is to have this one's."""
+        step, ((_, epochs),) = int(saved["step"]), self.lengths
+        before = saved.get("lengths") or [(0, saved["identity"]["recipe"]["epochs"])]
+        lengths = [(int(first), int(asked)) for first, asked in before if first < step]
+        if not lengths or lengths[-1][1] != epochs:
+            lengths.append((step, epochs))
+        return lengths
+
+    def lengths_sentence(self) -> str:
+        """What a run of changing length is, in a sentence."""
+        (_, begun), *later = self.lengths
+        then = ", ".join(f"{epochs:,} from step {step:,} on" for step, epochs in later)
+        depends = "averaging" if self.recipe.schedule != "cosine" else "the cosine schedule"
+        return (
+            f"this run began as one of {begun:,} epochs, {then}; as {depends} depends on the "
+            f"number of epochs, the model is not that of a run of {later[-1][1]:,} epochs from "
+            "the start"
+        )
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """A JSON-ready list, one dictionary an epoch."""
+        return [epoch.to_json() for epoch in self.epochs]
+
+    def to_csv(self) -> str:
+        """The same as a table, with a header."""
+        rows = self.to_json()
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return text.getvalue()
+
+
+class MovingAverage:
+    """Exponential moving average that starts at the first value it sees.
+
+    ``average = (1 - smoothing) * average + smoothing * value``
+
+    >>> average = MovingAverage(0.5)
+    >>> average.update([4.0, 2.0, 1.0])
+    2.0
+    """
+
+    def __init__(self, smoothing: float = SMOOTHING):
+        self.smoothing = smoothing
+        self.value: float | None = None
+
+    def update(self, values: Iterable[float]) -> float:
+        """Takes in more values, in order, and returns the average after the last.
+
+        Raises:
+          ValueError: if neither this call nor one before brought a value.
+        """
+        for value in values:
+            if self.value is None:
+                self.value = float(value)
+            else:
+                self.value += self.smoothing * (float(value) - self.value)
+        if self.value is None:
+            raise ValueError("the average of no values")
+        return self.value

@@ -1,0 +1,168 @@
+"""A learning rate derived from the rows, and the point that training is centred on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.features import aligned_empty, read_rows
+from tfsoftmax.errors import DataError, UsageError
+from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.training.recipe import Recipe
+from tfsoftmax.training.sample_weights import row_weights
+
+# The largest eigenvalue settles on few rows; on so many numbers it takes a blink.
+_SAMPLED_NUMBERS, _FEWEST_ROWS = 2**20, 64
+# Up to so many columns all eigenvalues cost no more than one; what of it may be wrong.
+_FEW_COLUMNS, _DIGITS = 100, 1e-3
+# How many times as long as the step that never goes too far the first one is: where the rate
+# falls, twice as long is still stable at the bound itself, and the bound is seldom reached.
+_FALLING, _CONSTANT = 2, 1
+_SMALLEST = 1e-30
+
+
+class Inputs(NamedTuple):
+    """Evenly spaced training rows as training sees them, float64.
+
+    Attributes:
+      rows: scaled, ``[n, n_features]``, not centred.
+      weights: what each counts in the objective, ``[n]``.
+    """
+
+    rows: np.ndarray
+    weights: np.ndarray
+
+    @property
+    def center(self) -> np.ndarray:
+        """The rows' weighted mean, ``[n_features]``; 0 where no row counts."""
+        total = self.weights.sum()
+        return self.weights @ self.rows / total if total else np.zeros(self.rows.shape[1])
+
+
+def sampled(model: SoftmaxRegression, split: Split, recipe: Recipe) -> Inputs:
+    """A sample of the training rows, the same at every call.
+
+    Args:
+      model: for its scaling and its classes.
+      split: training rows.
+      recipe: for the classes' weights.
+    """
+    n_samples, n_features = split.features.shape
+    wanted = max(_FEWEST_ROWS, _SAMPLED_NUMBERS // n_features)
+    indices = np.unique(np.linspace(0, n_samples - 1, min(wanted, n_samples)).astype(np.int64))
+    sample = aligned_empty((len(indices), n_features), split.features.dtype)
+    read_rows(split.features, [slice(index, index + 1) for index in indices], sample)
+    rows = model.scaled(tf.constant(sample)).numpy().astype(np.float64)
+    weights = row_weights(split, model.spec.class_names, recipe.class_weight)
+    return Inputs(rows, np.ones(len(rows)) if weights is None else weights[indices].astype(float))
+
+
+def center_of(model: SoftmaxRegression, split: Split, recipe: Recipe) -> np.ndarray | None:
+    """What a run subtracts from the scaled features, float32 ``[n_features]``.
+
+    Any point would do, as the bias makes up for it: at the rows' mean the loss curves least.
+
+    Args:
+      model: for its scaling.
+      split: training rows.
+      recipe: None is the answer where it does not centre.
+    """
+    return sampled(model, split, recipe).center.astype(np.float32) if recipe.center else None
+
+
+def resolved(
+    recipe: Recipe, dataset: Dataset, sample: Callable[[], Inputs] | None = None
+) -> Recipe:
+    """The recipe with numbers for its epochs, its l2 and its learning rate.
+
+    A learning rate of ``"auto"`` is 2 / (curvature + 2 l2) where the rate falls, and
+    1 / (curvature + l2) where it is constant; times what momentum leaves of it,
+    ``1 - momentum``. An l2 of None is 1 / n_samples, or 0 beside an l1.
+
+    Args:
+      recipe: as it was asked for.
+      dataset: to train on.
+      sample: what gives training rows as `sampled` does; None is `sampled`.
+
+    Raises:
+      DataError: if features are so large that no learning rate suits them.
+      UsageError: if l2 is so large.
+
+    >>> import tfsoftmax
+    >>> dataset = tfsoftmax.load_dataset("mnist5k")
+    >>> recipe = resolved(Recipe(), dataset)
+    >>> recipe.epochs, recipe.l2, recipe.learning_rate
+    (24, 0.00025, 0.66)
+    """
+    n_samples = len(dataset.train)
+    recipe = recipe.but(epochs=recipe.epochs_for(n_samples), l2=recipe.l2_for(n_samples))
+    if recipe.learning_rate != "auto":
+        return recipe
+    if sample is None:
+        inputs = sampled(SoftmaxRegression(dataset.spec), dataset.train, recipe)
+    else:
+        inputs = sample()
+    bound = curvature(inputs, min(recipe.batch_size, n_samples), recipe.center)
+    boldness = _CONSTANT if recipe.schedule == "constant" else _FALLING
+    rate = (1 - recipe.momentum) / (bound / boldness + (recipe.l2 or 0.0))
+    if recipe.loss_reduction == "sum":
+        rate /= min(recipe.batch_size, n_samples)
+    if not rate > _SMALLEST and (recipe.l2 or 0.0) > bound / boldness:
+        raise UsageError(f"l2 {recipe.l2:g} is so strong that no learning rate suits it: lower it")
+    if not rate > _SMALLEST:
+        raise DataError(
+            f"{dataset.name}: features are so large that no learning rate suits them; scale them "
+            "to about 1"
+        )
+    # Two digits: the same on every machine, whatever the order of its sums.
+    return recipe.but(learning_rate=float(f"{rate:.2g}"))
+
+
+def curvature(inputs: Inputs, batch_size: int | None = None, centered: bool = False) -> float:
+    """How much the mean loss of a batch may curve, whatever W and b are.
+
+    For all rows it is half the largest eigenvalue of ``X' X / n``, X the features with a
+    column of ones for the bias: a step of 1 / curvature never goes too far. A batch of B rows
+    curves more, as each of its rows counts n / B times as much: with m the mean of the
+    rows' squared lengths, weighted by those squares so that few long rows count, it is half of
+    ``m / B + (1 - 1 / B) * eigenvalue``.
+
+    Args:
+      inputs: training rows.
+      batch_size: B; None is all rows.
+      centered: whether training is centred on the rows' mean.
+
+    References: Böhning, Multinomial logistic regression algorithm (1992), theorem 1; Ma,
+    Bassily and Belkin, The power of interpolation (ICML 2018), theorem 4.
+
+    >>> inputs = Inputs(np.full((5, 1), 3.0), np.ones(5))
+    >>> curvature(inputs), curvature(inputs, 2), curvature(inputs, centered=True)
+    (5.0, 5.0, 0.5)
+    """
+    rows = inputs.rows - inputs.center if centered else inputs.rows
+    X = np.sqrt(inputs.weights)[:, None] * np.column_stack([rows, np.ones(len(rows))])
+    squares = np.square(X).sum(axis=1)
+    if not squares.any():
+        return 0.0
+    largest = _largest_eigenvalue(X)
+    if batch_size is None:
+        return largest / 2
+    of_a_row = float(np.square(squares).sum() / squares.sum())
+    return (of_a_row / batch_size + (1 - 1 / batch_size) * largest) / 2
+
+
+def _largest_eigenvalue(X: np.ndarray) -> float:
+    """Of ``X' X / n``, to three digits."""
+    narrow = X if X.shape[1] <= len(X) else X.T  # X' X and X X' have the same ones.
+    size = narrow.shape[1]
+    if size <= _FEW_COLUMNS:
+        return float(np.linalg.eigvalsh(narrow.T @ narrow)[-1] / len(X))
+    product = LinearOperator((size, size), matvec=lambda v: narrow.T @ (narrow @ v), dtype=float)
+    start = np.random.default_rng(0).normal(size=size)
+    found = eigsh(product, k=1, v0=start, tol=_DIGITS, return_eigenvectors=False)
+    return float(found[0] / len(X))

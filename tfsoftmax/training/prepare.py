@@ -1,0 +1,96 @@
+"""Before the first step: what a recipe leaves to be found in the rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.quantiles import most_frequent, quantiles
+from tfsoftmax.data.split import with_validation
+from tfsoftmax.data.statistics import ColumnStatistics
+from tfsoftmax.errors import DataError
+from tfsoftmax.spec import Scaling
+from tfsoftmax.training.learning_rate import resolved
+from tfsoftmax.training.recipe import Recipe, Standardize
+from tfsoftmax.training.scaling import as_kept, scaling_of
+
+
+def prepared(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
+    """The same with nothing left open: validation rows, scaling, epochs, learning rate.
+
+    Args:
+      dataset: with training rows; validation rows or a scaling that it has already stay.
+      recipe: as it was asked for.
+
+    Raises:
+      DataError: if a class has too few rows to hold some out for validation, a feature has
+        no value at all where missing ones are filled in, or features are so large that no
+        learning rate suits them.
+
+    >>> import tfsoftmax
+    >>> dataset, recipe = prepared(tfsoftmax.load_dataset("digits"), Recipe(calibrate=True))
+    >>> len(dataset.train), len(dataset.validation), recipe.epochs, recipe.learning_rate
+    (1293, 144, 72, 3.7)
+    """
+    if recipe.held_out:
+        dataset = with_validation(dataset, recipe.held_out)
+    dataset = with_scaling(dataset, recipe.standardize)
+    if recipe.reject_below is not None:
+        spec = replace(dataset.spec, reject_below=recipe.reject_below)
+        dataset = replace(dataset, spec=spec)
+    return dataset, resolved(recipe, dataset)
+
+
+def with_scaling(dataset: Dataset, standardize: Standardize) -> Dataset:
+    """The dataset with a spec that says how its features are scaled.
+
+    Features of a known range are scaled by it to [0, 1], and bytes by the range found. The
+    columns of a table get mean 0 and standard deviation 1, unless all are about so already;
+    constant ones get mean 0. Columns of mostly zeros (counts, TF-IDF, categories) keep their
+    zeros and are divided by their largest magnitude, as `MaxAbsScaler` does. Columns with values
+    more than 10 deviations from their mean are scaled by median and quartiles instead; if
+    there are such, all scaled numbers are cut off at -5 and 5. Found in the training rows alone.
+
+    Args:
+      dataset: one whose spec has a scaling stays as it is.
+      standardize: ``"auto"`` is as said; ``"on"`` gives every feature mean 0 and deviation
+        1, ``"off"`` none: then only a known range scales.
+
+    >>> from tfsoftmax import Spec, Split
+    >>> rows = Split(np.float32([[0.0, 5.0], [256.0, 5.0]]), np.int32([0, 1]))
+    >>> dataset = Dataset("tiny", Spec((2,), "float32", ("no", "yes")), rows, rows)
+    >>> with_scaling(dataset, "auto").spec.scaling
+    Scaling(offset=(128.0, 5.0), scale=(0.0078125, 1.0), fill=None, indicators=(), limit=None)
+    """
+    spec = dataset.spec
+    ranged = spec.value_range is not None and standardize != "on"
+    if spec.scaling is not None or (not spec.missing and (ranged or standardize == "off")):
+        return dataset
+    found = ColumnStatistics.of(dataset.train.features)
+    scaling = spec.scaled_by
+    if not ranged:
+        scaling = scaling_of(dataset.train.features, found, standardize)
+    if spec.missing:
+        scaling = _filling(dataset, found, scaling)
+    return replace(dataset, spec=replace(spec, scaling=scaling))
+
+
+def _filling(dataset: Dataset, found: ColumnStatistics, scaling: Scaling) -> Scaling:
+    """The scaling with what is filled in for a missing value, as the spec asks for it."""
+    spec, features = dataset.spec, dataset.train.features
+    empty = np.flatnonzero(found.count == 0)
+    if len(empty):
+        name = spec.feature_name(int(empty[0]))
+        raise DataError(
+            f"{dataset.name}: {name!r} has no value in any of the {found.n_samples:,} training "
+            f"rows, so there is nothing to fill in; leave it out (--drop {name})"
+        )
+    values, every = found.mean, np.arange(spec.n_features)
+    if spec.missing == "median":
+        values = quantiles(features, every, (0.5,))[0]
+    elif spec.missing == "most_frequent":
+        values = most_frequent(features, every)
+    told = np.flatnonzero(found.missing) if spec.missing == "indicator" else every[:0]
+    return replace(scaling, fill=as_kept(values), indicators=tuple(told.tolist()))

@@ -1,0 +1,119 @@
+"""A run saved as it goes, and resumed only if it is the same run."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.errors import UsageError
+from tfsoftmax.training.checkpoint import Checkpoints, Keeper, Snapshot, restore_latest
+from tfsoftmax.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from tfsoftmax.training.fit import Run
+
+_log = logging.getLogger(__name__)
+# What was not yet a choice when older checkpoints were written.
+_OLDER = {"center": False}
+_ANOTHER = "name another --checkpoint-dir to begin again"
+
+
+def identity_of(run: Run, asked: Recipe, dataset: Dataset) -> dict[str, Any]:
+    """What makes a run the same one: its recipe as asked for and as settled, data, start."""
+    return {
+        "asked": asked.to_json(),
+        "recipe": run.recipe.to_json(),
+        "dataset": dataset.sha256(),
+        "start": [_digest(parameter) for parameter in run.model.parameters],
+    }
+
+
+@contextmanager
+def kept(
+    run: Run, checkpoints: Checkpoints, identity: dict[str, Any]
+) -> Iterator[Callable[[], None]]:
+    """Resumes a run, and saves it until the block ends.
+
+    Yields:
+      What is to be called after every call of the loop.
+
+    Raises:
+      CheckpointError: if a run is saved that cannot be resumed, or another run saves there.
+      OSError: if nothing can be written to the folder before the run begins.
+      UsageError: if another run is saved, or one that is not to be resumed.
+    """
+    keeper = Keeper(checkpoints)
+    safe: Snapshot | None = None
+    interrupted = False
+    try:
+        if checkpoints.resume:
+            restore_latest(
+                checkpoints.folder,
+                lambda found: _restore(run, found, identity, checkpoints.folder),
+            )
+        run.trainer.loop.pause_every = checkpoints.every_steps
+
+        def on_step() -> None:
+            nonlocal safe
+            # Whenever a KeyboardInterrupt comes, this one is of a single moment.
+            safe = run.snapshot(identity)
+            if keeper.due(run.trainer.loop.done):
+                keeper.save(safe)
+
+        yield on_step
+        safe = run.snapshot(identity)
+    except KeyboardInterrupt:
+        interrupted = True
+        raise
+    finally:
+        saved = keeper.close(safe)
+        if interrupted and safe and saved:
+            _log.info("saved in %s after step %s", checkpoints.folder, f"{safe.facts['step']:,}")
+
+
+def _restore(run: Run, found: Snapshot, identity: dict[str, Any], folder: Path) -> None:
+    _check_identity(found.facts["identity"], identity, folder)
+    steps, done, epochs = run.trainer.feed.steps, found.facts["step"], run.trainer.epochs
+    if done > epochs * steps:
+        raise UsageError(
+            f"the run saved in {folder} has trained {done / steps:.4g} epochs already, more than "
+            f"the {epochs} asked for: ask for {-(-done // steps)} or more epochs, or {_ANOTHER}"
+        )
+    run.restore(found)
+    if run.history.length_matters:
+        _log.warning("Note: %s", run.history.lengths_sentence())
+
+
+def _check_identity(found: dict[str, Any], expected: dict[str, Any], folder: Path) -> None:
+    """Refuses to resume another run; what was asked for comes before what was made of it."""
+    before = f"the run saved in {folder}"
+    if "asked" in found:  # older ones have only what was made of it
+        _check_recipe(found["asked"], expected["asked"], before)
+    if found["dataset"] != expected["dataset"]:
+        raise UsageError(f"{before} was made on other data; {_ANOTHER}")
+    if found["start"] != expected["start"]:
+        raise UsageError(f"{before} started from another model; {_ANOTHER}")
+    _check_recipe(found["recipe"], expected["recipe"], before)
+
+
+def _check_recipe(found: dict[str, Any], expected: dict[str, Any], before: str) -> None:
+    for field in fields(Recipe):
+        was = found.get(field.name, _OLDER.get(field.name, field.default))
+        value = expected[field.name]
+        if field.name != "epochs" and was != value:
+            raise UsageError(
+                f"{before} was made with {field.name} {was}, not {value}: only the "
+                f"number of epochs may differ; {_ANOTHER}"
+            )
+
+
+def _digest(parameter: tf.Variable) -> str:
+    return hashlib.sha256(parameter.numpy().tobytes()).hexdigest()

@@ -1,0 +1,142 @@
+"""How columns are scaled: each by what suits its values, found in the training rows."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+
+from tfsoftmax.data.features import Features
+from tfsoftmax.data.quantiles import quantiles
+from tfsoftmax.data.statistics import ColumnStatistics
+from tfsoftmax.spec import Scaling
+from tfsoftmax.training.recipe import Standardize
+
+_log = logging.getLogger(__name__)
+
+# How far from mean 0 and deviation 1 columns may be and still be taken as they are.
+_FARTHEST_MEAN, _DEVIATIONS = 1.0, (0.25, 4.0)
+# Deviations from the mean that only heavy tails and rare values reach, and what scaled numbers
+# are cut off at where there are such (measured).
+_FAR, _LIMIT = 10.0, 5.0
+# The share of columns that are mostly zeros from which others belong to them, and the least
+# share of zeros that these have (measured).
+_MANY, _FREQUENT = 0.5, 0.1
+# How many times as large as one another magnitudes in one unit are at most.
+_ONE_UNIT = 100.0
+# What float32 can still divide by.
+_SMALLEST = float(np.finfo(np.float32).tiny)
+# Half of normally distributed values lie between the quartiles, which are so many deviations apart.
+_QUARTILES = 1.349
+
+
+def scaling_of(features: Features, found: ColumnStatistics, standardize: Standardize) -> Scaling:
+    """The scaling that suits columns of no known range.
+
+    Args:
+      features: training rows ``[n_samples, n_features]``.
+      found: their statistics.
+      standardize: ``"on"`` gives every column mean 0 and deviation 1, ``"off"`` leaves all as
+        they are. ``"auto"`` does as `with_scaling` says.
+
+    >>> rows = np.float32([[0, 7], [0, 9], [0, 7], [4, 9]])
+    >>> scaling_of(rows, ColumnStatistics.of(rows), "auto")
+    Scaling(offset=(0.0, 8.0), scale=(0.25, 1.0), fill=None, indicators=(), limit=None)
+    """
+    if standardize == "off":
+        return Scaling()
+    if standardize == "on":
+        _warn_of_rare_values(found)
+        return _scaling(found.mean, found.deviation)
+    if features.dtype.itemsize == 1:
+        # Bytes are all of one unit, most often pixels.
+        low, high = float(found.low.min()), float(found.high.max())
+        return Scaling(low, 1.0 / (high - low)) if high > low else Scaling(low)
+    if _near(found):
+        return Scaling()
+    sparse, heavy = _sparse(found), _heavy(found)
+    offset = np.where(sparse, 0.0, found.mean)
+    unit = found.deviation
+    unit[sparse] = found.magnitude[sparse]
+    if heavy.any():
+        columns = np.flatnonzero(heavy)
+        low, middle, high = quantiles(features, columns, (0.25, 0.5, 0.75))
+        # Where half of the values are the same, quartiles say nothing.
+        spread = (high - low) / _QUARTILES
+        told = spread > 0
+        offset[columns[told]], unit[columns[told]] = middle[told], spread[told]
+    return _scaling(offset, unit, _LIMIT if heavy.any() else None)
+
+
+def described(scaling: Scaling) -> str | None:
+    """How features are scaled, in a sentence; None where it is the same for all.
+
+    >>> described(Scaling((0.0, 0.0, 8.0), (0.25, 0.5, 1.5), limit=5.0))
+    '1 standardised, 2 of mostly zeros divided by their largest magnitude; cut off at -5 and 5'
+    """
+    if not isinstance(scaling.scale, tuple):
+        return None
+    scale, offset = np.array(scaling.scale), np.array(scaling.offset)
+    divided = int(np.sum((scale != 1) & (offset == 0)))
+    standardised = int(np.sum((scale != 1) & (offset != 0)))
+    parts = [f"{standardised:,} standardised"] if standardised or not divided else []
+    if divided:
+        parts.append(f"{divided:,} of mostly zeros divided by their largest magnitude")
+    limit = f"; cut off at {-scaling.limit:g} and {scaling.limit:g}" if scaling.limit else ""
+    return ", ".join(parts) + limit
+
+
+def _sparse(found: ColumnStatistics) -> np.ndarray:
+    """Which columns keep their zeros: those of mostly zeros, and frequent ones among many such."""
+    sparse = found.mostly_zeros
+    if not sparse.mean() > _MANY:
+        return sparse
+    # Such as words that half of all texts have.
+    alike = found.magnitude <= _ONE_UNIT * found.magnitude[sparse].min()
+    return sparse | ((found.zero_share > _FREQUENT) & alike & ~_heavy(found) & ~found.constant)
+
+
+def _near(found: ColumnStatistics) -> bool:
+    varying = found.deviation[found.deviation > 0]
+    if (
+        not len(varying)
+        or np.abs(found.mean).max() > _FARTHEST_MEAN
+        or _farthest(found).max() > _FAR
+    ):
+        return False
+    low, high = _DEVIATIONS
+    return bool(low <= varying.min() and varying.max() <= high)
+
+
+def _farthest(found: ColumnStatistics) -> np.ndarray:
+    """How many deviations from its mean each column's farthest value is; 0 if all are the same."""
+    deviation = found.deviation
+    distance = np.maximum(found.high - found.mean, found.mean - found.low)
+    return np.divide(distance, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+
+
+def _heavy(found: ColumnStatistics) -> np.ndarray:
+    return (_farthest(found) > _FAR) & ~found.mostly_zeros
+
+
+def _warn_of_rare_values(found: ColumnStatistics) -> None:
+    harmed = int(np.sum(found.mostly_zeros & (_farthest(found) > _FAR)))
+    if harmed:
+        _log.warning(
+            "Note: %s of %s columns are mostly zeros, and deviation 1 makes their other values as "
+            "large as %.0f, which the model then relies on too much: --standardize auto keeps "
+            "their zeros and divides such columns instead",
+            f"{harmed:,}",
+            f"{len(found.mean):,}",
+            _farthest(found)[found.mostly_zeros].max(),
+        )
+
+
+def _scaling(offset: np.ndarray, unit: np.ndarray, limit: float | None = None) -> Scaling:
+    scale = np.divide(1.0, unit, out=np.ones_like(unit), where=unit >= _SMALLEST)
+    return Scaling(as_kept(offset), as_kept(scale), limit=limit)
+
+
+def as_kept(numbers: np.ndarray) -> tuple[float, ...]:
+    """One number for each feature, as the graph will have them: float32."""
+    return tuple(numbers.astype(np.float32).astype(np.float64).tolist())

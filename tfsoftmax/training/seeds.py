@@ -1,0 +1,4 @@
+"""Independent random streams, all drawn from one seed."""
+
+WEIGHTS_STREAM = 0
+ORDER_STREAM = 1

@@ -1,0 +1,145 @@
+"""What the compiled loop is fed: rows on the device, a chunk at a time, in a drawn order.
+
+Data that fits is one chunk that stays. What does not fit is read chunk by chunk, the next
+one while the last one trains; chunks have one shape, so one compiled function serves both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfsoftmax.data.dataset import Split
+from tfsoftmax.data.features import aligned_empty, read_rows
+from tfsoftmax.device import placed, read_ahead, to_tensor
+from tfsoftmax.training.seeds import ORDER_STREAM
+
+# Rows that lie together are read together, at least this many bytes at once: enough for a
+# disk to read at speed, few enough that a chunk mixes rows from hundreds of places.
+_BLOCK_BYTES = 2**18
+# How many chunks can be in memory at once: the one that trains, the one read ahead, and
+# one that is on its way out or in.
+_CHUNKS_IN_MEMORY = 3
+
+
+class Chunk(NamedTuple):
+    """Rows to train on, and the order to do it in.
+
+    Attributes:
+      features, labels: tensors on the device, ``[chunk_rows, n_features]`` and
+        ``[chunk_rows]``; rows from `n_samples` on are padding.
+      weights: of the rows, ``[chunk_rows]``, or with one of each for several models
+        ``[chunk_rows, n_weightings]``; None where all count the same.
+      n_samples: how many rows there are.
+      order: int32 ``[steps, batch_size]``, the row numbers of each step; entries beyond
+        the first `n_samples` are padding.
+      first_step: the chunk's first step that has not been taken yet.
+    """
+
+    features: tf.Tensor
+    labels: tf.Tensor
+    weights: tf.Tensor | None
+    n_samples: int
+    order: np.ndarray
+    first_step: int = 0
+
+    @property
+    def steps(self) -> int:
+        """How many there are in it."""
+        return -(-self.n_samples // self.order.shape[1])
+
+
+class Feed:
+    """Training rows, every one once an epoch, in an order drawn anew.
+
+    Rows beyond the memory limit are taken in blocks, in an order of blocks drawn anew, as
+    many a chunk as fit, and mixed within the chunk; so a file sorted by class does no harm
+    as long as a chunk spans many blocks.
+
+    Reference: Xu et al., In-database machine learning with CorgiPile (SIGMOD 2022).
+
+    Attributes:
+      n_samples, batch_size: rows in all, rows a step.
+      steps: of an epoch.
+      chunk_steps: of a chunk, at most.
+      rows: all of them, to evaluate on; on the device if that is where they stay.
+
+    >>> split = Split(np.zeros((10, 3), np.uint8), np.zeros(10, np.int32))
+    >>> feed = Feed(split, batch_size=4, seed=0, memory_limit=2**30)
+    >>> [(chunk.n_samples, chunk.order.shape) for chunk in feed.epoch(0)], feed.steps
+    ([(10, (3, 4))], 3)
+    """
+
+    def __init__(self, split: Split, batch_size: int, seed: int, memory_limit: int):
+        self.n_samples = len(split)
+        # A batch larger than the data is padding only, and padding is memory.
+        self.batch_size = min(batch_size, self.n_samples)
+        self.steps = -(-self.n_samples // self.batch_size)
+        self._seed = seed
+        self.rows = placed(split, memory_limit)
+        if self.rows is split:
+            self._set_chunks(split.features.nbytes // self.n_samples, memory_limit)
+        else:
+            self._block_rows = self._chunk_rows = self.n_samples
+        self.chunk_steps = -(-self._chunk_rows // self.batch_size)
+
+    def epoch(self, epoch: int, taken: int = 0) -> Iterator[Chunk]:
+        """The chunks of an epoch; the same ones for the same seed and epoch.
+
+        Args:
+          epoch: from 0.
+          taken: how many of its steps have been taken; what they used is left out.
+
+        Raises:
+          DataError: if rows cannot be read from the file they are in.
+        """
+        generator = np.random.default_rng([self._seed, ORDER_STREAM, epoch])
+        rows = self.rows
+        if tf.is_tensor(rows.features):
+            order = self._order(generator, self.n_samples)
+            yield Chunk(rows.features, rows.labels, rows.weights, self.n_samples, order, taken)
+            return
+        blocks = generator.permutation(-(-self.n_samples // self._block_rows))
+        a_chunk = self._chunk_rows // self._block_rows
+        parts = [blocks[first : first + a_chunk] for first in range(0, len(blocks), a_chunk)]
+        sizes = [self._rows_in(part) for part in parts]
+        while sizes and taken >= (steps := -(-sizes[0] // self.batch_size)):
+            taken -= steps
+            self._order(generator, sizes.pop(0))  # So that the next is drawn as it would be.
+        for (features, labels, weights), n_samples in zip(
+            read_ahead(self._read, parts[len(parts) - len(sizes) :]), sizes, strict=True
+        ):
+            order = self._order(generator, n_samples)
+            yield Chunk(features, labels, weights, n_samples, order, taken)
+            taken = 0
+
+    def _set_chunks(self, row_bytes: int, memory_limit: int) -> None:
+        # Whole batches a block: then at most one batch of an epoch is short, as in memory.
+        batch_bytes = self.batch_size * row_bytes
+        self._block_rows = -(-_BLOCK_BYTES // batch_bytes) * self.batch_size
+        a_chunk = max(1, memory_limit // _CHUNKS_IN_MEMORY // (self._block_rows * row_bytes))
+        self._chunk_rows = a_chunk * self._block_rows
+
+    def _rows_in(self, blocks: np.ndarray) -> int:
+        starts = blocks * self._block_rows
+        return int(np.minimum(self.n_samples - starts, self._block_rows).sum())
+
+    def _read(self, blocks: np.ndarray) -> list[tf.Tensor | None]:
+        slices = [slice(first, first + self._block_rows) for first in blocks * self._block_rows]
+        tensors: list[tf.Tensor | None] = []
+        for array in (self.rows.features, self.rows.labels, self.rows.weights):
+            if array is None:
+                tensors.append(None)
+                continue
+            out = aligned_empty((self._chunk_rows, *array.shape[1:]), array.dtype)
+            read_rows(array, slices, out)
+            tensors.append(to_tensor(out))
+        return tensors
+
+    def _order(self, generator: np.random.Generator, n_samples: int) -> np.ndarray:
+        order = np.zeros(self.chunk_steps * self.batch_size, np.int32)
+        order[:n_samples] = generator.permutation(n_samples)
+        return order.reshape(self.chunk_steps, self.batch_size)

@@ -1,0 +1,136 @@
+"""Going on from a trained model, on new rows, and with classes it has never seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.split import take_rows
+from tfsoftmax.data.tables.columns import listed
+from tfsoftmax.errors import ModelError, UsageError
+from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.spec import Spec
+
+NewClasses = Literal["error", "add", "ignore"]
+# How far below the mean of the others a new class's logit begins: its probability is then
+# at most a millionth of all others' mean.
+_MARGIN = np.log(1e6)
+
+
+def warm_start(
+    model: SoftmaxRegression, dataset: Dataset, new_classes: NewClasses = "error"
+) -> tuple[SoftmaxRegression, Dataset]:
+    """A model and a dataset that fit each other, to hand to `fit`.
+
+    Columns of a table are matched by name, and the model's weights follow the dataset's order.
+    Classes are matched by name, too, and those the model knows keep their places. A class that
+    is added gets the mean of all columns of W and of b, less 14 in b: as no mean is above
+    the largest, every row whatsoever is still predicted as before, and no probability
+    changes by more than a millionth.
+
+    Args:
+      model: trained before; it stays as it is.
+      dataset: to go on with.
+      new_classes: what to do with rows of classes the model does not know: raise an
+        ``"error"``, ``"add"`` the class, or ``"ignore"`` the rows.
+
+    Returns:
+      The model to start from, and the dataset with labels as the model has them.
+
+    Raises:
+      ModelError: if the model does not take the dataset's examples, naming a column that only
+        one of them has; or on a new class.
+      UsageError: if `new_classes` is none of the three.
+      DataError: if ignoring leaves no rows.
+
+    >>> import tfsoftmax
+    >>> rows = Split(np.eye(3, dtype=np.float32), np.int32([0, 1, 2]))
+    >>> dataset = Dataset("now", tfsoftmax.Spec((3,), "float32", ("a", "c", "d")), rows, rows)
+    >>> before = SoftmaxRegression(tfsoftmax.Spec((3,), "float32", ("a", "b", "c")))
+    >>> start, aligned = warm_start(before, dataset, "add")
+    >>> start.spec.class_names, aligned.train.labels.tolist()
+    (('a', 'b', 'c', 'd'), [0, 2, 3])
+    """
+    if new_classes not in ("error", "add", "ignore"):
+        raise UsageError(f"new_classes must be error, add or ignore, not {new_classes!r}")
+    model = _with_columns_of(dataset, model)
+    _check_examples(model, dataset)
+    known = model.spec.class_names
+    new = tuple(name for name in dataset.spec.class_names if name not in known)
+    if new and new_classes == "error":
+        raise ModelError(
+            f"the model to start from does not know class {new[0]!r} of {dataset.name}; "
+            "new_classes says whether to add it or to ignore its rows (--new-classes add, or "
+            "ignore)"
+        )
+    names = known + new if new_classes == "add" else known
+    ours = {name: place for place, name in enumerate(names)}
+    places = np.array([ours.get(name, -1) for name in dataset.spec.class_names])
+    spec = replace(model.spec, class_names=names)
+    aligned = replace(
+        dataset,
+        spec=spec,
+        train=_aligned(dataset.train, places),
+        test=_aligned(dataset.test, places),
+        validation=dataset.validation and _aligned(dataset.validation, places),
+    )
+    return _grown(model, spec), aligned
+
+
+def _with_columns_of(dataset: Dataset, model: SoftmaxRegression) -> SoftmaxRegression:
+    """The model with its features in the order of the dataset's columns."""
+    ours, theirs = model.spec.feature_names, dataset.spec.feature_names
+    if ours is None or theirs is None or ours == theirs:
+        return model
+    known, found = set(ours), set(theirs)
+    if strange := [name for name in theirs if name not in known]:
+        raise ModelError(
+            f"the model to start from does not know column {strange[0]!r} of {dataset.name}; it "
+            f"takes {listed(ours)}: leave out the others"
+        )
+    if missing := [name for name in ours if name not in found]:
+        raise ModelError(
+            f"{dataset.name} has no column {missing[0]!r}, which the model to start from takes; it "
+            f"has {listed(theirs)}"
+        )
+    at = {name: place for place, name in enumerate(ours)}
+    order = [at[name] for name in theirs]
+    scaling = model.spec.scaling and model.spec.scaling.reordered(order)
+    spec = replace(model.spec, feature_names=theirs, scaling=scaling)
+    moved = SoftmaxRegression(spec)
+    # What says that a feature is missing follows them all, in the order it had.
+    rows = [*order, *range(spec.n_features, spec.n_inputs)]
+    moved.W.assign(model.W.numpy()[rows])
+    moved.b.assign(model.b)
+    return moved
+
+
+def _check_examples(model: SoftmaxRegression, dataset: Dataset) -> None:
+    ours, theirs = (
+        (spec.example_shape, spec.dtype, spec.value_range) for spec in (model.spec, dataset.spec)
+    )
+    if ours != theirs:
+        raise ModelError(
+            f"the model to start from takes examples of shape, type and range {ours}, but "
+            f"{dataset.name} has {theirs}"
+        )
+
+
+def _aligned(split: Split, places: np.ndarray) -> Split:
+    labels = places[split.labels].astype(np.int32)
+    if (labels >= 0).all():
+        return replace(split, labels=labels)
+    kept = np.flatnonzero(labels >= 0)
+    return take_rows(replace(split, labels=labels), kept)
+
+
+def _grown(model: SoftmaxRegression, spec: Spec) -> SoftmaxRegression:
+    count = spec.n_classes - model.spec.n_classes
+    grown = SoftmaxRegression(spec)
+    W, b = (parameter.numpy().astype(np.float64) for parameter in model.parameters)
+    grown.W.assign(np.column_stack([W, *[W.mean(axis=1)] * count]))
+    grown.b.assign(np.append(b, [b.mean() - _MARGIN] * count))
+    return grown

@@ -1,0 +1,1 @@
+"""Penalties and learning rate chosen by cross-validation."""

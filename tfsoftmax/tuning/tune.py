@@ -1,0 +1,297 @@
+"""Penalties and learning rate chosen by cross-validation."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import product
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from tfsoftmax.data.dataset import Dataset, check_dataset
+from tfsoftmax.errors import TfsoftmaxError, UsageError
+from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.training.learning_rate import resolved, sampled
+from tfsoftmax.training.prepare import with_scaling
+from tfsoftmax.training.recipe import Recipe, recipe_of
+from tfsoftmax.tuning import cross_validation as sweep
+
+Scoring = Literal["log_loss", "accuracy"]
+LearningRate = float | Literal["auto"]
+
+_SCORES = ("log_loss", "log_loss_error", "accuracy", "accuracy_error")
+# From no penalty worth the name to one that leaves little but the classes' frequencies, two
+# a decade: about the best, neighbours differ by less than their standard errors.
+L2_GRID = tuple(float(f"{value:.3g}") for value in np.logspace(-6, 0, 13))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A point of the grid, and how it did on the rows of each fold.
+
+    Attributes:
+      recipe: as it was trained with, its learning rate a number.
+      asked: the learning rate as it was asked for; "auto" gives other numbers for other l2.
+      log_losses: mean cross-entropy of each fold's held-out rows, in nats; NaN in every fold
+        where training diverged in one.
+      accuracies: share of them that was right; NaN likewise.
+
+    >>> one = Candidate(Recipe(l2=0.1), 0.5, (0.5, 0.7), (0.75, 0.25))
+    >>> round(one.log_loss, 3), round(one.log_loss_error, 3), one.accuracy
+    (0.6, 0.1, 0.5)
+    """
+
+    recipe: Recipe
+    asked: LearningRate
+    log_losses: tuple[float, ...]
+    accuracies: tuple[float, ...]
+
+    @property
+    def log_loss(self) -> float:
+        """Mean over the folds."""
+        return float(np.mean(self.log_losses))
+
+    @property
+    def log_loss_error(self) -> float:
+        """The mean's standard error, from how far the folds are apart."""
+        return _standard_error(self.log_losses)
+
+    @property
+    def accuracy(self) -> float:
+        """Mean over the folds."""
+        return float(np.mean(self.accuracies))
+
+    @property
+    def accuracy_error(self) -> float:
+        """The mean's standard error."""
+        return _standard_error(self.accuracies)
+
+    @property
+    def diverged(self) -> bool:
+        """Whether training left the finite numbers on any fold."""
+        return not np.isfinite(self.log_losses).all()
+
+    def figures(self) -> dict[str, float]:
+        """What was varied, and the means with their errors; NaN where it diverged."""
+        return {
+            "l2": self.recipe.l2 or 0.0,
+            "l1": self.recipe.l1,
+            "learning_rate": _rate(self.recipe),
+            "log_loss": self.log_loss,
+            "log_loss_error": self.log_loss_error,
+            "accuracy": self.accuracy,
+            "accuracy_error": self.accuracy_error,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready dictionary of every figure; None stands for NaN."""
+        figures: dict[str, Any] = {
+            **self.figures(),
+            "log_losses": list(self.log_losses),
+            "accuracies": list(self.accuracies),
+        }
+        if self.diverged:
+            nothing = [None] * len(self.log_losses)
+            figures |= dict.fromkeys(_SCORES) | {"log_losses": nothing, "accuracies": nothing}
+        return {**figures, "diverged": self.diverged}
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What `tune` measured, and what it chooses.
+
+    Attributes:
+      recipe: the one that was varied.
+      scoring: what the candidates are ranked by.
+      candidates: those of one learning rate and l1 together, l2 rising.
+    """
+
+    recipe: Recipe
+    scoring: Scoring
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def winner(self) -> Candidate:
+        """The candidate with the best mean; of several the one with the strongest penalty.
+
+        Raises:
+          ValueError: if all diverged.
+        """
+        return min((c for c in self.candidates if not c.diverged), key=self._rank)
+
+    @property
+    def best(self) -> Recipe:
+        """The recipe with the winner's penalties and learning rate, ready for `fit`."""
+        won = self.winner.recipe
+        return self.recipe.but(
+            l2=won.l2, l1=won.l1, learning_rate=won.learning_rate, epochs=won.epochs
+        )
+
+    def _rank(self, candidate: Candidate) -> tuple[float, ...]:
+        recipe = candidate.recipe
+        worth = candidate.log_loss if self.scoring == "log_loss" else -candidate.accuracy
+        return worth, -(recipe.l2 or 0.0), -recipe.l1, _rate(recipe)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready dictionary of the choice and of every candidate."""
+        return {
+            "scoring": self.scoring,
+            "folds": len(self.winner.log_losses),
+            "best": self.winner.to_json(),
+            "candidates": [candidate.to_json() for candidate in self.candidates],
+        }
+
+    def to_csv(self) -> str:
+        """The candidates as a table with a header; NaN is left empty."""
+        rows = []
+        for candidate in self.candidates:
+            row = candidate.to_json()
+            for name, column in (("log_losses", "log_loss"), ("accuracies", "accuracy")):
+                row |= {f"{column}_{fold}": v for fold, v in enumerate(row.pop(name), 1)}
+            rows.append({**row, "best": candidate is self.winner})
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return text.getvalue()
+
+
+def tune(
+    dataset: Dataset,
+    recipe: Recipe | str = "default",
+    *,
+    l2: Iterable[float | None] = L2_GRID,
+    l1: Iterable[float | None] = (None,),
+    learning_rate: Iterable[LearningRate | None] = (None,),
+    folds: int = 5,
+    scoring: Scoring = "log_loss",
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Tuning:
+    """Scores every combination of penalties and learning rate by k-fold cross-validation.
+
+    Each fold holds out its share of every class, and all candidates see the same folds and
+    the same batches. `fit` with the result's `best` then trains on all rows. Rows' own
+    weights count in training, not in the scores. Validation rows are not held out here, so
+    early stopping and calibration are left to that last `fit`. Test rows are never looked at.
+
+    Args:
+      dataset: its training rows are used.
+      recipe: how to train, or the name of how, in all that is not varied.
+      l2: strengths to try; 13 from 1e-6 to 1 unless given.
+      l1: strengths to try.
+      learning_rate: the largest learning rates to try; ``"auto"`` is derived from the rows
+        and the candidate's l2. In any of the three, None is the recipe's own.
+      folds: how many; a candidate is trained once for each.
+      scoring: ``"log_loss"`` or ``"accuracy"``, of the held-out rows.
+      on_progress: called after every call of the compiled loop with the number of steps
+        taken and of all steps.
+
+    Returns:
+      Every candidate's figures, and the best.
+
+    Raises:
+      UsageError: if an option cannot mean anything, as an l2 below 0.
+      DataError: if a class has fewer rows than there are folds, or rows cannot be read.
+      TfsoftmaxError: if every candidate diverged.
+
+    References: Stone, Cross-validatory choice and assessment of statistical predictions
+    (1974); Kohavi, A study of cross-validation and bootstrap (IJCAI 1995), for strata.
+
+    >>> import tfsoftmax
+    >>> dataset = tfsoftmax.load_dataset("digits")
+    >>> tuning = tune(dataset, Recipe(epochs=5), l2=(1e-3, 1.0), folds=3)
+    >>> tuning.best.l2, len(tuning.winner.log_losses)
+    (0.001, 3)
+    """
+    dataset, recipe = check_dataset(dataset), recipe_of(recipe)
+    if scoring not in get_args(Scoring):
+        raise UsageError(f"scoring must be one of {', '.join(get_args(Scoring))}, not {scoring!r}")
+    if not folds >= 2:
+        raise UsageError(f"folds must be at least 2, not {folds!r}")
+    # All rows are for the folds: the fit that comes after holds out its own.
+    plain = replace(
+        recipe,
+        l2=recipe.l2_for(len(dataset.train)),
+        early_stopping=None,
+        calibrate=False,
+        validation_fraction=0.0,
+    )
+    grid = _grid(plain, l2, l1, learning_rate)
+    held_out = sweep.held_out_rows(dataset, folds, recipe.seed)
+    dataset = with_scaling(dataset, recipe.standardize)
+    asked = _settled(grid, dataset)
+    recipes = [one for one, _ in asked]
+    weights = sweep.fold_weights(dataset, recipe, held_out)
+    parameters, finite = sweep.train(dataset, recipes, weights, on_progress)
+    log_losses, accuracies = sweep.score(dataset, parameters, held_out)
+    # One fold's model that diverged says enough of its candidate.
+    diverged = ~(finite & np.isfinite(log_losses)).all(axis=0)
+    if diverged.all():
+        smallest = min(_rate(one) for one in recipes)
+        raise TfsoftmaxError(
+            f"every candidate diverged, on at least one of {folds} folds; try smaller learning "
+            f"rates, for example {smallest / 10:.2g}"
+        )
+    figures = np.where(diverged, np.nan, [log_losses, accuracies]).transpose(2, 0, 1).tolist()
+    candidates = (
+        Candidate(*settled, tuple(losses), tuple(shares))
+        for settled, (losses, shares) in zip(asked, figures, strict=True)
+    )
+    return Tuning(recipe, scoring, tuple(candidates))
+
+
+def _grid(
+    recipe: Recipe,
+    l2: Iterable[float | None],
+    l1: Iterable[float | None],
+    learning_rate: Iterable[LearningRate | None],
+) -> list[Recipe]:
+    """The recipes of all combinations, which check their numbers, l2 the fastest to change."""
+    rates = _values("learning_rate", learning_rate)
+    penalties = list(product(_values("l1", l1), _values("l2", l2)))
+    found = []
+    for rate in rates:
+        group = [recipe.but(learning_rate=rate, l1=one, l2=two) for one, two in penalties]
+        found += sorted(group, key=lambda candidate: (candidate.l1, candidate.l2))
+    return found
+
+
+def _values(name: str, values: Iterable[LearningRate | None]) -> list[LearningRate | None]:
+    kept = (None, "auto") if name == "learning_rate" else (None,)
+    try:
+        found = [value if value in kept else float(value) for value in values]  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"{name} must be several numbers to try, as in (0.01, 0.1): {error}"
+        ) from error
+    if not found:
+        raise UsageError(f"{name} is an empty grid; give at least one value to try")
+    return found
+
+
+def _settled(grid: list[Recipe], dataset: Dataset) -> list[tuple[Recipe, LearningRate]]:
+    """Each with a number for its learning rate, beside what was asked; twice the same, once."""
+    found: dict[Any, tuple[Recipe, LearningRate]] = {}
+    rates: dict[Any, Recipe] = {}
+    sample = cache(lambda: sampled(SoftmaxRegression(dataset.spec), dataset.train, grid[0]))
+    for one in grid:
+        # What "auto" gives is a matter of l2 alone.
+        key = one.l2, one.learning_rate
+        if key not in rates:
+            rates[key] = resolved(one, dataset, sample)
+        settled = rates[key].but(l1=one.l1)
+        found.setdefault((one.l2, one.l1, settled.learning_rate), (settled, one.learning_rate))
+    return list(found.values())
+
+
+def _rate(recipe: Recipe) -> float:
+    assert isinstance(recipe.learning_rate, float | int)
+    return float(recipe.learning_rate)
+
+
+def _standard_error(values: tuple[float, ...]) -> float:
+    return float(np.std(values, ddof=1) / np.sqrt(len(values)))
