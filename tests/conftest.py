@@ -2,18 +2,14 @@
 
 import logging
 import os
-import subprocess
-import sys
-import tempfile
-import textwrap
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import numpy as np
 import pytest
+from support.datasets import make_dataset
 
-from tfsoftmax import Dataset, Spec, Split, load_dataset
+from tfsoftmax import load_dataset
 
 SHARED_MNIST = Path(__file__).parents[2] / "shared" / "data" / "mnist"
 
@@ -47,33 +43,6 @@ def prepared_mnist(mnist_dir, tmp_path_factory):
 @pytest.fixture(scope="session")
 def digits(data_dir):
     return load_dataset("digits")
-
-
-def run_python(script, *arguments, **environment):
-    """Runs a script in a process of its own, away from this folder's sources."""
-    with tempfile.TemporaryDirectory() as folder:
-        return subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(script), *arguments],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            env={**os.environ, **environment},
-        )
-
-
-def make_dataset(n_train=50, n_test=20, n_features=6, n_classes=3, seed=0, dtype="float32"):
-    """Rows of overlapping Gaussian classes."""
-    generator = np.random.default_rng(seed)
-    centers = generator.normal(size=(n_classes, n_features))
-
-    def split(n_samples):
-        labels = generator.integers(n_classes, size=n_samples).astype(np.int32)
-        features = centers[labels] + generator.normal(size=(n_samples, n_features))
-        return Split(features.astype(dtype), labels)
-
-    names = tuple(f"class {index}" for index in range(n_classes))
-    spec = Spec((n_features,), dtype, names)
-    return Dataset("made", spec, split(n_train), split(n_test))
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from test_cli import run
+from support.commands import run
 
 from tfsoftmax import Recipe, evaluate, export_model, fit, load_predictor
 from tfsoftmax.cli.main import main as group

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from test_cli import assert_one_line, run
+from support.commands import assert_one_line, run
 
 from tfsoftmax import ModelError, Recipe, SourceOptions, fit, from_frame, warm_start
 from tfsoftmax.cli.main import main as group

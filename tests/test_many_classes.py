@@ -4,7 +4,7 @@ import resource
 
 import numpy as np
 import pytest
-from conftest import run_python
+from support.process import run_python
 
 from tfsoftmax import SoftmaxRegression, Spec, Split, evaluate
 

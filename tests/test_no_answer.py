@@ -4,8 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from test_cli import run
-from test_json_text import refuse
+from support.commands import refuse, run
 
 from tfsoftmax import (
     DataError,

@@ -1,0 +1,123 @@
+import csv
+import json
+import re
+
+import click
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from support.commands import QUICK, assert_one_line, run
+
+from tfsoftmax import RECIPES
+from tfsoftmax.cli._recipe import arguments_of, recipe_from, recipe_options
+from tfsoftmax.cli.train import main as train_command
+
+
+def parsed(arguments):
+    """The recipe that the command line's options make."""
+    found = []
+
+    @click.command()
+    @recipe_options
+    def command(**options):
+        found.append(recipe_from(options))
+
+    result = CliRunner().invoke(command, arguments)
+    assert result.exit_code == 0, result.output
+    return found[0]
+
+
+share = st.floats(0.001, 0.999)
+positive = st.floats(1e-6, 1e6)
+choices = st.fixed_dictionaries(
+    {},
+    optional={
+        "epochs": st.integers(1, 10**6),
+        "batch_size": st.integers(1, 10**6),
+        "learning_rate": positive,
+        "schedule": st.sampled_from(["constant", "cosine", "step", "exponential", "inverse"]),
+        "decay": positive,
+        "decay_epochs": positive,
+        "warmup_epochs": positive,
+        "momentum": share,
+        "averaging": share,
+        "clip_norm": positive,
+        "l2": positive,
+        "class_weight": st.just("balanced")
+        | st.dictionaries(st.text("ab=c d", min_size=1), positive, min_size=1),
+        "label_smoothing": share,
+        "early_stopping": st.sampled_from(["log_loss", "accuracy", "macro_f1"]),
+        "patience": st.integers(1, 100),
+        "calibrate": st.just(True),
+        "validation_fraction": share,
+        "seed": st.integers(0, 2**63),
+    },
+)
+
+
+@given(st.sampled_from(list(RECIPES)), choices, st.booleans())
+def test_a_recorded_command_makes_the_same_recipe_again(name, changes, nesterov):
+    recipe = RECIPES[name].but(epochs=7, learning_rate=0.3).but(**changes)
+    if nesterov and recipe.momentum:
+        recipe = recipe.but(nesterov=True)
+    assert parsed(arguments_of(recipe, name)) == recipe
+
+
+def test_every_option_reaches_the_training(tmp_path):
+    result = run(
+        train_command, *QUICK, "--momentum", "0.5", "--nesterov", "--l2", "0.001", "--schedule",
+        "inverse", "--class-weight", "3=2,8=0.5", "--clip-norm", "5", "--warmup-epochs", "0.5",
+        "--json", "--output-dir", tmp_path, "--tflite", "none",
+    )  # fmt: skip
+    recipe = json.loads(result.stdout)["recipe"]
+    assert recipe["class_weight"] == {"3": 2.0, "8": 0.5}
+    assert (recipe["momentum"], recipe["nesterov"], recipe["l2"]) == (0.5, True, 0.001)
+
+
+def test_early_stopping_says_which_epoch_is_kept_and_writes_the_history(tmp_path):
+    path = tmp_path / "history.csv"
+    result = run(
+        train_command, "--dataset", "digits", "--epochs", "60", "--learning-rate", "3",
+        "--early-stopping", "accuracy", "--patience", "2", "--history", path,
+        "--output-dir", tmp_path / "models", "--tflite", "none", "--calibrate",
+    )  # fmt: skip
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    assert f"of {len(rows)} trained" in result.stdout
+    best = max(rows, key=lambda row: float(row["validation_accuracy"]))
+    assert f"best epoch     {best['epoch']}, " in result.stdout
+    assert f"test accuracy  {float(best['test_accuracy']):.4f}" in result.stdout
+    assert re.search(r"calibration +error 0\.\d+, at temperature \d", result.stdout)
+    card = (tmp_path / "models" / "digits" / "1" / "README.md").read_text()
+    assert f"| early stopping | weights of epoch {best['epoch']}, of {len(rows)} trained |" in card
+    assert f"| training accuracy | {float(best['train_accuracy']):.4f} |" in card
+    assert "| temperature | logits divided by " in card
+    assert len(rows) < 60
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--momentum", "1"], 2, "'--momentum'"),
+        (["--nesterov"], 2, "nesterov is a form of momentum"),
+        (["--class-weight", "3"], 2, "'3' is not NAME=WEIGHT"),
+        (["--class-weight", "twelve=2"], 2, "names a class 'twelve' that is not there"),
+        (["--averaging", "0.5", "--l1", "0.1"], 2, "exclude each other"),
+        (["--history", "history.txt"], 2, "must end in .csv or .json"),
+        (["--resume"], 2, "need --checkpoint-dir"),
+        (["--checkpoint-dir", "/proc/nowhere"], 1, "/proc/nowhere"),
+    ],
+)
+def test_options_that_mean_nothing_are_one_line(tmp_path, arguments, code, message):
+    result = run(train_command, *QUICK, "-q", "--output-dir", tmp_path / "m", *arguments)
+    assert_one_line(result, code, message)
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_folder_with_checkpoints_is_not_begun_in_again(tmp_path):
+    common = [*QUICK, "-q", "--tflite", "none", "--checkpoint-dir", tmp_path / "run"]
+    assert run(train_command, *common, "--output-dir", tmp_path / "m").exit_code == 0
+    result = run(train_command, *common, "--output-dir", tmp_path / "n")
+    assert_one_line(result, 2, "add --resume")
+    result = run(train_command, *common, "--resume", "--output-dir", tmp_path / "n")
+    assert result.exit_code == 0

@@ -1,0 +1,110 @@
+"""Every sentence of advice that the convergence report gives is followed here, and helps."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.datasets import make_dataset
+
+from tfsoftmax import Dataset, Recipe, Spec, Split, diagnose, fit, tune
+
+
+def noise(n_train=60, n_features=40, signal=1.0):
+    """Many features, of which one means something."""
+    generator = np.random.default_rng(0)
+
+    def split(n_samples):
+        features = generator.normal(size=(n_samples, n_features)).astype(np.float32)
+        own = signal * features[:, 0] + generator.normal(scale=0.7, size=n_samples)
+        return Split(features, (own > 0).astype(np.int32))
+
+    spec = Spec((n_features,), "float32", ("no", "yes"))
+    return Dataset("noise", spec, split(n_train), split(400))
+
+
+def uneven():
+    dataset = make_dataset(n_train=400, n_test=200)
+    for split in dataset.splits().values():
+        split.features[:] *= np.float32([1e-3, 1, 1, 1, 1, 1e3])
+    return dataset
+
+
+def apart():
+    """Classes that a plane separates."""
+    dataset = make_dataset(n_train=60, n_test=60, n_features=4, n_classes=2)
+
+    def spread(split):
+        shift = np.where(split.labels[:, None] == 1, 4.0, -4.0).astype(np.float32)
+        return replace(split, features=split.features + shift)
+
+    return replace(dataset, train=spread(dataset.train), test=spread(dataset.test))
+
+
+PLAIN = {"n_train": 400, "n_test": 200}
+CASES = {
+    "a learning rate too small": (
+        lambda: make_dataset(**PLAIN),
+        Recipe(epochs=5, learning_rate=1e-4),
+        "larger_learning_rate",
+    ),
+    "a learning rate too large": (
+        lambda: make_dataset(**PLAIN),
+        Recipe(epochs=5, learning_rate=1e3),
+        "smaller_learning_rate",
+    ),
+    "a constant rate": (
+        lambda: make_dataset(**PLAIN),
+        Recipe(epochs=40, learning_rate=0.6, schedule="constant", batch_size=4),
+        "smaller_learning_rate",
+    ),
+    "too few epochs": (lambda: make_dataset(**PLAIN), Recipe(epochs=1), "more_epochs"),
+    "scales": (uneven, Recipe(epochs=20, standardize="off"), "scale"),
+    "overfitting": (
+        lambda: noise(n_features=12, signal=3.0),
+        Recipe(epochs=300, l2=0.0),
+        "overfitting",
+    ),
+    "nothing but noise": (lambda: noise(signal=0.3), Recipe(epochs=300), "worse_than_guessing"),
+    "separable rows": (apart, Recipe(epochs=50, l2=0.0), "separable"),
+}
+
+
+def followed(sentence, dataset, recipe):
+    """The recipe that the sentence says to try."""
+    if "tfsoftmax tune" in sentence:
+        return tune(dataset, recipe).best
+    name, value = re.search(r"--([a-z-]+) ([\w.]+?)\)?\.$", sentence).groups()
+    return recipe.but(**{name.replace("-", "_"): int(value) if value.isdigit() else value})
+
+
+@pytest.mark.parametrize("name", list(CASES))
+def test_what_is_advised_makes_a_model_that_is_no_worse(name):
+    make, recipe, verdict = CASES[name]
+    dataset = make()
+    model, history = fit(dataset, recipe)
+    found = diagnose(model, dataset, history)
+    assert found.verdict == verdict, found.sentence
+    before = history.last.test_log_loss
+    after = fit(dataset, followed(found.sentence, dataset, recipe)).history.last.test_log_loss
+    assert after <= before * 1.001, found.sentence
+
+
+def guessing(dataset):
+    shares = np.bincount(dataset.train.labels) / len(dataset.train)
+    return -np.log(shares[dataset.test.labels]).mean()
+
+
+@pytest.mark.parametrize("name", list(CASES))
+def test_worse_than_guessing_is_said_first_and_never_called_converged(name):
+    make, recipe, _ = CASES[name]
+    dataset = make()
+    # Labels that have nothing to do with the features: what is learnt is wrong.
+    shuffled = np.random.default_rng(1).permutation(dataset.train.labels)
+    dataset = replace(dataset, train=replace(dataset.train, labels=shuffled))
+    for one in (recipe, Recipe(epochs=200)):
+        model, history = fit(dataset, one)
+        found = diagnose(model, dataset, history)
+        worse = history.last.test_log_loss > guessing(dataset)
+        assert found.sentence.startswith("Worse than guessing") == worse
+        assert not (worse and found.verdict == "converged")

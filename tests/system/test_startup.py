@@ -1,0 +1,43 @@
+from support.process import run_python
+
+
+def test_tensorflow_starts_without_keras_which_still_loads_when_used():
+    script = """
+        import sys
+        from tfsoftmax.system.startup import import_tensorflow
+        import_tensorflow()
+        import tensorflow as tf
+        assert "keras" not in sys.modules
+        import tensorflow.keras
+        from tensorflow.keras.layers import Dense
+        assert tf.keras.layers.Dense is Dense
+        assert tf.keras.optimizers.SGD(0.5).learning_rate == 0.5
+    """
+    result = run_python(script)
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_process_that_has_tensorflow_keeps_it_as_it_is():
+    script = """
+        import sys
+        import tensorflow
+        optimizers = sys.modules["keras.src.optimizers"]
+        from tfsoftmax.system.startup import import_tensorflow
+        import_tensorflow()
+        assert sys.modules["keras.src.optimizers"] is optimizers
+    """
+    result = run_python(script)
+    assert result.returncode == 0, result.stderr
+
+
+def test_chatter_is_silenced_only_when_asked():
+    script = """
+        import os, sys
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = sys.argv[1]
+        from tfsoftmax.system.startup import honour_log_level
+        with honour_log_level():
+            os.write(2, b"chatter\\n")
+        os.write(2, b"after\\n")
+    """
+    assert run_python(script, "3").stderr == "after\n"
+    assert run_python(script, "0").stderr == "chatter\nafter\n"
