@@ -11,6 +11,9 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from tfsoftmax.errors import UsageError
 
+# What a missing value is taken for; "indicator" is the mean, and a feature that says so.
+Fill = Literal["mean", "median", "most_frequent", "indicator"]
+
 _Choices = TypeVar("_Choices")
 _WORDS = {
     bool: "True or False",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 
-# What a missing value is taken for; "indicator" is the mean, and a feature that says so.
-Fill = Literal["mean", "median", "most_frequent", "indicator"]
+from tfsoftmax.choices import Fill
+
 # One number for all features, or one for each.
 Numbers = float | tuple[float, ...]
 

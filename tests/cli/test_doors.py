@@ -51,7 +51,7 @@ def dies_of(error, *arguments):
         from tfsoftmax.cli.main import main
         def fail(data_dir):
             {error}
-        tfsoftmax.data.catalogue = fail
+        tfsoftmax.data.load.catalogue = fail
         main()
     """
     return run_python(script, "datasets", *arguments)
@@ -203,7 +203,7 @@ def test_an_interrupt_that_was_swallowed_is_granted_after_all(kept):
                 except:
                     pass
             return [{"name": "one", "about": "only"}]
-        tfsoftmax.data.catalogue = listed
+        tfsoftmax.data.load.catalogue = listed
         _entry.tfsoftmax()
     """
     result = run_python(script, "datasets", kept)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
-from tfsoftmax.choices import changed, check_types
+from tfsoftmax.choices import Fill, changed, check_types
 from tfsoftmax.errors import UsageError
-from tfsoftmax.spec import Fill
 
 Missing = Literal["error", Fill]
 Color = Literal["gray", "rgb"]

@@ -102,7 +102,7 @@ def export_model(
     >>> rows = np.zeros((3, 4), np.float32)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     result = export_model(tfsoftmax.SoftmaxRegression(spec), folder, "tiny", check_on=rows)
-    ...     load_predictor(result.tflite).probabilities(rows[:1]).tolist()
+    ...     tfsoftmax.load_predictor(result.tflite).probabilities(rows[:1]).tolist()
     [[0.5, 0.5]]
     """
     from tfsoftmax.export import serving
