@@ -3,10 +3,6 @@
 import struct
 
 
-def headed(text):
-    return b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text
-
-
 def crc32c(content):
     """CRC-32C, Castagnoli's, by its definition (RFC 3720, appendix B.4)."""
     remainder = 0xFFFFFFFF

@@ -18,7 +18,7 @@ from support.bad_input import (
     odd_path,
     secret,
 )
-from support.tfrecord import headed
+from support.data_files import npy_header
 
 
 def archive(save=np.savez, options=(), change=lambda content: content, **arrays):
@@ -46,7 +46,7 @@ def npy(array, header=None):
     np.save(buffer, array)
     if header is None:
         return buffer.getvalue()
-    return headed(repr(header).encode()) + array.tobytes()
+    return npy_header(repr(header).encode()) + array.tobytes()
 
 
 def members(**contents):
@@ -234,15 +234,15 @@ NPZ = {
     ),
     "a header that is none": (
         "array features: Cannot parse header",
-        members(features=headed(b"garbage, no dict"), labels=npy(CLASSES)),
+        members(features=npy_header(b"garbage, no dict"), labels=npy(CLASSES)),
     ),
     "a header of brackets": (
         "array features: its header cannot be read",
-        members(features=headed(b"(" * 9000), labels=npy(CLASSES)),
+        members(features=npy_header(b"(" * 9000), labels=npy(CLASSES)),
     ),
     "a header of signs": (
         "array features: its header cannot be read",
-        members(features=headed(b"-" * 8999 + b"1"), labels=npy(CLASSES)),
+        members(features=npy_header(b"-" * 8999 + b"1"), labels=npy(CLASSES)),
     ),
     "an endless header": (
         "array features: its header promises to be 268,435,456 bytes long",
@@ -307,7 +307,7 @@ NPY = {
     ),
     "a header of signs": (
         "features.npy: its header cannot be read",
-        npy_folder(features=headed(b"-" * 8999 + b"1"), labels=npy(CLASSES)),
+        npy_folder(features=npy_header(b"-" * 8999 + b"1"), labels=npy(CLASSES)),
     ),
     "NaN": (
         "row 5, feature 1: the value is missing",

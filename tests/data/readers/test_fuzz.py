@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from support.data_files import npy_header
 from support.idx import idx_bytes
-from support.tfrecord import example, framed, headed
+from support.tfrecord import example, framed
 
 from tfsoftmax import DataError, SourceOptions
 from tfsoftmax.data.cache import DatasetCache
@@ -93,7 +94,7 @@ def lying_npy(draw):
         length = draw.choice((len(text), draw.choice(SIZES) % 2**32))
         version = bytes([draw.choice((2, 3, 0, 4, 255)), 0])
         return b"\x93NUMPY" + version + struct.pack("<I", length) + text + content
-    return headed(text) + content
+    return npy_header(text) + content
 
 
 def zipped(draw, features, labels):

@@ -1,0 +1,92 @@
+"""Rows to predict, read for a model that says what it takes."""
+
+import numpy as np
+import pytest
+from support.data_files import FRAME, NUMBERS
+
+from tfsoftmax import DataError, Spec
+from tfsoftmax.data.readers.unlabelled import is_table, read_unlabelled
+
+TAKEN = Spec((2,), "float32", ("a", "b"), feature_names=("width", "row"))
+
+
+def unlabelled(folder, ending):
+    frame = FRAME[["height", "width", "label", "row"]]
+    path = folder / f"new{ending}"
+    if ending.lower() == ".parquet":
+        frame.to_parquet(path)
+    else:
+        frame.to_csv(path, index=False, sep="\t" if "tsv" in ending else ",")
+    return path
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".PARQUET"])
+def test_columns_to_predict_are_found_by_name_in_any_order(tmp_path, ending):
+    path = unlabelled(tmp_path, ending)
+    assert is_table(path)
+    found = np.concatenate(list(read_unlabelled(path, TAKEN)))
+    np.testing.assert_array_equal(found, NUMBERS[:, [1, 0]])
+
+
+def test_arrays_and_nameless_tables_to_predict(tmp_path):
+    np.save(tmp_path / "new.npy", NUMBERS.astype(np.float64))
+    spec = Spec((3,), "float32", ("a", "b"))
+    found = np.vstack(list(read_unlabelled(tmp_path / "new.npy", spec)))
+    np.testing.assert_array_equal(found, NUMBERS)
+    FRAME.drop(columns="label").to_csv(tmp_path / "new.csv", index=False)
+    found = np.vstack(list(read_unlabelled(tmp_path / "new.csv", spec)))
+    np.testing.assert_array_equal(found, NUMBERS)
+
+
+BYTES = Spec((2, 2), "uint8", ("a", "b"), (0, 255))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "spec", "message"),
+    [
+        ("t.csv", "row,height\n1,2\n", TAKEN, "no column 'width', which the model takes"),
+        ("t.csv", "row,width\n1,2\n1,two\n", TAKEN, "row 2, column 'width': 'two' is not a number"),
+        ("t.csv", "row,width\n1,\n", TAKEN, "row 1, column 'width': the value is missing"),
+        ("t.csv", "row,width,row\n1,2,3\n", TAKEN, "two columns are called 'row'"),
+        ("t.csv", "a,b,c\n1,2,3\n", BYTES, "3 columns, but the model takes 4 numbers"),
+        ("t.csv", "a,b,c,d\n1,2,3,4\n1,2,3,256\n", BYTES, "row 2, feature 3: found 256; the model"),
+        ("t.csv", "a,b,c,d\n1,2,3,-1\n", BYTES, "whole numbers from 0 to 255"),
+        ("t.csv", "a,b,c,d\n1,2,3,0.5\n", BYTES, "row 1, feature 3: found 0.5"),
+        ("t.csv", "", TAKEN, "the file is empty"),
+        ("t.csv", "row;width\n1;2\n", TAKEN, "separated by ';'"),
+        ("t.parquet", "no", TAKEN, "not a Parquet file"),
+        ("t.npy", "no", TAKEN, "cannot be read as an .npy file: not an .npy array"),
+        ("t.npy", np.zeros((2, 3)), TAKEN, "rows of 3 numbers, but the model takes 2"),
+        ("t.npy", np.zeros(2), TAKEN, "expected rows of numbers, found float64 .2,."),
+        ("t.npy", np.zeros((2, 2), complex), TAKEN, "expected rows of numbers, found complex128"),
+        ("t.npy", np.zeros((2, 2), object), TAKEN, "holds Python objects"),
+        ("t.npy", np.array([[1, 2], [3, np.nan]]), TAKEN, "row 2, row: the value is missing"),
+        ("t.npy", np.array([[1, 2], [3, 1e300]]), TAKEN, "row 2, row: the value is infinite"),
+        ("t.npy", np.full((1, 4), np.nan), BYTES, "row 1, feature 0: found nan"),
+        ("t.npy", np.full((1, 4), 1e300), BYTES, "row 1, feature 0: found 1e.300"),
+    ],
+)
+def test_rows_to_predict_that_are_bad_are_named(tmp_path, name, content, spec, message):
+    path = tmp_path / name
+    if isinstance(content, str):
+        path.write_text(content)
+    else:
+        np.save(path, content)
+    with pytest.raises(DataError, match=message) as caught:
+        list(read_unlabelled(path, spec))
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_values_to_predict_stay_for_a_model_that_fills_them(tmp_path):
+    spec = Spec((2,), "float32", ("a", "b"), feature_names=("width", "row"), missing=True)
+    (tmp_path / "t.csv").write_text("row,width\n1,\n2,3\n")
+    found = np.vstack(list(read_unlabelled(tmp_path / "t.csv", spec)))
+    np.testing.assert_array_equal(found, [[np.nan, 1], [3, 2]])
+
+
+def test_a_zip_file_called_npy_is_none(tmp_path):
+    np.savez(tmp_path / "t.npz", NUMBERS)
+    (tmp_path / "t.npz").rename(tmp_path / "t.npy")
+    with pytest.raises(DataError, match="not an .npy array"):
+        list(read_unlabelled(tmp_path / "t.npy", TAKEN))
