@@ -1,26 +1,23 @@
 """What comes of the defaults on data of many kinds, beside scikit-learn's and guessing.
 
-    python benchmarks/defaults.py [--mnist DIR]
+    python benchmarks/defaults.py [--mnist DATASET]
 
 fits the default recipe, with nothing said, and scikit-learn's LogisticRegression behind the
 scaler that its guide gives for the kind of data, to the same rows of twenty generated sets
 (made.py), of those that docs/sources.md trains on, and of MNIST, and writes docs/defaults.md.
-DIR has MNIST's four files.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
+import click
 import made
 import numpy as np
 import sklearn.datasets
+from shared import mnist_option, table_head, table_row, write_page
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -29,7 +26,6 @@ from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, StandardSca
 
 import tfsoftmax
 
-PAGE = Path(__file__).parents[1] / "docs" / "defaults.md"
 _COLUMNS = (
     "data",
     "training rows",
@@ -84,7 +80,7 @@ def row_of(dataset: tfsoftmax.Dataset, sparse: bool) -> tuple[str, bool, bool]:
         f"{ours / expected:.3f}",
         tfsoftmax.diagnose(model, dataset, history).verdict,
     ]
-    return f"| {' | '.join(cells)} |", ours <= chance, ours <= 1.05 * expected
+    return table_row(cells), ours <= chance, ours <= 1.05 * expected
 
 
 def scaling_row(dataset: tfsoftmax.Dataset) -> str:
@@ -94,26 +90,24 @@ def scaling_row(dataset: tfsoftmax.Dataset) -> str:
         for choice in ("off", "on", "auto")
     ]
     cells = [dataset.name, f"{guessing(dataset):.4f}", *(f"{loss:.4f}" for loss in losses)]
-    return f"| {' | '.join(cells)} |"
+    return table_row(cells)
 
 
-def real(mnist: Path | None) -> Iterator[tfsoftmax.Dataset]:
+def real(mnist: tfsoftmax.Dataset) -> Iterator[tfsoftmax.Dataset]:
     """The sets of docs/sources.md, and MNIST's."""
     for name in ("iris", "wine", "breast_cancer"):
         bunch = getattr(sklearn.datasets, f"load_{name}")()
         yield tfsoftmax.from_arrays(bunch.data, bunch.target, name=name)
     yield tfsoftmax.load_dataset("digits")
     yield tfsoftmax.load_dataset("mnist5k")
-    if mnist:
-        yield tfsoftmax.load_dataset(f"idx:{mnist}")
+    yield mnist
 
 
 def table(found: list[tuple[str, bool, bool]]) -> list[str]:
     """The lines, and what they come to."""
     within, above = sum(row[2] for row in found), sum(not row[1] for row in found)
     return [
-        f"| {' | '.join(_COLUMNS)} |",
-        "|---" * len(_COLUMNS) + "|",
+        *table_head(_COLUMNS),
         *(row[0] for row in found),
         "",
         f"Within 5 % of scikit-learn's, or better: {within} of {len(found)}. Above guessing: "
@@ -124,7 +118,7 @@ def table(found: list[tuple[str, bool, bool]]) -> list[str]:
 
 _INTRODUCTION = """# What the defaults are worth
 
-Written by `python benchmarks/defaults.py --mnist DIR`; do not edit.
+Written by `python benchmarks/defaults.py`; do not edit.
 
 Test log-loss, in nats, of the default recipe with nothing said (scaling, learning rate and penalty
 are found in the training rows), beside scikit-learn's `LogisticRegression()` on the same rows,
@@ -142,30 +136,28 @@ default and scales each column by what suits its values ([data.md](data.md)).
 |---|---|---|---|---|"""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--mnist", type=Path)
-    arguments = parser.parse_args()
+@click.command()
+@mnist_option
+def main(mnist: tfsoftmax.Dataset) -> None:
+    """Measure everything and write docs/defaults.md."""
     lines = [_INTRODUCTION]
     generated, scaled = [], []
     for number in range(len(made.SETS)):
         one = made.made(number)
         dataset = tfsoftmax.from_arrays(one.features, one.labels, name=one.title)
         generated.append(row_of(dataset, one.sparse))
-        print(generated[-1][0], flush=True)
+        click.echo(generated[-1][0])
         if dataset.spec.value_range is None:
             scaled.append(scaling_row(dataset))
-            print(scaled[-1], flush=True)
+            click.echo(scaled[-1])
     lines += ["## Twenty generated sets", "", *table(generated)]
     found = []
-    for dataset in real(arguments.mnist):
+    for dataset in real(replace(mnist, name="MNIST")):
         found.append(row_of(dataset, sparse=False))
-        print(found[-1][0], flush=True)
+        click.echo(found[-1][0])
     lines += ["## Real data", "", *table(found)]
     lines += [_SCALING, *scaled]
-    PAGE.write_text(
-        "\n".join(lines).rstrip().replace(str(arguments.mnist), "MNIST") + "\n", "utf-8"
-    )
+    write_page("defaults.md", lines)
 
 
 if __name__ == "__main__":

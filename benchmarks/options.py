@@ -1,19 +1,19 @@
 """What a recipe's options cost an epoch of MNIST, against the same with all of them off.
 
-    python benchmarks/options.py --mnist DIR [--rounds 7]
+    python benchmarks/options.py [--mnist DATASET] [--rounds 7]
 
 trains with each in turn, round after round in one process, and prints the median of the epochs'
-training seconds with its spread, and the ratio to all off, as a table in Markdown. DIR has
-MNIST's four files.
+training seconds with its spread, and the ratio to all off, as a table in Markdown.
 """
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from pathlib import Path
 
+import click
 import numpy as np
+from shared import mnist_option, table_head, table_row
 
 import tfsoftmax
 from tfsoftmax import Checkpoints, Recipe
@@ -49,21 +49,22 @@ def epoch_seconds(dataset: tfsoftmax.Dataset, recipe: Recipe, saved: bool) -> li
     return [epoch.train_seconds for epoch in history.epochs[1:]]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--mnist", type=Path, required=True)
-    parser.add_argument("--rounds", type=int, default=7)
-    arguments = parser.parse_args()
-    dataset = tfsoftmax.load_dataset(f"idx:{arguments.mnist}")
+@click.command()
+@mnist_option
+@click.option("--rounds", default=7, show_default=True)
+def main(mnist: tfsoftmax.Dataset, rounds: int) -> None:
+    """Measure every case and print the table."""
     seconds: dict[str, list[float]] = {name: [] for name in _CASES}
-    for _ in range(arguments.rounds):
+    for _ in range(rounds):
         for name, (recipe, saved) in _CASES.items():
-            seconds[name] += epoch_seconds(dataset, recipe, saved)
+            seconds[name] += epoch_seconds(mnist, recipe, saved)
     off = float(np.median(seconds["all off"]))
-    print("| options | s an epoch | 10 % to 90 % | ratio |\n|---|---|---|---|")
+    lines = table_head(["options", "s an epoch", "10 % to 90 %", "ratio"])
     for name, taken in seconds.items():
         low, middle, high = np.percentile(taken, [10, 50, 90])
-        print(f"| {name} | {middle:.4f} | {low:.4f} to {high:.4f} | {middle / off:.2f} |")
+        cells = [name, f"{middle:.4f}", f"{low:.4f} to {high:.4f}", f"{middle / off:.2f}"]
+        lines.append(table_row(cells))
+    click.echo("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -1,22 +1,16 @@
 """How good the models are: measures every figure of docs/quality.md and writes it.
 
-python benchmarks/quality.py --mnist mnist
-python benchmarks/quality.py --mnist idx:path/to/the/four/files
+python benchmarks/quality.py [--mnist DATASET]
 """
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import click
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from shared import mnist_option, table_head, table_row, write_page
 
 from tfsoftmax import RECIPES, Dataset, History, fit, load_dataset
 
 SEEDS = (0, 1, 2)
-PAGE = Path(__file__).parents[1] / "docs" / "quality.md"
 
 # Moving loss, training and test accuracy of epochs 0 to 9, as printed in the tutorial's
 # own notebook (The Straight Dope, "Multiclass logistic regression from scratch", P02-C03).
@@ -41,14 +35,10 @@ def histories(dataset: Dataset, recipe_name: str, **changes: int) -> list[Histor
 
 def tutorial_table(mnist: Dataset) -> list[str]:
     runs = histories(mnist, "tutorial")
-    lines = [
-        "| epoch | published loss | train | test | "
-        + " | ".join(f"seed {seed}: loss | train | test" for seed in SEEDS)
-        + " |",
-        "|---" * (4 + 3 * len(SEEDS)) + "|",
-    ]
+    ours = [name for seed in SEEDS for name in (f"seed {seed}: loss", "train", "test")]
+    lines = table_head(["epoch", "published loss", "train", "test", *ours])
     for index, published in enumerate(PUBLISHED):
-        ours = [
+        figures = [
             figure
             for run in runs
             for figure in (
@@ -57,42 +47,38 @@ def tutorial_table(mnist: Dataset) -> list[str]:
                 run.epochs[index].test_accuracy,
             )
         ]
-        cells = " | ".join(f"{figure:.4f}" for figure in (*published, *ours))
-        lines.append(f"| {index + 1} | {cells} |")
+        cells = [f"{figure:.4f}" for figure in (*published, *figures)]
+        lines.append(table_row([str(index + 1), *cells]))
     return lines
 
 
 def default_table(mnist: Dataset) -> list[str]:
-    lines = ["| seed | epochs | test accuracy | test log-loss |", "|---|---|---|---|"]
+    lines = table_head(["seed", "epochs", "test accuracy", "test log-loss"])
     for seed, run in zip(SEEDS, histories(mnist, "default"), strict=True):
         last = run.last
-        lines.append(
-            f"| {seed} | {last.epoch} | {last.test_accuracy:.4f} | {last.test_log_loss:.4f} |"
-        )
+        figures = f"{last.test_accuracy:.4f}", f"{last.test_log_loss:.4f}"
+        lines.append(table_row([str(seed), str(last.epoch), *figures]))
     return lines
 
 
 def epochs_table(name: str, counts: tuple[int, ...]) -> list[str]:
     dataset = load_dataset(name)
     settled = RECIPES["default"].epochs_for(len(dataset.train))
-    lines = [
-        f"| `{name}`: epochs | steps | test accuracy | test log-loss |",
-        "|---|---|---|---|",
-    ]
+    lines = table_head([f"`{name}`: epochs", "steps", "test accuracy", "test log-loss"])
     for count in sorted({*counts, settled}):
         runs = [run.last for run in histories(dataset, "default", epochs=count)]
         accuracy = sum(run.test_accuracy for run in runs) / len(runs)
         log_loss = sum(run.test_log_loss for run in runs) / len(runs)
         chosen = " (what the recipe takes)" if count == settled else ""
-        lines.append(f"| {count}{chosen} | {runs[0].steps:,} | {accuracy:.4f} | {log_loss:.4f} |")
+        figures = f"{runs[0].steps:,}", f"{accuracy:.4f}", f"{log_loss:.4f}"
+        lines.append(table_row([f"{count}{chosen}", *figures]))
     return lines
 
 
 @click.command()
-@click.option("--mnist", required=True, help="The full MNIST, as for tfsoftmax-train --dataset.")
-def main(mnist: str) -> None:
+@mnist_option
+def main(mnist: Dataset) -> None:
     """Measure everything and write docs/quality.md."""
-    dataset = load_dataset(mnist)
     sections = {
         "The tutorial, reproduced": (
             "`--recipe tutorial` on MNIST: W and b from N(0, 1), batches of 64, learning rate "
@@ -102,12 +88,12 @@ def main(mnist: str) -> None:
             "one this project started from 1.330, 0.755, 0.766 after the first epoch and 0.528, "
             "0.881, 0.884 after the last. Loss is the moving average of the batches' mean losses, "
             "smoothing 0.01.",
-            tutorial_table(dataset),
+            tutorial_table(mnist),
         ),
         "The default recipe": (
             "`--recipe default` on MNIST: zeros, batches of 64, a learning rate found in the rows, "
             "lowered to 0 along a cosine.",
-            default_table(dataset),
+            default_table(mnist),
         ),
         "How many epochs small data needs": (
             "The same recipe on small data; means of three seeds. Ten epochs are too few steps "
@@ -119,13 +105,12 @@ def main(mnist: str) -> None:
     page = [
         "# Quality",
         "",
-        "Measured, and this page written, by `python benchmarks/quality.py --mnist mnist`.",
+        "Measured, and this page written, by `python benchmarks/quality.py`.",
         "Test rows are never trained on; in the choice of epochs below they only illustrate.",
     ]
     for title, (text, table) in sections.items():
         page += ["", f"## {title}", "", text, "", *table]
-    PAGE.write_text("\n".join(page) + "\n", encoding="utf-8")
-    click.echo(f"wrote {PAGE}")
+    write_page("quality.md", page)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,14 @@
 """One command each from a real file to an exported model, beside scikit-learn's pipeline.
 
-    python benchmarks/sources.py [--mnist DIR] [--stream-rows 6000000]
+    python benchmarks/sources.py [--mnist DATASET] [--stream-rows 6000000]
 
 writes real data out as people have it, trains on each file with `tfsoftmax-train`, fits
 scikit-learn's StandardScaler and LogisticRegression to the same rows, and writes
-docs/sources.md. DIR has MNIST's four files.
+docs/sources.md.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import subprocess
@@ -19,18 +18,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import click
 import numpy as np
 import sklearn.datasets
 import stream
 import tensorflow as tf
 from PIL import Image
+from shared import mnist_option, table_head, table_row, write_page
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import tfsoftmax
 
-PAGE = Path(__file__).parents[1] / "docs" / "sources.md"
 _COLUMNS = ("source", "rows", "features", "classes", "accuracy", "scikit-learn", "difference")
 _PROOF = ("SavedModel", "TFLite")
 
@@ -77,9 +77,22 @@ def _digits_png(folder: Path) -> None:
         Image.fromarray(levels).save(place / f"{row}.png")
 
 
-def _mnist_tfrecord(mnist: Path) -> Callable[[Path], None]:
+def _mnist_idx(mnist: tfsoftmax.Dataset) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        folder.mkdir()
+        for prefix, split in (("train", mnist.train), ("t10k", mnist.test)):
+            pictures, labels = split.features[:].reshape(-1, 28, 28), split.labels
+            for kind, array in (("images-idx3", pictures), ("labels-idx1", labels)):
+                sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+                content = bytes([0, 0, 8, array.ndim]) + sizes + array.astype(np.uint8).tobytes()
+                (folder / f"{prefix}-{kind}-ubyte").write_bytes(content)
+
+    return write
+
+
+def _mnist_tfrecord(mnist: tfsoftmax.Dataset) -> Callable[[Path], None]:
     def write(path: Path) -> None:
-        train = tfsoftmax.load_dataset(f"idx:{mnist}").train
+        train = mnist.train
         with tf.io.TFRecordWriter(str(path)) as writer:
             for pixels, digit in zip(train.features, train.labels, strict=True):
                 picture = tf.io.encode_png(pixels.reshape(28, 28, 1)).numpy()
@@ -93,7 +106,7 @@ def _mnist_tfrecord(mnist: Path) -> Callable[[Path], None]:
     return write
 
 
-def cases(mnist: Path | None) -> Iterator[Case]:
+def cases(mnist: tfsoftmax.Dataset) -> Iterator[Case]:
     """Every file."""
     kind = ("--label-column", "kind")
     for title, load in (
@@ -106,9 +119,8 @@ def cases(mnist: Path | None) -> Iterator[Case]:
     yield Case("digits, npz", _digits_npz, "npz:{}.npz")
     yield Case("digits, svmlight", _digits_svmlight, "svmlight:{}.svm")
     yield Case("digits, folder of PNGs", _digits_png, "images:{}")
-    if mnist:
-        yield Case("MNIST, IDX", lambda path: None, f"idx:{mnist}")
-        yield Case("MNIST, TFRecord of PNGs", _mnist_tfrecord(mnist), "tfrecord:{}.tfrecord")
+    yield Case("MNIST, IDX", _mnist_idx(mnist), "idx:{}")
+    yield Case("MNIST, TFRecord of PNGs", _mnist_tfrecord(mnist), "tfrecord:{}.tfrecord")
 
 
 def measured(case: Case, folder: Path) -> dict[str, Any]:
@@ -155,7 +167,7 @@ def row_of(case: Case, found: dict[str, Any]) -> str:
         f"{found['ours'] - found['theirs']:+.4f}",
         *proof,
     ]
-    return f"| {' | '.join(cells)} |"
+    return table_row(cells)
 
 
 _INTRODUCTION = """# Files people have, measured
@@ -170,17 +182,16 @@ difference of any probability.
 """
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--mnist", type=Path)
-    parser.add_argument("--stream-rows", type=int, default=6_000_000)
-    arguments = parser.parse_args()
-    mnist = arguments.mnist and arguments.mnist.resolve()
-    lines = [_INTRODUCTION, f"| {' | '.join((*_COLUMNS, *_PROOF))} |", "|---" * 9 + "|"]
+@click.command()
+@mnist_option
+@click.option("--stream-rows", default=6_000_000, show_default=True)
+def main(mnist: tfsoftmax.Dataset, stream_rows: int) -> None:
+    """Measure everything and write docs/sources.md."""
+    lines = [_INTRODUCTION, *table_head([*_COLUMNS, *_PROOF])]
     for case in cases(mnist):
         with tempfile.TemporaryDirectory() as folder:
             lines.append(row_of(case, measured(case, Path(folder))))
-        print(lines[-1], flush=True)
+        click.echo(lines[-1])
     lines += [
         "",
         "## More rows than memory is given",
@@ -188,9 +199,9 @@ def main() -> None:
         "Random pictures of ten kinds, 784 bytes each, as `.npy` files; one epoch, memory limit "
         "1 GiB. Memory is the process's peak less what it was with TensorFlow started.",
         "",
-        *stream.table(arguments.stream_rows),
+        *stream.table(stream_rows),
     ]
-    PAGE.write_text("\n".join(lines) + "\n", "utf-8")
+    write_page("sources.md", lines)
 
 
 if __name__ == "__main__":

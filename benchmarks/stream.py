@@ -8,7 +8,6 @@ of its own, and again on a tenth of it held in memory. It prints a table in Mark
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -16,10 +15,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import numpy as np
+from shared import table_head, table_row
 
-_PIXELS, _CLASSES, _BLOCK = 784, 10, 20_000
-_LIMIT = 2**30
+_PIXELS = 784
+_CLASSES = 10
+_ROWS_A_BLOCK = 20_000
+_MEMORY_LIMIT = 2**30
 
 
 def write_source(folder: Path, rows: int) -> None:
@@ -30,8 +33,8 @@ def write_source(folder: Path, rows: int) -> None:
     with (folder / "features.npy").open("wb") as file:
         header = {"descr": "|u1", "fortran_order": False, "shape": (rows, _PIXELS)}
         np.lib.format.write_array_header_1_0(file, header)
-        for start in range(0, rows, _BLOCK):
-            chosen = kinds[labels[start : start + _BLOCK]]
+        for start in range(0, rows, _ROWS_A_BLOCK):
+            chosen = kinds[labels[start : start + _ROWS_A_BLOCK]]
             noise = generator.integers(-128, 128, chosen.shape, dtype=np.int8)
             noisy = 64 + chosen // 4 + np.int16(2) * noise
             file.write(noisy.clip(0, 255).astype(np.uint8).data)
@@ -70,34 +73,40 @@ print(json.dumps({
 
 def measured(folder: Path) -> dict[str, float]:
     """One run in a process of its own."""
-    command = [sys.executable, "-c", _RUN, f"npy:{folder}", str(_LIMIT)]
+    command = [sys.executable, "-c", _RUN, f"npy:{folder}", str(_MEMORY_LIMIT)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
 
 
 def table(rows: int, parent: Path | None = None) -> Iterator[str]:
     """The lines of a table: a tenth of the rows in memory, and all of them streamed."""
-    yield "| | rows | features, GB | memory added, GB | rows/s | load, s | fit, s | accuracy |"
-    yield "|---|---|---|---|---|---|---|---|"
+    columns = ("", "rows", "features, GB", "memory added, GB", "rows/s", "load, s", "fit, s")
+    yield from table_head([*columns, "accuracy"])
     for what, count in (("in memory", rows // 10), ("streamed", rows)):
         with tempfile.TemporaryDirectory(dir=parent) as name:
             folder = Path(name)
             write_source(folder, count)
             found = measured(folder)
-        yield (
-            f"| {what} | {found['rows']:,} | {found['bytes'] / 1e9:.2f} | "
-            f"{found['added'] / 1e9:.2f} | {found['rows_a_second']:,.0f} | "
-            f"{found['load_seconds']:.1f} | {found['fit_seconds']:.1f} | {found['accuracy']:.4f} |"
-        )
+        cells = [
+            what,
+            f"{found['rows']:,}",
+            f"{found['bytes'] / 1e9:.2f}",
+            f"{found['added'] / 1e9:.2f}",
+            f"{found['rows_a_second']:,.0f}",
+            f"{found['load_seconds']:.1f}",
+            f"{found['fit_seconds']:.1f}",
+            f"{found['accuracy']:.4f}",
+        ]
+        yield table_row(cells)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=6_000_000)
-    parser.add_argument("--folder", type=Path, help="on a disk with room; default: temporary")
-    arguments = parser.parse_args()
-    for line in table(arguments.rows, arguments.folder):
-        print(line, flush=True)
+@click.command()
+@click.option("--rows", default=6_000_000, show_default=True)
+@click.option("--folder", type=Path, help="On a disk with room; a temporary one if not given.")
+def main(rows: int, folder: Path | None) -> None:
+    """Measure both and print the table."""
+    for line in table(rows, folder):
+        click.echo(line)
 
 
 if __name__ == "__main__":

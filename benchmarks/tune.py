@@ -3,7 +3,7 @@
 The runs are `fit` as it is, with what it compiles and measures after every epoch, and about as
 many steps each as the sweep takes.
 
-python benchmarks/tune.py
+    python benchmarks/tune.py [--dataset DATASET]
 """
 
 from __future__ import annotations
@@ -14,12 +14,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import click
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import numpy as np
+from shared import DatasetName
 
-from tfsoftmax import RECIPES, Dataset, evaluate, fit, load_dataset
+from tfsoftmax import RECIPES, Dataset, evaluate, fit
 from tfsoftmax.data.split import take_rows
 from tfsoftmax.tuning.cross_validation import held_out_rows
 from tfsoftmax.tuning.tune import tune
@@ -47,11 +45,10 @@ def fold_run(dataset: Dataset, fold: int, l2: float) -> None:
 
 
 @click.command()
-@click.option("--dataset", "name", default="mnist5k", show_default=True)
+@click.option("--dataset", type=DatasetName(), default="mnist5k", show_default=True)
 @click.option("--runs", default=5, show_default=True, help="Separate runs to measure, of 100.")
-def main(name: str, runs: int) -> None:
+def main(dataset: Dataset, runs: int) -> None:
     """Measure both and print the ratio; exits with 1 if it is above the bound."""
-    dataset = load_dataset(name)
     fit(dataset, RECIPE.but(epochs=1))  # TensorFlow's and scikit-learn's own start is neither's.
     held_out_rows(dataset, FOLDS, seed=0)
     strengths = L2[np.linspace(0, len(L2) - 1, runs).astype(int)]
@@ -62,7 +59,7 @@ def main(name: str, runs: int) -> None:
     swept = seconds(lambda: tune(dataset, RECIPE, l2=L2, folds=FOLDS))
     models = len(L2) * FOLDS
     apart = float(np.mean(alone)) * models
-    click.echo(f"{name}: {len(L2)} values of l2 x {FOLDS} folds, on {os.cpu_count()} cores")
+    click.echo(f"{dataset.name}: {len(L2)} values of l2 x {FOLDS} folds, on {os.cpu_count()} cores")
     click.echo(f"separate runs  {', '.join(f'{one:.2f}' for one in alone)} s")
     click.echo(f"               mean {np.mean(alone):.2f} s, {models} times that is {apart:.1f} s")
     click.echo(f"sweep          {swept:.2f} s")

@@ -1,8 +1,7 @@
 """How fast it is: measures every figure of docs/speed.md and writes it.
 
 pip install '.[bench]'
-python benchmarks/speed --mnist mnist
-python benchmarks/speed --mnist idx:path/to/the/four/files
+python benchmarks/speed [--mnist DATASET]
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 import tempfile
 from dataclasses import replace
 from datetime import date
@@ -19,16 +19,15 @@ from typing import Any
 import click
 import numpy as np
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.append(str(Path(__file__).parents[1]))
 
 import report
 import sections
 from rounds import ROUNDS
+from shared import DOCS, mnist_option, write_page
 from task import Task, store
 
-from tfsoftmax import load_dataset
-
-DOCS = Path(__file__).parents[2] / "docs"
+from tfsoftmax import Dataset
 
 
 def machine() -> dict[str, Any]:
@@ -49,12 +48,12 @@ def machine() -> dict[str, Any]:
 
 
 @click.command()
-@click.option("--mnist", required=True, help="The full MNIST, as for tfsoftmax-train --dataset.")
+@mnist_option
 @click.option("--rounds", default=ROUNDS, show_default=True, help="Turns that count.")
 @click.option("--cores", default=2, show_default=True, help="Cores that everyone may use.")
 @click.option("--only", help="Measure one part again: its key in speed.json.")
 @click.option("--redraw", is_flag=True, help="Write page and pictures from the last speed.json.")
-def main(mnist: str, rounds: int, cores: int, only: str | None, redraw: bool) -> None:
+def main(mnist: Dataset, rounds: int, cores: int, only: str | None, redraw: bool) -> None:
     """Measure everything and write docs/speed.md, speed.json and the pictures."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     path = DOCS / "speed.json"
@@ -64,18 +63,16 @@ def main(mnist: str, rounds: int, cores: int, only: str | None, redraw: bool) ->
             measure(Path(folder), mnist, rounds, only, results)
         path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     report.draw(results, DOCS / "pictures")
-    (DOCS / "speed.md").write_text(report.page(results), encoding="utf-8")
-    click.echo(f"wrote {DOCS / 'speed.md'}")
+    write_page("speed.md", [report.page(results)])
 
 
 def measure(
-    folder: Path, mnist: str, rounds: int, only: str | None, results: dict[str, Any]
+    folder: Path, mnist: Dataset, rounds: int, only: str | None, results: dict[str, Any]
 ) -> None:
     """Runs the parts, or the one named, into `results`."""
-    dataset = load_dataset(mnist)
-    test = dataset.test.features, dataset.test.labels
-    features, labels = dataset.train.features, dataset.train.labels
-    task = Task(store(folder / "1", (features, labels), test), dataset.spec.n_classes)
+    test = mnist.test.features, mnist.test.labels
+    features, labels = mnist.train.features, mnist.train.labels
+    task = Task(store(folder / "1", (features, labels), test), mnist.spec.n_classes)
     tiled = np.tile(features, (10, 1)), np.tile(labels, 10)
     task10 = replace(task, folder=store(folder / "10", tiled, test))
     del tiled
@@ -84,11 +81,10 @@ def measure(
         "epochs": lambda: sections.epoch_costs(task, rounds),
         "quality": lambda: sections.time_to_quality(task, rounds),
         "command": lambda: sections.whole_command(rounds),
-        "loading": lambda: sections.loading(mnist, rounds),
+        "loading": lambda: sections.loading(mnist.name, rounds),
         "memory": lambda: sections.memory(task, task10),
         "out_of_core": lambda: sections.out_of_core(task, task10, rounds),
         "growth": lambda: sections.growth(sections.made_up, rounds),
-        "where": lambda: sections.where(task),
         "evaluation": lambda: sections.evaluation_cost(task, rounds),
     }
     if only and only not in parts:

@@ -91,7 +91,7 @@ def page(results: Results) -> str:
     lines = [
         "# Speed",
         "",
-        "Measured, and this page written, by `python benchmarks/speed --mnist mnist` after",
+        "Measured, and this page written, by `python benchmarks/speed` after",
         "`pip install '.[bench]'`; everything counted is in [speed.json](speed.json).",
         *_machine(results),
         "",
@@ -147,7 +147,7 @@ def page(results: Results) -> str:
         "",
         "## Where the time goes",
         "",
-        *_where_lines(results),
+        *_BOUND,
         "",
     ]
     return "\n".join(lines)
@@ -166,36 +166,14 @@ def _machine(results: Results) -> list[str]:
     ]
 
 
-def _where_lines(results: Results) -> list[str]:
-    """Differences between loops that each do one thing more."""
-    where = dict(results["where"])
-    whole = where.pop("a whole epoch")
-    steps = list(where.items())
-    lines = [
-        "Compiled loops over an epoch of MNIST, batch 64, that each do one thing more than the",
-        "last, the fastest of fifteen turns of each; what is left is the host's part (drawing the",
-        "order, averaging and checking the losses).",
-        "",
-        "| part of a step | milliseconds an epoch | share |",
-        "|---|---|---|",
-    ]
-    before = 0.0
-    for name, seconds in [*steps, ("the host's part", whole)]:
-        label = "the loop itself" if name == "nothing" else name
-        took = seconds - before
-        lines.append(f"| {label} | {took * 1e3:.1f} | {took / whole:.0%} |")
-        before = seconds
-    return [
-        *lines,
-        f"| a whole epoch | {whole * 1e3:.1f} | 100% |",
-        "",
-        "What bounds it: the two matrix products of a step, a million multiplications together.",
-        "XLA's take about as long as NumPy's, which are the floor; on top of them come the rows,",
-        "gathered from all over memory where the floor reads them in order. What was tried and",
-        "brought nothing: one intra-op thread, XLA's own oneDNN, XNNPACK and YNNPACK products,",
-        "512-bit vectors, padding ten classes to sixteen, folding the scaling into `W`. What",
-        "brought most: keeping `W` and the logits transposed in the loop.",
-    ]
+_BOUND = (
+    "What bounds it: the two matrix products of a step, a million multiplications together.",
+    "XLA's take about as long as NumPy's, which are the floor; on top of them come the rows,",
+    "gathered from all over memory where the floor reads them in order. What was tried and",
+    "brought nothing: one intra-op thread, XLA's own oneDNN, XNNPACK and YNNPACK products,",
+    "512-bit vectors, padding ten classes to sixteen, folding the scaling into `W`. What",
+    "brought most: keeping `W` and the logits transposed in the loop.",
+)
 
 
 def _epoch_table(results: Results) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -197,13 +196,6 @@ def growth(make: Callable[..., Task], rounds: int) -> dict[str, Any]:
                 name: timed[name]["median"] for name in (OURS, FLOOR)
             }
     return found
-
-
-def where(task: Task) -> dict[str, float]:
-    """Seconds of loops that do more and more of an epoch."""
-    script = Path(__file__).with_name("profile_steps.py")
-    command = [sys.executable, str(script), task.to_json()]
-    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 
 def made_up(folder: Path, rows: int, features: int, classes: int) -> Task:
