@@ -4,17 +4,16 @@ import json
 import os
 import resource
 import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from support.datasets import make_dataset
+from support.process import TFSOFTMAX, TRAIN
 
 from tfsoftmax import Checkpoints, ModelError, Recipe, SoftmaxRegression, fit
 from tfsoftmax.report.tensorboard import event_log
 
-TRAIN = [str(Path(sys.executable).with_name("tfsoftmax-train")), "--dataset", "digits", "--epochs"]
+TRAIN_DIGITS = [TRAIN, "--dataset", "digits", "--epochs"]
 RECIPE = Recipe(epochs=3, batch_size=10)
 
 
@@ -66,7 +65,7 @@ def command(*arguments, limit=None, **streams):
 
 def test_a_model_that_cannot_be_exported_is_kept_and_the_command_given_exports_it(tmp_path):
     models = tmp_path / "models"
-    training = [*TRAIN, "3", "--tflite", "none", "--output-dir", models]
+    training = [*TRAIN_DIGITS, "3", "--tflite", "none", "--output-dir", models]
     assert command(*training, capture_output=True).returncode == 0
     weights = "variables/variables.data-00000-of-00001"
     expected = (models / "digits" / "1" / weights).read_bytes()
@@ -81,7 +80,7 @@ def test_a_model_that_cannot_be_exported_is_kept_and_the_command_given_exports_i
     assert f"the trained model is kept in {kept}" in line
     _, advice, _ = line.split("'")
     exported = command(
-        Path(sys.executable).with_name("tfsoftmax"), *advice.split()[1:-1], tmp_path / "later",
+        TFSOFTMAX, *advice.split()[1:-1], tmp_path / "later",
         "--tflite", "none", capture_output=True,
     )  # fmt: skip
     assert exported.returncode == 0, exported.stderr
@@ -112,7 +111,7 @@ def test_what_is_rescued_is_read_only_if_it_is_whole(tmp_path):
 
 @pytest.mark.parametrize("stream", ["full", "closed", "pipe"])
 def test_nobody_who_listens_ends_no_run(tmp_path, stream):
-    arguments = [*TRAIN, "3", "--tflite", "none", "--output-dir", str(tmp_path)]
+    arguments = [*TRAIN_DIGITS, "3", "--tflite", "none", "--output-dir", str(tmp_path)]
     redirected = {
         "full": '"$@" 2>/dev/full >/dev/null',
         "closed": '"$@" 2>&- >/dev/null',

@@ -30,9 +30,7 @@ import pandas  # noqa: F401
 import scipy.sparse  # noqa: F401
 from hostile_cases import Case, Maker, make_sources
 from PIL import Image  # noqa: F401
-
-# As it is installed: this folder's own sources lack tfsoftmax.cli.
-COMMAND = str(Path(sys.executable).with_name("tfsoftmax"))
+from process import TFSOFTMAX
 
 _CODES = {0, 1, 2, 130, 143}
 _AT_TENSORFLOW = 77
@@ -46,7 +44,7 @@ def prepare(work: Path) -> None:
     """Sources and a trained model, for cases to copy."""
     make_sources(work / "sources")
     command = [
-        COMMAND, "train", "-q", "--dataset",
+        TFSOFTMAX, "train", "-q", "--dataset",
         f"csv:{work / 'sources' / 'good.csv'}", "--epochs", "2", "--tflite", "float32,int8",
         "--output-dir", str(work / "models"),
     ]  # fmt: skip
@@ -125,7 +123,7 @@ def _fork(case: Case, output: int, errors: int) -> tuple[int, int]:
 
 
 def _spawn(case: Case, output: int, errors: int) -> tuple[int, None]:
-    command = [COMMAND, *case.arguments]
+    command = [TFSOFTMAX, *case.arguments]
 
     def begin() -> None:
         _circumstances(case)

@@ -1,10 +1,15 @@
-"""Scripts in a process of their own."""
+"""Scripts and installed commands in a process of their own."""
 
 import os
 import subprocess
 import sys
 import tempfile
 import textwrap
+from pathlib import Path
+
+# As they are installed: this folder's own sources lack tfsoftmax.cli.
+TFSOFTMAX = str(Path(sys.executable).with_name("tfsoftmax"))
+TRAIN = str(Path(sys.executable).with_name("tfsoftmax-train"))
 
 
 def run_python(script, *arguments, **environment):

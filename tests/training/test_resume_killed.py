@@ -5,15 +5,13 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
+from support.process import TRAIN
 
-COMMAND = str(Path(sys.executable).with_name("tfsoftmax-train"))
 RUN = [
-    COMMAND, "--dataset", "digits", "--epochs", "60", "--momentum", "0.9", "--averaging", "0.5",
+    TRAIN, "--dataset", "digits", "--epochs", "60", "--momentum", "0.9", "--averaging", "0.5",
     "--l2", "1e-4", "--tflite", "none",
 ]  # fmt: skip
 

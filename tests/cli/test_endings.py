@@ -6,27 +6,22 @@ import re
 import resource
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-from support.process import run_python
-
-# As it is installed: this folder's own sources lack tfsoftmax.cli.
-COMMAND = str(Path(sys.executable).with_name("tfsoftmax"))
+from support.process import TFSOFTMAX, run_python
 
 LABELS = ("dog", "ñandú", "蛇")
 
 
 def tfsoftmax(*arguments, **options):
-    command = [COMMAND, *map(str, arguments)]
+    command = [TFSOFTMAX, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
 
 
 def shell(line, **environment):
-    line = line.replace("tfsoftmax", COMMAND, 1)
+    line = line.replace("tfsoftmax", TFSOFTMAX, 1)
     return subprocess.run(
         ["bash", "-o", "pipefail", "-c", line],
         capture_output=True,
@@ -158,7 +153,7 @@ def test_a_signal_while_a_table_is_read_ends_the_command_at_any_moment(
     path = tmp_path / "table.csv"
     rows = np.random.default_rng(0).normal(size=(8000, 20)).round(3).astype(str)
     path.write_text("\n".join([",".join(f"f{k}" for k in range(20)), *map(",".join, rows)]))
-    command = [COMMAND, "inspect", f"csv:{path}", "--label-column", "f0"]
+    command = [TFSOFTMAX, "inspect", f"csv:{path}", "--label-column", "f0"]
     generator = random.Random(int(number))
     found = []
     for _ in range(8):

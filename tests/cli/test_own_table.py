@@ -1,4 +1,4 @@
-"""A person's own data on the command line: looked at, trained on, asked about."""
+"""A person's own table on the command line: trained on, evaluated, asked about."""
 
 import json
 import re
@@ -6,7 +6,6 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 from sklearn.datasets import load_wine
 from support.commands import assert_one_line, run
 
@@ -112,75 +111,3 @@ def test_shared_rows_are_pointed_out(wine, tmp_path):
         "--epochs", "1", "--output-dir", tmp_path / "models", "--tflite", "none",
     )  # fmt: skip
     assert re.search(r"^Note: \d\d of 72 test rows are training rows, too", result.stderr, re.M)
-
-
-@pytest.fixture
-def odd(tmp_path):
-    frame = pd.DataFrame(
-        {
-            "size": [1.0, 2.0, np.nan, 4.0] * 5,
-            "twin": [1.0, 2.0, np.nan, 4.0] * 5,
-            "same": 7,
-            "yes": [True, False] * 10,
-            "city": ["Oslo", "Rome"] * 10,
-            "since": 1.6e9 + np.arange(20),
-            "label": ["a"] * 19 + ["b"],
-        }
-    )
-    frame.to_csv(tmp_path / "odd.csv", index=False)
-    frame.assign(since=pd.to_datetime(frame["since"], unit="s")).to_parquet(
-        tmp_path / "odd.parquet"
-    )
-    return tmp_path
-
-
-def test_inspect_says_what_should_be_seen_to_first(odd):
-    result = run(group, "inspect", f"csv:{odd / 'odd.csv'}")
-    assert result.exit_code == 0, result.stderr
-    for note in (
-        "text, to be turned into numbers or left out: --drop city",
-        r"missing values \(--missing mean\): size \(5\), twin \(5\)",
-        "constant, so they say nothing: --drop same",
-        "the same in every row as 'size': --drop twin",
-        "whole numbers that differ in every row, so they may only name it: --drop since",
-        "vary by less than float32 can tell apart.*: since",
-        r"classes of one row only: b \(1\)",
-    ):
-        assert re.search(note, result.stdout), note
-    assert re.search(r"^yes +boolean +0 +0 +0.5 +1", result.stdout, re.M)
-
-
-def test_inspect_as_json_agrees_with_pandas(odd):
-    found = json.loads(run(group, "inspect", f"parquet:{odd / 'odd.parquet'}", "--json").stdout)
-    frame = pd.read_parquet(odd / "odd.parquet")
-    columns = {column["name"]: column for column in found["columns"]}
-    assert (found["rows"], found["classes"]) == (20, {"a": 19, "b": 1})
-    for name in ("size", "same"):
-        assert columns[name]["missing"] == frame[name].isna().sum()
-        assert columns[name]["low"] == frame[name].min()
-        assert columns[name]["mean"] == pytest.approx(frame[name].mean())
-        assert columns[name]["deviation"] == pytest.approx(frame[name].std(ddof=0))
-    assert columns["since"]["type"].startswith("datetime")
-    assert any("of a type that is no number" in note for note in found["notes"])
-
-
-def test_inspect_draws_a_sheet_of_pictures(tmp_path):
-    for name in ("dark", "light"):
-        (tmp_path / "pictures" / name).mkdir(parents=True)
-        for place in range(5):
-            level = 255 * (name == "light")
-            path = tmp_path / "pictures" / name / f"{place}.png"
-            Image.fromarray(np.full((6, 4), level, np.uint8)).save(path)
-    sheet = tmp_path / "sheet.png"
-    result = run(group, "inspect", f"images:{tmp_path / 'pictures'}", "--pictures", sheet)
-    assert result.exit_code == 0, result.stderr
-    assert "rows      10 of 6x4 features" in result.stdout
-    with Image.open(sheet) as picture:
-        assert picture.size[0] > picture.size[1] > 90
-    wrong = run(group, "inspect", "csv:x.csv", "--pictures", sheet)
-    assert_one_line(wrong, 2, "a table has none")
-
-
-def test_what_inspect_refuses_is_one_line(tmp_path):
-    assert_one_line(run(group, "inspect", "csv:none.csv"), 1, "none.csv: expected a file")
-    assert_one_line(run(group, "inspect", "nonsense"), 2, "unknown dataset")
