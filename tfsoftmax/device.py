@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.data.dataset import Split
-from tfsoftmax.data.features import ALIGNMENT, ChosenRows, Features, aligned_empty, read_rows
+from tfsoftmax.data.features import FeaturesLike, aligned, read_rows
 
 # Bytes read at once of rows that are not on the device yet.
 _READ_BYTES = 2**23
@@ -27,25 +26,17 @@ def placed(split: Split, memory_limit: int) -> Split:
     return Split(to_tensor(split.features), to_tensor(split.labels), weights)
 
 
-def to_tensor(array: Features) -> tf.Tensor:
-    """The array as a tensor on the current device, sharing its memory where that can be.
+def to_tensor(rows: FeaturesLike) -> tf.Tensor:
+    """The rows as a tensor on the current device, sharing an array's memory where that can be.
 
     `tf.convert_to_tensor` makes a copy of the array, and often one more.
 
+    >>> import numpy as np
     >>> to_tensor(np.arange(3)).numpy().tolist()
     [0, 1, 2]
     """
-    if isinstance(array, ChosenRows) or not _usable_in_place(array):
-        copy = aligned_empty(array.shape, array.dtype)
-        read_rows(array, [slice(None)], copy)
-        array = copy
     # identity puts it on the current device; there already, it stays the same memory.
-    return tf.identity(tf.experimental.dlpack.from_dlpack(array.__dlpack__()))
-
-
-def _usable_in_place(array: np.ndarray) -> bool:
-    flags = array.flags
-    return flags.writeable and flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0
+    return tf.identity(tf.experimental.dlpack.from_dlpack(aligned(rows).__dlpack__()))
 
 
 def read_ahead(
@@ -78,8 +69,6 @@ def device_blocks(split: Any) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
 
     def read(start: int) -> tuple[tf.Tensor, tf.Tensor]:
         rows = slice(start, min(start + a_block, n_samples))
-        block = aligned_empty((rows.stop - start, features.shape[1]), features.dtype)
-        read_rows(features, [rows], block)
-        return to_tensor(block), tf.constant(labels[rows])
+        return to_tensor(read_rows(features, [rows])), tf.constant(labels[rows])
 
     yield from read_ahead(read, range(0, n_samples, a_block))

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfsoftmax.data.dataset import check_finite
 from tfsoftmax.data.examples import rows_for
-from tfsoftmax.data.features import Features
+from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.errors import UnansweredError
 from tfsoftmax.metrics import rows_at_once
 from tfsoftmax.spec import Spec
@@ -120,7 +120,7 @@ def abstains(probabilities: np.ndarray, spec: Spec) -> np.ndarray:
 
 
 def check_answered(
-    spec: Spec, rows: Features, figures: np.ndarray, where: str, first_row: int = 0
+    spec: Spec, rows: FeaturesLike, figures: np.ndarray, where: str, first_row: int = 0
 ) -> None:
     """Makes sure that there is an answer for each row, unless the model may abstain.
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tfsoftmax import Dataset, Recipe, Spec, Split, evaluate, fit
 from tfsoftmax.data import features as rows_module
 from tfsoftmax.data.duplicates import row_hashes, shared_rows
-from tfsoftmax.data.features import ChosenRows, chosen, read_rows, row_blocks
+from tfsoftmax.data.features import ChosenRows, features_of, read_rows, row_blocks
 from tfsoftmax.data.split import stratified_split, with_validation
 
 
@@ -25,21 +25,21 @@ def block_bytes(request, monkeypatch):
 
 def test_chosen_rows_are_those_of_the_file(mapped, block_bytes):
     places = np.sort(np.random.default_rng(1).permutation(500)[:123])
-    some = chosen(mapped, places)
+    some = features_of(mapped).take(places)
     assert isinstance(some, ChosenRows)
     assert (some.shape, some.nbytes, len(some)) == ((123, 7), 123 * 28, 123)
     np.testing.assert_array_equal(some[:], mapped[places])
     np.testing.assert_array_equal(some[np.array([5, 2, 77])], mapped[places[[5, 2, 77]]])
     np.testing.assert_array_equal(np.concatenate(list(map(np.copy, row_blocks(some)))), some[:])
-    out = np.empty((30, 7), np.float32)
-    assert read_rows(some, [slice(100, 200), slice(3, 10)], out) == 30
-    np.testing.assert_array_equal(out, mapped[places[[*range(100, 123), *range(3, 10)]]])
+    found = read_rows(some, [slice(100, 200), slice(3, 10)])
+    np.testing.assert_array_equal(found, mapped[places[[*range(100, 123), *range(3, 10)]]])
+    assert read_rows(some, [slice(2)], 5).shape == (5, 7)
 
 
 def test_rows_of_chosen_rows_are_of_the_same_file(mapped):
-    some = chosen(chosen(mapped, np.arange(0, 500, 5)), np.array([9, 4]))
-    assert some.features is mapped
-    np.testing.assert_array_equal(some.places, [20, 45])
+    some = features_of(mapped).take(np.arange(0, 500, 5)).take(np.array([9, 4]))
+    np.testing.assert_array_equal(some.indices, [45, 20])
+    np.testing.assert_array_equal(some[:], mapped[[45, 20]])
 
 
 @settings(max_examples=50, deadline=None)

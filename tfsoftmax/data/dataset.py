@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tfsoftmax.data.features import Features, is_mapped, row_blocks
+from tfsoftmax.data.features import FeaturesLike, features_of, row_blocks
 from tfsoftmax.data.notes import NOTHING, Reading
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.spec import Spec
@@ -20,13 +20,13 @@ class Split:
 
     Attributes:
       features: raw values in their compact dtype, ``[n_samples, n_features]``; an array, a
-        mapped file, or some rows of one (`ChosenRows`).
+        mapped file, or any other `data.features.Features`.
       labels: int32 ``[n_samples]`` in ``[0, n_classes)``.
       weights: how much each row counts in training, float32 ``[n_samples]``, at least 0,
         in any unit; None where all count the same.
     """
 
-    features: Features = field(repr=False)
+    features: FeaturesLike = field(repr=False)
     labels: np.ndarray = field(repr=False)
     weights: np.ndarray | None = field(default=None, repr=False)
 
@@ -132,7 +132,7 @@ def check_unchanged(dataset: Dataset, sha256: str) -> None:
       DataError: if they are others.
     """
     parts = dataset.splits().values()
-    if any(is_mapped(part.features) for part in parts) and dataset.sha256() != sha256:
+    if any(features_of(part.features).in_file for part in parts) and dataset.sha256() != sha256:
         raise DataError(
             f"{dataset.name}: the data changed while it was used, so what was trained on is not "
             "known; start again when nothing writes to it"
@@ -141,7 +141,7 @@ def check_unchanged(dataset: Dataset, sha256: str) -> None:
 
 def _check_split(where: str, split: Split, spec: Spec) -> None:
     features, labels = split.features, split.labels
-    if features.ndim != 2 or labels.ndim != 1:
+    if len(features.shape) != 2 or labels.ndim != 1:
         raise DataError(
             f"{where}: expected features [n_samples, n_features] and labels [n_samples], "
             f"found shapes {features.shape} and {labels.shape}"
@@ -172,7 +172,7 @@ def _check_split(where: str, split: Split, spec: Spec) -> None:
 
 def check_finite(
     where: str,
-    features: Features,
+    features: FeaturesLike,
     spec: Spec,
     first: int = 0,
     unit: str = "row",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfsoftmax.data.dataset import Dataset
-from tfsoftmax.data.features import Features, row_blocks
+from tfsoftmax.data.features import FeaturesLike, row_blocks
 
 _NUMBERS = 2**20
 
@@ -37,7 +37,7 @@ def shared_rows(dataset: Dataset) -> SharedRows:
     return SharedRows(int(found.sum()), int(found.argmax()) if found.any() else None)
 
 
-def rows_among(features: Features, known: Features) -> np.ndarray:
+def rows_among(features: FeaturesLike, known: FeaturesLike) -> np.ndarray:
     """Which rows are among other rows, too: bool, one for each.
 
     Args:
@@ -50,7 +50,7 @@ def rows_among(features: Features, known: Features) -> np.ndarray:
     return np.isin(row_hashes(features), np.unique(row_hashes(known)))
 
 
-def row_hashes(features: Features) -> np.ndarray:
+def row_hashes(features: FeaturesLike) -> np.ndarray:
     """A number for each row, uint64, the same for equal rows and hardly ever for others.
 
     It is the sum of the row's bit patterns, each times an odd number of its own, modulo 2^64

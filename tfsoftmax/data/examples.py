@@ -10,7 +10,7 @@ import numpy as np
 from tfsoftmax.choices import did_you_mean
 from tfsoftmax.data.dataset import Split, check_finite
 from tfsoftmax.data.exact_numbers import as_kept
-from tfsoftmax.data.features import ChosenRows, Features
+from tfsoftmax.data.features import Features, FeaturesLike
 from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.errors import DataError, ModelError
 from tfsoftmax.spec import Spec
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _REMEDY = "train with SourceOptions(missing='mean'), whose models fill it in themselves"
 
 
-def rows_for(spec: Spec, given: Any, where: str = "rows", first_row: int = 0) -> Features:
+def rows_for(spec: Spec, given: Any, where: str = "rows", first_row: int = 0) -> FeaturesLike:
     """Rows as a model takes them, out of whatever holds them.
 
     Columns of a table are found by the model's names for its features, in any order and among
@@ -50,7 +50,7 @@ def rows_for(spec: Spec, given: Any, where: str = "rows", first_row: int = 0) ->
     """
     table = frame_of(given)
     if table is not None:
-        rows: Features = numbers_of_frame(spec, table, where, first_row)
+        rows: FeaturesLike = numbers_of_frame(spec, table, where, first_row)
     else:
         rows = _of_array(spec, given.features if isinstance(given, Split) else given, where)
     if rows.dtype != spec.dtype:
@@ -182,14 +182,14 @@ def _not_as_many(spec: Spec, found: int) -> str:
     )
 
 
-def _of_array(spec: Spec, given: Any, where: str) -> Features:
+def _of_array(spec: Spec, given: Any, where: str) -> FeaturesLike:
     if hasattr(given, "toarray"):
         raise ModelError(
             f"{where}: a sparse matrix; give its rows as X.toarray(), some at a time if there are "
             "many"
         )
     each = spec.n_features
-    if isinstance(given, ChosenRows):
+    if isinstance(given, Features):
         _check_shape(spec, given.shape, where)
         return given
     array = _plain(given, where)
@@ -199,7 +199,7 @@ def _of_array(spec: Spec, given: Any, where: str) -> Features:
     return array.reshape(len(array), each)
 
 
-def _check_brightness(spec: Spec, rows: Features, where: str) -> None:
+def _check_brightness(spec: Spec, rows: FeaturesLike, where: str) -> None:
     """Refuses 0 and 1 of another type for a model of 0 to 255: almost black to it."""
     low, high = spec.value_range or (0.0, 1.0)
     if high > 1 and np.max(rows, initial=0) == 1:

@@ -1,183 +1,300 @@
-"""Rows of features, read a part at a time, from memory or from the file they are mapped to."""
+"""Rows of features, read some at a time, wherever they are: in memory, in a file, or elsewhere."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from io import RawIOBase
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from tfsoftmax.errors import DataError
 
-# What TensorFlow asks of memory that it is to use where it lies.
-ALIGNMENT = 64
+# What TensorFlow asks of memory that it is to use without a copy.
+_ALIGNMENT_BYTES = 64
 # Read at once where rows are gone through one after the other.
 _BLOCK_BYTES = 2**23
 
 
-class ChosenRows:
-    """Some rows of a file that is mapped, in the file's order, left where they are.
+@runtime_checkable
+class Features(Protocol):
+    """Rows of features that are read some at a time.
+
+    A `Split` holds these, or a NumPy array. A new kind derives from this class and has `shape`,
+    `dtype` and `read`; the rest follows from them, and is overridden where there is a faster way.
 
     Attributes:
-      features: all rows, ``[n, n_features]``, a read-only memory map.
-      places: the numbers of those that are meant, rising.
-      shape, dtype, ndim, nbytes: as an array of these rows would have them.
+      shape: ``(n_samples, n_features)``.
+      dtype: of the rows as they are read.
+      in_file: whether they are in a file: then they are best read in its order, and somebody
+        may write to it while they are used.
+
+    >>> class Squares(Features):
+    ...     shape, dtype = (5, 2), np.dtype("float32")
+    ...     def read(self, blocks, out):
+    ...         rows = np.concatenate([np.arange(5)[block] for block in blocks])
+    ...         out[: len(rows)] = np.stack([rows, rows**2], axis=1)
+    ...         return len(rows)
+    >>> Squares()[3:].tolist(), Squares().take(np.array([4, 1]))[:].tolist()
+    ([[3.0, 9.0], [4.0, 16.0]], [[4.0, 16.0], [1.0, 1.0]])
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    in_file: bool = False
+
+    @abstractmethod
+    def read(self, blocks: Sequence[slice], out: np.ndarray) -> int:
+        """Copies blocks of rows, one after the other, to the front of `out`.
+
+        Args:
+          blocks: slices of rows, with a step of 1.
+          out: room for at least as many rows, of the same dtype, contiguous.
+
+        Returns:
+          How many rows were copied.
+
+        Raises:
+          DataError: if they cannot be read.
+        """
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes an array of all rows would have."""
+        return int(np.prod(self.shape)) * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: int | slice | np.ndarray) -> np.ndarray:
+        """The rows of a slice or of an array of indices, or the one of an index, in memory."""
+        if isinstance(rows, slice):
+            if rows.step in (None, 1):
+                return read_rows(self, [rows])
+            rows = np.arange(*rows.indices(len(self)))
+        rows = np.asarray(rows)
+        indices = np.flatnonzero(rows) if rows.dtype == bool else np.atleast_1d(rows)
+        if len(indices) and not -len(self) <= indices.min() <= indices.max() < len(self):
+            raise IndexError(f"there are {len(self):,} rows, and no row {indices.max()}")
+        out = np.empty((len(indices), *self.shape[1:]), self.dtype)
+        _read_indices(self, np.where(indices < 0, indices + len(self), indices), out)
+        return out if rows.ndim else out[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self[:] if dtype is None else self[:].astype(dtype, copy=False)
+
+    def take(self, indices: np.ndarray) -> FeaturesLike:
+        """Some of the rows, in the order of their indices ``[n]``."""
+        return ChosenRows(self, indices)
+
+
+FeaturesLike = np.ndarray | Features
+
+
+class _ArrayRows(Features):
+    """Rows of an array."""
+
+    def __init__(self, array: np.ndarray):
+        self._array = array
+        self.shape, self.dtype = array.shape, array.dtype
+        self.in_file = isinstance(array, np.memmap)
+
+    def read(self, blocks: Sequence[slice], out: np.ndarray) -> int:
+        done = 0
+        for block in blocks:
+            rows = self._array[block]
+            out[done : done + len(rows)] = rows
+            done += len(rows)
+        return done
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(self._array[indices])
+
+
+class _FileRows(Features):
+    """Rows of a read-only memory map, read from the file rather than looked at in the map.
+
+    Pages that are looked at stay with the process, so that going through a large file would fill
+    its memory.
+    """
+
+    in_file = True
+
+    def __init__(self, path: Path, first_byte: int, shape: tuple[int, ...], dtype: np.dtype):
+        self._path, self._first_byte = path, first_byte
+        self.shape, self.dtype = shape, dtype
+
+    def read(self, blocks: Sequence[slice], out: np.ndarray) -> int:
+        row_bytes = self.nbytes // max(1, len(self))
+        done = 0
+        try:
+            with self._path.open("rb", buffering=0) as file:
+                for block in blocks:
+                    start, stop, _ = block.indices(len(self))
+                    file.seek(self._first_byte + start * row_bytes)
+                    _read_exactly(file, out[done : done + stop - start])
+                    done += stop - start
+        except (OSError, EOFError) as error:
+            raise DataError(
+                f"{self._path} cannot be read any more: {error}; did it change?"
+            ) from error
+        return done
+
+
+class ChosenRows(Features):
+    """Some rows of others, left where those are.
+
+    Attributes:
+      indices: of the rows, ``[n_samples]``; faster where they rise.
 
     >>> rows = ChosenRows(np.arange(8.0).reshape(4, 2), np.array([1, 3]))
     >>> rows.shape, rows[1:].tolist()
     ((2, 2), [[6.0, 7.0]])
     """
 
-    ndim = 2
+    def __init__(self, features: FeaturesLike, indices: np.ndarray):
+        self._features, self.indices = features_of(features), indices
+        self.shape = (len(indices), *features.shape[1:])
+        self.dtype, self.in_file = features.dtype, self._features.in_file
 
-    def __init__(self, features: np.ndarray, places: np.ndarray):
-        self.features, self.places = features, places
-        self.shape = (len(places), features.shape[1])
-        self.dtype = features.dtype
-        self.nbytes = len(places) * features.shape[1] * features.dtype.itemsize
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return self[:] if dtype is None else self[:].astype(dtype, copy=False)
+    def read(self, blocks: Sequence[slice], out: np.ndarray) -> int:
+        """As for `Features`."""
+        done = 0
+        for block in blocks:
+            indices = self.indices[block]
+            _read_indices(self._features, indices, out[done : done + len(indices)])
+            done += len(indices)
+        return done
 
     def __getitem__(self, rows: int | slice | np.ndarray) -> np.ndarray:
-        """The rows of a slice or of these numbers, or the one of a number, in memory."""
-        if isinstance(rows, int | np.integer):
-            return self[np.array([rows])][0]
-        places = self.places[rows]
-        out = np.empty((len(places), self.shape[1]), self.dtype)
-        order = np.argsort(places, kind="stable")
-        sorted_out = out if (order[:-1] <= order[1:]).all() else np.empty_like(out)
-        _read_places(self.features, places[order], sorted_out)
-        if sorted_out is not out:
-            out[order] = sorted_out
-        return out
+        return self._features[self.indices[rows]]
+
+    def take(self, indices: np.ndarray) -> FeaturesLike:
+        """Some of these rows, which stay where they are, too."""
+        return self._features.take(self.indices[indices])
 
 
-Features = np.ndarray | ChosenRows
+def features_of(given: FeaturesLike) -> Features:
+    """Rows with the methods of `Features`, also where they are those of an array.
+
+    >>> features_of(np.eye(2)).take(np.array([1])).tolist()
+    [[0.0, 1.0]]
+    """
+    if not isinstance(given, np.ndarray):
+        return given
+    return _file_rows(given) or _ArrayRows(given)
 
 
-def is_mapped(features: Features) -> bool:
-    """Whether the rows lie in a file, which somebody may write to while they are used."""
-    return isinstance(features, ChosenRows | np.memmap)
+def row_blocks(features: FeaturesLike) -> Iterator[np.ndarray]:
+    """All rows in their order, some megabytes at a time; each block is gone with the next.
+
+    Raises:
+      DataError: if the rows cannot be read, as the file they are in ends early.
+
+    >>> [block.tolist() for block in row_blocks(np.eye(2))]
+    [[[1.0, 0.0], [0.0, 1.0]]]
+    """
+    features = features_of(features)
+    a_block = _rows_per_block(features)
+    block = np.empty((min(a_block, len(features)), *features.shape[1:]), features.dtype)
+    for start in range(0, len(features), a_block):
+        yield block[: features.read([slice(start, start + a_block)], block)]
 
 
-def chosen(features: Features, places: np.ndarray) -> Features:
-    """Rows by their numbers: copied, or left where they are if that is a mapped file."""
-    if isinstance(features, ChosenRows):
-        return ChosenRows(features.features, features.places[np.sort(places)])
-    if _file_behind(features) is not None:
-        return ChosenRows(features, np.sort(places))
-    return np.ascontiguousarray(features[places])
+def read_rows(
+    features: FeaturesLike, blocks: Sequence[slice], n_rows: int | None = None
+) -> np.ndarray:
+    """Blocks of rows, one after the other, in new memory that TensorFlow can use without a copy.
+
+    Args:
+      features: ``[n_samples, n_features]``.
+      blocks: slices of rows, with a step of 1.
+      n_rows: how many rows to make room for; those behind what was read hold anything. None is
+        as many as are read.
+
+    Raises:
+      DataError: if the rows cannot be read, as the file they are in ends early.
+
+    >>> read_rows(np.arange(6.0)[:, None], [slice(4, 9), slice(0, 1)])[:, 0].tolist()
+    [4.0, 5.0, 0.0]
+    """
+    features = features_of(features)
+    if n_rows is None:
+        n_rows = sum(len(range(*block.indices(len(features)))) for block in blocks)
+    out = aligned_empty((n_rows, *features.shape[1:]), features.dtype)
+    features.read(blocks, out)
+    return out
+
+
+def aligned(features: FeaturesLike) -> np.ndarray:
+    """All rows in memory that TensorFlow can use without a copy: the same memory if it can be.
+
+    Raises:
+      DataError: as for `read_rows`.
+    """
+    if isinstance(features, np.ndarray):
+        flags = features.flags
+        at_boundary = features.ctypes.data % _ALIGNMENT_BYTES == 0
+        if flags.writeable and flags.c_contiguous and at_boundary:
+            return features
+    return read_rows(features, [slice(None)])
 
 
 def aligned_empty(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
     """An uninitialised array that TensorFlow can use without a copy.
 
-    >>> aligned_empty((3, 5), np.dtype("float32")).ctypes.data % ALIGNMENT
+    >>> aligned_empty((3, 5), np.dtype("float32")).ctypes.data % 64
     0
     """
     size = int(np.prod(shape)) * dtype.itemsize
-    memory = np.empty(size + ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % ALIGNMENT
+    memory = np.empty(size + _ALIGNMENT_BYTES, np.uint8)
+    start = -memory.ctypes.data % _ALIGNMENT_BYTES
     return memory[start : start + size].view(dtype).reshape(shape)
 
 
-def row_blocks(features: Features) -> Iterator[np.ndarray]:
-    """All rows in their order, some megabytes at a time; each block is gone with the next.
-
-    Raises:
-      DataError: if the file behind the features cannot be read, or ends early.
-
-    >>> [block.tolist() for block in row_blocks(np.eye(2))]
-    [[[1.0, 0.0], [0.0, 1.0]]]
-    """
-    n_samples = len(features)
-    a_block = max(1, _BLOCK_BYTES * n_samples // max(1, features.nbytes))
-    block = np.empty((min(a_block, n_samples), *features.shape[1:]), features.dtype)
-    for start in range(0, n_samples, a_block):
-        yield block[: read_rows(features, [slice(start, start + a_block)], block)]
+def _rows_per_block(features: Features) -> int:
+    return max(1, _BLOCK_BYTES * len(features) // max(1, features.nbytes))
 
 
-def read_rows(features: Features, blocks: Sequence[slice], out: np.ndarray) -> int:
-    """Copies blocks of rows, one after the other, to the front of `out`.
-
-    A read-only memory-mapped file is read rather than looked at: pages that are looked at
-    stay with the process, so that going through a large file would fill its memory.
-
-    Args:
-      features: ``[n_samples, n_features]``.
-      blocks: slices of rows.
-      out: at least as many rows, of the same dtype, contiguous.
-
-    Returns:
-      How many rows were copied.
-
-    Raises:
-      DataError: if the file behind the features cannot be read, or ends early.
-
-    >>> out = np.empty((4, 1))
-    >>> rows = np.arange(6.0)[:, None]
-    >>> read_rows(rows, [slice(4, 6), slice(0, 1)], out), out[:3, 0].tolist()
-    (3, [4.0, 5.0, 0.0])
-    """
-    done = 0
-    if isinstance(features, ChosenRows):
-        for block in blocks:
-            places = features.places[block]
-            _read_places(features.features, places, out[done : done + len(places)])
-            done += len(places)
-        return done
-    mapped = _file_behind(features)
-    if mapped is None:
-        for block in blocks:
-            rows = features[block]
-            out[done : done + len(rows)] = rows
-            done += len(rows)
-        return done
-    path, offset = mapped
-    row_bytes = features.strides[0]
-    try:
-        with path.open("rb", buffering=0) as file:
-            for block in blocks:
-                start, stop, _ = block.indices(len(features))
-                file.seek(offset + start * row_bytes)
-                _read_exactly(file, out[done : done + stop - start])
-                done += stop - start
-    except (OSError, EOFError) as error:
-        raise DataError(f"{path} cannot be read any more: {error}; did it change?") from error
-    return done
+def _read_indices(features: Features, indices: np.ndarray, out: np.ndarray) -> None:
+    """Copies the rows of these indices, in their order."""
+    if (indices[:-1] <= indices[1:]).all():
+        _read_rising(features, indices, out)
+        return
+    order = np.argsort(indices, kind="stable")
+    in_order = np.empty_like(out)
+    _read_rising(features, indices[order], in_order)
+    out[order] = in_order
 
 
-def _read_places(features: np.ndarray, places: np.ndarray, out: np.ndarray) -> None:
-    """Copies the rows of these rising numbers: what lies between them is read, too."""
-    a_part = max(1, _BLOCK_BYTES * len(features) // max(1, features.nbytes))
+def _read_rising(features: Features, indices: np.ndarray, out: np.ndarray) -> None:
+    """Copies the rows of these rising indices; what lies between them is read, too."""
+    a_part = _rows_per_block(features)
     buffer = np.empty((min(a_part, len(features)), *features.shape[1:]), features.dtype)
     done = 0
-    while done < len(places):
-        first = places[done]
-        count = int(np.searchsorted(places[done:], first + a_part))
-        wanted = places[done : done + count] - first
-        read = read_rows(features, [slice(first, first + wanted[-1] + 1)], buffer)
+    while done < len(indices):
+        first = indices[done]
+        count = int(np.searchsorted(indices[done:], first + a_part))
+        wanted = indices[done : done + count] - first
+        read = features.read([slice(first, first + wanted[-1] + 1)], buffer)
         np.take(buffer[:read], wanted, axis=0, out=out[done : done + count])
         done += count
 
 
-def _file_behind(features: np.ndarray) -> tuple[Path, int] | None:
-    """The file, and where in it the features begin, if they are a plain part of one."""
-    if not isinstance(features, np.memmap) or not features.flags.c_contiguous:
+def _file_rows(array: np.ndarray) -> _FileRows | None:
+    """The rows as they are in their file, if the array is a plain part of one."""
+    if not isinstance(array, np.memmap) or not array.flags.c_contiguous:
         return None
-    root = features
+    root = array
     while isinstance(root.base, np.memmap):
         root = root.base
     if root.mode != "r" or root.filename is None:
         return None
     # A view's own `offset` is its root's, whatever part of it the view is.
-    return Path(root.filename), root.offset + features.ctypes.data - root.ctypes.data
+    first_byte = root.offset + array.ctypes.data - root.ctypes.data
+    return _FileRows(Path(root.filename), first_byte, array.shape, array.dtype)
 
 
 def _read_exactly(file: RawIOBase, out: np.ndarray) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tfsoftmax.data.features import Features, row_blocks
+from tfsoftmax.data.features import FeaturesLike, row_blocks
 
 # Bytes of columns in memory at a time; a single column may be larger.
 _GROUP_BYTES = 2**28
 
 
-def quantiles(features: Features, columns: np.ndarray, shares: Sequence[float]) -> np.ndarray:
+def quantiles(features: FeaturesLike, columns: np.ndarray, shares: Sequence[float]) -> np.ndarray:
     """Exact quantiles of some columns, by linear interpolation; missing values do not count.
 
     Rows that are read from a file are read once for every 256 MiB of these columns.
@@ -33,7 +33,7 @@ def quantiles(features: Features, columns: np.ndarray, shares: Sequence[float]) 
     return np.reshape(found, (len(columns), len(shares))).T
 
 
-def most_frequent(features: Features, columns: np.ndarray) -> np.ndarray:
+def most_frequent(features: FeaturesLike, columns: np.ndarray) -> np.ndarray:
     """The most frequent value of some columns, the smallest of equals; as for `quantiles`.
 
     Returns:
@@ -49,7 +49,7 @@ def most_frequent(features: Features, columns: np.ndarray) -> np.ndarray:
     return np.array(found)
 
 
-def _each(features: Features, columns: np.ndarray) -> Iterator[np.ndarray]:
+def _each(features: FeaturesLike, columns: np.ndarray) -> Iterator[np.ndarray]:
     """The values of one column after the other, without those that are missing."""
     n_samples = len(features)
     a_group = max(1, _GROUP_BYTES // (n_samples * features.dtype.itemsize))

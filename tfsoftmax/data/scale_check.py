@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfsoftmax.data.dataset import Split
-from tfsoftmax.data.features import Features, read_rows
+from tfsoftmax.data.features import FeaturesLike, read_rows
 from tfsoftmax.spec import Spec
 
 _log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def log_scales(name: str, train: Split, test: Split, spec: Spec) -> None:
         _log.warning("Note: %s: %s", name, note)
 
 
-def scale_note(train: Features, test: Features, spec: Spec) -> str | None:
+def scale_note(train: FeaturesLike, test: FeaturesLike, spec: Spec) -> str | None:
     """A sentence if training and test rows are of very different scale; None if they are not.
 
     Compared are the medians of all that is not 0, and the quartiles of each column, on a sample
@@ -79,13 +79,12 @@ def _sentence(what: str, found: float, theirs: float) -> str:
     )
 
 
-def _sample(features: Features) -> np.ndarray:
+def _sample(features: FeaturesLike) -> np.ndarray:
     a_block = max(1, min(_ROWS, _NUMBERS // features.shape[1]) // _BLOCKS)
     starts = np.unique(np.linspace(0, max(0, len(features) - a_block), _BLOCKS).astype(int))
     if len(features) <= _BLOCKS * a_block:
         starts, a_block = np.array([0]), len(features)
-    out = np.empty((len(starts) * a_block, features.shape[1]), features.dtype)
-    return out[: read_rows(features, [slice(start, start + a_block) for start in starts], out)]
+    return read_rows(features, [slice(start, start + a_block) for start in starts])
 
 
 def _typical(sample: np.ndarray) -> float:

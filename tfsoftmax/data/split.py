@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
-from tfsoftmax.data.features import ChosenRows, chosen
+from tfsoftmax.data.features import features_of
 from tfsoftmax.data.options import TEST_FRACTION
 from tfsoftmax.errors import DataError
 
@@ -98,9 +98,9 @@ def with_validation(dataset: Dataset, fraction: float) -> Dataset:
 
 
 def take_rows(split: Split, rows: np.ndarray) -> Split:
-    """The rows of these numbers; those of a mapped file stay there, and in its order."""
-    features = chosen(split.features, rows)
-    if isinstance(features, ChosenRows):
+    """The rows of these indices; those of a file stay there, and come in its order."""
+    features = features_of(split.features)
+    if features.in_file:
         rows = np.sort(rows)
     weights = None if split.weights is None else split.weights[rows]
-    return Split(features, split.labels[rows].astype(np.int32), weights)
+    return Split(features.take(rows), split.labels[rows].astype(np.int32), weights)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfsoftmax.data.features import Features, row_blocks
+from tfsoftmax.data.features import FeaturesLike, row_blocks
 
 _EPSILON = float(np.finfo(np.float32).eps)
 # Fewer rows at a time than are read: each is needed as float64, more than once.
@@ -45,7 +45,7 @@ class ColumnStatistics:
         return cls(none, zeros, zeros.copy(), zeros + np.inf, zeros - np.inf, none.copy())
 
     @classmethod
-    def of(cls, features: Features) -> ColumnStatistics:
+    def of(cls, features: FeaturesLike) -> ColumnStatistics:
         """Of rows ``[n_samples, n_features]``, read a block at a time."""
         found = cls.none(features.shape[1])
         a_part = max(1, _NUMBERS // features.shape[1])

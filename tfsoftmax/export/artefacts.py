@@ -8,7 +8,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from tfsoftmax.data.features import Features
+from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.errors import ExportError, ModelError, UsageError
 from tfsoftmax.export import onnx
 from tfsoftmax.export.parity import EXACT, HALF, INTEGER, Demand, Parity, check_parity
@@ -40,7 +40,7 @@ class Source(NamedTuple):
 
     exported: ExportedModel
     name: str
-    calibration: Features | None
+    calibration: FeaturesLike | None
     batch: int | None = None
 
 
@@ -137,7 +137,7 @@ def check_batch(batch: int | None) -> None:
 
 
 def proven(
-    artefact: Artefact, source: Source, path: Path, rows: Features, on_step: Callable[[], None]
+    artefact: Artefact, source: Source, path: Path, rows: FeaturesLike, on_step: Callable[[], None]
 ) -> tuple[str, Parity]:
     """Writes an artefact, loads it again and compares it with the model.
 

@@ -17,7 +17,7 @@ from tfsoftmax.export.load import SAVED_MODEL
 from tfsoftmax.export.versions import is_text, model_folder, new_version
 
 if TYPE_CHECKING:
-    from tfsoftmax.data.features import Features
+    from tfsoftmax.data.features import FeaturesLike
     from tfsoftmax.export.parity import Parity
     from tfsoftmax.model import SoftmaxRegression
 
@@ -166,7 +166,7 @@ def export_model(
     return result
 
 
-def _proven_saved_model(model: SoftmaxRegression, folder: Path, rows: Features) -> Parity:
+def _proven_saved_model(model: SoftmaxRegression, folder: Path, rows: FeaturesLike) -> Parity:
     from tfsoftmax.export.parity import check_parity
     from tfsoftmax.export.saved_model import SavedModelPredictor
 

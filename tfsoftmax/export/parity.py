@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfsoftmax.data.features import Features
+from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.errors import ExportError
 from tfsoftmax.export.predictor import Predictor
 from tfsoftmax.metrics import rows_at_once
@@ -86,7 +86,7 @@ class Parity:
 def compare(
     model: SoftmaxRegression,
     answer: Callable[[np.ndarray], np.ndarray],
-    features: Features,
+    features: FeaturesLike,
     demand: Demand = EXACT,
 ) -> Parity:
     """Asks model and artefact the same, row by row.
@@ -127,7 +127,7 @@ def compare(
 
 
 def check_parity(
-    model: SoftmaxRegression, predictor: Predictor, features: Features, demand: Demand = EXACT
+    model: SoftmaxRegression, predictor: Predictor, features: FeaturesLike, demand: Demand = EXACT
 ) -> Parity:
     """`compare`, where falling short is an error.
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
-from tfsoftmax.data.features import Features, chosen
+from tfsoftmax.data.features import FeaturesLike
+from tfsoftmax.data.split import take_rows
 from tfsoftmax.errors import TfsoftmaxError
 from tfsoftmax.export import agreement
 from tfsoftmax.export.artefacts import ARTEFACTS
@@ -160,11 +161,11 @@ def _in_time(answer: Answer, rows: Split, model: SoftmaxRegression, seconds: flo
     if fit >= len(rows):
         return rows
     places = np.linspace(0, len(rows) - 1, max(fit, len(first))).astype(np.int64)
-    return Split(chosen(rows.features, places), rows.labels[places])
+    return take_rows(rows, places)
 
 
 def _compare(
-    model: SoftmaxRegression, answer: Answer, features: Features, demand: Demand
+    model: SoftmaxRegression, answer: Answer, features: FeaturesLike, demand: Demand
 ) -> tuple[Parity, np.ndarray]:
     found: list[np.ndarray] = []
 
@@ -188,7 +189,7 @@ def _problem(parity: Parity, accuracy: float, expected: float) -> str | None:
     return None
 
 
-def _probabilities(model: SoftmaxRegression, features: Features) -> np.ndarray:
+def _probabilities(model: SoftmaxRegression, features: FeaturesLike) -> np.ndarray:
     return model.probabilities(np.asarray(features)).numpy()
 
 

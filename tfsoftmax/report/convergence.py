@@ -153,8 +153,7 @@ def _sampled(model: SoftmaxRegression, split: Split, recipe: Recipe) -> Split:
     products = _MULTIPLICATIONS // (2 * _ITERATIONS * n_features * model.spec.n_classes)
     wanted = max(_FEWEST_ROWS, min(_NUMBERS // max(n_features, model.spec.n_classes), products))
     places = np.unique(np.linspace(0, n_samples - 1, min(wanted, n_samples)).astype(np.int64))
-    rows = np.empty((len(places), n_features), split.features.dtype)
-    read_rows(split.features, [slice(place, place + 1) for place in places], rows)
+    rows = read_rows(split.features, [slice(place, place + 1) for place in places])
     return Split(rows, split.labels[places], _weights(model, split, recipe)[places])
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from tfsoftmax.data.dataset import Dataset, Split
-from tfsoftmax.data.features import aligned_empty, read_rows
+from tfsoftmax.data.features import read_rows
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.training.recipe import Recipe
@@ -55,8 +55,7 @@ def sampled(model: SoftmaxRegression, split: Split, recipe: Recipe) -> Inputs:
     n_samples, n_features = split.features.shape
     wanted = max(_FEWEST_ROWS, _SAMPLED_NUMBERS // n_features)
     indices = np.unique(np.linspace(0, n_samples - 1, min(wanted, n_samples)).astype(np.int64))
-    sample = aligned_empty((len(indices), n_features), split.features.dtype)
-    read_rows(split.features, [slice(index, index + 1) for index in indices], sample)
+    sample = read_rows(split.features, [slice(index, index + 1) for index in indices])
     rows = model.scaled(tf.constant(sample)).numpy().astype(np.float64)
     weights = row_weights(split, model.spec.class_names, recipe.class_weight)
     return Inputs(rows, np.ones(len(rows)) if weights is None else weights[indices].astype(float))

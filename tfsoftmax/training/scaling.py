@@ -6,7 +6,7 @@ import logging
 
 import numpy as np
 
-from tfsoftmax.data.features import Features
+from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.data.quantiles import quantiles
 from tfsoftmax.data.statistics import ColumnStatistics
 from tfsoftmax.spec import Scaling
@@ -30,7 +30,9 @@ _SMALLEST = float(np.finfo(np.float32).tiny)
 _QUARTILES = 1.349
 
 
-def scaling_of(features: Features, found: ColumnStatistics, standardize: Standardize) -> Scaling:
+def scaling_of(
+    features: FeaturesLike, found: ColumnStatistics, standardize: Standardize
+) -> Scaling:
     """The scaling that suits columns of no known range.
 
     Args:

@@ -188,10 +188,8 @@ def test_rows_are_read_from_where_they_are(parts, tmp_path_factory):
     mapped = np.load(path, mmap_mode="r")
     blocks = [slice(min(part), max(part)) for part in parts]
     for rows in (mapped, mapped[10:], mapped[5:20][3:], mapped[:, 1:], np.array(mapped)):
-        out = np.full((500, rows.shape[1]), np.nan)
-        count = read_rows(rows, blocks, out)
         expected = np.concatenate([np.empty((0, rows.shape[1])), *(rows[b] for b in blocks)])
-        np.testing.assert_array_equal(out[:count], expected)
+        np.testing.assert_array_equal(read_rows(rows, blocks), expected)
 
 
 def test_changes_in_a_private_mapping_are_kept(mapped):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfsoftmax.data.features import Features
+from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.data.images import as_rgb
 from tfsoftmax.errors import ExportError, UsageError
 from tfsoftmax.export import manifest
@@ -48,7 +48,7 @@ def file_name(kind: str) -> str:
 def convert(
     exported: ExportedModel,
     kind: str = "float32",
-    calibration: Features | None = None,
+    calibration: FeaturesLike | None = None,
     batch: int | None = None,
 ) -> bytes:
     """A TFLite model of built-in operations only.
@@ -155,7 +155,7 @@ def convert_for_mediapipe(exported: ExportedModel) -> bytes:
         return converter.convert()
 
 
-def _calibration_rows(features: Features, spec: Spec) -> np.ndarray:
+def _calibration_rows(features: FeaturesLike, spec: Spec) -> np.ndarray:
     """Rows from all over, spanning the whole range of values where it is known.
 
     So the quantized input covers exactly that range: scale 1/255 for pixels.

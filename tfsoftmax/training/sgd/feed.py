@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.data.dataset import Split
-from tfsoftmax.data.features import aligned_empty, read_rows
+from tfsoftmax.data.features import read_rows
 from tfsoftmax.device import placed, read_ahead, to_tensor
 from tfsoftmax.training.seeds import ORDER_STREAM
 
@@ -134,9 +134,7 @@ class Feed:
             if array is None:
                 tensors.append(None)
                 continue
-            out = aligned_empty((self._chunk_rows, *array.shape[1:]), array.dtype)
-            read_rows(array, slices, out)
-            tensors.append(to_tensor(out))
+            tensors.append(to_tensor(read_rows(array, slices, self._chunk_rows)))
         return tensors
 
     def _order(self, generator: np.random.Generator, n_samples: int) -> np.ndarray:
