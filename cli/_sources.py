@@ -3,67 +3,18 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from tfsoftmax.cli._types import Delimiter, ImageSize, Size
 from tfsoftmax.data.options import Color, Missing, OnBadRows, SourceOptions
 from tfsoftmax.errors import UsageError
 
 if TYPE_CHECKING:
     from tfsoftmax import Dataset, Spec
-
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
-
-
-class ImageSize(click.ParamType):
-    """HEIGHTxWIDTH in pixels, or one number for both."""
-
-    name = "HxW"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
-        """Splits and checks."""
-        if isinstance(value, tuple):
-            return value
-        found = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", value.strip().lower())
-        if not found:
-            self.fail(f"{value!r} is not HEIGHTxWIDTH, as in 28x28", param, ctx)
-        height = int(found[1])
-        return height, int(found[2] or height)
-
-
-class Size(click.ParamType):
-    """A number of bytes, with a unit if it has one."""
-
-    name = "SIZE"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> int:
-        """Reads ``500MB`` and the like."""
-        if isinstance(value, int):
-            return value
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?i?)b?", value.strip().lower())
-        if not found or found[2] not in _UNITS:
-            self.fail(f"{value!r} is not a size, as in 500MB or 2GiB", param, ctx)
-        size = float(found[1]) * _UNITS[found[2]]
-        if not 1 <= size < 2**63:
-            self.fail(f"{value!r} is not a size that memory can have", param, ctx)
-        return int(size)
-
-
-class Delimiter(click.ParamType):
-    """One character, or ``tab``."""
-
-    name = "CHARACTER"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> str:
-        """Reads a tab however it is spelt."""
-        mark = "\t" if value in ("tab", "\\t") else value
-        if len(mark) != 1:
-            self.fail(f"{value!r} is not one character", param, ctx)
-        return str(mark)
 
 
 def _parts(texts: tuple[str, ...]) -> tuple[str, ...]:
@@ -228,6 +179,10 @@ class Data:
             options=self.options(recorded),
             model=model,
         )
+
+    def memory_limit(self) -> dict[str, int]:
+        """The limit that training has to keep, too, as a change of its recipe; empty if none."""
+        return {name: self.choices[name] for name in ("memory_limit",) if name in self.choices}
 
     def arguments(self) -> list[str]:
         """The arguments that say the same of the data again, but for this machine's folders."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         History,
         Recipe,
         SoftmaxRegression,
+        SourceOptions,
     )
     from tfsoftmax.cli._formats import Forms
     from tfsoftmax.cli._sources import Data
@@ -75,7 +76,7 @@ def describe(
         )
     return {
         "name": dataset.name,
-        "options": data.options(recorded).but(marks=dataset.reading.marks or None).to_json(),
+        "options": _read_with(dataset, data, recorded).to_json(),
         "train_samples": len(dataset.train),
         "test_samples": len(dataset.test),
         "shared_samples": shared.rows,
@@ -83,6 +84,12 @@ def describe(
         "reading": dataset.reading.to_json(),
         "spec": dataset.spec.to_json(),
     }
+
+
+def _read_with(dataset: Dataset, data: Data, recorded: dict[str, Any] | None) -> SourceOptions:
+    """The options, with the marks on numbers that were found."""
+    options, marks = data.options(recorded), dataset.reading.marks
+    return options.but(marks=marks) if marks else options
 
 
 def announce(dataset: Dataset, recipe_name: str) -> None:

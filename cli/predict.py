@@ -69,7 +69,9 @@ def predict(
     predictor = load_predictor(model)
     # Rows to be predicted come as those came that it learnt from, if nothing else is said.
     recorded = recorded_data(model).get("options") or {}
-    options = SourceOptions.from_json(recorded).but(**csv)
+    options = SourceOptions.from_json(recorded).but(
+        **{name: value for name, value in csv.items() if value is not None}
+    )
     answers: list[dict[str, Any]] = []
     failed = 0
     for file in files:

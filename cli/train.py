@@ -132,7 +132,7 @@ def train(
     set_verbosity(verbose, quiet)
     started = time.perf_counter()
     recipe_name, recipe = options["recipe_name"], recipe_from(options)
-    recipe = recipe.but(memory_limit=data.choices.get("memory_limit"))
+    recipe = recipe.but(**data.memory_limit())
     checkpoints = checkpoints_from(options)
     name = model_name(dataset_name) if name is None else name
 

@@ -17,7 +17,7 @@ from tfsoftmax.cli._console import (
     set_verbosity,
 )
 from tfsoftmax.cli._formats import Forms, format_options
-from tfsoftmax.cli._grid import GRID_FIELDS, grid_from, grid_options
+from tfsoftmax.cli._grid import SWEPT, grid_from, grid_options
 from tfsoftmax.cli._models import failed_files
 from tfsoftmax.cli._outputs import AfterTheModel, check_outputs
 from tfsoftmax.cli._recipe import recipe_from, recipe_options
@@ -78,7 +78,7 @@ def _check_suffix(*suffixes: str) -> Callable[..., Path | None]:
     show_default=True,
     help="Figure of the held-out rows to choose by.",
 )
-@partial(recipe_options, without=GRID_FIELDS)
+@partial(recipe_options, without=SWEPT)
 @click.option(
     "--output-dir",
     type=click.Path(path_type=Path),
@@ -138,7 +138,7 @@ def tune(
     started = time.perf_counter()
     grid = grid_from(options)
     recipe_name, recipe = options["recipe_name"], recipe_from(options)
-    recipe = recipe.but(memory_limit=data.choices.get("memory_limit"))
+    recipe = recipe.but(**data.memory_limit())
     name = model_name(dataset_name) if name is None else name
     if plot:
         from tfsoftmax.report.plots import check_plot

@@ -20,7 +20,7 @@ from tfsoftmax import RECIPES, Recipe, SourceOptions, UsageError, fit, tune
         ({"seed": True}, "seed must be a whole number, not True"),
         ({"l2": "0.1"}, "l2 must be a number, not '0.1'"),
         ({"l2": [0.1]}, r"l2 must be a number, not \[0\.1\]"),
-        ({"l2": float("nan")}, "l2 must be a number from 0 up, not nan"),
+        ({"l2": float("nan")}, "l2 must be at least 0, not nan"),
         ({"momentum": np.ones(2)}, "momentum must be a number"),
         ({"nesterov": "no"}, "nesterov must be True or False, not 'no'"),
         ({"calibrate": 1}, "calibrate must be True or False, not 1"),

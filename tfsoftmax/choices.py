@@ -1,20 +1,29 @@
-"""Choices that people make: each of the type that is meant, by a name that there is."""
+"""Options: what each is and may be, declared once as fields of a frozen dataclass.
+
+From the declarations come the checks of what Python is given, the documentation of the
+class, a command's options with their help, and the table in docs/training.md.
+"""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from functools import lru_cache
 from numbers import Integral, Real
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from tfsoftmax.errors import UsageError
 
 # What a missing value is taken for; "indicator" is the mean, and a feature that says so.
 Fill = Literal["mean", "median", "most_frequent", "indicator"]
 
-_Choices = TypeVar("_Choices")
+Written = Literal["bytes", "character", "commas"]
+
+FLOAT32_MAX = 3.4e38
+_LINE = 96
+_Choices = TypeVar("_Choices", bound="Choices")
 _WORDS = {
     bool: "True or False",
     int: "a whole number",
@@ -23,6 +32,158 @@ _WORDS = {
     tuple[str, ...]: "a list of names",
     tuple[int, int]: "two whole numbers",
 }
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option as it is declared; `option` makes one.
+
+    Attributes:
+      default: what it is where nothing is said.
+      help: what it does, a sentence or two; a `Message` if it names other options.
+      least, above, below: what its numbers must at least be, be above, and be below.
+      usual: the default in words, where its value does not say what happens.
+      flag: whether the command has it; if not, it is for Python alone.
+      always: whether a recorded command says it even where it is the default.
+      swept: whether `tune` can try several values of it.
+      written: how a command writes it where its type does not say: ``"bytes"``, as in 500MB,
+        ``"character"``, as in tab, or ``"commas"``, texts that have none.
+      metavar: what a command's help calls a text.
+      name: the field's.
+      kinds: the types that it may be of.
+    """
+
+    default: Any
+    help: str
+    least: float | None = None
+    above: float | None = None
+    below: float | None = None
+    usual: str | None = None
+    flag: bool = True
+    always: bool = False
+    swept: bool = False
+    written: Written | None = None
+    metavar: str | None = None
+    name: str = ""
+    kinds: tuple[Any, ...] = ()
+
+    @property
+    def bounds(self) -> str:
+        """What numbers it takes, in words; empty if any."""
+        bounds = {"at least": self.least, "above": self.above, "below": self.below}
+        given = [f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None]
+        return " and ".join(given)
+
+    def check(self, value: Any) -> None:
+        """Makes sure that a number, or each number of a tuple, is within the bounds.
+
+        Raises:
+          UsageError: naming the option, its bounds and the number.
+        """
+        if not self.bounds:
+            return
+        for number in value if isinstance(value, tuple) else (value,):
+            if not isinstance(number, int | float) or isinstance(number, bool):
+                continue
+            within = (
+                (self.least is None or number >= self.least)
+                and (self.above is None or number > self.above)
+                and (self.below is None or number < self.below)
+            )
+            if not within:
+                raise UsageError(f"{self.name} must be {self.bounds}, not {value!r}")
+            if float in self.kinds and not abs(number) < FLOAT32_MAX:
+                raise UsageError(f"{self.name} must be below {FLOAT32_MAX:.2g}, not {value!r}")
+
+
+def option(default: Any, help: str, **more: Any) -> Any:
+    """Declares a field of `Choices`: its default, its help, and what else `Option` says of it.
+
+    >>> @dataclass(frozen=True)
+    ... class Trip(Choices):
+    ...     days: int = option(7, "How long.", least=1)
+    >>> Trip().but(days=0)
+    Traceback (most recent call last):
+    ...
+    tfsoftmax.errors.UsageError: days must be at least 1, not 0
+    """
+    return field(default=default, metadata={"option": Option(default, help, **more)})
+
+
+class Choices:
+    """Base of frozen dataclasses whose fields are declared with `option`.
+
+    Values are checked when one is made. A line ``{options}`` in the docstring of a class becomes
+    a line for each of its own options.
+    """
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if cls.__doc__:
+            own = [each for each in cls.__dict__.items() if isinstance(each[1], Field)]
+            cls.__doc__ = cls.__doc__.replace(
+                "{options}", "\n".join(_documented(name, each) for name, each in own).lstrip()
+            )
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        for each in options_of(type(self)).values():
+            each.check(getattr(self, each.name))
+
+    def but(self: _Choices, **changes: Any) -> _Choices:
+        """The same with some choices changed.
+
+        Raises:
+          UsageError: if there is no field of a name; it suggests the nearest.
+
+        >>> from tfsoftmax import Recipe
+        >>> Recipe().but(epoch=50)
+        Traceback (most recent call last):
+        ...
+        tfsoftmax.errors.UsageError: Recipe has no 'epoch'; did you mean 'epochs'? ...
+        """
+        known = options_of(type(self))
+        for name in changes:
+            if name not in known:
+                raise UsageError(
+                    f"{type(self).__name__} has no {name!r}; {did_you_mean(name, known)}it has "
+                    f"{', '.join(known)}"
+                )
+        made: Any = self
+        return cast(_Choices, replace(made, **changes))
+
+
+def options_of(kind: Any) -> Mapping[str, Option]:
+    """The options of a class by their names, in order.
+
+    >>> from tfsoftmax import Recipe
+    >>> options_of(Recipe)["momentum"].bounds
+    'at least 0 and below 1'
+    """
+    return _declared(kind)
+
+
+@lru_cache
+def _declared(kind: Any) -> Mapping[str, Option]:
+    hints = get_type_hints(kind)
+    found = {}
+    for each in fields(kind):
+        hint = hints[each.name]
+        kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+        declared = each.metadata.get("option") or Option(each.default, "")
+        found[each.name] = replace(declared, name=each.name, kinds=kinds)
+    return found
+
+
+def _documented(name: str, declared: Field[Any]) -> str:
+    """What a docstring says of an option."""
+    about: Option = declared.metadata["option"]
+    default = about.usual or (
+        f'"{about.default}"' if isinstance(about.default, str) else about.default
+    )
+    said = [about.help, about.bounds and f"{about.bounds.capitalize()}.", f"Default: {default}."]
+    text = f"{name}: {' '.join(each for each in said if each)}"
+    return textwrap.fill(text, _LINE, initial_indent=" " * 6, subsequent_indent=" " * 8)
 
 
 def check_types(choices: Any) -> None:
@@ -41,39 +202,13 @@ def check_types(choices: Any) -> None:
     >>> SourceOptions(drop="id").drop
     ('id',)
     """
-    kind: Any = type(choices)
-    for name, kinds in _declared(kind).items():
+    for name, declared in options_of(type(choices)).items():
         value = getattr(choices, name)
-        taken = [found for one in kinds if (found := _taken(value, one))]
+        taken = [found for one in declared.kinds if (found := _taken(value, one))]
         if not taken:
-            expected = " or ".join(_described(one) for one in kinds if one is not NoneType)
-            raise UsageError(f"{name} must be {expected}, not {value!r}")
+            raise UsageError(f"{name} must be {types_in_words(declared)}, not {value!r}")
         if taken[0][0] is not value:
             object.__setattr__(choices, name, taken[0][0])
-
-
-def changed(choices: _Choices, changes: Mapping[str, Any]) -> _Choices:
-    """A dataclass with some fields changed; those given as None stay as they are.
-
-    Raises:
-      UsageError: if there is no field of a name; it suggests the nearest.
-
-    >>> from tfsoftmax.training.recipe import Recipe
-    >>> changed(Recipe(), {"epoch": 50})
-    Traceback (most recent call last):
-    ...
-    tfsoftmax.errors.UsageError: Recipe has no 'epoch'; did you mean 'epochs'? ...
-    """
-    kind: Any = type(choices)
-    known = _declared(kind)
-    for name in changes:
-        if name not in known:
-            raise UsageError(
-                f"{kind.__name__} has no {name!r}; {did_you_mean(name, known)}it has "
-                f"{', '.join(known)}"
-            )
-    made = {name: value for name, value in changes.items() if value is not None}
-    return replace(choices, **made)  # type: ignore[type-var]
 
 
 def did_you_mean(name: object, known: Iterable[object]) -> str:
@@ -87,17 +222,6 @@ def did_you_mean(name: object, known: Iterable[object]) -> str:
     typed, names = str(name), list(map(str, known))
     near = get_close_matches(typed, names, 1) or [one for one in names if one.startswith(typed)]
     return f"did you mean {near[0]!r}? " if near else ""
-
-
-@lru_cache
-def _declared(kind: type) -> dict[str, tuple[Any, ...]]:
-    """The types that each field may be of."""
-    hints = get_type_hints(kind)
-    declared = {field.name: hints[field.name] for field in fields(kind)}
-    return {
-        name: get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-        for name, hint in declared.items()
-    }
 
 
 def _taken(value: Any, kind: Any) -> tuple[Any] | None:
@@ -132,6 +256,16 @@ def _taken_tuple(value: Any, kinds: tuple[Any, ...]) -> tuple[Any] | None:
     if len(found) < len(value):
         return None
     return (value if value == found else found,)
+
+
+def types_in_words(declared: Option) -> str:
+    """What an option may be, by its types.
+
+    >>> from tfsoftmax import Recipe
+    >>> types_in_words(options_of(Recipe)["learning_rate"])
+    "a number or 'auto'"
+    """
+    return " or ".join(_described(one) for one in declared.kinds if one is not NoneType)
 
 
 def _described(kind: Any) -> str:

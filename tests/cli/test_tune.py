@@ -144,7 +144,7 @@ def test_what_diverged_is_told_in_the_table():
         (["--folds", "1"], 2, "'--folds'"),
         (["--folds", "500"], 1, "too few for 500 folds"),
         (["--scoring", "f1"], 2, "'--scoring'"),
-        (["--l2", "1e39"], 2, "l2 must be a number from 0 up"),
+        (["--l2", "1e39"], 2, "l2 must be below 3.4e+38"),
         (["--l1", "0.1", "--averaging", "0.5"], 2, "averaging and l1 exclude each other"),
         (["--plot", "tuning.gif"], 2, "must end in .png, .svg or .pdf"),
         (["--table", "tuning.txt"], 2, "must end in .csv or .json"),

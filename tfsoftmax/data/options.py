@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
-from tfsoftmax.choices import Fill, changed, check_types
+from tfsoftmax.choices import Choices, Fill
 from tfsoftmax.errors import UsageError
 
 Missing = Literal["error", Fill]
@@ -16,7 +16,7 @@ MEMORY_LIMIT = 2**30
 
 
 @dataclass(frozen=True)
-class SourceOptions:
+class SourceOptions(Choices):
     """How a source is to be read. What does not concern a kind of source is not looked at.
 
     Attributes:
@@ -76,7 +76,7 @@ class SourceOptions:
     memory_limit: int = MEMORY_LIMIT
 
     def __post_init__(self) -> None:
-        check_types(self)
+        super().__post_init__()
         if not 0 < self.test_fraction < 1:
             raise UsageError(f"test_fraction must be between 0 and 1, not {self.test_fraction}")
         if self.memory_limit < 1:
@@ -100,10 +100,6 @@ class SourceOptions:
             raise UsageError(f"delimiter must be one character, not {self.delimiter!r}")
         if self.image_size is not None and not all(1 <= side <= 4096 for side in self.image_size):
             raise UsageError(f"image_size must be from 1 to 4096 a side, not {self.image_size}")
-
-    def but(self, **changes: Any) -> SourceOptions:
-        """The same options with some changed; those given as None stay as they are."""
-        return changed(self, changes)
 
     @property
     def fill(self) -> Fill | None:

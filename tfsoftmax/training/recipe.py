@@ -7,23 +7,24 @@ from dataclasses import asdict, dataclass
 from numbers import Real
 from typing import Any, Literal
 
-from tfsoftmax.choices import changed, check_types, did_you_mean
+from tfsoftmax.choices import FLOAT32_MAX, Choices, did_you_mean, option
 from tfsoftmax.errors import UsageError
+from tfsoftmax.messages import setting
 
-_FLOAT32_MAX = 3.4e38
 # Where the number of epochs is left open: enough for large data, and enough steps for
 # small data, whose test log-loss keeps falling for about that long (docs/quality.md).
-_EPOCHS, _STEPS = 10, 1500
+_EPOCHS = 10
+_STEPS = 1500
+_VALIDATION_FRACTION = 0.1
 
 Schedule = Literal["constant", "cosine", "step", "exponential", "inverse"]
 Metric = Literal["log_loss", "accuracy", "balanced_accuracy", "macro_f1"]
 Standardize = Literal["auto", "on", "off"]
 ClassWeight = Literal["balanced"] | Mapping[str, float] | None
-_VALIDATION_FRACTION = 0.1
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Choices):
     """How to train. Change one choice with ``recipe.but(epochs=20)``.
 
     What is minimised is the mean loss of the training rows, weighted if they have weights,
@@ -32,128 +33,157 @@ class Recipe:
     penalised. In scikit-learn's terms ``l2 = 1 / (C * n_samples)``.
 
     Attributes:
-      epochs: passes over the training rows; None is 10, or as many as make 1,500 steps
-        where the rows are few (see `epochs_for`).
-      batch_size: rows a step.
-      learning_rate: the largest learning rate; ``"auto"`` derives it from the rows
-        (`learning_rate.resolved`).
-      schedule: how it goes on: ``"constant"``; ``"cosine"`` down to 0 at the last step;
-        multiplied by `decay` every `decay_epochs`, in steps (``"step"``) or all the way
-        (``"exponential"``); or ``"inverse"``, divided by
-        ``(1 + epochs / decay_epochs)^decay``.
-      decay, decay_epochs: as said.
-      warmup_epochs: to climb to the first learning rate in; may be a fraction.
-      momentum: share of the last step's movement that is kept, below 1.
-      nesterov: with momentum, Nesterov's form of it.
-      averaging: share of the run's steps, the last ones, whose mean of W and b is the
-        result (Polyak averaging); 0 takes W and b as the last step leaves them.
-      clip_norm: longest gradient that a step follows; None follows any.
-      l2, l1: strength of the penalties; with l1, weights become exactly 0. An l2 of None is
-        1 / n_samples, scikit-learn's ``C = 1``, and 0 beside an l1.
-      class_weight: what rows of a class count, by its name; ``"balanced"`` makes all
-        classes count the same.
-      label_smoothing: share of each row's label that is spread over all classes.
-      early_stopping: the figure of the validation rows to stop by, ``"log_loss"``,
-        ``"accuracy"``, ``"balanced_accuracy"`` or ``"macro_f1"``, and then to go back to
-        the best epoch; None trains to the end.
-      patience: epochs without a better figure before it stops.
-      min_delta: how much better it must be to count.
-      calibrate: whether the trained model is made as sure of itself as it is right on the
-        validation rows (temperature scaling).
-      reject_below: the least probability of the predicted class that is an answer; below it
-        the model abstains. None always answers.
-      validation_fraction: share of the training rows to hold out where the dataset brings
-        no validation rows; None is 0.1 where they are needed, and else 0.
-      loss_reduction: whether a step descends the ``"mean"`` or the ``"sum"`` of its
-        batch's losses.
-      standardize: how features are scaled: those with a known range by it, to [0, 1], and
-        columns of a table each by what suits its values (``"auto"``, see `with_scaling`);
-        all to mean 0 and deviation 1 (``"on"``); or by a known range only (``"off"``).
-      center: whether training moves the features' mean to 0. That changes no minimum, since
-        the bias makes up for it, but lets steps be longer; the trained model takes features
-        as they are.
-      initializer: W and b start as ``"zeros"`` or drawn from N(0, 1), ``"normal"``.
-      seed: of the initial weights and of the order of rows; any integer from 0.
-      xla: compile the training loop with XLA where it is available.
-      memory_limit: bytes of training features to keep in memory at a time; more than that
-        is read in chunks while training, which changes the order of rows.
+      {options}
+
+    Raises:
+      UsageError: naming a choice that is of another type, out of its bounds, or excluded by
+        another.
 
     >>> RECIPES["default"].but(epochs=3).epochs
     3
     """
 
-    epochs: int | None = None
-    batch_size: int = 64
-    learning_rate: float | Literal["auto"] = "auto"
-    schedule: Schedule = "cosine"
-    decay: float = 0.5
-    decay_epochs: float = 1.0
-    warmup_epochs: float = 0.0
-    momentum: float = 0.0
-    nesterov: bool = False
-    averaging: float = 0.0
-    clip_norm: float | None = None
-    l2: float | None = None
-    l1: float = 0.0
-    class_weight: ClassWeight = None
-    label_smoothing: float = 0.0
-    early_stopping: Metric | None = None
-    patience: int = 5
-    min_delta: float = 0.0
-    calibrate: bool = False
-    reject_below: float | None = None
-    validation_fraction: float | None = None
-    standardize: Standardize = "auto"
-    loss_reduction: Literal["mean", "sum"] = "mean"
-    center: bool = True
-    initializer: Literal["zeros", "normal"] = "zeros"
-    seed: int = 0
-    xla: bool = True
-    memory_limit: int = 2**30
+    epochs: int | None = option(
+        None,
+        "Passes over the training rows.",
+        least=1,
+        usual=f"{_EPOCHS}, or as many as make {_STEPS:,} steps where rows are few",
+        always=True,
+    )
+    batch_size: int = option(64, "Rows in a step.", least=1, always=True)
+    learning_rate: float | Literal["auto"] = option(
+        "auto",
+        "The largest step size; 'auto' derives it from the rows, whatever their scale.",
+        above=0,
+        always=True,
+        swept=True,
+    )
+    schedule: Schedule = option(
+        "cosine",
+        "How the learning rate goes on: constant; cosine falls to 0 at the last step; step and "
+        "exponential multiply it by "
+        + setting("decay")
+        + " every "
+        + setting("decay_epochs")
+        + " epochs, at once or gradually; inverse divides it by (1 + epochs / decay_epochs)^decay.",
+    )
+    decay: float = option(0.5, "As " + setting("schedule") + " says.", above=0)
+    decay_epochs: float = option(1.0, "As " + setting("schedule") + " says.", above=0)
+    warmup_epochs: float = option(
+        0.0, "Epochs, or a part of one, in which the learning rate rises from 0.", least=0
+    )
+    momentum: float = option(
+        0.0, "Share of the last step's movement that is kept.", least=0, below=1
+    )
+    nesterov: bool = option(False, "Nesterov's form of " + setting("momentum") + ".")
+    averaging: float = option(
+        0.0,
+        "Share of the steps, the last ones, whose mean weights are the result (Polyak averaging).",
+        least=0,
+        below=1,
+    )
+    clip_norm: float | None = option(
+        None, "Longest gradient that a step follows.", above=0, usual="any length"
+    )
+    l2: float | None = option(
+        None,
+        "Penalty on the squares of the weights; 1 / (C * rows) in scikit-learn's terms.",
+        least=0,
+        usual="1 / rows, or 0 with " + setting("l1"),
+        swept=True,
+    )
+    l1: float = option(
+        0.0, "Penalty on the magnitudes of the weights; makes some exactly 0.", least=0, swept=True
+    )
+    class_weight: ClassWeight = option(
+        None,
+        "What a row of each class counts, by the class's name; 'balanced' makes all classes count "
+        "the same.",
+        usual="1 each",
+    )
+    label_smoothing: float = option(
+        0.0, "Share of each label that is spread over all classes.", least=0, below=1
+    )
+    early_stopping: Metric | None = option(
+        None,
+        "Stop when this figure of held-out validation rows no longer gets better, and go back to "
+        "its best epoch.",
+        usual="trains to the end",
+    )
+    patience: int = option(5, "Epochs without a better figure before it stops.", least=1)
+    min_delta: float = option(
+        0.0, "How much better that figure must be to count.", least=0, flag=False
+    )
+    calibrate: bool = option(
+        False,
+        "Make the model as sure of itself as it is right on held-out validation rows, by "
+        "temperature scaling; no predicted class changes.",
+    )
+    reject_below: float | None = option(
+        None,
+        "The least probability that is an answer; where the most probable class has less, the "
+        "model abstains.",
+        least=0,
+        below=1,
+        usual="always answers",
+    )
+    validation_fraction: float | None = option(
+        None,
+        "Share of the training rows to hold out where the dataset brings no validation rows.",
+        least=0,
+        below=1,
+        usual=f"{_VALIDATION_FRACTION} where they are needed, else 0",
+    )
+    standardize: Standardize = option(
+        "auto",
+        "How features are scaled, in the model itself: auto scales pixels by their range, columns "
+        "of mostly zeros by their size alone, and others to mean 0 and deviation 1, less what lies "
+        "far outside; on gives every feature mean 0 and deviation 1; off leaves columns as they "
+        "are.",
+    )
+    loss_reduction: Literal["mean", "sum"] = option(
+        "mean", "Whether a step descends the mean or the sum of its batch's losses.", flag=False
+    )
+    center: bool = option(
+        True,
+        "Whether training moves the features' mean to 0, so that steps can be longer; the bias "
+        "makes up for it, no minimum changes, and the trained model takes features as they are.",
+        flag=False,
+    )
+    initializer: Literal["zeros", "normal"] = option(
+        "zeros", "What W and b start as: zeros, or drawn from N(0, 1).", flag=False
+    )
+    seed: int = option(
+        0,
+        "Of the initial weights and the order of rows; the same seed gives the same model.",
+        least=0,
+        always=True,
+    )
+    xla: bool = option(
+        True, "Whether XLA compiles the training loop, where it is available.", flag=False
+    )
+    memory_limit: int = option(
+        2**30,
+        "Bytes of training features in memory at a time; more is read in chunks, which changes "
+        "the order of rows.",
+        least=1,
+        flag=False,
+    )
 
     def __post_init__(self) -> None:
-        check_types(self)
-        for field in ("epochs", "batch_size", "patience", "memory_limit"):
-            self._check(field, "at least 1", lambda value: value >= 1)
-        positive = f"a positive number below {_FLOAT32_MAX:.2g}"
-        for field in ("decay", "decay_epochs", "clip_norm"):
-            self._check(field, positive, lambda value: 0 < value < _FLOAT32_MAX)
-        if self.learning_rate != "auto":
-            self._check("learning_rate", positive, lambda value: 0 < value < _FLOAT32_MAX)
-        for field in ("l2", "l1", "warmup_epochs", "min_delta"):
-            self._check(field, "a number from 0 up", lambda value: 0 <= value < _FLOAT32_MAX)
-        for field in (
-            "momentum",
-            "averaging",
-            "label_smoothing",
-            "validation_fraction",
-            "reject_below",
-        ):
-            self._check(field, "0 or more, and below 1", lambda value: 0 <= value < 1)
-        self._check("seed", "0 or more", lambda value: value >= 0)
+        super().__post_init__()
         if self.nesterov and not self.momentum:
-            raise UsageError("nesterov is a form of momentum: give momentum, for example 0.9")
+            raise UsageError(
+                "nesterov is a form of momentum: give " + setting("momentum", 0.9) + ", for example"
+            )
         if self.averaging and self.l1:
             raise UsageError(
                 "averaging and l1 exclude each other: a mean of weights is hardly ever exactly 0"
             )
-        self._check_class_weight()
-
-    def _check(self, field: str, expected: str, holds: Any) -> None:
-        value = getattr(self, field)
-        if value is not None and not holds(value):  # a NaN holds nothing
-            raise UsageError(f"{field} must be {expected}, not {value!r}")
-
-    def _check_class_weight(self) -> None:
-        if self.class_weight is None or self.class_weight == "balanced":
-            return
-        for name, weight in self.class_weight.items():
-            if not isinstance(weight, Real) or not 0 <= weight < _FLOAT32_MAX:
-                raise UsageError(f"class_weight of {name!r} must be 0 or more, not {weight!r}")
-
-    def but(self, **changes: Any) -> Recipe:
-        """The same recipe with some choices changed; those given as None stay as they are."""
-        return changed(self, changes)
+        if isinstance(self.class_weight, Mapping):
+            for name, weight in self.class_weight.items():
+                if not isinstance(weight, Real) or not 0 <= weight < FLOAT32_MAX:
+                    raise UsageError(f"class_weight of {name!r} must be 0 or more, not {weight!r}")
 
     def epochs_for(self, n_samples: int) -> int:
         """The number of epochs on this many training rows.

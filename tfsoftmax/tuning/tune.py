@@ -251,8 +251,8 @@ def _grid(
     learning_rate: Iterable[LearningRate | None],
 ) -> list[Recipe]:
     """The recipes of all combinations, which check their numbers, l2 the fastest to change."""
-    rates = _values("learning_rate", learning_rate)
-    penalties = list(product(_values("l1", l1), _values("l2", l2)))
+    rates = _values(recipe, "learning_rate", learning_rate)
+    penalties = list(product(_values(recipe, "l1", l1), _values(recipe, "l2", l2)))
     found = []
     for rate in rates:
         group = [recipe.but(learning_rate=rate, l1=one, l2=two) for one, two in penalties]
@@ -260,10 +260,15 @@ def _grid(
     return found
 
 
-def _values(name: str, values: Iterable[LearningRate | None]) -> list[LearningRate | None]:
-    kept = (None, "auto") if name == "learning_rate" else (None,)
+def _values(recipe: Recipe, name: str, values: Iterable[LearningRate | None]) -> list[LearningRate]:
+    """The values to try of a field; None stands for the recipe's."""
+    own = getattr(recipe, name)
     try:
-        found = [value if value in kept else float(value) for value in values]  # type: ignore[arg-type]
+        asked = [own if value is None else value for value in values]
+        found: list[LearningRate] = [
+            "auto" if value == "auto" and name == "learning_rate" else float(value)
+            for value in asked
+        ]
     except (TypeError, ValueError) as error:
         raise UsageError(
             f"{name} must be several numbers to try, as in (0.01, 0.1): {error}"

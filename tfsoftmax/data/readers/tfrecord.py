@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tfsoftmax.choices import Fill
 from tfsoftmax.data.collector import Collector, collecting, kept
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.images import read_image
@@ -30,7 +31,7 @@ from tfsoftmax.data.readers.image_folder import check_side, head_of
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.tables.columns import named
 from tfsoftmax.errors import DataError
-from tfsoftmax.spec import Fill, Spec
+from tfsoftmax.spec import Spec
 from tfsoftmax.system.startup import import_tensorflow
 
 _FEATURES = ("features", "inputs", "image")

@@ -57,8 +57,9 @@ def read_unlabelled(
     if path.suffix.lower() == ".npy":
         yield from _array(path, spec)
         return
-    choices = (options or SourceOptions()).but(
-        missing=spec.missing or "error", features=spec.feature_names
+    options = options or SourceOptions()
+    choices = options.but(
+        missing=spec.missing or "error", features=spec.feature_names or options.features
     )
     row, reader = 1, None
     for frame, found in _frames(path, choices):

@@ -1,0 +1,146 @@
+"""A command's options, made from those that a class of choices declares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
+
+import click
+
+from tfsoftmax.choices import Choices, Option, options_of, types_in_words
+from tfsoftmax.cli._flags import flag, spelled
+from tfsoftmax.cli._types import ClassWeights, Delimiter, ImageSize, NumberOrAuto, Size
+
+_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+_WRITTEN: dict[str, Callable[[], click.ParamType]] = {"bytes": Size, "character": Delimiter}
+
+
+def option_of(declared: Option, named: Mapping[str, Choices]) -> _Decorator:
+    """The command's option for one that is declared; its value is None where it is not given.
+
+    Args:
+      declared: one of `options_of`.
+      named: what it can be the default of: choices by their names, or one without a name.
+    """
+    name, text = flag(declared.name), _help(declared, named)
+    if bool in declared.kinds:
+        no, value = ("--no-", False) if declared.default else ("--", True)
+        name = name.replace("--", no, 1)
+        return click.option(
+            name, declared.name, flag_value=value, type=bool, default=None, help=text
+        )
+    if tuple[str, ...] in declared.kinds:
+        metavar = f"{declared.metavar or 'NAME'},..."
+        split = _between_commas if declared.written == "commas" else tuple
+        return click.option(
+            name,
+            multiple=True,
+            metavar=metavar,
+            callback=lambda context, parameter, texts: split(texts) or None,
+            help=text,
+        )
+    return click.option(name, type=_type(declared), metavar=declared.metavar, help=text)
+
+
+def add_options(command: Callable[..., Any], options: Iterable[_Decorator]) -> Callable[..., Any]:
+    """Adds options to a command, in this order."""
+    for decorate in reversed(list(options)):
+        command = decorate(command)
+    return command
+
+
+def flags_of(kind: type[Choices]) -> dict[str, Option]:
+    """The options of a class that a command has."""
+    return {name: declared for name, declared in options_of(kind).items() if declared.flag}
+
+
+def given(kind: type[Choices], options: dict[str, Any]) -> dict[str, Any]:
+    """Takes out of a command's options those of a class that were given."""
+    asked = {name: options.pop(name) for name in flags_of(kind) if name in options}
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def arguments_for(kind: type[Choices], choices: Mapping[str, Any]) -> list[str]:
+    """The arguments that make these choices, in the order in which they are declared.
+
+    >>> from tfsoftmax import Recipe
+    >>> arguments_for(Recipe, {"nesterov": True, "momentum": 0.9})
+    ['--momentum', '0.9', '--nesterov']
+    """
+    arguments: list[str] = []
+    for name, declared in flags_of(kind).items():
+        value = choices.get(name)
+        if isinstance(value, bool):
+            if value is not declared.default:
+                arguments.append(flag(name) if value else "--no-" + flag(name)[2:])
+        elif tuple[str, ...] in declared.kinds:
+            arguments += [part for text in value or () for part in (flag(name), str(text))]
+        elif value is not None:
+            arguments += [flag(name), _written(value)]
+    return arguments
+
+
+def table(kind: type[Choices], named: Mapping[str, Choices]) -> str:
+    """The options of a class as a table in Markdown."""
+    lines = ["| option | from Python | what it may be | default | what it does |", "|---" * 5 + "|"]
+    for name, declared in options_of(kind).items():
+        may_be = ", ".join(each for each in (types_in_words(declared), declared.bounds) if each)
+        option = f"`{flag(name)}`" if declared.flag else ""
+        default = _default(declared, named)
+        lines.append(f"| {option} | `{name}` | {may_be} | {default} | {spelled(declared.help)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _written(value: Any) -> str:
+    """A value as a command takes it."""
+    if isinstance(value, Mapping):
+        return ",".join(f"{key}={weight}" for key, weight in value.items())
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _type(declared: Option) -> Any:
+    kinds = [kind for kind in declared.kinds if kind is not NoneType]
+    words = [kind for kind in kinds if get_origin(kind) is Literal]
+    bounds: dict[str, Any] = {
+        "min": declared.above if declared.least is None else declared.least,
+        "max": declared.below,
+        "min_open": declared.above is not None,
+        "max_open": declared.below is not None,
+    }
+    if declared.written:
+        return _WRITTEN[declared.written]()
+    if words == kinds:
+        return click.Choice([word for kind in kinds for word in get_args(kind)])
+    if float in kinds:
+        return NumberOrAuto(**bounds) if words else click.FloatRange(**bounds)
+    if int in kinds:
+        return click.IntRange(**bounds)
+    if tuple[int, int] in kinds:
+        return ImageSize()
+    return click.STRING if str in kinds else ClassWeights()
+
+
+def _help(declared: Option, named: Mapping[str, Choices]) -> str:
+    text, default = spelled(declared.help), _default(declared, named)
+    return f"{text}  [default: {default}]" if default and bool not in declared.kinds else text
+
+
+def _default(declared: Option, named: Mapping[str, Choices]) -> str:
+    """What an option is where nothing is said, for each of the named choices; empty if nothing."""
+    found = {}
+    for name, choices in named.items():
+        value = getattr(choices, declared.name)
+        if value == declared.default and declared.usual:
+            found[name] = spelled(declared.usual)
+        else:
+            found[name] = f"{value:g}" if isinstance(value, float) else str(value)
+    if len(set(found.values())) > 1:
+        return ", ".join(f"{text} ({name})" for name, text in found.items())
+    nothing = declared.default in (None, ()) and not declared.usual
+    return "" if nothing else next(iter(found.values()))
+
+
+def _between_commas(texts: Iterable[str]) -> tuple[str, ...]:
+    parts = (part.strip() for text in texts for part in text.split(","))
+    return tuple(part for part in parts if part)
