@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -10,6 +11,9 @@ import tensorflow as tf
 from tfsoftmax import ops
 from tfsoftmax.prediction import Answering
 from tfsoftmax.spec import Numbers, Spec
+
+if TYPE_CHECKING:
+    from tfsoftmax.training.record import RunRecord
 
 Initializer = Callable[[tuple[int, ...]], np.ndarray]
 
@@ -26,6 +30,7 @@ class SoftmaxRegression(tf.Module, Answering):
       W: variable, float32 ``[n_inputs, n_classes]``: a row for each feature, and for each
         indicator of a missing one.
       b: variable, float32 ``[n_classes]``.
+      record: how it was made, for its card when it is exported; None where `fit` did not make it.
 
     >>> spec = Spec((2,), "uint8", ("low", "high"), (0, 255))
     >>> model = SoftmaxRegression(spec)
@@ -48,6 +53,7 @@ class SoftmaxRegression(tf.Module, Answering):
         """
         super().__init__(name="softmax_regression")
         self.spec = spec
+        self.record: RunRecord | None = None
         start = initializer or np.zeros
         scaling = spec.scaled_by
         self.offset, self.scale = _float32(scaling.offset), _float32(scaling.scale)

@@ -300,7 +300,15 @@ def parted(
     if tests.any() and len(train):
         log_scales(source.name, train, test, spec)
     reading.log(source.name)
-    return Dataset(source.name, spec, train, test, reading=reading, only_measured=measured)
+    return Dataset(
+        source.name,
+        spec,
+        train,
+        test,
+        reading=reading,
+        only_measured=measured,
+        options=source.options,
+    )
 
 
 def _places(

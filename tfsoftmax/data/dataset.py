@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,10 @@ from tfsoftmax.data.features import FeaturesLike, features_of, row_blocks
 from tfsoftmax.data.notes import NOTHING, Reading
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.spec import Spec
+
+if TYPE_CHECKING:
+    from tfsoftmax.data.options import SourceOptions
+    from tfsoftmax.data.record import DataRecord
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,9 @@ class Dataset:
       reading: what should be known of how the source was read; it is no part of the checksum.
       only_measured: whether no model is to be trained on it: one class will do then, and no
         training rows.
+      options: how the source was asked to be read; None where it takes no options.
+      origin: what the data was before some of its rows or classes were chosen, for the record of
+        a model; None where these are all.
 
     Raises:
       DataError: naming the split, and the row where there is one, if features and labels
@@ -65,6 +73,8 @@ class Dataset:
     validation: Split | None = None
     reading: Reading = NOTHING
     only_measured: bool = False
+    options: SourceOptions | None = None
+    origin: DataRecord | None = None
 
     def __post_init__(self) -> None:
         if self.spec.n_classes < 2 and not self.only_measured:

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.data.dataset import Dataset, Split, check_dataset
+from tfsoftmax.data.record import DataRecord
 from tfsoftmax.device import placed
 from tfsoftmax.errors import UnansweredError, UsageError
 from tfsoftmax.evaluation import evaluate
@@ -23,16 +24,37 @@ from tfsoftmax.training.early_stopping import EarlyStopping
 from tfsoftmax.training.history import EpochMetrics, History
 from tfsoftmax.training.prepare import prepared
 from tfsoftmax.training.recipe import Recipe, recipe_of
+from tfsoftmax.training.record import RunRecord
 from tfsoftmax.training.resume import identity_of, kept
 from tfsoftmax.training.sgd.updates import State
 from tfsoftmax.training.trainer import Progress, Trainer, initializer_of
 
 
-class FitResult(NamedTuple):
-    """What `fit` returns: the trained model and what was measured on the way."""
-
+class _ModelAndHistory(NamedTuple):
     model: SoftmaxRegression
     history: History
+
+
+class FitResult(_ModelAndHistory):
+    """What `fit` returns; ``model, history = fit(...)`` takes the two that are most asked for.
+
+    Attributes:
+      model: as it was trained.
+      history: what was measured on the way.
+      record: how the model was made, for its card; the model carries it along.
+      dataset: as it was trained on, with the validation rows and the scaling that it was given.
+    """
+
+    record: RunRecord
+    dataset: Dataset
+
+    def __new__(
+        cls, model: SoftmaxRegression, history: History, record: RunRecord, dataset: Dataset
+    ) -> FitResult:
+        """Two of a tuple, as there always were, and two beside it."""
+        result = super().__new__(cls, model, history)
+        result.record, result.dataset = record, dataset
+        return result
 
 
 def fit(
@@ -63,7 +85,8 @@ def fit(
         KeyboardInterrupt that it raises is let through once the run is saved.
 
     Returns:
-      The trained model and the history of all epochs.
+      The trained model and the history of all epochs; beside them, how it was made and the
+      dataset as it was prepared (`FitResult`).
 
     Raises:
       CheckpointError: if a run is saved that cannot be resumed.
@@ -80,6 +103,7 @@ def fit(
     True
     """
     dataset, asked = check_dataset(dataset), recipe_of(recipe)
+    described = DataRecord.of(dataset)
     dataset, recipe = prepared(dataset, asked)
     model = SoftmaxRegression(dataset.spec, initializer_of(recipe))
     if start:
@@ -100,7 +124,8 @@ def fit(
             if on_epoch:
                 on_epoch(metrics)
     run.end()
-    return FitResult(model, run.history)
+    model.record = RunRecord.of(model, run.history, asked, described, run.test)
+    return FitResult(model, run.history, model.record, dataset)
 
 
 class Run:
@@ -112,7 +137,7 @@ class Run:
         # On the device once, not once an epoch, as far as there is room.
         self._train = self.trainer.feed.rows
         spare = recipe.memory_limit - dataset.train.features.nbytes
-        self._test = placed(dataset.test, spare)
+        self.test = placed(dataset.test, spare)
         spare -= dataset.test.features.nbytes
         self._validation = dataset.validation and placed(dataset.validation, spare)
         self.history = History(recipe, lengths=[(0, self.trainer.epochs)])
@@ -130,7 +155,7 @@ class Run:
         started = time.perf_counter()
         moving_loss = self.trainer.run_epoch(epoch, on_progress)
         trained = time.perf_counter()
-        train, test = self._measured(self._train), self._measured(self._test)
+        train, test = self._measured(self._train), self._measured(self.test)
         validation = self._validation and self._measured(self._validation)
         steps = self.trainer.loop.done
         metrics = EpochMetrics(

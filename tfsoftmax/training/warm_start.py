@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.record import DataRecord
 from tfsoftmax.data.split import take_rows
 from tfsoftmax.data.tables.columns import listed
 from tfsoftmax.errors import ModelError, UsageError
@@ -76,6 +77,7 @@ def warm_start(
         train=_aligned(dataset.train, places),
         test=_aligned(dataset.test, places),
         validation=dataset.validation and _aligned(dataset.validation, places),
+        origin=DataRecord.of(dataset),
     )
     return _grown(model, spec), aligned
 

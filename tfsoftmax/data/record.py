@@ -1,0 +1,96 @@
+"""What is kept with a model of the data it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.duplicates import shared_rows
+from tfsoftmax.data.notes import NOTHING, Reading
+from tfsoftmax.data.options import SourceOptions
+from tfsoftmax.spec import Spec
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """Data as a model's record describes it, without the rows.
+
+    Attributes:
+      name: what the user calls it.
+      train_samples, test_samples: rows, before any were held out for validation.
+      sha256: the dataset's checksum.
+      options: how the source was read.
+      reading: what was found while it was read.
+      shared_samples: test rows that are training rows, too; None where nobody counted.
+      first_shared: the number of the first of them in the test split.
+      spec: of the examples as they were read; None in records of the first versions.
+
+    >>> import tfsoftmax
+    >>> DataRecord.of(tfsoftmax.load_dataset("digits")).train_samples
+    1437
+    """
+
+    name: str
+    train_samples: int
+    test_samples: int
+    sha256: str
+    options: SourceOptions = field(default_factory=SourceOptions)
+    reading: Reading = NOTHING
+    shared_samples: int | None = None
+    first_shared: int | None = None
+    spec: Spec | None = None
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> DataRecord:
+        """Describes a dataset, or what it was made from (`Dataset.origin`).
+
+        Takes two passes over the rows.
+        """
+        if dataset.origin:
+            return dataset.origin
+        shared, options = shared_rows(dataset), dataset.options or SourceOptions()
+        return cls(
+            name=dataset.name,
+            train_samples=len(dataset.train),
+            test_samples=len(dataset.test),
+            sha256=dataset.sha256(),
+            options=options.but(marks=dataset.reading.marks or None),
+            reading=dataset.reading,
+            shared_samples=shared.rows,
+            first_shared=shared.first,
+            spec=dataset.spec,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready dictionary of it, but for `first_shared`."""
+        return {
+            "name": self.name,
+            "options": self.options.to_json(),
+            "train_samples": self.train_samples,
+            "test_samples": self.test_samples,
+            "shared_samples": self.shared_samples,
+            "sha256": self.sha256,
+            "reading": self.reading.to_json(),
+            "spec": self.spec.to_json() if self.spec else None,
+        }
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> DataRecord:
+        """What `to_json` described, in this version or one before.
+
+        Raises:
+          LookupError, TypeError, ValueError, AttributeError, UsageError: if it is anything else.
+        """
+        spec = fields.get("spec")
+        return cls(
+            name=str(fields["name"]),
+            train_samples=int(fields["train_samples"]),
+            test_samples=int(fields["test_samples"]),
+            sha256=str(fields["sha256"]),
+            options=SourceOptions.from_json(fields.get("options") or {}),
+            reading=Reading.from_json(fields.get("reading") or {}),
+            shared_samples=fields.get("shared_samples"),
+            spec=Spec.from_json(spec) if spec else None,
+        )

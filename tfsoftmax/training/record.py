@@ -1,0 +1,169 @@
+"""How a model was made: what its card, ``tfsoftmax.json`` and the commands say of it."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from importlib.metadata import version
+from typing import Any
+
+from tfsoftmax.data.dataset import Split
+from tfsoftmax.data.record import DataRecord
+from tfsoftmax.evaluation import evaluate
+from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.training.history import EpochMetrics, History
+from tfsoftmax.training.recipe import RECIPES, Recipe
+from tfsoftmax.training.scaling import described
+
+# What the first versions recorded, too; without it there is nothing to say.
+_REQUIRED = ("dataset", "recipe", "history", "test")
+
+
+def installed_versions() -> dict[str, str]:
+    """The versions of Python and of the packages that a model's numbers depend on."""
+    packages = ("tfsoftmax", "tensorflow", "numpy")
+    return {
+        "python": platform.python_version(),
+        **{package: version(package) for package in packages},
+    }
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """How a model was made. `fit` leaves it in the model, as ``model.record``.
+
+    A field is written to ``tfsoftmax.json`` under its own name.
+
+    Attributes:
+      dataset: the data.
+      recipe: every option as training had it, and as ``name`` the recipe that they differ
+        least from.
+      history: the figures of every epoch.
+      test: the figures of the test rows, for the model as it is.
+      asked: the options as they were asked for, where some were left open; None in records of
+        the first versions.
+      scaled: how the features are scaled, in words; None where only a known range scales them.
+      best_epoch, temperature, xla: as `History` has them.
+      resumed: a note on a run whose length was changed on the way, where that matters.
+      convergence: what `diagnose` said of it; None where it was not asked.
+      tuning: the candidates that the recipe was chosen from; None if it was not tuned.
+      command: the command that makes the model again; None if it was made in Python.
+      trained_with: the versions of Python and of the packages.
+      parameters_sha256: the checksum of W and b.
+
+    >>> import tfsoftmax
+    >>> model, _ = tfsoftmax.fit(tfsoftmax.load_dataset("digits"), tfsoftmax.Recipe(epochs=5))
+    >>> model.record.dataset.train_samples, model.record.asked["epochs"], len(model.record.history)
+    (1437, 5, 5)
+    """
+
+    dataset: DataRecord
+    recipe: Mapping[str, Any]
+    history: tuple[EpochMetrics, ...]
+    test: Mapping[str, Any]
+    asked: Mapping[str, Any] | None = None
+    scaled: str | None = None
+    best_epoch: int | None = None
+    temperature: float | None = None
+    xla: bool | None = None
+    resumed: str | None = None
+    convergence: Mapping[str, Any] | None = None
+    tuning: Mapping[str, Any] | None = None
+    command: tuple[str, ...] | None = None
+    trained_with: Mapping[str, str] = field(default_factory=dict)
+    parameters_sha256: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        model: SoftmaxRegression,
+        history: History,
+        asked: Recipe,
+        dataset: DataRecord,
+        test: Split,
+    ) -> RunRecord:
+        """The record of a run that has just ended; it measures the model on the test rows."""
+        return cls(
+            dataset=dataset,
+            recipe={"name": nearest_recipe(asked), **history.recipe.to_json()},
+            history=tuple(history.epochs),
+            test=evaluate(model, test).figures(),
+            asked=asked.to_json(),
+            scaled=described(model.spec.scaled_by),
+            best_epoch=history.best_epoch,
+            temperature=history.temperature,
+            xla=history.xla,
+            resumed=history.lengths_sentence() if history.length_matters else None,
+            trained_with=installed_versions(),
+            parameters_sha256=parameters_sha256(model),
+        )
+
+    def is_of(self, model: SoftmaxRegression) -> bool:
+        """Whether the model has the W and b that this run gave it."""
+        return self.parameters_sha256 == parameters_sha256(model)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready dictionary; what is not known is not in it."""
+        found = {name: getattr(self, name) for name in recorded_names()}
+        found["dataset"] = self.dataset.to_json()
+        found["history"] = [epoch.to_json() for epoch in self.history]
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in found.items()
+            if value is not None or name in _NULLS
+        }
+
+    @classmethod
+    def from_json(cls, description: Mapping[str, Any]) -> RunRecord | None:
+        """What ``tfsoftmax.json`` says of the run; None if that is too little to be a record.
+
+        Raises:
+          LookupError, TypeError, ValueError, AttributeError, UsageError: if it is no record of
+            this version or one before.
+        """
+        if any(description.get(name) is None for name in _REQUIRED):
+            return None
+        found = {name: description[name] for name in recorded_names() if name in description}
+        names = [one.name for one in fields(EpochMetrics)]
+        epochs = [{name: epoch.get(name) for name in names} for epoch in found["history"]]
+        command = found.get("command")
+        found |= {
+            "dataset": DataRecord.from_json(found["dataset"]),
+            "history": tuple(EpochMetrics.from_json(epoch) for epoch in epochs),
+            "command": None if command is None else tuple(command),
+        }
+        return cls(**found)
+
+
+# What older versions wrote as null where there was none.
+_NULLS = ("scaled", "best_epoch", "temperature", "xla", "resumed")
+
+
+def recorded_names() -> tuple[str, ...]:
+    """The names in ``tfsoftmax.json`` that say how a model was made."""
+    return tuple(one.name for one in fields(RunRecord))
+
+
+def nearest_recipe(recipe: Recipe) -> str:
+    """The name of the recipe that this one differs from in the fewest options.
+
+    >>> nearest_recipe(Recipe(epochs=3)), nearest_recipe(RECIPES["tutorial"].but(epochs=3))
+    ('default', 'tutorial')
+    """
+    options = asdict(recipe)
+
+    def differences(name: str) -> int:
+        other = asdict(RECIPES[name])
+        return sum(options[option] != other[option] for option in options)
+
+    return min(RECIPES, key=differences)
+
+
+def parameters_sha256(model: SoftmaxRegression) -> str:
+    """A checksum of W and b."""
+    digest = hashlib.sha256()
+    for parameter in model.parameters:
+        digest.update(parameter.numpy().tobytes())
+    return digest.hexdigest()
