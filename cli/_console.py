@@ -12,7 +12,7 @@ import click
 
 from tfsoftmax import __version__
 from tfsoftmax.cli._errors import explained, say_error, show_unknown
-from tfsoftmax.cli._interrupt import heard
+from tfsoftmax.cli._interrupt import handle_signals
 from tfsoftmax.cli._streams import open_standard_streams
 
 
@@ -35,7 +35,7 @@ class _PlainErrors(click.Command):
             return super().main(args, standalone_mode=False, **extra)
         open_standard_streams()
         try:
-            with heard():
+            with handle_signals():
                 code = super().main(args, standalone_mode=False, **extra)
                 if sys.stdout:
                     sys.stdout.flush()
@@ -59,9 +59,9 @@ class TensorFlowCommand(_PlainErrors):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs it, if it can run here."""
-        from tfsoftmax.system.startup import check_machine
+        from tfsoftmax.system.startup import check_address_space
 
-        check_machine()
+        check_address_space()
         return super().invoke(ctx)
 
 

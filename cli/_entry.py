@@ -7,7 +7,7 @@ import sys
 import warnings
 from importlib import import_module
 
-from tfsoftmax.cli._interrupt import ENDINGS, end_at_once_when_asked
+from tfsoftmax.cli._interrupt import ENDINGS, exit_on_signals
 
 
 def tfsoftmax() -> None:
@@ -21,7 +21,7 @@ def train() -> None:
 
 
 def _run(module: str, name: str) -> None:
-    end_at_once_when_asked()
+    exit_on_signals()
     if not sys.warnoptions:  # Libraries warn of their own code, which no user can change.
         warnings.simplefilter("ignore")
     try:

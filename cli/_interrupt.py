@@ -38,11 +38,11 @@ class _Requests:
     """The one request that may be pending in this process, and who takes care of it."""
 
     pending: type[KeyboardInterrupt] | None = None
-    heard = False
+    handled = False
     asking = 0
 
 
-def check() -> None:
+def raise_pending_interrupt() -> None:
     """Raises what was asked for, if anything was and it has not been granted."""
     asked, _Requests.pending = _Requests.pending, None
     if asked:
@@ -50,14 +50,14 @@ def check() -> None:
 
 
 @contextmanager
-def heard() -> Iterator[None]:
+def handle_signals() -> Iterator[None]:
     """Within the block, SIGINT and SIGTERM raise KeyboardInterrupt, wherever it may be raised.
 
     Whatever else ends the block after a signal, it ends with that. A second signal ends the
     process at once, as if nobody handled it. Signals that are ignored, or somebody else's to
     handle, stay so.
     """
-    if _Requests.heard:
+    if _Requests.handled:
         yield
         return
     before = {number: signal.getsignal(number) for number in _USUAL}
@@ -67,15 +67,15 @@ def heard() -> Iterator[None]:
             signal.signal(number, _ask)
     except ValueError:  # not in the main thread, to which signals do not come
         ours = []
-    _Requests.heard = True
+    _Requests.handled = True
     try:
         yield
     finally:
         _Requests.asking += 1
         try:
-            check()
+            raise_pending_interrupt()
         finally:
-            _Requests.heard, _Requests.pending = False, None
+            _Requests.handled, _Requests.pending = False, None
             for number in ours:
                 early = before[number] is _end_at_once
                 signal.signal(number, signal.SIG_IGN if early else before[number])
@@ -83,21 +83,21 @@ def heard() -> Iterator[None]:
 
 
 @contextmanager
-def interrupt_on_request() -> Iterator[Callable[[], None]]:
+def defer_interrupts() -> Iterator[Callable[[], None]]:
     """Yields a function that raises KeyboardInterrupt if Ctrl-C came within the block.
 
     Nothing is raised elsewhere within the block; at its end, what is still pending is.
     """
-    with heard():
+    with handle_signals():
         _Requests.asking += 1
         try:
-            yield check
+            yield raise_pending_interrupt
         finally:
             _Requests.asking -= 1
-        check()
+        raise_pending_interrupt()
 
 
-def nothing_left_to_interrupt() -> None:
+def ignore_further_signals() -> None:
     """From here on signals come too late: what the command is for has been done."""
     _Requests.pending = None
     for number in _USUAL:
@@ -105,7 +105,7 @@ def nothing_left_to_interrupt() -> None:
             signal.signal(number, signal.SIG_IGN)
 
 
-def end_at_once_when_asked() -> None:
+def exit_on_signals() -> None:
     """Until a command has begun, a signal ends the process there and then, and after it none."""
     for number, usual in _USUAL.items():
         if signal.getsignal(number) is usual:
@@ -151,7 +151,7 @@ def _grant_soon() -> None:
 
 def _unraisable(found: Any) -> None:
     """Grants what a destructor swallowed; other errors there are harmless noise, but for -v."""
-    if _Requests.heard and issubclass(found.exc_type, KeyboardInterrupt):
+    if _Requests.handled and issubclass(found.exc_type, KeyboardInterrupt):
         _Requests.pending = found.exc_type
         _grant_soon()
     elif os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0") == "0":

@@ -125,9 +125,9 @@ def exported(
     Files that fail are named in the result: `failed_files` says so and gives the exit code.
     """
     from tfsoftmax import IncompleteExportError, export_model
-    from tfsoftmax.cli._interrupt import interrupt_on_request, nothing_left_to_interrupt
+    from tfsoftmax.cli._interrupt import defer_interrupts, ignore_further_signals
 
-    with interrupt_on_request() as check_interrupt:
+    with defer_interrupts() as check_interrupt:
         try:
             result = export_model(
                 model,
@@ -140,7 +140,7 @@ def exported(
             )
         except IncompleteExportError as error:
             result = error.result
-        nothing_left_to_interrupt()
+        ignore_further_signals()
         return result
 
 

@@ -28,7 +28,7 @@ class TrainingProgress:
             self._task = bar.add_task("starting TensorFlow", total=None, loss="", accuracy="")
         self._print(_HEADER)
 
-    def advanced(self, progress: Progress) -> None:
+    def on_steps(self, progress: Progress) -> None:
         """Called by `fit` after some steps."""
         if self._bar:
             self._bar.update(
@@ -40,7 +40,7 @@ class TrainingProgress:
                 accuracy=self._accuracy,
             )
 
-    def epoch_ended(self, metrics: EpochMetrics) -> None:
+    def on_epoch_end(self, metrics: EpochMetrics) -> None:
         """Called by `fit` after an epoch; not every one of very many has a line."""
         self._accuracy = f"test acc {metrics.test_accuracy:.3f}"
         if 1 < metrics.epoch < self._epochs and metrics.epoch % self._every:
@@ -61,10 +61,10 @@ class _Silent(TrainingProgress):
     def __init__(self) -> None:
         pass
 
-    def advanced(self, progress: Progress) -> None:
+    def on_steps(self, progress: Progress) -> None:
         pass
 
-    def epoch_ended(self, metrics: EpochMetrics) -> None:
+    def on_epoch_end(self, metrics: EpochMetrics) -> None:
         pass
 
 

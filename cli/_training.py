@@ -112,27 +112,27 @@ def trained_on(
     tensorboard: Path | None = None,
 ) -> FitResult:
     """Trains, seen on standard error; Ctrl-C and SIGTERM end it where nothing is lost."""
-    from tfsoftmax.cli._interrupt import interrupt_on_request
+    from tfsoftmax.cli._interrupt import defer_interrupts
     from tfsoftmax.cli._progress import training_progress
     from tfsoftmax.system.startup import import_tensorflow
 
     with training_progress(recipe.epochs_for(len(dataset.train)), quiet) as progress:
         import_tensorflow()
         from tfsoftmax import fit
-        from tfsoftmax.report.tensorboard import event_log
+        from tfsoftmax.report.tensorboard import open_event_log
 
-        logged = event_log(tensorboard) if tensorboard else nullcontext()
-        with interrupt_on_request() as check_interrupt, logged as log:
+        logged = open_event_log(tensorboard) if tensorboard else nullcontext()
+        with defer_interrupts() as check_interrupt, logged as log:
 
             def on_progress(done: Progress) -> None:
                 check_interrupt()
-                progress.advanced(done)
+                progress.on_steps(done)
 
             def on_epoch(metrics: EpochMetrics) -> None:
                 check_interrupt()
-                progress.epoch_ended(metrics)
+                progress.on_epoch_end(metrics)
                 if log:
-                    log.epoch(metrics)
+                    log.add_epoch(metrics)
 
             trained = fit(
                 dataset,
@@ -143,7 +143,7 @@ def trained_on(
                 on_progress=on_progress,
             )
             if log:
-                log.weights(trained.model, trained.history.kept.epoch)
+                log.add_weights(trained.model, trained.history.kept.epoch)
             return trained
 
 
@@ -188,10 +188,10 @@ def export_trained(
 
 def write_history(path: Path, history: History) -> None:
     """Writes every epoch's figures, as the file's ending says."""
-    from tfsoftmax.system.files import write_whole
+    from tfsoftmax.system.files import write_atomically
 
     text = history.to_csv() if path.suffix == ".csv" else json_text(history.to_json())
-    write_whole(path, text.encode("utf-8"))
+    write_atomically(path, text.encode("utf-8"))
 
 
 def summarize(history: History, record: dict[str, Any], exported: ExportResult) -> None:

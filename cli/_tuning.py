@@ -75,12 +75,12 @@ def write_tuning(tuning: Tuning, plot: Path | None, table: Path | None) -> None:
     Raises:
       OSError: if one cannot be written.
     """
-    from tfsoftmax.system.files import write_whole
+    from tfsoftmax.system.files import write_atomically
 
     if table:
         as_csv = table.suffix == ".csv"
         text = tuning.to_csv() if as_csv else json_text(tuning.to_json())
-        write_whole(table, text.encode("utf-8"))
+        write_atomically(table, text.encode("utf-8"))
     if plot:
         from tfsoftmax.report.plots import plot_tuning
 

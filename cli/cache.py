@@ -11,7 +11,7 @@ from tfsoftmax.cli._console import PlainCommand, common_options, set_verbosity
 from tfsoftmax.system.json_text import json_text
 
 if TYPE_CHECKING:
-    from tfsoftmax.data.cache_entries import Kept
+    from tfsoftmax.data.cache_entries import CacheEntry
 
 _AGES = ((86400, "day"), (3600, "hour"), (60, "minute"))
 
@@ -34,16 +34,16 @@ def cache(data_dir: str | None, clear: bool, as_json: bool, verbose: bool, quiet
     """
     set_verbosity(verbose, quiet)
     from tfsoftmax.data.cache import DatasetCache
-    from tfsoftmax.data.cache_entries import kept_in, remove
+    from tfsoftmax.data.cache_entries import list_entries, remove_entries
     from tfsoftmax.data.load import default_data_dir
     from tfsoftmax.system import compile_cache
     from tfsoftmax.system.paths import user_path
 
     folder = DatasetCache(user_path(data_dir) if data_dir else default_data_dir()).folder
-    datasets, loops = kept_in(folder), compile_cache.proven()
+    datasets, loops = list_entries(folder), compile_cache.verified_files()
     compiled = {"files": len(loops) // 2, "bytes": sum(file.stat().st_size for file in loops)}
     if clear:
-        datasets = remove(datasets)
+        datasets = remove_entries(datasets)
         for file in loops:
             file.unlink(missing_ok=True)
     if as_json:
@@ -55,7 +55,7 @@ def cache(data_dir: str | None, clear: bool, as_json: bool, verbose: bool, quiet
         click.echo(f"what has no source is from an older version: remove it by hand, in {folder}")
 
 
-def _print(datasets: list[Kept], compiled: dict[str, Any], what: str) -> None:
+def _print(datasets: list[CacheEntry], compiled: dict[str, Any], what: str) -> None:
     for entry in datasets:
         source = entry.source or f"(no source) {entry.path.name}"
         click.echo(f"{_size(entry.bytes):>9}  {_age(entry.seconds):>10}  {source}")

@@ -61,9 +61,9 @@ def inspect(
         dataset = data.load(source, {"missing": "mean"})
         if pictures:
             from tfsoftmax.data.picture_sheet import picture_sheet
-            from tfsoftmax.system.files import write_whole
+            from tfsoftmax.system.files import write_atomically
 
-            write_whole(pictures, picture_sheet(dataset))
+            write_atomically(pictures, picture_sheet(dataset))
         found = inspect_dataset(dataset, official_test=False)
     if as_json:
         click.echo(json_text(found.to_json()))

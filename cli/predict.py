@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 from tfsoftmax.cli._console import PlainCommand, common_options, set_verbosity
-from tfsoftmax.cli._interrupt import check
+from tfsoftmax.cli._interrupt import raise_pending_interrupt
 from tfsoftmax.cli._models import recorded_data
 from tfsoftmax.cli._sources import csv_options
 from tfsoftmax.data.options import SourceOptions
@@ -88,7 +88,7 @@ def predict(
                 found = predictor.predict_proba(image[None], where=str(file))
                 answers += _answers(predictor.spec, found, [str(file)], top, as_json)
         except DataError as error:
-            check()  # Reading may fail because it was interrupted.
+            raise_pending_interrupt()  # Reading may fail because it was interrupted.
             click.echo(f"Error: {error}", err=True)
             failed += 1
     if as_json:

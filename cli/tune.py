@@ -185,14 +185,14 @@ def tune(
 
 
 def _tune(dataset: Dataset, recipe: Recipe, choices: dict[str, Any], quiet: bool) -> Tuning:
-    from tfsoftmax.cli._interrupt import interrupt_on_request
+    from tfsoftmax.cli._interrupt import defer_interrupts
     from tfsoftmax.system.startup import import_tensorflow
 
     with tuning_progress(quiet) as advanced:
         import_tensorflow()
         from tfsoftmax.tuning.tune import tune
 
-        with interrupt_on_request() as check_interrupt:
+        with defer_interrupts() as check_interrupt:
 
             def on_progress(step: int, total_steps: int) -> None:
                 check_interrupt()

@@ -25,10 +25,10 @@ _DENSE_CLASSES = 1024
 _LARGEST_LOSS = -float(np.log(np.finfo(np.float32).tiny))
 
 
-def rows_at_once(spec: Spec) -> int:
+def rows_per_block(spec: Spec) -> int:
     """How many rows to hand to a model at a time.
 
-    >>> [rows_at_once(Spec((2,), "float32", ("x",) * n)) for n in (10, 20_000)]
+    >>> [rows_per_block(Spec((2,), "float32", ("x",) * n)) for n in (10, 20_000)]
     [16384, 838]
     """
     width = max(spec.n_features, spec.n_classes)
@@ -259,12 +259,12 @@ def evaluate_probabilities(
     >>> result.accuracy, round(result.log_loss, 4)
     (1.0, 0.4904)
     """
-    predicted, losses, confidences = judged(probabilities, labels)
+    predicted, losses, confidences = score_rows(probabilities, labels)
     n_classes = probabilities.shape[1]
     return Evaluation.of(labels, predicted, losses, n_classes, confidences, reject_below)
 
 
-def judged(
+def score_rows(
     probabilities: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What `Evaluation.of` tallies, of some rows: predicted classes, losses, confidences.

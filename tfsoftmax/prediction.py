@@ -11,7 +11,7 @@ from tfsoftmax.data.dataset import check_finite
 from tfsoftmax.data.examples import rows_for
 from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.errors import UnansweredError
-from tfsoftmax.metrics import rows_at_once
+from tfsoftmax.metrics import rows_per_block
 from tfsoftmax.spec import Spec
 
 
@@ -94,9 +94,9 @@ class Answering:
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Scores and probabilities, some rows at a time."""
         rows = rows_for(self.spec, features, where, first_row)
-        a_block = rows_at_once(self.spec)
-        for start in range(0, len(rows), a_block):
-            block = np.asarray(rows[start : start + a_block])
+        block_rows = rows_per_block(self.spec)
+        for start in range(0, len(rows), block_rows):
+            block = np.asarray(rows[start : start + block_rows])
             scores, found = self._scores(block.reshape(len(block), *self.spec.example_shape))
             check_answered(self.spec, block, found, where, first_row + start)
             yield scores, found

@@ -49,13 +49,13 @@ class Scaling:
             scaled = scaled.clip(-self.limit, self.limit)
         return np.column_stack([scaled, np.isnan(raw[:, list(self.indicators)])])
 
-    def reordered(self, order: Sequence[int]) -> Scaling:
+    def reorder(self, order: Sequence[int]) -> Scaling:
         """The scaling of the same features in another order.
 
         Args:
           order: for each feature, where it was before.
 
-        >>> Scaling((1.0, 2.0), 0.5, indicators=(1,)).reordered([1, 0])
+        >>> Scaling((1.0, 2.0), 0.5, indicators=(1,)).reorder([1, 0])
         Scaling(offset=(2.0, 1.0), scale=0.5, fill=None, indicators=(0,), limit=None)
         """
 

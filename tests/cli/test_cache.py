@@ -23,10 +23,10 @@ def kept(tmp_path, monkeypatch):
     (folder / "mine").mkdir()
     (folder / "mine/notes.txt").write_text("keep this")
     (folder / "linked").symlink_to(tmp_path)
-    loops = compile_cache.folder_of_all() / "machine"
+    loops = compile_cache.cache_folder() / "machine"
     loops.mkdir(parents=True)
     (loops / "loop.pb").write_bytes(b"code")
-    compile_cache._prove_new(loops)
+    compile_cache._write_checksums(loops)
     (loops / "other.pb").write_bytes(b"still being written")
     return tmp_path / "data"
 
@@ -51,7 +51,7 @@ def test_clearing_removes_what_is_marked_and_nothing_else(kept):
     assert sorted(entry.name for entry in folder.iterdir()) == ["linked", "mine"]
     assert (folder / "mine/notes.txt").read_text() == "keep this"
     assert (kept.parent / "x.npz").is_file()
-    left = [file.name for file in compile_cache.folder_of_all().rglob("*.pb*")]
+    left = [file.name for file in compile_cache.cache_folder().rglob("*.pb*")]
     assert left == ["other.pb"]
     assert len(load_dataset("digits", data_dir=kept).train) == 1437
 

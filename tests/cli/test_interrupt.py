@@ -3,7 +3,7 @@ import signal
 import pytest
 from support.process import run_python
 
-from tfsoftmax.cli._interrupt import Terminated, interrupt_on_request
+from tfsoftmax.cli._interrupt import Terminated, defer_interrupts
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ class Swallows:
 
 
 def test_an_interrupt_that_a_destructor_would_swallow_is_granted():
-    with interrupt_on_request() as check:
+    with defer_interrupts() as check:
         check()
         Swallows()
         with pytest.raises(KeyboardInterrupt):
@@ -33,9 +33,9 @@ def test_an_interrupt_that_a_destructor_would_swallow_is_granted():
 def test_a_second_signal_ends_the_process_at_once():
     script = """
         import signal
-        from tfsoftmax.cli._interrupt import interrupt_on_request
+        from tfsoftmax.cli._interrupt import defer_interrupts
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        with interrupt_on_request():
+        with defer_interrupts():
             signal.raise_signal(signal.SIGINT)
             print("still here", flush=True)
             signal.raise_signal(signal.SIGTERM)
@@ -46,7 +46,7 @@ def test_a_second_signal_ends_the_process_at_once():
 
 
 def test_sigterm_asks_too_and_is_told_apart():
-    with interrupt_on_request() as check:
+    with defer_interrupts() as check:
         signal.raise_signal(signal.SIGTERM)
         with pytest.raises(Terminated):
             check()
@@ -55,6 +55,6 @@ def test_sigterm_asks_too_and_is_told_apart():
 
 def test_a_process_that_ignores_interrupts_keeps_ignoring_them():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with interrupt_on_request() as check:
+    with defer_interrupts() as check:
         signal.raise_signal(signal.SIGINT)
         check()

@@ -11,7 +11,7 @@ from support.datasets import make_dataset
 from support.process import TFSOFTMAX, TRAIN
 
 from tfsoftmax import Checkpoints, ModelError, Recipe, SoftmaxRegression, fit
-from tfsoftmax.report.tensorboard import event_log
+from tfsoftmax.report.tensorboard import open_event_log
 
 TRAIN_DIGITS = [TRAIN, "--dataset", "digits", "--epochs"]
 RECIPE = Recipe(epochs=3, batch_size=10)
@@ -36,10 +36,10 @@ def test_a_full_checkpoint_disk_ends_no_run(tmp_path, made, log, full_after):
 
 def test_a_full_tensorboard_disk_ends_no_run(tmp_path, made, log, full_after):
     expected = fit(made, RECIPE).model.W.numpy()
-    with event_log(tmp_path) as events:
+    with open_event_log(tmp_path) as events:
         full_after(200)
-        model, _ = fit(made, RECIPE, on_epoch=events.epoch)
-        events.weights(model, 3)
+        model, _ = fit(made, RECIPE, on_epoch=events.add_epoch)
+        events.add_weights(model, 3)
     full_after(resource.RLIM_INFINITY)
     np.testing.assert_array_equal(model.W.numpy(), expected)
     assert "cannot be written any more (File too large)" in log.text
@@ -48,7 +48,7 @@ def test_a_full_tensorboard_disk_ends_no_run(tmp_path, made, log, full_after):
 def test_an_error_of_the_run_is_not_taken_for_one_of_the_event_file(tmp_path):
     import tensorflow as tf
 
-    with pytest.raises(tf.errors.InternalError), event_log(tmp_path):
+    with pytest.raises(tf.errors.InternalError), open_event_log(tmp_path):
         raise tf.errors.InternalError(None, None, "of the loop")
 
 

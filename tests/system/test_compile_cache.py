@@ -59,16 +59,16 @@ def enable(monkeypatch):
 
 
 def test_what_nobody_vouches_for_is_removed_and_so_is_the_oldest(home, monkeypatch):
-    folder = compile_cache._own_folder("key")
-    monkeypatch.setattr(compile_cache, "_MOST_ENTRIES", 3)
+    folder = compile_cache._private_folder("key")
+    monkeypatch.setattr(compile_cache, "_MAX_ENTRIES", 3)
     for age in range(5):
         entry = folder / f"{age}.pb"
         entry.write_bytes(b"code")
         os.utime(entry, (1000 - age, 1000 - age))
-    compile_cache._prove_new(folder)
+    compile_cache._write_checksums(folder)
     (folder / "unproven.pb").write_bytes(b"code")
     os.utime(folder / "unproven.pb", (1, 1))
-    compile_cache._drop_unproven(folder)
+    compile_cache._remove_unverified(folder)
     left = sorted(path.name for path in folder.iterdir())
     assert left == [f"{age}.pb{end}" for age in range(3) for end in ("", ".sha256")]
 

@@ -3,12 +3,12 @@ import stat
 
 import pytest
 
-from tfsoftmax.system.files import check_writable, staged_folder, sync_tree
+from tfsoftmax.system.files import check_writable, staging_folder, sync_tree
 
 
 def test_what_is_renamed_stays_and_the_rest_goes(tmp_path):
     parent = tmp_path / "new" / "parent"
-    with staged_folder(parent) as staging:
+    with staging_folder(parent) as staging:
         (staging / "kept").mkdir()
         (staging / "kept" / "file").write_text("content")
         (staging / "dropped").write_text("content")
@@ -19,7 +19,7 @@ def test_what_is_renamed_stays_and_the_rest_goes(tmp_path):
 
 def test_a_failure_leaves_nothing_not_even_new_parents(tmp_path):
     def fail_half_way():
-        with staged_folder(tmp_path / "new" / "parent") as staging:
+        with staging_folder(tmp_path / "new" / "parent") as staging:
             (staging / "half").write_text("content")
             raise RuntimeError
 
@@ -31,7 +31,7 @@ def test_a_failure_leaves_nothing_not_even_new_parents(tmp_path):
 def test_permissions_follow_the_umask(tmp_path):
     before = os.umask(0o027)
     try:
-        with staged_folder(tmp_path) as staging:
+        with staging_folder(tmp_path) as staging:
             assert stat.S_IMODE(staging.stat().st_mode) == 0o750
     finally:
         os.umask(before)

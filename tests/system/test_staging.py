@@ -10,14 +10,14 @@ import tfsoftmax.system.files
 from tfsoftmax import Checkpoints
 from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.export.versions import check_output
-from tfsoftmax.system.files import staged_folder, write_whole
+from tfsoftmax.system.files import staging_folder, write_atomically
 from tfsoftmax.training.checkpoint import Keeper
 
 WRITE_FOREVER = """
 import sys, time
 from pathlib import Path
-from tfsoftmax.system.files import staged_folder
-with staged_folder(Path(sys.argv[1])) as staging:
+from tfsoftmax.system.files import staging_folder
+with staging_folder(Path(sys.argv[1])) as staging:
     (staging / "half").write_bytes(b"written")
     print("writing", flush=True)
     time.sleep(60)
@@ -61,7 +61,7 @@ ROOMS = {
     ),
     "cache": lambda folder: (DatasetCache(folder).folder, lambda: DatasetCache(folder)),
     "files": lambda folder: (
-        folder / "plots", lambda: write_whole(folder / "plots" / "history.csv", b"epoch\n")
+        folder / "plots", lambda: write_atomically(folder / "plots" / "history.csv", b"epoch\n")
     ),
 }  # fmt: skip
 
@@ -102,13 +102,13 @@ def test_what_a_kill_left_empty_is_removed_and_nothing_else(tmp_path):
     for folder in (empty, full, other):
         folder.mkdir()
     (full / "work").write_text("a user's")
-    with staged_folder(tmp_path):
+    with staging_folder(tmp_path):
         pass
     assert (empty.exists(), full.exists(), other.exists()) == (False, True, True)
 
 
 def test_a_folder_taken_for_a_dead_ones_is_made_again(tmp_path, monkeypatch):
-    real, removed = tfsoftmax.system.files.hold, []
+    real, removed = tfsoftmax.system.files.acquire, []
 
     def removed_meanwhile(marker):
         if not removed:
@@ -116,8 +116,8 @@ def test_a_folder_taken_for_a_dead_ones_is_made_again(tmp_path, monkeypatch):
             removed.append(marker)
         return real(marker)
 
-    monkeypatch.setattr(tfsoftmax.system.files, "hold", removed_meanwhile)
-    with staged_folder(tmp_path) as folder:
+    monkeypatch.setattr(tfsoftmax.system.files, "acquire", removed_meanwhile)
+    with staging_folder(tmp_path) as folder:
         (folder / "file").write_text("there")
     assert len(removed) == 1
     assert not list(tmp_path.iterdir())

@@ -34,8 +34,8 @@ def test_chatter_is_silenced_only_when_asked():
     script = """
         import os, sys
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = sys.argv[1]
-        from tfsoftmax.system.startup import honour_log_level
-        with honour_log_level():
+        from tfsoftmax.system.startup import silence_native_log
+        with silence_native_log():
             os.write(2, b"chatter\\n")
         os.write(2, b"after\\n")
     """

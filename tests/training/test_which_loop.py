@@ -51,7 +51,7 @@ def test_a_cache_that_cannot_be_written_changes_nothing(tmp_path):
     late = train(tmp_path / "late", "small files later")
     assert late.returncode == 1
     assert f"{tmp_path / 'late'}" in late.stderr.splitlines()[-1]
-    assert "compiled loops cannot be kept there (File too large)" in late.stderr
+    assert "cannot write compiled training loops here (File too large)" in late.stderr
 
 
 def test_a_full_cache_disk_changes_nothing(tmp_path, full_disk):

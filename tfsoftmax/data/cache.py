@@ -1,4 +1,4 @@
-"""Decoded datasets, kept as plain arrays so that a second run starts at once."""
+"""Caches decoded datasets on disk as plain arrays, so that the next run need not decode them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tfsoftmax.data.cache_entries import mark
+from tfsoftmax.data.cache_entries import write_marker
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
-from tfsoftmax.system.files import remove_dead_staging, staged_folder, sync_tree
+from tfsoftmax.system.files import remove_abandoned_staging, staging_folder, sync_tree
 
-# Part of every entry's path: entries of another format are not found, so never misread.
+# Part of every entry's path, so that an entry in another format is never found and misread.
 _FORMAT = "1"
 _SPLITS = ("train", "test")
 
@@ -22,17 +22,18 @@ _SPLITS = ("train", "test")
 class DatasetCache:
     """A folder of decoded datasets.
 
-    An entry is a folder of ``.npy`` files and a ``dataset.json``. Entries are made aside
-    and renamed, so one that exists is whole.
+    An entry is a folder of ``.npy`` files and a ``dataset.json``. Entries are written to a
+    staging folder and then renamed, so an entry that exists is complete.
     """
 
     def __init__(self, data_dir: Path):
         self.folder = data_dir / "tfsoftmax-cache" / _FORMAT
-        remove_dead_staging(self.folder)
+        remove_abandoned_staging(self.folder)
 
     def load(self, key: str, name: str) -> Dataset | None:
-        """The entry of this key as a dataset of this name, memory-mapped; None if none is
-        there or it cannot be read.
+        """Loads the entry of a key, memory-mapped, as a dataset called `name`.
+
+        Returns None if there is no such entry or it cannot be read.
         """
         entry = self._entry(key)
         try:
@@ -46,13 +47,13 @@ class DatasetCache:
             return None
 
     def store(self, key: str, dataset: Dataset) -> None:
-        """Keeps a dataset under a key, in the place of what was there.
+        """Stores a dataset under a key and replaces any entry already there.
 
         Raises:
           OSError: if the folder cannot be written.
         """
         entry = self._entry(key)
-        with staged_folder(entry.parent) as staging:
+        with staging_folder(entry.parent) as staging:
             whole = staging / "whole"
             whole.mkdir()
             for part, split in zip(_SPLITS, (dataset.train, dataset.test), strict=True):
@@ -62,15 +63,15 @@ class DatasetCache:
                 np.save(whole / f"{part}-labels.npy", split.labels, allow_pickle=False)
             spec = json.dumps(dataset.spec.to_json(), indent=2)
             (whole / "dataset.json").write_text(spec + "\n", "utf-8")
-            mark(whole, dataset.name)
+            write_marker(whole, dataset.name)
             sync_tree(whole)
             try:
                 with suppress(FileNotFoundError):
-                    # What is there cannot be read; it goes when the staging folder does.
+                    # `load` could not read this entry; it is deleted with the staging folder.
                     entry.rename(staging / "unreadable")
                 whole.rename(entry)
             except OSError:
-                # Another process may have stored the same meanwhile; that is as good.
+                # Another process may have stored the same dataset meanwhile: use that one.
                 if self.load(key, dataset.name) is None:
                     raise
 

@@ -1,4 +1,4 @@
-"""What is kept of data on the disk: listed, and removed when somebody asks for it."""
+"""Lists the datasets cached on disk, and removes them when the user asks for it."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfsoftmax.system.files import staged_folder
+from tfsoftmax.system.files import staging_folder
 
-# In each entry, written last: without it nothing is removed.
+# Written last into each entry. An entry without it is never removed.
 _MARKER = "tfsoftmax-kept.json"
 _MADE_BY = "tfsoftmax"
 
 
 @dataclass(frozen=True)
-class Kept:
-    """An entry of the cache.
+class CacheEntry:
+    """One cached dataset.
 
     Attributes:
-      path: of its folder.
-      source: what it was read from; None if it does not say, so that it is never removed.
-      bytes: on the disk.
-      seconds: since it was made.
+      path: the entry's folder.
+      source: name of the dataset that was cached; None if the entry has no marker, in which
+        case it is never removed.
+      bytes: size on disk.
+      seconds: age, in seconds.
     """
 
     path: Path
@@ -32,8 +33,8 @@ class Kept:
     seconds: float
 
 
-def mark(folder: Path, source: str) -> None:
-    """Writes into a folder that is to be kept what it was read from.
+def write_marker(folder: Path, source: str) -> None:
+    """Marks a folder as a cache entry of this package, read from `source`.
 
     Raises:
       OSError: if it cannot be written.
@@ -42,8 +43,8 @@ def mark(folder: Path, source: str) -> None:
     (folder / _MARKER).write_text(json.dumps(content) + "\n", "utf-8")
 
 
-def kept_in(folder: Path) -> list[Kept]:
-    """The entries in a cache's folder, the largest first; none if there is no such folder.
+def list_entries(folder: Path) -> list[CacheEntry]:
+    """Lists the entries of a cache folder, largest first; empty if the folder does not exist.
 
     Raises:
       OSError: if the folder cannot be read.
@@ -51,23 +52,23 @@ def kept_in(folder: Path) -> list[Kept]:
     if not folder.is_dir():
         return []
     with os.scandir(folder) as found:
-        places = [
+        entry_folders = [
             Path(entry.path)
             for entry in found
             if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")
         ]
     entries = [
-        Kept(place, _source(place), _bytes(place), max(0.0, time.time() - place.stat().st_mtime))
-        for place in places
+        CacheEntry(path, _source(path), _bytes(path), max(0.0, time.time() - path.stat().st_mtime))
+        for path in entry_folders
     ]
     return sorted(entries, key=lambda entry: (-entry.bytes, entry.path))
 
 
-def remove(entries: list[Kept]) -> list[Kept]:
-    """Removes entries, those that say that they are this package's.
+def remove_entries(entries: list[CacheEntry]) -> list[CacheEntry]:
+    """Removes the entries that carry this package's marker.
 
     Returns:
-      What was removed.
+      The entries that were removed.
 
     Raises:
       OSError: if the folder cannot be written.
@@ -76,21 +77,21 @@ def remove(entries: list[Kept]) -> list[Kept]:
     for entry in entries:
         if _source(entry.path) is None:
             continue
-        # Moved first, so that no other process finds half of it.
-        with staged_folder(entry.path.parent) as staging:
+        # Moved away before it is deleted, so that no other process finds half an entry.
+        with staging_folder(entry.path.parent) as staging:
             entry.path.rename(staging / entry.path.name)
         removed.append(entry)
     return removed
 
 
-def _source(place: Path) -> str | None:
+def _source(folder: Path) -> str | None:
     try:
-        content = json.loads((place / _MARKER).read_text("utf-8"))
+        content = json.loads((folder / _MARKER).read_text("utf-8"))
         return str(content["source"]) if content["made_by"] == _MADE_BY else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _bytes(place: Path) -> int:
-    files = (Path(folder, name) for folder, _, names in os.walk(place) for name in names)
+def _bytes(folder: Path) -> int:
+    files = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names)
     return sum(file.lstat().st_size for file in files)

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from tfsoftmax.data.bad_rows import BadRows
-from tfsoftmax.data.cache_entries import mark
+from tfsoftmax.data.cache_entries import write_marker
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.exact_numbers import WholeNumbers
 from tfsoftmax.data.labels import ClassNames, check_classes, doubts
@@ -26,7 +26,7 @@ from tfsoftmax.data.source import Source
 from tfsoftmax.data.split import stratified_places, take_rows
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
-from tfsoftmax.system.files import staged_folder, sync_tree
+from tfsoftmax.system.files import staging_folder, sync_tree
 
 _log = logging.getLogger(__name__)
 # What a reader says of an example, before the classes are known: a Spec without names.
@@ -205,7 +205,7 @@ class Collector:
         if weights is not None:
             rest["weights"] = weights
         np.savez(self._staging / _REST, **rest)
-        mark(self._staging, self._source.name)
+        write_marker(self._staging, self._source.name)
         sync_tree(self._staging)
         for array in (labels, tests, *([] if weights is None else [weights])):
             self._digest.update(np.ascontiguousarray(array).data)
@@ -232,7 +232,7 @@ def collecting(source: Source, key: str) -> Iterator[Collector]:
     """
     folder = source.cache.folder
     try:
-        with staged_folder(folder) as staging:
+        with staging_folder(folder) as staging:
             whole = staging / "whole"
             whole.mkdir()
             collector = Collector(source, key, whole)

@@ -11,7 +11,7 @@ import numpy as np
 from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.errors import ExportError
 from tfsoftmax.export.predictor import Predictor
-from tfsoftmax.metrics import rows_at_once
+from tfsoftmax.metrics import rows_per_block
 from tfsoftmax.model import SoftmaxRegression
 
 TOLERANCE = 1e-5
@@ -102,9 +102,9 @@ def compare(
     from tfsoftmax import ops
 
     same, difference, largest_logit = 0, 0.0, 0.0
-    a_block = rows_at_once(model.spec)
-    for start in range(0, len(features), a_block):
-        rows = np.asarray(features[start : start + a_block])
+    block_rows = rows_per_block(model.spec)
+    for start in range(0, len(features), block_rows):
+        rows = np.asarray(features[start : start + block_rows])
         logits = model.logits(tf.constant(rows))
         expected = ops.softmax(logits).numpy()
         largest_logit = max(largest_logit, float(tf.reduce_max(tf.abs(logits))))

@@ -12,7 +12,7 @@ import numpy as np
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.examples import positions_of
 from tfsoftmax.errors import ModelError
-from tfsoftmax.metrics import Evaluation, judged
+from tfsoftmax.metrics import Evaluation, score_rows
 from tfsoftmax.prediction import Answering
 from tfsoftmax.spec import Spec
 
@@ -59,7 +59,7 @@ class Predictor(Answering, ABC):
             where = f"{dataset.name}: {names.get(id(split), 'given')} rows"
             for _, probabilities in self._asked(split.features, where):
                 part = labels[done : done + len(probabilities)]
-                found.append((part, *judged(probabilities, part)))
+                found.append((part, *score_rows(probabilities, part)))
                 done += len(part)
         labels, predicted, losses, confidences = map(np.concatenate, zip(*found, strict=True))
         spec = self.spec

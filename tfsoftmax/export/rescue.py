@@ -13,7 +13,7 @@ from tfsoftmax.errors import ModelError, TfsoftmaxError
 from tfsoftmax.export.predictor import Predictor
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.spec import Spec
-from tfsoftmax.system.files import write_whole
+from tfsoftmax.system.files import write_atomically
 from tfsoftmax.training.checkpoint import DAMAGE, Snapshot
 
 ENDING = ".rescued"
@@ -39,7 +39,7 @@ def rescue(
         names = (f"{name}{f'-{number}' if number else ''}{ENDING}" for number in count())
         path = next(folder / one for one in names if not (folder / one).exists())
         try:
-            write_whole(path, content)
+            write_atomically(path, content)
         except OSError:
             continue
         return path.absolute()

@@ -21,7 +21,7 @@ from tfsoftmax.export.tflite import convert as tflite
 from tfsoftmax.export.tflite import trainable
 from tfsoftmax.export.tflite.convert import TFLitePredictor
 from tfsoftmax.spec import Spec
-from tfsoftmax.system.startup import honour_log_level
+from tfsoftmax.system.startup import silence_native_log
 
 # From raw examples [n, *example_shape] to probabilities [n, n_classes].
 Answer = Callable[[np.ndarray], np.ndarray]
@@ -78,7 +78,7 @@ def _openvino(settings: dict[str, str], path: Path, spec: Spec) -> Answer:
 def _micro(path: Path, spec: Spec) -> Answer:
     from tflite_micro import runtime
 
-    with honour_log_level():
+    with silence_native_log():
         interpreter = runtime.Interpreter.from_bytes(path.read_bytes())
     # Outputs have no names here; the one with a column a class is meant.
     wanted = next(n for n in count() if len(interpreter.get_output_details(n)["shape"]) == 2)
@@ -119,7 +119,7 @@ def _mediapipe(path: Path, spec: Spec) -> Answer:
     def answer(examples: np.ndarray) -> np.ndarray:
         pictures = as_rgb(examples, spec)
         probabilities = np.zeros((len(pictures), spec.n_classes), np.float32)
-        with honour_log_level():
+        with silence_native_log():
             made = vision.ImageClassifier.create_from_options(options)
         with made as classifier:
             for row, picture in enumerate(np.ascontiguousarray(pictures)):

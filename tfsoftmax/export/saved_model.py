@@ -11,7 +11,7 @@ from tfsoftmax.export import manifest, metadata
 from tfsoftmax.export.pictures import decoded
 from tfsoftmax.export.predictor import Predictor
 from tfsoftmax.model import SoftmaxRegression
-from tfsoftmax.system.startup import file_errors
+from tfsoftmax.system.startup import as_os_errors
 
 # TensorFlow Serving's names: what answers unless a request names another signature, and
 # the one its Classification API asks. An input whose name ends in _bytes is taken in
@@ -139,7 +139,7 @@ def save(exported: ExportedModel, folder: Path) -> None:
     Raises:
       OSError: if it cannot be written.
     """
-    with file_errors():
+    with as_os_errors():
         tf.saved_model.save(exported, str(folder), signatures=exported.signatures())
         # tf.saved_model.save calls every signature a prediction.
         updater = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(str(folder))

@@ -18,7 +18,7 @@ import tensorflow as tf
 from tfsoftmax.data.images import levels_of
 from tfsoftmax.export import metadata, saved_model
 from tfsoftmax.spec import Spec
-from tfsoftmax.system.startup import file_errors
+from tfsoftmax.system.startup import as_os_errors
 
 WARM_UP = Path("assets.extra", "tf_serving_warmup_requests")
 REQUESTS = "requests"
@@ -72,7 +72,7 @@ def write_warm_up(folder: Path, spec: Spec, name: str, examples: np.ndarray) -> 
             records.append(predict(saved_model.BYTES_SIGNATURE, saved_model.BYTES_INPUT, pictures))
     path = folder / WARM_UP
     path.parent.mkdir()
-    with file_errors(), tf.io.TFRecordWriter(str(path)) as writer:
+    with as_os_errors(), tf.io.TFRecordWriter(str(path)) as writer:
         for record in records:
             writer.write(record.SerializeToString(deterministic=True))
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tfsoftmax.errors import ExportError, UsageError
-from tfsoftmax.system.files import check_writable, staged_folder, sync_tree
+from tfsoftmax.system.files import check_writable, staging_folder, sync_tree
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]*")
 
@@ -69,7 +69,7 @@ def new_version(folder: Path) -> Iterator[NewVersion]:
       ExportError: if the folder cannot be written.
     """
     try:
-        with staged_folder(folder) as staging:
+        with staging_folder(folder) as staging:
             version = NewVersion(staging)
             yield version
             sync_tree(staging)

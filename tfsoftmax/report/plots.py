@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfsoftmax.errors import UsageError
-from tfsoftmax.system.files import write_whole
+from tfsoftmax.system.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +63,7 @@ def plot_tuning(tuning: Tuning, path: Path | str) -> None:
     _draw(figure.add_subplot(), tuning)
     content = io.BytesIO()
     figure.savefig(content, format=path.suffix[1:], dpi=150)
-    write_whole(path, content.getvalue())
+    write_atomically(path, content.getvalue())
 
 
 def check_plot(path: Path) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.model import SoftmaxRegression
-from tfsoftmax.system.startup import file_errors
+from tfsoftmax.system.startup import as_os_errors
 from tfsoftmax.training.history import EpochMetrics
 
 _log = logging.getLogger(__name__)
@@ -39,14 +39,14 @@ _SCALARS = {
 
 
 class EventLog:
-    """One run's event file; `event_log` opens it."""
+    """One run's event file; `open_event_log` opens it."""
 
     def __init__(self, path: Path):
         self._path, self._failed = path, False
         self._writer = tf.io.TFRecordWriter(str(path))
         self._write(tf.compat.v1.Event(wall_time=time.time(), file_version=_VERSION))
 
-    def epoch(self, metrics: EpochMetrics) -> None:
+    def add_epoch(self, metrics: EpochMetrics) -> None:
         """Adds an epoch's figures."""
         summary = tf.compat.v1.Summary()
         for tag, field in _SCALARS.items():
@@ -55,7 +55,7 @@ class EventLog:
                 summary.value.add(tag=tag, simple_value=value)
         self._add(summary, metrics.epoch)
 
-    def weights(self, model: SoftmaxRegression, epoch: int) -> None:
+    def add_weights(self, model: SoftmaxRegression, epoch: int) -> None:
         """Adds a picture of each class's weights, where examples are pictures.
 
         Gray is 0, white the largest weight of all classes and black as far below 0.
@@ -95,7 +95,7 @@ class EventLog:
     def _noted(self) -> Iterator[None]:
         """A file that cannot be written any more ends no run; it is said once."""
         try:
-            with file_errors():
+            with as_os_errors():
                 yield
         except OSError as error:
             if not self._failed:
@@ -106,7 +106,7 @@ class EventLog:
 
 
 @contextmanager
-def event_log(folder: Path) -> Iterator[EventLog]:
+def open_event_log(folder: Path) -> Iterator[EventLog]:
     """A new event file in a folder, which is made if it is missing.
 
     Raises:
@@ -114,14 +114,14 @@ def event_log(folder: Path) -> Iterator[EventLog]:
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with event_log(Path(folder)):
+    ...     with open_event_log(Path(folder)):
     ...         [path.name[:20] for path in Path(folder).iterdir()]
     ['events.out.tfevents.']
     """
     folder.mkdir(parents=True, exist_ok=True)
     name = f"events.out.tfevents.{int(time.time())}.{platform.node()}.{os.getpid()}"
     try:
-        with file_errors():
+        with as_os_errors():
             log = EventLog(folder / name)
     except OSError as error:
         raise OSError(error.errno, str(error), str(folder)) from error

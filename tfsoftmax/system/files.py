@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all."""
+"""Writes files and folders atomically: they appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -10,42 +10,44 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tfsoftmax.system.locks import Lock, hold, take_over
+from tfsoftmax.system.locks import Lock, acquire, acquire_abandoned
 
-_STAGING = ".staging-"
-_MADE = re.compile(r"\.staging-[a-z0-9_]{8}")
-# In a staging folder: held while its process lives, and without it nothing is removed.
-_MARKER = ".tfsoftmax-staging"
-_CONTENT = "content"
+_STAGING_PREFIX = ".staging-"
+# The names that `tempfile.mkdtemp` makes with this prefix.
+_STAGING_NAME = re.compile(r"\.staging-[a-z0-9_]{8}")
+# The lock file in a staging folder. A folder without it is never emptied.
+_LOCK_NAME = ".tfsoftmax-staging"
+_CONTENT_NAME = "content"
 
 
 @contextmanager
-def staged_folder(parent: Path) -> Iterator[Path]:
-    """A new hidden folder below `parent` to write into, gone again when the block ends.
+def staging_folder(parent: Path) -> Iterator[Path]:
+    """Creates a hidden folder inside `parent` to write to, and deletes it after the block.
 
-    Whoever wants to keep what was written moves it away, with `sync_tree` and then
-    ``os.rename``, before the block ends; the rename is atomic, as both lie below `parent`.
-    A block that fails leaves nothing: neither the folder nor parents made for it. What
-    killed processes left of such folders in `parent` is removed.
+    To keep what was written, call `sync_tree` and move it elsewhere in `parent` with
+    ``os.rename`` before the block ends; the rename is atomic. If the block fails, nothing is
+    left: neither the folder nor any parent created for it. Staging folders that killed
+    processes left in `parent` are removed too.
 
     Raises:
-      OSError: if `parent` cannot be made or written.
+      OSError: if `parent` cannot be created or written to.
     """
     missing = _missing_folders(parent)
     staging: Path | None = None
     lock: Lock | None = None
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        remove_dead_staging(parent)
+        remove_abandoned_staging(parent)
         while lock is None:
-            staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=parent))
-            with suppress(FileNotFoundError):  # Still empty, it looked dead to another process.
-                lock = hold(staging / _MARKER)
+            staging = Path(tempfile.mkdtemp(prefix=_STAGING_PREFIX, dir=parent))
+            # While it is still empty, another process may take it for abandoned and remove it.
+            with suppress(FileNotFoundError):
+                lock = acquire(staging / _LOCK_NAME)
         assert staging
-        # mkdtemp's folders are private; what is kept must be readable by a server that
-        # runs as another user, as far as the user's umask lets it.
-        (staging / _CONTENT).mkdir()
-        yield staging / _CONTENT
+        # mkdtemp's folders are private to the user, but a server that runs as another user
+        # must be able to read an exported model. So the content has a folder with usual rights.
+        (staging / _CONTENT_NAME).mkdir()
+        yield staging / _CONTENT_NAME
     finally:
         if staging:
             _discard(staging, lock)
@@ -54,43 +56,44 @@ def staged_folder(parent: Path) -> Iterator[Path]:
                 folder.rmdir()
 
 
-def remove_dead_staging(parent: Path) -> None:
-    """Removes what killed processes left of `staged_folder` in a folder.
+def remove_abandoned_staging(parent: Path) -> None:
+    """Removes the staging folders that killed processes left in `parent`.
 
-    Folders of processes that are alive stay, and so does all that is not from here.
+    Those of running processes stay, and so does everything else in the folder.
     """
     with suppress(OSError), os.scandir(parent) as entries:
         for entry in entries:
-            if entry.name.startswith(_STAGING) and entry.is_dir(follow_symlinks=False):
+            if entry.name.startswith(_STAGING_PREFIX) and entry.is_dir(follow_symlinks=False):
                 staging = Path(entry.path)
-                if lock := take_over(staging / _MARKER):
+                if lock := acquire_abandoned(staging / _LOCK_NAME):
                     _discard(staging, lock)
-                elif _MADE.fullmatch(entry.name):
-                    # Killed before there was a marker, or after: then it is empty.
+                elif _STAGING_NAME.fullmatch(entry.name):
+                    # A process killed just before or after the lock file existed leaves an
+                    # empty folder; rmdir removes no other.
                     with suppress(OSError):
                         staging.rmdir()
 
 
 def _discard(staging: Path, lock: Lock | None) -> None:
-    # The marker goes last: without it nobody would remove the rest.
-    shutil.rmtree(staging / _CONTENT, ignore_errors=True)
+    # The lock file goes last: without it no later process would remove the rest.
+    shutil.rmtree(staging / _CONTENT_NAME, ignore_errors=True)
     if lock:
         lock.release()
-    # Removing opens folders, and the lock's file may have been one too many.
-    shutil.rmtree(staging / _CONTENT, ignore_errors=True)
+    # Again: removing a tree opens files, and with the lock open it may have hit the limit.
+    shutil.rmtree(staging / _CONTENT_NAME, ignore_errors=True)
     with suppress(OSError):
-        (staging / _MARKER).unlink(missing_ok=True)
+        (staging / _LOCK_NAME).unlink(missing_ok=True)
         staging.rmdir()
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file that is there whole, in the place of one of its name, or not at all.
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes a file completely or not at all, and replaces one of the same name.
 
     Raises:
-      OSError: naming it, if it cannot be written.
+      OSError: naming the file, if it cannot be written.
     """
     try:
-        with staged_folder(path.parent) as staging:
+        with staging_folder(path.parent) as staging:
             (staging / path.name).write_bytes(content)
             sync_tree(staging)
             (staging / path.name).rename(path)
@@ -100,35 +103,35 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Forces every file and folder below `folder`, and itself, onto the disk."""
-    for place, _, names in os.walk(folder):
+    """Forces `folder`, and every file and folder in it, onto the disk."""
+    for parent, _, names in os.walk(folder):
         for name in names:
-            _sync(Path(place, name))
-        _sync(Path(place))
+            _sync(Path(parent, name))
+        _sync(Path(parent))
 
 
 def check_writable(folder: Path) -> None:
-    """Finds out now what would fail later: whether files can be made in `folder`.
+    """Checks early that files can be created in `folder`; leaves nothing behind.
 
     Raises:
-      OSError: if they cannot; nothing is left behind either way.
+      OSError: if they cannot.
     """
     try:
-        with staged_folder(folder):
+        with staging_folder(folder):
             pass
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(folder)) from error
 
 
 def _missing_folders(folder: Path) -> list[Path]:
-    """`folder` and those of its parents that do not exist, innermost first."""
-    lineage = [folder.absolute(), *folder.absolute().parents]
-    return [place for place in lineage if not place.exists()]
+    """Lists `folder` and its parents as far as they do not exist, innermost first."""
+    candidates = [folder.absolute(), *folder.absolute().parents]
+    return [candidate for candidate in candidates if not candidate.exists()]
 
 
 def _sync(path: Path) -> None:
     if os.name == "nt" and path.is_dir():
-        return  # Windows has no handle to a folder that could be synced.
+        return  # Windows cannot sync a folder.
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""JSON that every reader takes."""
+"""JSON that every parser accepts."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any
 
 
 def json_text(document: Any, indent: int | None = 2) -> str:
-    """A document as JSON; a figure that is not a finite number does not exist, and is null.
+    """Writes a document as JSON, with null for numbers that are not finite.
 
-    Python would write ``NaN`` and ``Infinity``, which are no JSON (RFC 8259, section 6).
+    Python would write ``NaN`` and ``Infinity``, which are not JSON (RFC 8259, section 6).
 
     Args:
-      document: of dictionaries, lists, texts and numbers.
-      indent: spaces a level; None is one line.
+      document: dictionaries, lists, strings and numbers, nested in any way.
+      indent: spaces per level; None writes a single line.
 
     >>> json_text({"log_loss": float("nan"), "accuracy": 0.5}, indent=None)
     '{"log_loss": null, "accuracy": 0.5}'
     """
-    return json.dumps(_finite(document), indent=indent, allow_nan=False)
+    return json.dumps(_null_if_not_finite(document), indent=indent, allow_nan=False)
 
 
-def _finite(document: Any) -> Any:
+def _null_if_not_finite(document: Any) -> Any:
     if isinstance(document, dict):
-        return {key: _finite(value) for key, value in document.items()}
+        return {key: _null_if_not_finite(value) for key, value in document.items()}
     if isinstance(document, list | tuple):
-        return [_finite(value) for value in document]
+        return [_null_if_not_finite(value) for value in document]
     if isinstance(document, float) and not math.isfinite(document):
         return None
     return document

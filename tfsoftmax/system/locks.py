@@ -1,7 +1,7 @@
-"""Files that one process at a time holds, and lets go of however it ends.
+"""Lock files: only one process at a time can hold one.
 
-The operating system releases such a lock when its process dies, even of ``kill -9``; so a
-file that says it is held, and is not, was left by a process that is gone.
+The operating system releases a lock when its process ends, even after ``kill -9``. So a lock
+file that names a process but is not locked was left behind by a process that was killed.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-_HELD = re.compile(rb"held by tfsoftmax, process (\d+)\n")
+_HOLDER = re.compile(rb"held by tfsoftmax, process (\d+)\n")
 
 
 class Lock:
-    """A file that this process holds; `hold` and `take_over` make one."""
+    """A lock file held by this process; returned by `acquire` and `acquire_abandoned`."""
 
     def __init__(self, path: Path, descriptor: int):
         self._path, self._descriptor = path, descriptor
 
     def release(self) -> None:
-        """Lets go of the file, and removes it."""
-        # First, as long as nobody else can hold it; Windows removes no file that is open.
+        """Removes the file and releases the lock."""
+        # Removed while still locked, so that no other process can acquire it in between. Windows
+        # cannot remove an open file; there it is removed after closing, below.
         with suppress(OSError):
             self._path.unlink()
         os.close(self._descriptor)
@@ -32,13 +33,13 @@ class Lock:
                 self._path.unlink()
 
 
-def hold(path: Path) -> Lock:
-    """Holds a file, which is made if it is missing; it says who holds it.
+def acquire(path: Path) -> Lock:
+    """Locks a file, creates it if it is missing, and writes this process's id into it.
 
-    Where the file system knows no locks there is none, and nobody is kept out.
+    On a file system without locks it excludes nobody.
 
     Raises:
-      BlockingIOError: if another process holds it, or another part of this one.
+      BlockingIOError: if the file is locked already, by this process or another.
       OSError: if the file cannot be written.
     """
     while True:
@@ -48,9 +49,9 @@ def hold(path: Path) -> Lock:
                 _lock(descriptor)
             except BlockingIOError:
                 raise
-            except OSError:
+            except OSError:  # The file system has no locks.
                 pass
-            if _is_at(path, descriptor):
+            if _is_same_file(path, descriptor):
                 os.ftruncate(descriptor, 0)
                 os.lseek(descriptor, 0, os.SEEK_SET)
                 os.write(descriptor, b"held by tfsoftmax, process %d\n" % os.getpid())
@@ -58,37 +59,37 @@ def hold(path: Path) -> Lock:
         except BaseException:
             os.close(descriptor)
             raise
-        os.close(descriptor)  # Its holder removed it just now.
+        os.close(descriptor)  # The process that held it has just removed it: try again.
 
 
-def take_over(path: Path) -> Lock | None:
-    """Holds what a dead process held; None if that is not known for certain."""
-    if holder(path) is None:
+def acquire_abandoned(path: Path) -> Lock | None:
+    """Locks the lock file of a process that has ended; None unless that is certain."""
+    if holder_pid(path) is None:
         return None
     descriptor = None
     try:
         descriptor = os.open(path, os.O_RDWR)
         _lock(descriptor)
-        if _is_at(path, descriptor):
+        if _is_same_file(path, descriptor):
             return Lock(path, descriptor)
-    except OSError:  # alive, or somebody else's, or there are no locks
+    except OSError:  # The process is alive, the file is another user's, or there are no locks.
         pass
     if descriptor is not None:
         os.close(descriptor)
     return None
 
 
-def holder(path: Path) -> int | None:
-    """The process that a file says it is held by; None if it says no such thing."""
+def holder_pid(path: Path) -> int | None:
+    """Reads the process id in a lock file; None if it is not a lock file of this package."""
     try:
         with path.open("rb") as file:
-            found = _HELD.fullmatch(file.read(100))
+            found = _HOLDER.fullmatch(file.read(100))
     except OSError:
         return None
     return int(found[1]) if found else None
 
 
-def _is_at(path: Path, descriptor: int) -> bool:
+def _is_same_file(path: Path, descriptor: int) -> bool:
     try:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:
@@ -99,7 +100,7 @@ def _lock(descriptor: int) -> None:
     if sys.platform == "win32":
         import msvcrt
 
-        # Far behind the content, which others may read.
+        # Windows locks bytes: lock one far beyond the content, which others may read.
         os.lseek(descriptor, 2**30, os.SEEK_SET)
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)

@@ -1,4 +1,4 @@
-"""Paths as people type them, and what is there: only regular files and folders are read."""
+"""Paths as users type them, and checks that they lead to regular files or folders."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 
 from tfsoftmax.errors import UsageError
 
-# Files that the system makes up while they are read, some of them without end.
-_MADE_UP = ("/proc/", "/sys/")
-_NOTHING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+# Folders whose files the system generates while they are read, some of them endlessly.
+_SYSTEM_FOLDERS = ("/proc/", "/sys/")
+_NOT_FOUND_ERRORS = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 def user_path(path: str | os.PathLike[str]) -> Path:
-    """A path in which ``~`` and ``~name`` stand for home folders.
+    """Replaces ``~`` and ``~name`` at the start of a path by home folders.
 
     Raises:
-      UsageError: if there is no such user, or this user has no home folder.
+      UsageError: if there is no such user, or the user has no home folder.
 
     >>> user_path("data/flowers.csv")
     PosixPath('data/flowers.csv')
@@ -29,46 +29,51 @@ def user_path(path: str | os.PathLike[str]) -> Path:
         user = Path(path).parts[0].removeprefix("~")
         if user:
             raise UsageError(
-                f"{path}: there is no user {user!r}; write ./~{user} if that is what it is called"
+                f"{path}: there is no user {user!r}; for a file of that name write ./~{user}"
             ) from error
         raise UsageError(
             f"{path}: no home folder is known; set HOME, or give a path without ~"
         ) from error
 
 
-def what_is_at(path: Path) -> str:
-    """What is at a path, links followed: ``"a file"``, ``"a folder"``, ``"nothing"``, or else.
+def describe_path(path: Path) -> str:
+    """Says what a path leads to, after following links.
+
+    Returns:
+      ``"a file"``, ``"a folder"``, ``"a pipe"``, ``"a socket"``, ``"a device"``,
+      ``"a file of the system"`` (in ``/proc`` or ``/sys``), or ``"nothing"``.
 
     Raises:
-      OSError: if that cannot be found out.
+      OSError: if the path cannot be examined, for lack of permission for example.
 
-    >>> what_is_at(Path("/")), what_is_at(Path("/dev/null")), what_is_at(Path("/proc/cpuinfo"))
-    ('a folder', 'a device', 'a file of the system')
+    >>> [describe_path(Path(path)) for path in ("/", "/dev/null", "/proc/cpuinfo")]
+    ['a folder', 'a device', 'a file of the system']
     """
     try:
         mode = path.stat().st_mode
-    except ValueError:  # a zero byte
+    except ValueError:  # The path contains a zero byte.
         return "nothing"
     except OSError as error:
-        if error.errno in _NOTHING:
+        if error.errno in _NOT_FOUND_ERRORS:
             return "nothing"
         raise
     if stat.S_ISDIR(mode):
         return "a folder"
     if stat.S_ISREG(mode):
-        made_up = os.path.realpath(path).startswith(_MADE_UP)
-        return "a file of the system" if made_up else "a file"
+        of_system = os.path.realpath(path).startswith(_SYSTEM_FOLDERS)
+        return "a file of the system" if of_system else "a file"
     if stat.S_ISFIFO(mode):
         return "a pipe"
     return "a socket" if stat.S_ISSOCK(mode) else "a device"
 
 
 def check_regular(path: Path) -> None:
-    """Makes sure that a path, if anything is there, can be read to an end.
+    """Checks that a path leads to a regular file, a folder or nothing.
 
     Raises:
-      OSError: if it is a pipe, a device, a socket or a file that the system makes up.
+      OSError: if it is a pipe, a device, a socket or a file of the system, which could be
+        endless or never answer.
     """
-    found = what_is_at(path)
+    found = describe_path(path)
     if found not in ("a file", "a folder", "nothing"):
         raise OSError(errno.EINVAL, f"it is {found}; only regular files and folders are read")

@@ -1,7 +1,7 @@
-"""Starting native libraries: as quietly as the user asked, and without what is not needed.
+"""Starts TensorFlow and LiteRT without their log output and without importing Keras.
 
-TensorFlow's C++ code honours ``TF_CPP_MIN_LOG_LEVEL``, except for what it prints while it
-is being imported; LiteRT never does. Around those moments the variable is honoured here.
+TensorFlow's C++ code respects ``TF_CPP_MIN_LOG_LEVEL``, except while it is being imported;
+LiteRT ignores it. In both cases the functions here apply it instead.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from typing import Any, cast
 from tfsoftmax.errors import MachineError
 from tfsoftmax.system import compile_cache
 
-# Of libraries, threads' stacks and arenas: a small run on two cores reserved 3.9 GiB.
-_ADDRESS_SPACE = 4 * 2**30
+# For libraries, thread stacks and memory arenas. A small run on two cores reserved 3.9 GiB.
+_ADDRESS_SPACE_BYTES = 4 * 2**30
 
 
 @contextmanager
-def honour_log_level() -> Iterator[None]:
-    """Silences file descriptor 2 within the block if ``TF_CPP_MIN_LOG_LEVEL`` is 1 or more."""
+def silence_native_log() -> Iterator[None]:
+    """Discards native output to standard error if ``TF_CPP_MIN_LOG_LEVEL`` is 1 or more."""
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0") == "0":
         yield
         return
     if sys.stderr:
         sys.stderr.flush()
     try:
-        kept = os.dup(2)
-    except OSError:  # closed already: nothing to silence
+        stderr_copy = os.dup(2)
+    except OSError:  # Standard error is closed: nothing to silence.
         yield
         return
     try:
@@ -37,54 +37,54 @@ def honour_log_level() -> Iterator[None]:
             os.dup2(sink.fileno(), 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(stderr_copy, 2)
+        os.close(stderr_copy)
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow, quietly, with its compiled loops kept, and without Keras for now.
+    """Imports TensorFlow silently, with the compile cache enabled, but without Keras.
 
-    Without Keras it takes half the time: TensorFlow ends its own import by importing Keras's
-    optimizers, with all of Keras, scikit-learn and matplotlib where they are installed,
-    and goes on without them if that fails. ``tf.keras`` still loads when it is used.
+    That halves the time. At the end of its import TensorFlow imports Keras's optimizers, and
+    with them all of Keras, scikit-learn and matplotlib if they are installed, and carries on
+    without them if that fails. ``tf.keras`` is still imported when it is used.
 
     Raises:
-      MachineError: if the process may not take as much address space as TensorFlow does.
+      MachineError: if the process may not use as much address space as TensorFlow needs.
     """
     if "tensorflow" not in sys.modules:
-        check_machine()
+        check_address_space()
         compile_cache.enable()
-        with honour_log_level(), _not_importable("keras.src.optimizers"):
+        with silence_native_log(), _block_import("keras.src.optimizers"):
             import tensorflow  # noqa: F401
 
 
-def check_machine() -> None:
-    """Finds out now whether TensorFlow can start at all.
+def check_address_space() -> None:
+    """Checks that this process may use as much address space as TensorFlow needs.
 
-    Where it may not have the address space, it ends the process with a page of addresses, and
-    OpenBLAS, which scikit-learn brings, waits for ever.
+    With less, TensorFlow ends the process with a page of addresses, and OpenBLAS, which comes
+    with scikit-learn, waits forever.
 
     Raises:
-      MachineError: if this process may not take as much address space as they do.
+      MachineError: if the limit is too low.
     """
     with suppress(ImportError):  # Windows has no such limit.
         import resource
 
         limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-        if 0 <= limit < _ADDRESS_SPACE:
+        if 0 <= limit < _ADDRESS_SPACE_BYTES:
             raise MachineError(
-                f"TensorFlow needs {_ADDRESS_SPACE / 2**30:.0f} GiB of address space, most of it "
-                f"only reserved, and this process may have {limit / 2**30:.1f} GiB: raise the "
-                "limit (ulimit -v)"
+                f"TensorFlow needs {_ADDRESS_SPACE_BYTES / 2**30:.0f} GiB of address space, most "
+                f"of it only reserved, and this process may have {limit / 2**30:.1f} GiB: raise "
+                "the limit (ulimit -v)"
             )
 
 
 @contextmanager
-def file_errors() -> Iterator[None]:
-    """TensorFlow's own files fail in its own way; within the block, as Python's do.
+def as_os_errors() -> Iterator[None]:
+    """Turns the errors of TensorFlow's file operations in the block into OSError.
 
     Raises:
-      OSError: in the place of what TensorFlow raised, 'FILE; No space left on device'.
+      OSError: with the reason in TensorFlow's message, "No space left on device" for example.
     """
     import tensorflow as tf
 
@@ -95,8 +95,8 @@ def file_errors() -> Iterator[None]:
 
 
 @contextmanager
-def _not_importable(name: str) -> Iterator[None]:
-    """Makes importing one module fail within the block; one already imported is let be."""
+def _block_import(name: str) -> Iterator[None]:
+    """Makes importing a module fail within the block, unless it has been imported already."""
     if name in sys.modules:
         yield
         return

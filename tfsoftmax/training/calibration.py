@@ -7,7 +7,7 @@ import scipy.optimize
 import scipy.special
 
 from tfsoftmax.data.dataset import Split
-from tfsoftmax.metrics import rows_at_once
+from tfsoftmax.metrics import rows_per_block
 from tfsoftmax.model import SoftmaxRegression
 
 # Beyond a hundred times softer or sharper the rows say nothing of how sure to be.
@@ -38,13 +38,13 @@ def calibrate(model: SoftmaxRegression, split: Split) -> float:
     >>> calibrate(model, dataset.test) > 2
     True
     """
-    labels, a_block = np.asarray(split.labels), rows_at_once(model.spec)
+    labels, block_rows = np.asarray(split.labels), rows_per_block(model.spec)
 
     def mean_loss(log_sharpness: float) -> float:
         sharpness, total = np.exp(log_sharpness), 0.0
         # Of some rows at a time, each time anew: all logits of many classes are too much to keep.
-        for start in range(0, len(labels), a_block):
-            rows = slice(start, start + a_block)
+        for start in range(0, len(labels), block_rows):
+            rows = slice(start, start + block_rows)
             logits = model.logits(split.features[rows]).numpy().astype(np.float64)
             chosen = logits[np.arange(len(logits)), labels[rows]]
             loss = scipy.special.logsumexp(sharpness * logits, 1) - sharpness * chosen

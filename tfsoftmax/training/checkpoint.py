@@ -26,8 +26,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfsoftmax.errors import CheckpointError, UsageError
-from tfsoftmax.system.files import remove_dead_staging, staged_folder, write_whole
-from tfsoftmax.system.locks import Lock, hold, holder
+from tfsoftmax.system.files import remove_abandoned_staging, staging_folder, write_atomically
+from tfsoftmax.system.locks import Lock, acquire, holder_pid
 
 _log = logging.getLogger(__name__)
 
@@ -176,9 +176,9 @@ def claimed(checkpoints: Checkpoints) -> Lock:
     folder = checkpoints.folder
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        lock = hold(folder / _LOCK)
+        lock = acquire(folder / _LOCK)
     except BlockingIOError:
-        process = holder(folder / _LOCK)
+        process = holder_pid(folder / _LOCK)
         raise CheckpointError(
             f"{folder}: another run is saving there now"
             + (f" (process {process})" if process else "")
@@ -192,7 +192,7 @@ def claimed(checkpoints: Checkpoints) -> Lock:
             f"{folder} has checkpoints of an earlier run: add --resume to go on with it, or "
             "name another --checkpoint-dir"
         )
-    remove_dead_staging(folder)
+    remove_abandoned_staging(folder)
     return lock
 
 
@@ -202,7 +202,7 @@ def check_checkpoints(checkpoints: Checkpoints) -> None:
     Raises:
       OSError, UsageError, CheckpointError: as it does.
     """
-    with staged_folder(checkpoints.folder):
+    with staging_folder(checkpoints.folder):
         claimed(checkpoints).release()
 
 
@@ -277,7 +277,9 @@ class Keeper:
     def _write(self, snapshot: Snapshot) -> bool:
         folder = self.checkpoints.folder
         try:
-            write_whole(folder / f"step-{snapshot.facts['step']:012d}.ckpt", snapshot.to_bytes())
+            write_atomically(
+                folder / f"step-{snapshot.facts['step']:012d}.ckpt", snapshot.to_bytes()
+            )
         except (OSError, MemoryError) as error:
             if not self._failing:
                 reason = getattr(error, "strerror", None) or error

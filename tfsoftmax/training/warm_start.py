@@ -100,7 +100,7 @@ def _with_columns_of(dataset: Dataset, model: SoftmaxRegression) -> SoftmaxRegre
         )
     at = {name: place for place, name in enumerate(ours)}
     order = [at[name] for name in theirs]
-    scaling = model.spec.scaling and model.spec.scaling.reordered(order)
+    scaling = model.spec.scaling and model.spec.scaling.reorder(order)
     spec = replace(model.spec, feature_names=theirs, scaling=scaling)
     moved = SoftmaxRegression(spec)
     # What says that a feature is missing follows them all, in the order it had.

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from tfsoftmax.errors import DataError
-from tfsoftmax.system.paths import what_is_at
+from tfsoftmax.system.paths import describe_path
 
 
 def check_file(path: Path, name: str) -> None:
@@ -15,7 +15,7 @@ def check_file(path: Path, name: str) -> None:
     Raises:
       DataError: if there is none, or something else.
     """
-    found = what_is_at(path)
+    found = describe_path(path)
     if found != "a file":
         raise DataError(f"{name}: expected a file, found {found}")
 
@@ -26,7 +26,7 @@ def files_at(path: Path, name: str, pattern: str) -> list[Path]:
     Raises:
       DataError: if there are none, or a link leads out of the folder.
     """
-    found = what_is_at(path)
+    found = describe_path(path)
     if found == "a file":
         return [path]
     if found != "a folder":

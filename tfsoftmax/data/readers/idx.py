@@ -19,7 +19,7 @@ from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.scale_check import log_scales
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
-from tfsoftmax.system.paths import check_regular, what_is_at
+from tfsoftmax.system.paths import check_regular, describe_path
 
 _UINT8 = 0x08
 _MAX_DIMENSIONS = 4
@@ -45,7 +45,7 @@ def load_idx(folder: Path, only_measured: bool = False) -> Dataset:
       DataError: naming the file that is missing, truncated or not what it should be.
     """
     if not folder.is_dir():
-        found = what_is_at(folder)
+        found = describe_path(folder)
         raise DataError(f"idx:{folder}: expected a folder with MNIST's four files, found {found}")
     parts = {}
     for part, prefix in _PREFIXES.items():

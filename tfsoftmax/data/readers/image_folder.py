@@ -24,7 +24,7 @@ from tfsoftmax.data.readers.folders import check_link
 from tfsoftmax.data.source import Source
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
-from tfsoftmax.system.paths import what_is_at
+from tfsoftmax.system.paths import describe_path
 
 _log = logging.getLogger(__name__)
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -106,7 +106,7 @@ def pictures_in(folder: Path, name: str) -> list[Picture]:
       DataError: if there are none, or a link leads out of the folder.
     """
     if not folder.is_dir():
-        found = what_is_at(folder)
+        found = describe_path(folder)
         raise DataError(f"{name}: expected a folder with one sub-folder a class, found {found}")
     classes = _folders(folder, folder, name)
     official = {place.name for place in classes} == _OFFICIAL

@@ -16,7 +16,7 @@ from tfsoftmax.export.predictor import Predictor, answer_in_blocks
 from tfsoftmax.export.tflite import attached
 from tfsoftmax.export.tflite.half_precision import halved
 from tfsoftmax.spec import Spec
-from tfsoftmax.system.startup import honour_log_level
+from tfsoftmax.system.startup import silence_native_log
 
 if TYPE_CHECKING:
     from tfsoftmax.export.saved_model import ExportedModel
@@ -99,7 +99,7 @@ def convert(
         converter.representative_dataset = lambda: _batches(exported, rows, batch or 1)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.as_dtype(kind)
-    with honour_log_level():
+    with silence_native_log():
         content = converter.convert()
     return halved(content) if kind == "float16" else content
 
@@ -151,7 +151,7 @@ def convert_for_mediapipe(exported: ExportedModel) -> bytes:
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [probabilities.get_concrete_function()], exported
     )
-    with honour_log_level():
+    with silence_native_log():
         return converter.convert()
 
 
@@ -215,7 +215,7 @@ class TFLitePredictor(Predictor):
             found = attached.read(content)
             if found is None:
                 raise ValueError("no labels are attached to it, or it is cut short")
-            with honour_log_level():
+            with silence_native_log():
                 self._interpreter = Interpreter(model_content=content)
                 self._interpreter.allocate_tensors()
                 signatures = self._interpreter.get_signature_list()

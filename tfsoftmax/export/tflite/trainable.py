@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from tfsoftmax import ops
-from tfsoftmax.system.startup import file_errors, honour_log_level
+from tfsoftmax.system.startup import as_os_errors, silence_native_log
 
 if TYPE_CHECKING:
     from tfsoftmax.model import SoftmaxRegression
@@ -86,7 +86,7 @@ def convert(model: SoftmaxRegression, batch: int | None = None) -> bytes:
     signatures = {
         name: function.get_concrete_function() for name, function in trainable.functions.items()
     }
-    with tempfile.TemporaryDirectory() as folder, honour_log_level(), file_errors():
+    with tempfile.TemporaryDirectory() as folder, silence_native_log(), as_os_errors():
         tf.saved_model.save(trainable, folder, signatures=signatures)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, list(signatures))
         converter.experimental_enable_resource_variables = True

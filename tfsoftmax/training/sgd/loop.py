@@ -150,7 +150,7 @@ class Loop:
         try:
             losses, state = self._run_steps(*arguments)
         except tf.errors.OpError as error:
-            compile_cache.check(error)
+            compile_cache.raise_if_unwritable(error)
             if self._begun or self.xla is False or not isinstance(error, _NO_XLA):
                 raise
             if self.xla:
