@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -12,6 +13,22 @@ from support.datasets import make_dataset
 from tfsoftmax import load_dataset
 
 SHARED_MNIST = Path(__file__).parents[2] / "shared" / "data" / "mnist"
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--minutes", type=float, help="begin no test after so many minutes, but skip the rest"
+    )
+
+
+def pytest_configure(config):
+    config.began = time.monotonic()
+
+
+def pytest_runtest_setup(item):
+    minutes = item.config.getoption("minutes")
+    if minutes is not None and time.monotonic() - item.config.began > 60 * minutes:
+        pytest.skip(f"no time left of {minutes:g} minutes")
 
 
 @pytest.fixture(scope="session", autouse=True)
