@@ -81,24 +81,6 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def complete_dataset(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Shell completion of dataset names; must not import what is slow."""
-    from tfsoftmax.data.kinds import NAMES
-
-    return [name for name in NAMES if name.startswith(incomplete)]
-
-
-def dataset_of_model_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds --dataset for commands that can find out a model's own."""
-    return click.option(
-        "--dataset",
-        "dataset_name",
-        metavar="NAME",
-        shell_complete=complete_dataset,
-        help="Whose test rows to check on, as for train.  [default: what MODEL was trained on]",
-    )(command)
-
-
 def set_verbosity(verbose: bool, quiet: bool) -> None:
     """Decides what reaches standard error; call it before TensorFlow is imported.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tfsoftmax.data.names import locate
 from tfsoftmax.errors import UsageError
 
 if TYPE_CHECKING:
@@ -114,10 +115,7 @@ class AfterTheModel:
 
 
 def _source(dataset_name: str) -> Path:
-    from tfsoftmax.data.kinds import KINDS
-
-    kind, _, path = dataset_name.partition(":")
-    return Path(os.path.expanduser(path)) if path and kind in KINDS else Path(os.devnull)
+    return locate(dataset_name).path or Path(os.devnull)
 
 
 def _check_text(paths: dict[str, Path]) -> None:

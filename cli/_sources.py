@@ -3,78 +3,28 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from tfsoftmax.cli._types import Delimiter, ImageSize, Size
-from tfsoftmax.data.options import Color, Missing, OnBadRows, SourceOptions
+from tfsoftmax.choices import Option
+from tfsoftmax.cli._flags import spelled
+from tfsoftmax.cli._options import add_options, arguments_for, flags_of, given, option_of
+from tfsoftmax.data.kinds import BUNDLED, KINDS
+from tfsoftmax.data.names import all_names, locate
+from tfsoftmax.data.options import SourceOptions, check_applicable, takers
 from tfsoftmax.errors import UsageError
 
 if TYPE_CHECKING:
     from tfsoftmax import Dataset, Spec
 
-
-def _parts(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """What stands between commas."""
-    parts = (part.strip() for text in texts for part in text.split(","))
-    return tuple(part for part in parts if part)
-
-
-def _list_option(*names: str, help: str) -> Callable[..., Any]:
-    """An option of several texts, that may be given more than once."""
-    return click.option(
-        *names,
-        multiple=True,
-        metavar="NAME,...",
-        callback=lambda context, parameter, texts: texts or None,
-        help=f"{help} Give it again for more, and for a name that has a comma.",
-    )
-
-
-_CSV_OPTIONS = (
-    click.option(
-        "--delimiter", type=Delimiter(), help="Between a CSV file's columns.  [default: a comma]"
-    ),
-    click.option(
-        "--decimal",
-        type=click.Choice([".", ","]),
-        help="What stands before the decimals of numbers that are text.  [default: .]",
-    ),
-    click.option(
-        "--thousands",
-        type=click.Choice([",", ".", " ", "'"]),
-        help="What stands between their groups of three digits.  [default: nothing]",
-    ),
-    click.option(
-        "--na-values",
-        multiple=True,
-        metavar="TEXT,...",
-        callback=lambda context, parameter, texts: _parts(texts) or None,
-        help="Texts and numbers that stand for a missing value, besides 'NA', 'NaN' and the like.",
-    ),
-    click.option(
-        "--comment",
-        type=Delimiter(),
-        help="A CSV file is not read from this character to the end of the line.",
-    ),
-    click.option(
-        "--encoding",
-        metavar="NAME",
-        help="Of a CSV file, and of labels that are bytes.  [default: utf-8]",
-    ),
-    click.option(
-        "--no-header",
-        "header",
-        flag_value=False,
-        type=bool,
-        default=None,
-        help="The CSV file does not begin with its columns' names; they are called 1, 2, 3.",
-    ),
-)
-_OPTIONS = (
+# How a CSV file, or a table of texts, is written; `predict` has to know that, too.
+_WRITTEN = ("delimiter", "decimal", "thousands", "na_values", "comment", "encoding", "header")
+_FOLDERS = (
     click.option(
         "--data-dir",
         metavar="DIR",
@@ -87,56 +37,7 @@ _OPTIONS = (
         help="Folder with a TensorFlow Datasets source's original files, to prepare it "
         "without a network.",
     ),
-    click.option(
-        "--label-column",
-        metavar="NAME",
-        help="Column with the classes.  [default: the one called label, class or target]",
-    ),
-    _list_option("--features", help="Columns to learn from, in this order, if not all."),
-    _list_option("--drop", help="Columns to leave out."),
-    click.option(
-        "--weight-column",
-        metavar="NAME",
-        help="Column that says what each row counts in training.",
-    ),
-    click.option(
-        "--missing",
-        type=click.Choice(get_args(Missing)),
-        help="What a missing value is: an error, or its column's mean, median or most frequent "
-        "value, which the model then fills in wherever it runs; indicator is the mean, and lets "
-        "the model see that the value was missing.  [default: error]",
-    ),
-    click.option(
-        "--bad-rows",
-        type=click.Choice(get_args(OnBadRows)),
-        help="What a row is that cannot be used (no label, too many columns, a value that is no "
-        "number or missing, a damaged picture): an error, or left out and counted.  "
-        "[default: error]",
-    ),
-    *_CSV_OPTIONS,
-    click.option(
-        "--image-size",
-        type=ImageSize(),
-        help="Height and width that pictures are scaled to.  [default: theirs, if all agree]",
-    ),
-    click.option(
-        "--color",
-        type=click.Choice(get_args(Color)),
-        help="How pictures are taken.  [default: gray if all are]",
-    ),
-    click.option(
-        "--test-fraction",
-        type=click.FloatRange(0, 1, min_open=True, max_open=True),
-        help="Share of the rows to hold out where the data has no test rows.  [default: 0.2]",
-    ),
-    click.option(
-        "--memory-limit",
-        type=Size(),
-        help="Of the features in memory at a time; more is read in parts.  [default: 1GiB]",
-    ),
 )
-# Every choice has an option, but for what is found in the data.
-_FIELDS = tuple(field for field in SourceOptions.__dataclass_fields__ if field != "marks")
 
 
 @dataclass(frozen=True)
@@ -152,19 +53,24 @@ class Data:
     manual_dir: str | None
     choices: dict[str, Any]
 
-    def options(self, recorded: dict[str, Any] | None = None) -> SourceOptions:
+    def options(self, name: str, recorded: dict[str, Any] | None = None) -> SourceOptions:
         """The options to read with: those made here, over those recorded with a model.
 
+        Args:
+          name: of the dataset.
+          recorded: how a model's own data was read; what has no meaning for this kind of source
+            is left out.
+
         Raises:
-          UsageError: naming the option of a choice that is out of range.
+          UsageError: naming the option of a choice that is out of range, or has no meaning for
+            this kind of source.
         """
-        try:
-            return SourceOptions.from_json({**(recorded or {}), **self.choices})
-        except UsageError as error:
-            field, _, problem = str(error).partition(" ")
-            if field not in self.choices:
-                raise
-            raise UsageError(f"{_option(field)} {problem}") from error
+        kind = locate(name).kind
+        usual = {key: value for key, value in (recorded or {}).items() if key in kind.options}
+        with spelling_options():
+            options = SourceOptions.from_json({**usual, **self.choices})
+            check_applicable(options, kind.options, kind.name)
+            return options
 
     def load(
         self, name: str, recorded: dict[str, Any] | None = None, model: Spec | None = None
@@ -176,7 +82,7 @@ class Data:
             name,
             data_dir=self.data_dir,
             manual_dir=self.manual_dir,
-            options=self.options(recorded),
+            options=self.options(name, recorded),
             model=model,
         )
 
@@ -186,27 +92,86 @@ class Data:
 
     def arguments(self) -> list[str]:
         """The arguments that say the same of the data again, but for this machine's folders."""
-        arguments = []
-        for field, value in self.choices.items():
-            if field == "header":
-                arguments.append("--no-header")
-                continue
-            if field == "image_size":
-                value = "x".join(map(str, value))
-            for text in value if isinstance(value, tuple) else (value,):
-                arguments += [_option(field), str(text)]
-        return arguments
+        return arguments_for(SourceOptions, self.choices)
 
 
-def _option(field: str) -> str:
-    return "--" + field.replace("_", "-")
+@contextmanager
+def spelling_options() -> Iterator[None]:
+    """Has an error name options as they are typed."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(spelled(error)) from error
+
+
+def complete_dataset(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Shell completion of dataset names, or else of paths; must not import what is slow."""
+    names = [name for name in all_names() if name.startswith(incomplete)]
+    return [CompletionItem(name) for name in names] or [CompletionItem(incomplete, type="file")]
+
+
+def dataset_options(default: str | None = None) -> Callable[..., Any]:
+    """Adds the argument DATASET and, for the same, ``--dataset``.
+
+    The command gets it as `dataset_name`, in full: with its kind, if it is a path.
+
+    Args:
+      default: what is meant if neither is given; None makes that an error.
+    """
+    help = (
+        f"What to work on, as for DATASET: {', '.join(BUNDLED)}; a file or folder of your own, "
+        f"with its kind before it where its name does not tell it ({', '.join(KINDS)}), as in "
+        f"{KINDS['csv'].example}; or an image-classification dataset of TensorFlow Datasets "
+        "('tfsoftmax datasets' lists all)."
+    )
+    decorators = (
+        click.argument("dataset", required=False, shell_complete=complete_dataset),
+        click.option(
+            "--dataset",
+            "dataset_name",
+            metavar="NAME",
+            shell_complete=complete_dataset,
+            help=f"{help}  [default: {default}]" if default else help,
+        ),
+    )
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def with_dataset(*, dataset: str | None, dataset_name: str | None, **options: Any) -> Any:
+            if dataset is not None and dataset_name is not None:
+                raise click.UsageError(
+                    f"DATASET is {dataset!r} and --dataset is {dataset_name!r}: give one of them"
+                )
+            name = default if dataset is None else dataset
+            name = name if dataset_name is None else dataset_name
+            if name is None:
+                raise click.UsageError("Missing argument 'DATASET'")
+            return command(dataset_name=locate(name).name, **options)
+
+        for add in reversed(decorators):
+            with_dataset = add(with_dataset)
+        return with_dataset
+
+    return decorate
+
+
+def dataset_of_model_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --dataset for commands that can find out a model's own."""
+    return click.option(
+        "--dataset",
+        "dataset_name",
+        metavar="NAME",
+        shell_complete=complete_dataset,
+        help="Whose test rows to check on, as for train.  [default: what MODEL was trained on]",
+    )(command)
 
 
 def csv_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options that say how a CSV file is written, by their names in `SourceOptions`."""
-    for decorate in reversed(_CSV_OPTIONS):
-        command = decorate(command)
-    return command
+    """Adds the options that say how a table is written, by their names in `SourceOptions`."""
+    declared = flags_of(SourceOptions)
+    return add_options(command, [_option_of(declared[name]) for name in _WRITTEN])
 
 
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -214,11 +179,15 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def with_data(**options: Any) -> Any:
-        data_dir, manual_dir = options.pop("data_dir"), options.pop("manual_dir")
-        asked = {field: options.pop(field) for field in _FIELDS}
-        choices = {field: value for field, value in asked.items() if value is not None}
-        return command(data=Data(data_dir, manual_dir, choices), **options)
+        folders = options.pop("data_dir"), options.pop("manual_dir")
+        return command(data=Data(*folders, given(SourceOptions, options)), **options)
 
-    for decorate in reversed(_OPTIONS):
-        with_data = decorate(with_data)
-    return with_data
+    made = [_option_of(declared) for declared in flags_of(SourceOptions).values()]
+    return add_options(with_data, [*_FOLDERS, *made])
+
+
+def _option_of(declared: Option) -> Callable[..., Any]:
+    """The command's option for one of `SourceOptions`; its help says what it is for."""
+    kinds = takers(declared.name)
+    about = declared.help + (f" For {', '.join(kinds)}." if len(kinds) < len(KINDS) else "")
+    return option_of(replace(declared, help=about), {"": SourceOptions()})

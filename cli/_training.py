@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import re
 import shlex
 from contextlib import nullcontext
 from pathlib import Path
@@ -32,25 +30,6 @@ if TYPE_CHECKING:
     from tfsoftmax.training.trainer import Progress
 
 _log = logging.getLogger("tfsoftmax.cli")
-_ENDINGS = (".gz", ".csv", ".tsv", ".txt", ".parquet", ".npz", ".npy", ".svm", ".tfrecord")
-
-
-def model_name(dataset_name: str) -> str:
-    """What to call a model of a dataset, if nobody says it.
-
-    >>> model_name("csv:data/my flowers.csv.gz"), model_name("emnist/letters")
-    ('my-flowers', 'emnist-letters')
-    """
-    from tfsoftmax.data.kinds import KINDS
-
-    kind, colon, path = dataset_name.partition(":")
-    if colon and kind in KINDS:
-        place = os.path.basename(os.path.realpath(os.path.expanduser(path)))
-        for ending in _ENDINGS:
-            place = place.removesuffix(ending)
-        dataset_name = f"idx-{place}" if kind == "idx" else place
-    # Whatever is typed: whether there is such a dataset is not for this name to say.
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", dataset_name).strip("-._") or "model"
 
 
 def describe(
@@ -88,7 +67,7 @@ def describe(
 
 def _read_with(dataset: Dataset, data: Data, recorded: dict[str, Any] | None) -> SourceOptions:
     """The options, with the marks on numbers that were found."""
-    options, marks = data.options(recorded), dataset.reading.marks
+    options, marks = data.options(dataset.name, recorded), dataset.reading.marks
     return options.but(marks=marks) if marks else options
 
 

@@ -12,12 +12,12 @@ import click
 from tfsoftmax.cli._console import (
     TensorFlowCommand,
     common_options,
-    complete_dataset,
     set_verbosity,
 )
 from tfsoftmax.cli._figures import print_figures
 from tfsoftmax.cli._models import reading_options, recorded_data
-from tfsoftmax.cli._sources import Data, data_options
+from tfsoftmax.cli._sources import Data, data_options, dataset_options
+from tfsoftmax.data.names import locate
 from tfsoftmax.errors import DataError
 from tfsoftmax.system.json_text import json_text
 
@@ -29,14 +29,7 @@ _log = logging.getLogger("tfsoftmax.cli")
 
 @click.command(cls=TensorFlowCommand, name="evaluate")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option(
-    "--dataset",
-    "dataset_name",
-    required=True,
-    metavar="NAME",
-    shell_complete=complete_dataset,
-    help="As for train.",
-)
+@dataset_options()
 @data_options
 @click.option(
     "--split",
@@ -54,7 +47,7 @@ def evaluate(
     verbose: bool,
     quiet: bool,
 ) -> None:
-    """Measure an exported MODEL: accuracy, log-loss, confusion matrix.
+    """Measure an exported MODEL on DATASET: accuracy, log-loss, confusion matrix.
 
     MODEL is a .tflite or .onnx file, a SavedModel folder, or a model's folder, whose
     highest version is taken. Accuracy and log-loss stand beside what the same answer for
@@ -102,12 +95,8 @@ def evaluate(
 
 def _usual_split(name: str, recorded: dict[str, Any], own: bool) -> str:
     """The test rows of a model's own data and of sources that have some; else all rows."""
-    from tfsoftmax.data.kinds import KINDS
-
-    kind, colon, _ = name.partition(":")
-    # IDX has test rows of its own.
-    has_none = colon and kind in KINDS and kind != "idx"
-    return "all" if has_none and recorded.get("sha256") and not own else "test"
+    has_test_rows = own or locate(name).kind.has_test_rows
+    return "test" if has_test_rows or not recorded.get("sha256") else "all"
 
 
 def _training_rows(

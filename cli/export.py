@@ -9,11 +9,10 @@ import click
 from tfsoftmax.cli._console import (
     TensorFlowCommand,
     common_options,
-    dataset_of_model_option,
     set_verbosity,
 )
 from tfsoftmax.cli._formats import Forms, format_options
-from tfsoftmax.cli._sources import Data, data_options
+from tfsoftmax.cli._sources import Data, data_options, dataset_of_model_option
 from tfsoftmax.system.json_text import json_text
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tfsoftmax.cli._console import PlainCommand, common_options, complete_dataset, set_verbosity
-from tfsoftmax.cli._sources import Data, data_options
+from tfsoftmax.cli._console import PlainCommand, common_options, set_verbosity
+from tfsoftmax.cli._sources import Data, complete_dataset, data_options
+from tfsoftmax.data.names import locate
 from tfsoftmax.system.json_text import json_text
-from tfsoftmax.system.paths import user_path
 
 if TYPE_CHECKING:
     from tfsoftmax.data.inspection import Column, Inspection
@@ -41,22 +41,22 @@ def inspect(
 ) -> None:
     """Show what the data of SOURCE is like: columns, ranges, classes, what is missing.
 
-    SOURCE is what --dataset of train takes. Nothing is trained. What should be seen to
-    first is said in notes at the end.
+    SOURCE is what train takes as DATASET. Nothing is trained. What should be corrected
+    before training is said in notes at the end.
 
     \b
     Examples:
-      tfsoftmax inspect csv:flowers.csv --label-column species
-      tfsoftmax inspect images:photos --pictures sheet.png
+      tfsoftmax inspect flowers.csv --label-column species
+      tfsoftmax inspect photos --pictures sheet.png
     """
     set_verbosity(verbose, quiet)
     from tfsoftmax.data.inspection import inspect_dataset, inspect_table
 
-    kind, _, path = source.partition(":")
-    if kind in ("csv", "parquet") and path:
+    location = locate(source)
+    if location.kind.table:
         if pictures:
             raise click.UsageError("--pictures is for images, and a table has none")
-        found = inspect_table(kind, user_path(path), source, data.options())
+        found = inspect_table(location, data.options(location.name))
     else:
         dataset = data.load(source, {"missing": "mean"})
         if pictures:

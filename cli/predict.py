@@ -1,29 +1,31 @@
-"""``tfsoftmax predict``: what an exported model sees in pictures."""
+"""``tfsoftmax predict``: what an exported model says of pictures and rows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from tfsoftmax.cli._console import PlainCommand, common_options, set_verbosity
 from tfsoftmax.cli._interrupt import raise_pending_interrupt
 from tfsoftmax.cli._models import recorded_data
-from tfsoftmax.cli._sources import csv_options
-from tfsoftmax.data.options import SourceOptions
+from tfsoftmax.cli._sources import csv_options, spelling_options
+from tfsoftmax.data.names import Location
+from tfsoftmax.data.options import SourceOptions, check_applicable
+from tfsoftmax.errors import DataError
 from tfsoftmax.system.json_text import json_text
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from tfsoftmax import Spec
 
 
 @click.command(cls=PlainCommand, name="predict")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.argument(
-    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
-)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
 @click.option(
     "--invert",
     is_flag=True,
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 @common_options
 def predict(
     model: Path,
-    files: tuple[Path, ...],
+    files: tuple[str, ...],
     invert: bool,
     top: int,
     as_json: bool,
@@ -54,39 +56,31 @@ def predict(
     """Print the label and its probability for each picture or row in FILE.
 
     MODEL is a .tflite or .onnx file, a SavedModel folder, or a model's folder, whose
-    highest version is taken. A FILE is a PNG, JPEG or WebP picture, or a table of rows: CSV
-    (.gz, too), Parquet or .npy. Pictures are scaled to the size the model was trained on;
+    highest version is taken. A FILE is a PNG, JPEG or WebP picture, or holds rows: CSV
+    (.gz, too), Parquet or .npy, with its kind before it where its name does not tell it, as in
+    csv:new.dat. Pictures are scaled to the size the model was trained on;
     they should show what its training images show, as those show it. Columns are found by
     their names. Output is one line a picture or row (FILE:ROW, from 1), separated by tabs;
     'abstains' stands last where the model is too unsure to answer. A file that cannot be read
     is named on standard error, the others are still answered, and the exit code is 1.
     """
     set_verbosity(verbose, quiet)
-    from tfsoftmax import DataError, load_predictor
-    from tfsoftmax.data.images import read_image
-    from tfsoftmax.data.readers.unlabelled import is_table, read_unlabelled
+    from tfsoftmax import load_predictor
 
+    sources = [_located(file) for file in files]
+    said = {field: value for field, value in csv.items() if value is not None}
+    _check_options(said, sources)
     predictor = load_predictor(model)
     # Rows to be predicted come as those came that it learnt from, if nothing else is said.
     recorded = recorded_data(model).get("options") or {}
-    options = SourceOptions.from_json(recorded).but(
-        **{name: value for name, value in csv.items() if value is not None}
-    )
+    options = SourceOptions.from_json({**recorded, **said})
     answers: list[dict[str, Any]] = []
     failed = 0
-    for file in files:
+    for file, source in zip(files, sources, strict=True):
         try:
-            if is_table(file):
-                row = 1
-                for rows in read_unlabelled(file, predictor.spec, options):
-                    names = [f"{file}:{row + place}" for place in range(len(rows))]
-                    found = predictor.predict_proba(rows, where=str(file), first_row=row)
-                    row += len(rows)
-                    answers += _answers(predictor.spec, found, names, top, as_json)
-            else:
-                image = read_image(file, predictor.spec, invert=invert)
-                found = predictor.predict_proba(image[None], where=str(file))
-                answers += _answers(predictor.spec, found, [str(file)], top, as_json)
+            for rows, names, row in _examples(file, source, predictor.spec, options, invert):
+                found = predictor.predict_proba(rows, where=file, first_row=row)
+                answers += _answers(predictor.spec, found, names, top, as_json)
         except DataError as error:
             raise_pending_interrupt()  # Reading may fail because it was interrupted.
             click.echo(f"Error: {error}", err=True)
@@ -96,10 +90,55 @@ def predict(
     return 1 if failed else 0
 
 
+def _located(file: str) -> Location | DataError | None:
+    """Where rows are; None of a picture, an error of what nothing tells what it is."""
+    from tfsoftmax.data.readers.unlabelled import locate_rows
+
+    try:
+        return locate_rows(file)
+    except DataError as error:
+        return error
+
+
+def _check_options(said: dict[str, Any], sources: list[Location | DataError | None]) -> None:
+    """Makes sure that every option says something of at least one file."""
+    if any(isinstance(source, DataError) for source in sources):
+        return  # It may be of the file that is refused.
+    tables = [source.kind for source in sources if isinstance(source, Location)]
+    understood = {field for kind in tables for field in kind.options}
+    what = " and ".join(sorted({kind.name for kind in tables})) or "pictures"
+    with spelling_options():
+        check_applicable(SourceOptions(**said), understood, what)
+
+
+def _examples(
+    file: str,
+    source: Location | DataError | None,
+    spec: Spec,
+    options: SourceOptions,
+    invert: bool,
+) -> Iterator[tuple[np.ndarray, list[str], int]]:
+    """The examples in a file, a part at a time: what they are called, the first one's row."""
+    from tfsoftmax.data.images import read_image
+    from tfsoftmax.data.readers.unlabelled import read_unlabelled
+
+    if isinstance(source, DataError):
+        raise source
+    if source is None:
+        yield read_image(Path(file), spec, invert=invert)[None], [file], 0
+        return
+    row = 1
+    for rows in read_unlabelled(source, spec, options):
+        yield rows, [f"{file}:{row + index}" for index in range(len(rows))], row
+        row += len(rows)
+
+
 def _answers(
     spec: Spec, found: np.ndarray, names: list[str], top: int, as_json: bool
 ) -> list[dict[str, Any]]:
     """Prints the answers to some rows, or returns them to be printed as JSON."""
+    import numpy as np
+
     from tfsoftmax.prediction import abstains
 
     answers: list[dict[str, Any]] = []

@@ -12,7 +12,6 @@ from tfsoftmax.cli._checkpoints import checkpoint_options, checkpoints_from
 from tfsoftmax.cli._console import (
     TensorFlowCommand,
     common_options,
-    complete_dataset,
     set_verbosity,
 )
 from tfsoftmax.cli._formats import Forms, format_options
@@ -20,18 +19,18 @@ from tfsoftmax.cli._models import failed_files, reading_options, recorded_data
 from tfsoftmax.cli._outputs import check_outputs, note_another_task
 from tfsoftmax.cli._recipe import recipe_from, recipe_options
 from tfsoftmax.cli._rescue import never_lost
-from tfsoftmax.cli._sources import Data, data_options
+from tfsoftmax.cli._sources import Data, data_options, dataset_options
 from tfsoftmax.cli._training import (
     announce,
     describe,
     export_trained,
-    model_name,
     print_end,
     record_of,
     summarize,
     trained_on,
     write_history,
 )
+from tfsoftmax.data.names import locate
 from tfsoftmax.system.json_text import json_text
 
 if TYPE_CHECKING:
@@ -45,17 +44,7 @@ def _check_history(ctx: click.Context, param: click.Parameter, value: Path | Non
 
 
 @click.command(cls=TensorFlowCommand, name="train")
-@click.option(
-    "--dataset",
-    "dataset_name",
-    default="mnist5k",
-    show_default=True,
-    metavar="NAME",
-    shell_complete=complete_dataset,
-    help="What to train on: mnist5k, digits, your own data as KIND:PATH (csv, parquet, npz, npy, "
-    "svmlight, images, tfrecord, idx), or an image-classification dataset of TensorFlow Datasets "
-    "('tfsoftmax datasets' lists all).",
-)
+@dataset_options("mnist5k")
 @data_options
 @recipe_options
 @click.option(
@@ -124,17 +113,17 @@ def train(
     \b
     Examples:
       tfsoftmax-train
-      tfsoftmax-train --dataset fashion_mnist --epochs 20
-      tfsoftmax-train --dataset csv:flowers.csv --label-column species
-      tfsoftmax-train --dataset images:photos --image-size 32x32
-      tfsoftmax-train --dataset idx:path/to/mnist --recipe tutorial
+      tfsoftmax-train fashion_mnist --epochs 20
+      tfsoftmax-train flowers.csv --label-column species
+      tfsoftmax-train photos --image-size 32x32
+      tfsoftmax-train idx:path/to/mnist --recipe tutorial
     """
     set_verbosity(verbose, quiet)
     started = time.perf_counter()
     recipe_name, recipe = options["recipe_name"], recipe_from(options)
     recipe = recipe.but(**data.memory_limit())
     checkpoints = checkpoints_from(options)
-    name = model_name(dataset_name) if name is None else name
+    name = locate(dataset_name).model_name if name is None else name
 
     check_outputs(
         dataset_name, (output_dir, name), forms, {"--history": history}, tensorboard, checkpoints

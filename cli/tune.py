@@ -13,7 +13,6 @@ import click
 from tfsoftmax.cli._console import (
     TensorFlowCommand,
     common_options,
-    complete_dataset,
     set_verbosity,
 )
 from tfsoftmax.cli._formats import Forms, format_options
@@ -22,18 +21,18 @@ from tfsoftmax.cli._models import failed_files
 from tfsoftmax.cli._outputs import AfterTheModel, check_outputs
 from tfsoftmax.cli._recipe import recipe_from, recipe_options
 from tfsoftmax.cli._rescue import never_lost
-from tfsoftmax.cli._sources import Data, data_options
+from tfsoftmax.cli._sources import Data, data_options, dataset_options
 from tfsoftmax.cli._training import (
     announce,
     describe,
     export_trained,
-    model_name,
     print_end,
     record_of,
     summarize,
     trained_on,
 )
 from tfsoftmax.cli._tuning import print_table, tuning_progress, write_tuning
+from tfsoftmax.data.names import locate
 from tfsoftmax.system.json_text import json_text
 
 if TYPE_CHECKING:
@@ -52,16 +51,7 @@ def _check_suffix(*suffixes: str) -> Callable[..., Path | None]:
 
 
 @click.command(cls=TensorFlowCommand, name="tune")
-@click.option(
-    "--dataset",
-    "dataset_name",
-    default="mnist5k",
-    show_default=True,
-    metavar="NAME",
-    shell_complete=complete_dataset,
-    help="What to train on: mnist5k, digits, your own data as KIND:PATH, or a dataset of "
-    "TensorFlow Datasets, as for train.",
-)
+@dataset_options("mnist5k")
 @data_options
 @grid_options
 @click.option(
@@ -131,7 +121,7 @@ def tune(
     \b
     Examples:
       tfsoftmax tune
-      tfsoftmax tune --dataset digits --l2 0,1e-6..1:20 --plot tuning.png
+      tfsoftmax tune digits --l2 0,1e-6..1:20 --plot tuning.png
       tfsoftmax tune --l2 1e-4,1e-3 --learning-rate 0.1,0.5,auto --no-refit
     """
     set_verbosity(verbose, quiet)
@@ -139,7 +129,7 @@ def tune(
     grid = grid_from(options)
     recipe_name, recipe = options["recipe_name"], recipe_from(options)
     recipe = recipe.but(**data.memory_limit())
-    name = model_name(dataset_name) if name is None else name
+    name = locate(dataset_name).model_name if name is None else name
     if plot:
         from tfsoftmax.report.plots import check_plot
 

@@ -11,10 +11,9 @@ import click
 from tfsoftmax.cli._console import (
     TensorFlowCommand,
     common_options,
-    dataset_of_model_option,
     set_verbosity,
 )
-from tfsoftmax.cli._sources import Data, data_options
+from tfsoftmax.cli._sources import Data, data_options, dataset_of_model_option
 from tfsoftmax.system.json_text import json_text
 
 if TYPE_CHECKING:

@@ -271,5 +271,6 @@ def types_in_words(declared: Option) -> str:
 def _described(kind: Any) -> str:
     if get_origin(kind) is Literal:
         known = get_args(kind)
-        return f"one of {', '.join(known)}" if len(known) > 1 else repr(known[0])
+        words = [word if word.isidentifier() else repr(word) for word in known]
+        return f"one of {', '.join(words)}" if len(known) > 1 else repr(known[0])
     return _WORDS.get(kind, "a dictionary of numbers by name")

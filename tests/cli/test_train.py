@@ -76,7 +76,7 @@ def test_a_model_no_better_than_guessing_is_pointed_out(tmp_path, rate, directio
         (["--dataset", "mnits"], 2, "unknown dataset 'mnits': did you mean mnist"),
         (["--dataset", "idx:"], 2, "idx: needs a path"),
         (["--dataset", ""], 2, "unknown dataset ''"),
-        (["--dataset", str(Path(__file__).parent)], 2, "did you mean images:/.*cli"),
+        (["--dataset", str(Path(__file__).parent)], 2, "say which: parquet:/.*cli.*images:/.*cli"),
         (["--dataset", "idx:/nowhere"], 1, "idx:/nowhere: expected a folder"),
         (["--epochs", "0"], 2, "'--epochs': 0 is not in the range"),
         (["--learning-rate", "-1"], 2, "'--learning-rate'"),
@@ -84,7 +84,7 @@ def test_a_model_no_better_than_guessing_is_pointed_out(tmp_path, rate, directio
         (["--recipe", "secret"], 2, "'secret' is not one of 'default', 'tutorial'"),
         (["--name", "a/b"], 2, "'a/b' cannot name a model"),
         (["-q", "-v"], 2, "exclude each other"),
-        (["surplus"], 2, "unexpected extra argument"),
+        (["digits", "surplus"], 2, "unexpected extra argument"),
         (
             [*QUICK, "--learning-rate", "1e38"],
             1,

@@ -12,8 +12,8 @@ OTHERS = {
     "a name nobody could have": ("unknown dataset 'No Such!'", lambda folder: ["No Such!"], 2),
     "an unknown kind": ("unknown dataset", file("xlsx", "table.xlsx", ""), 2),
     "a file without its kind": (
-        "did you mean csv:",
-        lambda folder: [csv(GOOD)(folder)[0].removeprefix("csv:")],
+        "tell what kind of source it is; say which: csv:.*prose",
+        lambda folder: [file("csv", "prose", "one, two\nthree")(folder)[0].removeprefix("csv:")],
         2,
     ),
     "a test fraction of 0": ("'--test-fraction'", csv(GOOD, "--test-fraction", "0"), 2),

@@ -7,7 +7,7 @@ from support.datasets import make_dataset
 from tfsoftmax import DataError, Dataset, Spec, Split, UnknownDatasetError, load_dataset
 from tfsoftmax.data import cache as cache_module
 from tfsoftmax.data.cache import DatasetCache
-from tfsoftmax.data.kinds import NAMES
+from tfsoftmax.data.kinds import BUNDLED, KINDS, SUGGESTED
 from tfsoftmax.data.load import catalogue, default_data_dir
 
 SPEC = Spec((2,), "float32", ("no", "yes"))
@@ -134,8 +134,8 @@ def test_default_data_dir_is_tensorflow_datasets_own(monkeypatch, tmp_path):
 
 def test_the_catalogue_holds_every_suggested_name():
     entries = {entry["name"]: entry for entry in catalogue()}
-    kinds = {name for name in NAMES if name.endswith(":")}
-    assert set(NAMES) - kinds | {f"{kind}PATH" for kind in kinds} <= set(entries)
+    kinds = [kind.usage for kind in KINDS.values()]
+    assert list(entries) == [*BUNDLED, *kinds, *SUGGESTED]
     assert entries["kmnist"] == {
         "name": "kmnist",
         "about": "10 classes of 28x28 images",

@@ -24,9 +24,14 @@ class DatasetCache:
 
     An entry is a folder of ``.npy`` files and a ``dataset.json``. Entries are written to a
     staging folder and then renamed, so an entry that exists is complete.
+
+    Attributes:
+      data_dir: the folder it is in, where TensorFlow Datasets keeps its own files, too.
+      folder: of the entries.
     """
 
     def __init__(self, data_dir: Path):
+        self.data_dir = data_dir
         self.folder = data_dir / "tfsoftmax-cache" / _FORMAT
         remove_abandoned_staging(self.folder)
 

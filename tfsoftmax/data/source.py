@@ -23,17 +23,24 @@ class Source:
     """A place that rows are read from.
 
     Attributes:
-      name: as the user typed it.
+      name: in full, with its kind.
       options: how to read it.
       cache: where what exceeds the memory limit is kept, for the next run too.
       model: what a model takes that is only to be measured on the rows; None where one is to
         be trained on them.
+      manual_dir: a folder with the original files of a source that would be downloaded.
     """
 
     def __init__(
-        self, name: str, options: SourceOptions, cache: DatasetCache, model: Spec | None = None
+        self,
+        name: str,
+        options: SourceOptions,
+        cache: DatasetCache,
+        model: Spec | None = None,
+        manual_dir: Path | None = None,
     ):
         self.name, self.options, self.cache, self.model = name, options, cache, model
+        self.manual_dir = manual_dir
         self._seen: dict[Path, tuple[int, ...]] = {}
 
     def key(self, files: Iterable[Path]) -> str:

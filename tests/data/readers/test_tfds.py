@@ -6,7 +6,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from tfsoftmax import RECIPES, DataError, fit, load_dataset
-from tfsoftmax.data.readers.tfds import TfdsSource
+from tfsoftmax.data.readers.tfds_builder import TfdsSource
 
 
 @pytest.fixture

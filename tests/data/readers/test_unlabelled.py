@@ -5,7 +5,7 @@ import pytest
 from support.data_files import FRAME, NUMBERS
 
 from tfsoftmax import DataError, Spec
-from tfsoftmax.data.readers.unlabelled import is_table, read_unlabelled
+from tfsoftmax.data.readers.unlabelled import locate_rows, read_unlabelled
 
 TAKEN = Spec((2,), "float32", ("a", "b"), feature_names=("width", "row"))
 
@@ -23,7 +23,7 @@ def unlabelled(folder, ending):
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".PARQUET"])
 def test_columns_to_predict_are_found_by_name_in_any_order(tmp_path, ending):
     path = unlabelled(tmp_path, ending)
-    assert is_table(path)
+    assert locate_rows(str(path)).path == path
     found = np.concatenate(list(read_unlabelled(path, TAKEN)))
     np.testing.assert_array_equal(found, NUMBERS[:, [1, 0]])
 

@@ -36,7 +36,7 @@ def options_in(text):
     @click.command()
     @data_options
     def command(data: Data):
-        found.append(data.options())
+        found.append(data.options("csv:x.csv"))
 
     command.main(shlex.split(text), standalone_mode=False)
     return found[0]

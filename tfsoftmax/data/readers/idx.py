@@ -17,6 +17,7 @@ import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.scale_check import log_scales
+from tfsoftmax.data.source import Source
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
 from tfsoftmax.system.paths import check_regular, describe_path
@@ -32,33 +33,34 @@ _IMAGES, _LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
 _PREFIXES = {"training": "train", "test": "t10k"}
 
 
-def load_idx(folder: Path, only_measured: bool = False) -> Dataset:
+def load_idx(folder: Path, source: Source) -> Dataset:
     """Reads MNIST's four files, or a relative's of the same names, gzipped or not.
 
     Args:
       folder: holds ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``,
         ``t10k-images-idx3-ubyte`` and ``t10k-labels-idx1-ubyte``, each with or without
         ``.gz``. A dot before ``idx`` instead of a dash is taken too.
-      only_measured: as `Dataset` has it.
+      source: its name, and the model that is measured on it, if any.
 
     Raises:
       DataError: naming the file that is missing, truncated or not what it should be.
     """
+    name = source.name
     if not folder.is_dir():
         found = describe_path(folder)
-        raise DataError(f"idx:{folder}: expected a folder with MNIST's four files, found {found}")
+        raise DataError(f"{name}: expected a folder with MNIST's four files, found {found}")
     parts = {}
     for part, prefix in _PREFIXES.items():
-        images = read_idx(_find(folder, f"{prefix}-{_IMAGES}"), n_dimensions=3)
-        labels = read_idx(_find(folder, f"{prefix}-{_LABELS}"), n_dimensions=1)
+        images = read_idx(_find(folder, f"{prefix}-{_IMAGES}", name), n_dimensions=3)
+        labels = read_idx(_find(folder, f"{prefix}-{_LABELS}", name), n_dimensions=1)
         if len(images) != len(labels):
             raise DataError(
-                f"idx:{folder}: {part} split has {len(images)} images but {len(labels)} "
+                f"{name}: {part} split has {len(images)} images but {len(labels)} "
                 "labels; each image needs exactly one"
             )
         if not math.prod(images.shape[1:]):
             raise DataError(
-                f"idx:{folder}: {part} images of {_times(images.shape[1:])} pixels; there is "
+                f"{name}: {part} images of {_times(images.shape[1:])} pixels; there is "
                 f"nothing to learn from; {_REFETCH}"
             )
         parts[part] = images, labels
@@ -66,15 +68,16 @@ def load_idx(folder: Path, only_measured: bool = False) -> Dataset:
     test_images, test_labels = parts["test"]
     if train_images.shape[1:] != test_images.shape[1:]:
         raise DataError(
-            f"idx:{folder}: training images are {_times(train_images.shape[1:])} but test "
+            f"{name}: training images are {_times(train_images.shape[1:])} but test "
             f"images {_times(test_images.shape[1:])}; they must agree"
         )
     n_classes = int(max(train_labels.max(initial=0), test_labels.max(initial=0))) + 1
     names = tuple(str(label) for label in range(n_classes))
     spec = Spec(train_images.shape[1:], "uint8", names, (0, 255))
     train, test = _split(train_images, train_labels), _split(test_images, test_labels)
-    dataset = Dataset(f"idx:{folder}", spec, train, test, only_measured=only_measured)
-    log_scales(dataset.name, train, test, spec)
+    measured = source.model is not None
+    dataset = Dataset(name, spec, train, test, only_measured=measured)
+    log_scales(name, train, test, spec)
     return dataset
 
 
@@ -155,17 +158,17 @@ def _parse(stream: BinaryIO, path: Path, n_dimensions: int, available: int) -> n
         raise DataError(f"{path}: its header promises {_times(shape)}; {_REFETCH}") from error
 
 
-def _find(folder: Path, name: str) -> Path:
+def _find(folder: Path, file: str, name: str) -> Path:
     """The file of this name: with or without .gz, with a dash or a dot before 'idx'."""
     candidates = [
         folder / f"{variant}{ending}"
-        for variant in (name, name.replace("-idx", ".idx"))
+        for variant in (file, file.replace("-idx", ".idx"))
         for ending in ("", ".gz")
     ]
     for candidate in candidates:
         if candidate.is_file():
             return candidate
-    raise DataError(f"idx:{folder}: no file {name} or {name}.gz in this folder")
+    raise DataError(f"{name}: no file {file} or {file}.gz in this folder")
 
 
 def _split(images: np.ndarray, labels: np.ndarray) -> Split:

@@ -20,6 +20,7 @@ from PIL import Image, UnidentifiedImageError
 from tfsoftmax.data.collector import collecting, kept
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.images import FORMATS, orientation, read_image
+from tfsoftmax.data.kinds import PICTURE_SUFFIXES
 from tfsoftmax.data.readers.folders import check_link
 from tfsoftmax.data.source import Source
 from tfsoftmax.errors import DataError
@@ -27,7 +28,6 @@ from tfsoftmax.spec import Spec
 from tfsoftmax.system.paths import describe_path
 
 _log = logging.getLogger(__name__)
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 _OFFICIAL = {"train", "test"}
 _GRAY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F")
 # Decoded at once; each is an example by then, however large its file is.
@@ -119,7 +119,7 @@ def pictures_in(folder: Path, name: str) -> list[Picture]:
     for place in classes:
         for path in sorted(place.iterdir()):
             check_link(path, folder, name)
-            if path.suffix.lower() in _SUFFIXES and path.is_file():
+            if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file():
                 test = official and place.parent.name == "test"
                 pictures.append(Picture(path, place.name, test))
             elif not path.name.startswith("."):

@@ -12,7 +12,8 @@ from tfsoftmax.data.collector import collecting
 from tfsoftmax.data.dataset import Dataset, check_finite
 from tfsoftmax.data.exact_numbers import as_kept
 from tfsoftmax.data.examples import frame_of, names_of, numbers_of_frame
-from tfsoftmax.data.options import SourceOptions
+from tfsoftmax.data.kinds import ARRAYS, TABLE
+from tfsoftmax.data.options import SourceOptions, check_applicable
 from tfsoftmax.data.readers.arrays import Arrays, dataset_of
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.tables.columns import columns_of
@@ -52,9 +53,10 @@ def from_arrays(
       value_range: smallest and largest value that a feature can take, if it is known; pixels
         in two dimensions or three, uint8, are 0 to 255.
       name: what to call it.
-      options: `test_fraction`, `missing` and `memory_limit` of them.
+      options: `test_fraction`, `missing`, `encoding` and `memory_limit` of them.
 
     Raises:
+      UsageError: if another option is given.
       DataError: naming the row of what is wrong, and the column of a frame.
       ModelError: if the test frame lacks a column.
 
@@ -69,7 +71,7 @@ def from_arrays(
     if test is not None:
         held = Arrays(_numbers(test[0], found, f"{name}: test rows")[0], np.asarray(test[1]))
     names = found if feature_names is None else tuple(map(str, feature_names))
-    source = _source(name, options)
+    source = _source(name, options, ARRAYS)
     return dataset_of(source, train, held, feature_names=names, value_range=value_range)
 
 
@@ -84,6 +86,7 @@ def from_frame(
       options: its `label_column` and so on.
 
     Raises:
+      UsageError: if an option is given that has no meaning for a table.
       DataError: naming row and column of what is wrong.
 
     >>> import pandas
@@ -91,7 +94,7 @@ def from_frame(
     >>> from_frame(table, options=SourceOptions(label_column="kind")).spec.class_names
     ('u', 'v')
     """
-    source = _source(name, options)
+    source = _source(name, options, TABLE)
     named = frame.rename(columns=str)
     columns = columns_of(name, list(named.columns), source.options)
     table = TableReader(source, columns)
@@ -110,9 +113,10 @@ def from_tf_data(
     Args:
       elements: pairs of numbers and a label (a whole number or a text).
       name: what to call it.
-      options: `test_fraction`, `missing` and `memory_limit` of them.
+      options: `test_fraction`, `missing`, `encoding` and `memory_limit` of them.
 
     Raises:
+      UsageError: if another option is given.
       DataError: if elements are no pairs, endless, or something is wrong with a row.
 
     >>> import tensorflow as tf
@@ -125,7 +129,7 @@ def from_tf_data(
         raise DataError(f"{name}: expected elements (features, label), found {spec}")
     if elements.cardinality() == -1:
         raise DataError(f"{name}: it is endless; take(n) makes it end")
-    source = _source(name, options)
+    source = _source(name, options, ARRAYS)
     batches = elements if spec[1].shape.rank else elements.batch(_ROWS_A_PART)
     with collecting(source, source.key([])) as collector:
         shape: tuple[int, ...] | None = None
@@ -180,7 +184,9 @@ def _array(features: Any) -> np.ndarray:
     return array[:, None] if array.ndim == 1 and array.dtype.kind in "iufb" else array
 
 
-def _source(name: str, options: SourceOptions | None) -> Source:
+def _source(name: str, options: SourceOptions | None, understood: tuple[str, ...]) -> Source:
     from tfsoftmax.data.load import default_data_dir
 
-    return Source(name, options or SourceOptions(), DatasetCache(default_data_dir()))
+    options = options or SourceOptions()
+    check_applicable(options, understood, name)
+    return Source(name, options, DatasetCache(default_data_dir()))

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.collector import collecting, kept
 from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.data.readers.folders import files_at
 from tfsoftmax.data.source import Source
-from tfsoftmax.data.tables.columns import columns_of
+from tfsoftmax.data.tables.columns import check_once, columns_of
 from tfsoftmax.data.tables.reader import TableReader
+from tfsoftmax.data.tables.table import Table
 from tfsoftmax.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -49,6 +52,25 @@ def load_parquet(path: Path, source: Source) -> Dataset:
             named = source.name if len(files) == 1 else f"{source.name}: {file.name}"
             table.add(collector, frame, first_row, where=named)
         return collector.dataset(table.spec, table.finish())
+
+
+def open_table(path: Path, name: str, options: SourceOptions, bad: BadRows) -> Table:
+    """Opens a Parquet file, or all those in a folder, as one table.
+
+    Args:
+      path: of the file or folder.
+      name: for messages.
+      options: not looked at: a file says itself how it is to be read.
+      bad: not told of anything: all rows are of one width.
+
+    Raises:
+      UsageError: if the package pyarrow is missing.
+      DataError: if it is no such table.
+    """
+    files = files_at(path, name, FILES)
+    names = column_names(files, name)
+    check_once(name, names)
+    return Table(names, (frame for _, _, frame in read_parts(files, name, names)))
 
 
 def column_names(files: list[Path], name: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,30 +13,58 @@ from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.dataset import check_finite
 from tfsoftmax.data.exact_numbers import as_kept
 from tfsoftmax.data.features import row_blocks
+from tfsoftmax.data.kinds import KINDS, PICTURE_SUFFIXES, function_of
+from tfsoftmax.data.names import Location, first_lines, kind_at, kinds_by_name, locate
 from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.data.readers.arrays import mapped
-from tfsoftmax.data.readers.csv import header_of, read_parts
 from tfsoftmax.data.readers.folders import check_file
-from tfsoftmax.data.tables.columns import check_once, listed
+from tfsoftmax.data.tables.columns import listed
 from tfsoftmax.data.tables.reader import NumbersReader
+from tfsoftmax.data.tables.table import Table
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
 
-_REMEDY = "train the model anew with --missing mean, which takes means for missing values"
-TABLES = (".csv", ".tsv", ".txt", ".parquet", ".npy")
+_REMEDY = "train the model again with --missing mean, which takes means for missing values"
 
 
-def is_table(path: Path) -> bool:
-    """Whether a file holds rows, by its name, rather than a picture.
+def locate_rows(name: str) -> Location | None:
+    """Where rows to be predicted are; None if it is a picture.
 
-    >>> is_table(Path("new.csv.gz")), is_table(Path("seven.png"))
-    (True, False)
+    Args:
+      name: of a file or folder as the user typed it, perhaps with its kind before it.
+
+    Raises:
+      UnknownDatasetError: if nothing tells what kind it is, or it may be of several.
+      DataError: if its kind cannot be read without labels.
+
+    >>> locate_rows("new.csv.gz").kind.name, locate_rows("seven.png")
+    ('csv', None)
     """
-    return Path(path.name.removesuffix(".gz")).suffix.lower() in TABLES
+    prefix, _, rest = name.partition(":")
+    if rest and prefix in KINDS:
+        location = locate(name)
+    elif _is_picture(Path(name)):
+        return None
+    else:
+        location = Location(name, kind_at(name), Path(name))
+    if not (location.kind.table or location.kind.unlabelled):
+        takers = ", ".join(kind.name for kind in KINDS.values() if kind.table or kind.unlabelled)
+        raise DataError(
+            f"{name}: {location.kind.name} cannot be read without labels; expected a picture, or "
+            f"one of {takers}"
+        )
+    return location
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether a file is taken for a picture: by its suffix, or because it can be nothing else."""
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        return True
+    return not (kinds_by_name(path.name) or path.is_dir() or first_lines(path))
 
 
 def read_unlabelled(
-    path: Path, spec: Spec, options: SourceOptions | None = None
+    place: Location | Path, spec: Spec, options: SourceOptions | None = None
 ) -> Iterator[np.ndarray]:
     """The rows of a file as raw examples, a part at a time.
 
@@ -43,9 +72,9 @@ def read_unlabelled(
     a model without names takes all columns, in their order.
 
     Args:
-      path: a CSV, Parquet or ``.npy`` file.
+      place: of the rows, as `locate_rows` finds it, or a path that it would find.
       spec: of the model.
-      options: how to read a CSV file.
+      options: how to read a table.
 
     Yields:
       ``[n, n_features]`` in the spec's dtype.
@@ -53,73 +82,78 @@ def read_unlabelled(
     Raises:
       DataError: naming the row and column, from 1, of what is wrong.
     """
-    check_file(path, str(path))
-    if path.suffix.lower() == ".npy":
-        yield from _array(path, spec)
+    location = place if isinstance(place, Location) else locate_rows(str(place))
+    if location is None:
+        raise DataError(f"{place}: a picture, and no rows")
+    name, kind, path = location
+    if kind.unlabelled:
+        yield from function_of(kind.unlabelled)(path, name, spec)
         return
-    options = options or SourceOptions()
-    choices = options.but(
-        missing=spec.missing or "error", features=spec.feature_names or options.features
+    choices = replace(
+        options or SourceOptions(),
+        missing=spec.missing or "error",
+        features=spec.feature_names,
+        label_column=None,
     )
-    row, reader = 1, None
-    for frame, found in _frames(path, choices):
-        if reader is None:
-            names = _wanted(path, found, spec)
-            reader = NumbersReader(str(path), names, choices, model=True, remedy=_REMEDY)
+    assert kind.table
+    table: Table = function_of(kind.table)(path, name, choices, BadRows(name, skip=False))
+    names = _wanted(name, table.names, spec)
+    reader = NumbersReader(name, names, choices, model=True, remedy=_REMEDY)
+    row = 1
+    for frame in table.frames:
         numbers, _ = reader.rows(frame, row)
-        yield as_kept(str(path), numbers, spec, row)
+        yield as_kept(name, numbers, spec, row)
         row += len(frame)
 
 
-def _frames(path: Path, options: SourceOptions) -> Iterator[tuple]:
-    if path.suffix.lower() == ".parquet":
-        from tfsoftmax.data.readers import parquet
-
-        names = parquet.column_names([path], str(path))
-        for _, _, frame in parquet.read_parts([path], str(path), names):
-            yield frame, names
-        return
-    names = header_of(path, str(path), options)
-    check_once(str(path), names)
-    short = BadRows(str(path), skip=False)
-    for part in read_parts(path, str(path), options, names, bad=short):
-        yield part.frame, names
-
-
-def _wanted(path: Path, found: list[str], spec: Spec) -> list[str]:
+def _wanted(name: str, found: list[str], spec: Spec) -> list[str]:
     if spec.feature_names is None:
         if len(found) != spec.n_features:
             raise DataError(
-                f"{path}: {len(found)} columns, but the model takes {spec.n_features} numbers a row"
+                f"{name}: {len(found)} columns, but the model takes {spec.n_features} numbers a row"
             )
         return found
     known = set(found)
-    missing = [name for name in spec.feature_names if name not in known]
+    missing = [column for column in spec.feature_names if column not in known]
     if missing:
         raise DataError(
-            f"{path}: no column {missing[0]!r}, which the model takes; it takes "
+            f"{name}: no column {missing[0]!r}, which the model takes; it takes "
             f"{listed(spec.feature_names)}"
         )
     return list(spec.feature_names)
 
 
-def _array(path: Path, spec: Spec) -> Iterator[np.ndarray]:
+def rows_of_array(path: Path, name: str, spec: Spec) -> Iterator[np.ndarray]:
+    """The rows of an ``.npy`` file.
+
+    Args:
+      path: of the file.
+      name: for messages.
+      spec: of the model.
+
+    Yields:
+      ``[n, n_features]`` in the spec's dtype.
+
+    Raises:
+      DataError: naming the row, from 1, of what is wrong.
+    """
+    check_file(path, name)
     try:
         features = mapped(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{path}: cannot be read as an .npy file: {reason}") from error
+        raise DataError(f"{name}: cannot be read as an .npy file: {reason}") from error
     if features.ndim < 2 or features.dtype.kind not in "iufb" or features.size == 0:
         raise DataError(
-            f"{path}: expected rows of numbers, found {features.dtype} {features.shape}"
+            f"{name}: expected rows of numbers, found {features.dtype} {features.shape}"
         )
     width = math.prod(features.shape[1:])
     if width != spec.n_features:
-        raise DataError(f"{path}: rows of {width} numbers, but the model takes {spec.n_features}")
+        raise DataError(f"{name}: rows of {width} numbers, but the model takes {spec.n_features}")
     row = 1
     for block in row_blocks(features.reshape(len(features), width)):
         numbers = block.astype(np.float64) if block.dtype.kind != "f" else block
-        rows = as_kept(str(path), numbers, spec, row)
-        check_finite(str(path), rows, spec, row, remedy=_REMEDY)
+        rows = as_kept(name, numbers, spec, row)
+        check_finite(name, rows, spec, row, remedy=_REMEDY)
         row += len(rows)
         yield rows
