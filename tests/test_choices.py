@@ -50,7 +50,7 @@ def test_a_wrong_choice_of_a_recipe_is_one_clear_error(changes, message):
         ({"color": "red"}, "color must be one of gray, rgb, not 'red'"),
         ({"header": "no"}, "header must be True or False, not 'no'"),
         ({"test_fraction": "0.2"}, "test_fraction must be a number, not '0.2'"),
-        ({"test_fraction": float("nan")}, "test_fraction must be between 0 and 1, not nan"),
+        ({"test_fraction": float("nan")}, "test_fraction must be above 0 and below 1, not nan"),
         ({"delimiter": 1}, "delimiter must be a text, not 1"),
     ],
 )

@@ -223,7 +223,7 @@ def test_a_model_reads_as_its_own_data_were_read(tmp_path):
 def test_options_that_contradict_each_other_are_named(tmp_path):
     name = written(tmp_path, ["1", "2"] * 5)
     result = run(group, "inspect", name, "--thousands", ".")
-    assert_one_line(result, 2, r"--thousands is '\.', and so is decimal.*decimal is ','")
+    assert_one_line(result, 2, r"--thousands is '\.', and so is --decimal.*--decimal is ','")
     result = run(group, "inspect", name, "--comment", '"')
     assert_one_line(result, 2, "--comment must be one character, and no quote")
 
