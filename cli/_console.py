@@ -1,4 +1,4 @@
-"""What all commands share: verbosity, one-line errors, exit codes."""
+"""Shared by all commands: verbosity, errors in one line, exit codes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tfsoftmax.cli._streams import open_standard_streams
 
 
 class _PlainErrors(click.Command):
-    """Errors as one line on standard error and the exit code a script expects."""
+    """Reports errors as one line on standard error, with the exit code that scripts expect."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parses; an error says which command it is of."""
+        """Parses the arguments; a usage error names the command."""
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
@@ -30,7 +30,7 @@ class _PlainErrors(click.Command):
     def main(  # type: ignore[override]
         self, args: Sequence[str] | None = None, standalone_mode: bool = True, **extra: Any
     ) -> Any:
-        """Runs the command; unless `standalone_mode` is off, ends the process."""
+        """Runs the command, then ends the process unless `standalone_mode` is off."""
         if not standalone_mode:
             return super().main(args, standalone_mode=False, **extra)
         open_standard_streams()
@@ -51,14 +51,14 @@ class _PlainErrors(click.Command):
 
 
 class PlainCommand(_PlainErrors):
-    """A command with plain errors."""
+    """A command that reports errors in one line."""
 
 
 class TensorFlowCommand(_PlainErrors):
-    """One that starts TensorFlow, whatever it is asked; it fails at once where that cannot be."""
+    """A command that always starts TensorFlow; it fails at once if TensorFlow cannot start."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs it, if it can run here."""
+        """Runs the command if TensorFlow can start."""
         from tfsoftmax.system.startup import check_address_space
 
         check_address_space()
@@ -66,7 +66,7 @@ class TensorFlowCommand(_PlainErrors):
 
 
 class PlainGroup(_PlainErrors, click.Group):
-    """A group of commands with plain errors."""
+    """A group of commands that report errors in one line."""
 
 
 def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,34 +75,34 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.help_option("-h", "--help"),
         click.version_option(__version__, prog_name="tfsoftmax", message="%(prog)s %(version)s"),
         click.option("-q", "--quiet", is_flag=True, help="Print results and errors only."),
-        click.option("-v", "--verbose", is_flag=True, help="Let TensorFlow's own log through."),
+        click.option("-v", "--verbose", is_flag=True, help="Show TensorFlow's own log."),
     ):
         command = decorate(command)
     return command
 
 
 def set_verbosity(verbose: bool, quiet: bool) -> None:
-    """Decides what reaches standard error; call it before TensorFlow is imported.
+    """Sets what is logged to standard error; call it before importing TensorFlow.
 
     Raises:
-      click.UsageError: if both are asked for.
+      click.UsageError: if both are set.
     """
     if verbose and quiet:
         raise click.UsageError("--verbose and --quiet exclude each other")
     if not verbose:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    others = logging.WARNING if verbose else logging.CRITICAL
+    library_level = logging.WARNING if verbose else logging.CRITICAL
     for name in ("absl", "tensorflow", "urllib3"):
-        logging.getLogger(name).setLevel(others)
+        logging.getLogger(name).setLevel(library_level)
     ours = logging.getLogger("tfsoftmax")
-    ours.propagate = False  # TensorFlow Datasets gives the root logger a handler, too.
+    ours.propagate = False  # TensorFlow Datasets adds a handler to the root logger.
     ours.setLevel(logging.ERROR if quiet else logging.INFO)
     if not ours.handlers:
         ours.addHandler(_StderrHandler())
 
 
 class _StderrHandler(logging.Handler):
-    """The library's notices, as plain lines."""
+    """Prints the library's messages as plain lines on standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
         click.echo(self.format(record), err=True)

@@ -1,4 +1,4 @@
-"""Where the commands begin: Ctrl-C is heard before anything slow is imported."""
+"""Entry points of the commands; they handle Ctrl-C before anything slow is imported."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from tfsoftmax.cli._interrupt import ENDINGS, exit_on_signals
 
 
 def tfsoftmax() -> None:
-    """The command ``tfsoftmax``."""
+    """Runs the command ``tfsoftmax``."""
     _run("main", "tfsoftmax")
 
 
 def train() -> None:
-    """The command ``tfsoftmax-train``."""
+    """Runs the command ``tfsoftmax-train``."""
     _run("train", "tfsoftmax-train")
 
 
 def _run(module: str, name: str) -> None:
     exit_on_signals()
-    if not sys.warnoptions:  # Libraries warn of their own code, which no user can change.
+    if not sys.warnoptions:  # Libraries warn about their own code, which users cannot change.
         warnings.simplefilter("ignore")
     try:
         command = import_module(f"tfsoftmax.cli.{module}").main
@@ -32,6 +32,7 @@ def _run(module: str, name: str) -> None:
         command(prog_name=name)
     except SystemExit as end:
         if end.code in [code for _, code in ENDINGS.values()]:
-            # Python itself may have seen the interrupt go by, and would end by a signal.
+            # Python may have recorded the interrupt, and would then end the process by a signal
+            # instead of this exit code.
             os._exit(end.code)
         raise

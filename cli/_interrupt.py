@@ -1,10 +1,13 @@
-"""Ctrl-C and SIGTERM, at whatever moment they come: heard once, never lost, nothing half-written.
+"""Handles Ctrl-C and SIGTERM so that no signal is lost and no file is left half-written.
 
-Python raises KeyboardInterrupt wherever the program happens to be. A destructor, a callback of
-TensorFlow's or an import may swallow it or turn it into an error of its own, and a staging
-folder may be left. So a signal is a request that stays until it is granted: it is raised at
-once in ordinary code, later where files are made or removed, by whoever asks for it where that
-is a callback, and at the command's end if nothing has noticed it by then.
+Python raises KeyboardInterrupt wherever the program happens to be. A destructor, a TensorFlow
+callback or an import may swallow it or turn it into another error, and a staging folder may be
+left behind. So a signal is recorded as pending, and KeyboardInterrupt is raised:
+
+* at once in ordinary code;
+* a moment later where files are being written or removed;
+* only when the code checks for it, inside `defer_interrupts`;
+* at the end of the command, if it has been swallowed until then.
 """
 
 from __future__ import annotations
@@ -19,140 +22,154 @@ from typing import Any
 
 
 class Terminated(KeyboardInterrupt):
-    """What SIGTERM asks for; ends the process as Ctrl-C does, but for its exit code."""
+    """Raised for SIGTERM; ends the command as Ctrl-C does, with another exit code."""
 
 
-# The codes are what a shell makes of the two signals.
+# The message and the exit code of each; shells report the two signals by these codes.
 ENDINGS = {KeyboardInterrupt: ("interrupted", 130), Terminated: ("terminated", 143)}
-_ASKS: dict[int, type[KeyboardInterrupt]] = {
+_INTERRUPTS: dict[int, type[KeyboardInterrupt]] = {
     signal.SIGINT: KeyboardInterrupt,
     signal.SIGTERM: Terminated,
 }
-_USUAL = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
-_PAUSE = 0.005
-# Between the creation of a folder and the note that it has to go, nothing may come.
-_UNDIVIDED = "tfsoftmax.system.files"
+_DEFAULT_HANDLERS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+_RETRY_SECONDS = 0.005
+# No interrupt may come between the creation of a staging folder and the `try` that removes it.
+_UNINTERRUPTIBLE_MODULE = "tfsoftmax.system.files"
 
 
-class _Requests:
-    """The one request that may be pending in this process, and who takes care of it."""
+class _State:
+    """The state of interrupts in this process.
+
+    Attributes:
+      pending: the interrupt that was asked for and may not have taken effect yet.
+      handled: whether a `handle_signals` block is running.
+      deferred: how many `defer_interrupts` blocks are running.
+    """
 
     pending: type[KeyboardInterrupt] | None = None
     handled = False
-    asking = 0
+    deferred = 0
 
 
 def raise_pending_interrupt() -> None:
-    """Raises what was asked for, if anything was and it has not been granted."""
-    asked, _Requests.pending = _Requests.pending, None
-    if asked:
-        raise asked
+    """Raises the pending interrupt, if there is one."""
+    interrupt, _State.pending = _State.pending, None
+    if interrupt:
+        raise interrupt
 
 
 @contextmanager
 def handle_signals() -> Iterator[None]:
-    """Within the block, SIGINT and SIGTERM raise KeyboardInterrupt, wherever it may be raised.
+    """Makes SIGINT and SIGTERM raise KeyboardInterrupt, at a safe moment, within the block.
 
-    Whatever else ends the block after a signal, it ends with that. A second signal ends the
-    process at once, as if nobody handled it. Signals that are ignored, or somebody else's to
-    handle, stay so.
+    After a signal the block ends with KeyboardInterrupt, whatever other error is raised. A
+    second signal ends the process at once, as without a handler. Signals that are ignored or
+    have a handler of somebody else's are left alone.
     """
-    if _Requests.handled:
+    if _State.handled:
         yield
         return
-    before = {number: signal.getsignal(number) for number in _USUAL}
-    ours = [number for number in before if before[number] in (_USUAL[number], _end_at_once)]
+    before = {number: signal.getsignal(number) for number in _DEFAULT_HANDLERS}
+    ours = [
+        number
+        for number, handler in before.items()
+        if handler in (_DEFAULT_HANDLERS[number], _exit_at_once)
+    ]
     try:
         for number in ours:
-            signal.signal(number, _ask)
-    except ValueError:  # not in the main thread, to which signals do not come
+            signal.signal(number, _request_interrupt)
+    except ValueError:  # Not the main thread, and only that one receives signals.
         ours = []
-    _Requests.handled = True
+    _State.handled = True
     try:
         yield
     finally:
-        _Requests.asking += 1
+        _State.deferred += 1
         try:
             raise_pending_interrupt()
         finally:
-            _Requests.handled, _Requests.pending = False, None
+            _State.handled, _State.pending = False, None
             for number in ours:
-                early = before[number] is _end_at_once
-                signal.signal(number, signal.SIG_IGN if early else before[number])
-            _Requests.asking -= 1
+                at_command_end = before[number] is _exit_at_once
+                signal.signal(number, signal.SIG_IGN if at_command_end else before[number])
+            _State.deferred -= 1
 
 
 @contextmanager
 def defer_interrupts() -> Iterator[Callable[[], None]]:
-    """Yields a function that raises KeyboardInterrupt if Ctrl-C came within the block.
+    """Yields a function that raises KeyboardInterrupt if Ctrl-C was pressed within the block.
 
-    Nothing is raised elsewhere within the block; at its end, what is still pending is.
+    Nothing else in the block raises it; one that is still pending is raised at its end.
     """
     with handle_signals():
-        _Requests.asking += 1
+        _State.deferred += 1
         try:
             yield raise_pending_interrupt
         finally:
-            _Requests.asking -= 1
+            _State.deferred -= 1
         raise_pending_interrupt()
 
 
 def ignore_further_signals() -> None:
-    """From here on signals come too late: what the command is for has been done."""
-    _Requests.pending = None
-    for number in _USUAL:
-        if signal.getsignal(number) is _ask:
+    """Ignores signals from now on, because the command's work is done."""
+    _State.pending = None
+    for number in _DEFAULT_HANDLERS:
+        if signal.getsignal(number) is _request_interrupt:
             signal.signal(number, signal.SIG_IGN)
 
 
 def exit_on_signals() -> None:
-    """Until a command has begun, a signal ends the process there and then, and after it none."""
-    for number, usual in _USUAL.items():
-        if signal.getsignal(number) is usual:
-            signal.signal(number, _end_at_once)
-    sys.unraisablehook = _unraisable
+    """Makes signals end the process at once until a command starts to handle them.
+
+    Once the command has ended, signals are ignored.
+    """
+    for number, default in _DEFAULT_HANDLERS.items():
+        if signal.getsignal(number) is default:
+            signal.signal(number, _exit_at_once)
+    sys.unraisablehook = _handle_unraisable
 
 
-def _end_at_once(number: int, frame: FrameType | None) -> None:
-    word, code = ENDINGS[_ASKS[number]]
+def _exit_at_once(number: int, frame: FrameType | None) -> None:
+    word, code = ENDINGS[_INTERRUPTS[number]]
     with suppress(OSError):
         os.write(2, f"Error: {word}\n".encode())
     os._exit(code)
 
 
-def _ask(number: int, frame: FrameType | None) -> None:
-    _Requests.pending = _ASKS[number]
-    for one in _USUAL:
-        if signal.getsignal(one) is _ask:
-            signal.signal(one, signal.SIG_DFL)
-    _grant(number, frame)
+def _request_interrupt(number: int, frame: FrameType | None) -> None:
+    _State.pending = _INTERRUPTS[number]
+    # The next signal ends the process.
+    for handled in _DEFAULT_HANDLERS:
+        if signal.getsignal(handled) is _request_interrupt:
+            signal.signal(handled, signal.SIG_DFL)
+    _interrupt(number, frame)
 
 
-def _grant(number: int, frame: FrameType | None) -> None:
-    """Raises what is pending, unless somebody asks for it or this is no moment for it."""
-    if _Requests.asking:
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Raises the pending interrupt, unless interrupts are deferred or files are being written."""
+    if _State.deferred:
         return
     while frame:
-        if frame.f_globals.get("__name__") == _UNDIVIDED:
-            return _grant_soon()
+        if frame.f_globals.get("__name__") == _UNINTERRUPTIBLE_MODULE:
+            return _interrupt_soon()
         frame = frame.f_back
-    if _Requests.pending:  # It stays pending: what is raised here may be swallowed.
-        raise _Requests.pending
+    if _State.pending:  # It stays pending, because what is raised here may be swallowed.
+        raise _State.pending
 
 
-def _grant_soon() -> None:
+def _interrupt_soon() -> None:
     if hasattr(signal, "setitimer") and signal.getsignal(signal.SIGALRM) in (
         signal.SIG_DFL,
-        _grant,
+        _interrupt,
     ):
-        signal.signal(signal.SIGALRM, _grant)
-        signal.setitimer(signal.ITIMER_REAL, _PAUSE)
+        signal.signal(signal.SIGALRM, _interrupt)
+        signal.setitimer(signal.ITIMER_REAL, _RETRY_SECONDS)
 
 
-def _unraisable(found: Any) -> None:
-    """Grants what a destructor swallowed; other errors there are harmless noise, but for -v."""
-    if _Requests.handled and issubclass(found.exc_type, KeyboardInterrupt):
-        _Requests.pending = found.exc_type
-        _grant_soon()
+def _handle_unraisable(unraisable: Any) -> None:
+    """Raises again the interrupts that destructors swallow; hides other errors, except with -v."""
+    if _State.handled and issubclass(unraisable.exc_type, KeyboardInterrupt):
+        _State.pending = unraisable.exc_type
+        _interrupt_soon()
     elif os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0") == "0":
-        sys.__unraisablehook__(found)
+        sys.__unraisablehook__(unraisable)

@@ -1,4 +1,4 @@
-"""Training as it is seen: a live bar on a terminal, plain lines elsewhere."""
+"""Shows the progress of training: a live bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ if TYPE_CHECKING:
     from tfsoftmax.training.trainer import Progress
 
 _HEADER = "epoch   moving  train acc  train loss  test acc  test loss  seconds"
-_MOST_LINES = 25
+# Longer runs print only some of their epochs.
+_MAX_LINES = 25
 
 
 class TrainingProgress:
-    """Prints a line an epoch, and moves the bar where there is one."""
+    """Prints a line for each epoch, and advances the bar if there is one."""
 
     def __init__(self, console: Console, epochs: int, bar: rich.progress.Progress | None):
         self._console, self._epochs, self._bar = console, epochs, bar
-        self._every = max(1, epochs // _MOST_LINES)
+        self._epochs_per_line = max(1, epochs // _MAX_LINES)
         self._accuracy = ""
         if bar:
             self._task = bar.add_task("starting TensorFlow", total=None, loss="", accuracy="")
         self._print(_HEADER)
 
     def on_steps(self, progress: Progress) -> None:
-        """Called by `fit` after some steps."""
+        """Advances the bar; called every few steps."""
         if self._bar:
             self._bar.update(
                 self._task,
@@ -41,9 +42,9 @@ class TrainingProgress:
             )
 
     def on_epoch_end(self, metrics: EpochMetrics) -> None:
-        """Called by `fit` after an epoch; not every one of very many has a line."""
+        """Prints the epoch's metrics; long runs print only some of their epochs."""
         self._accuracy = f"test acc {metrics.test_accuracy:.3f}"
-        if 1 < metrics.epoch < self._epochs and metrics.epoch % self._every:
+        if 1 < metrics.epoch < self._epochs and metrics.epoch % self._epochs_per_line:
             return
         width = len(str(self._epochs))
         self._print(
@@ -70,7 +71,7 @@ class _Silent(TrainingProgress):
 
 @contextmanager
 def training_progress(epochs: int, quiet: bool) -> Iterator[TrainingProgress]:
-    """What `fit` reports to, on standard error; nothing is shown if `quiet`."""
+    """Opens a display of training's progress on standard error; it shows nothing if `quiet`."""
     if quiet:
         yield _Silent()
         return

@@ -1,8 +1,8 @@
-"""Standard output and error as commands use them: what cannot be written is said, once.
+"""Makes standard output and standard error safe to write to.
 
-Python's own streams die of a character that the terminal's encoding lacks, fail once more
-while the interpreter ends, and take no part at all where the shell closed them: then the next
-file that is opened gets their number, and whatever is printed goes into it.
+Python's own streams raise an error for a character that the terminal's encoding lacks, and fail
+a second time while the interpreter exits. If the shell closed them, the next file that is opened
+gets their descriptor, and everything printed goes into that file.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ import click
 
 
 class _Output(io.FileIO):
-    """Standard output; what cannot be written ends the command, and is not tried again."""
+    """Standard output. The first failure ends the command; later writes are discarded."""
 
-    broken = False
+    failed = False
 
     def write(self, data: object) -> int:
-        """Writes; says what hinders it in the command's own way."""
-        if self.broken:
+        """Writes, or ends the command with an error that says why it cannot."""
+        if self.failed:
             return memoryview(data).nbytes  # type: ignore[arg-type]
         try:
             return super().write(data)  # type: ignore[arg-type]
         except OSError as error:
-            self.broken = True
+            self.failed = True
             raise click.ClickException(
                 f"cannot write to standard output: {error.strerror}"
             ) from None
 
 
-class _Notices(io.FileIO):
-    """Standard error; nobody could be told that it cannot be written, and nothing depends on it."""
+class _ErrorOutput(io.FileIO):
+    """Standard error. Failures are ignored: they cannot be reported, and nothing depends on it."""
 
     def write(self, data: object) -> int:
-        """Writes if that can be done."""
+        """Writes if possible."""
         try:
             return super().write(data)  # type: ignore[arg-type]
         except OSError:
@@ -44,23 +44,24 @@ class _Notices(io.FileIO):
 
 
 def open_standard_streams() -> None:
-    """Makes the process's streams such as commands can rely on; a test's own stay as they are."""
+    """Replaces the process's output streams; those that a test has replaced are left alone."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)
-        except OSError:  # closed: taken again, for reading only, so that output still fails
+        except OSError:
+            # The shell closed it. Occupy its descriptor, read-only so that output still fails.
             os.open(os.devnull, os.O_RDWR if number == 2 else os.O_RDONLY)
     if sys.stdout is sys.__stdout__:
-        sys.stdout = _text(_Output(1, "w", closefd=False), sys.stdout)
+        sys.stdout = _text_stream(_Output(1, "w", closefd=False), sys.stdout)
     if sys.stderr is sys.__stderr__:
-        sys.stderr = _text(_Notices(2, "w", closefd=False), sys.stderr)
+        sys.stderr = _text_stream(_ErrorOutput(2, "w", closefd=False), sys.stderr)
 
 
-def _text(raw: io.FileIO, before: object) -> io.TextIOWrapper:
-    """A text stream like the one before it, but for characters that its encoding lacks."""
+def _text_stream(raw: io.FileIO, before: object) -> io.TextIOWrapper:
+    """A text stream in the encoding of `before` that escapes characters it cannot encode."""
     return io.TextIOWrapper(
         io.BufferedWriter(raw),
         encoding=getattr(before, "encoding", None),
         errors="backslashreplace",
-        line_buffering=raw.isatty() or isinstance(raw, _Notices),
+        line_buffering=raw.isatty() or isinstance(raw, _ErrorOutput),
     )

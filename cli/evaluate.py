@@ -1,4 +1,4 @@
-"""``tfsoftmax evaluate``: an exported model's quality on a dataset."""
+"""``tfsoftmax evaluate``: measures an exported model on a dataset."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfsoftmax.cli._console import (
     common_options,
     set_verbosity,
 )
-from tfsoftmax.cli._figures import print_figures
+from tfsoftmax.cli._metrics import print_metrics
 from tfsoftmax.cli._models import reading_options, recorded_data
 from tfsoftmax.cli._sources import Data, data_options, dataset_options
 from tfsoftmax.data.names import locate
@@ -34,9 +34,9 @@ _log = logging.getLogger("tfsoftmax.cli")
 @click.option(
     "--split",
     type=click.Choice(["test", "train", "all"]),
-    help="The rows to measure on.  [default: test; all of a file that MODEL was not trained on]",
+    help="The rows to measure on.  [default: test; all if MODEL was not trained on this file]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document of all figures.")
+@click.option("--json", "as_json", is_flag=True, help="Print all metrics as one JSON document.")
 @common_options
 def evaluate(
     model: Path,
@@ -49,10 +49,11 @@ def evaluate(
 ) -> None:
     """Measure an exported MODEL on DATASET: accuracy, log-loss, confusion matrix.
 
-    MODEL is a .tflite or .onnx file, a SavedModel folder, or a model's folder, whose
-    highest version is taken. Accuracy and log-loss stand beside what the same answer for
-    every row would reach: the most frequent class, or each class's share. Rows that MODEL was
-    trained on are counted, if the data it was trained on is still there.
+    MODEL is a .tflite or .onnx file, a SavedModel folder, or a model's folder, of which the
+    highest version is used. Accuracy and log-loss are printed beside those of a baseline that
+    predicts the same for every row: the most frequent class, or each class's share of the rows.
+    If the data that MODEL was trained on is still there, a note says how many of the rows it
+    was trained on.
     """
     set_verbosity(verbose, quiet)
     from tfsoftmax import load_predictor
@@ -61,48 +62,49 @@ def evaluate(
     recorded = recorded_data(model)
     options = reading_options(predictor.spec, recorded)
     dataset = data.load(dataset_name, options, predictor.spec)
-    # Data is what it holds, however its path is spelled.
-    own = dataset.sha256() == recorded.get("sha256")
-    split = split or _usual_split(dataset_name, recorded, own)
+    # The content identifies the data, however its path is spelled.
+    is_training_data = dataset.sha256() == recorded.get("sha256")
+    split = split or _default_split(dataset_name, recorded, is_training_data)
     parts = {"test": [dataset.test], "train": [dataset.train], "all": [dataset.train, dataset.test]}
     rows = [part for part in parts[split] if len(part)]
     if not rows:
         raise DataError(f"{dataset_name}: has no training rows to measure on; see --split")
     result = predictor.evaluate(dataset, *rows)
-    known = None if own else _training_rows(rows, predictor.spec, data, recorded)
-    if known:
+    n_trained_on = (
+        None if is_training_data else _count_training_rows(rows, predictor.spec, data, recorded)
+    )
+    if n_trained_on:
         _log.warning(
-            "Note: %s of the %s rows are ones that the model was trained on, and flatter the "
-            "figures",
-            f"{known:,}",
+            "Note: the model was trained on %s of these %s rows, so its metrics are too optimistic",
+            f"{n_trained_on:,}",
             f"{result.n_samples:,}",
         )
     names = predictor.spec.class_names
     if as_json:
-        figures: dict[str, Any] = {
+        document: dict[str, Any] = {
             "model": str(predictor.path),
             "dataset": dataset.name,
             "split": split,
         }
-        if known is not None:
-            figures["training_rows"] = known
-        click.echo(json_text({**figures, **result.to_json(names)}))
+        if n_trained_on is not None:
+            document["training_rows"] = n_trained_on
+        click.echo(json_text({**document, **result.to_json(names)}))
         return
     click.echo(f"model     {predictor.path}")
     click.echo(f"rows      {result.n_samples:,} ({dataset.name}, {split})")
-    print_figures(result, names)
+    print_metrics(result, names)
 
 
-def _usual_split(name: str, recorded: dict[str, Any], own: bool) -> str:
-    """The test rows of a model's own data and of sources that have some; else all rows."""
-    has_test_rows = own or locate(name).kind.has_test_rows
+def _default_split(name: str, recorded: dict[str, Any], is_training_data: bool) -> str:
+    """Test rows, of the model's training data or of a source with its own; otherwise all rows."""
+    has_test_rows = is_training_data or locate(name).kind.has_test_rows
     return "test" if has_test_rows or not recorded.get("sha256") else "all"
 
 
-def _training_rows(
+def _count_training_rows(
     rows: list[Split], spec: Spec, data: Data, recorded: dict[str, Any]
 ) -> int | None:
-    """How many of some rows a model was trained on; None if its data is no longer there."""
+    """Counts the rows the model was trained on; None if its training data is no longer there."""
     from tfsoftmax.data.duplicates import rows_among
     from tfsoftmax.errors import TfsoftmaxError
 
@@ -110,9 +112,11 @@ def _training_rows(
         return None
     as_recorded = replace(data, choices={})
     try:
-        own = as_recorded.load(recorded["name"], reading_options(spec, recorded), spec)
+        training_data = as_recorded.load(recorded["name"], reading_options(spec, recorded), spec)
     except TfsoftmaxError:
         return None
-    if own.sha256() != recorded.get("sha256"):
+    if training_data.sha256() != recorded.get("sha256"):
         return None
-    return sum(int(rows_among(split.features, own.train.features).sum()) for split in rows)
+    return sum(
+        int(rows_among(split.features, training_data.train.features).sum()) for split in rows
+    )

@@ -43,8 +43,7 @@ def test_the_groups_bare_name_shows_its_commands():
 
 def test_examples_in_the_help_keep_their_lines():
     assert (
-        "\n    tfsoftmax-train fashion_mnist --epochs 20\n"
-        in run(train_command, "--help").stdout
+        "\n    tfsoftmax-train fashion_mnist --epochs 20\n" in run(train_command, "--help").stdout
     )
 
 

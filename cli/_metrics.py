@@ -1,4 +1,4 @@
-"""Figures of quality as commands print them."""
+"""Prints the metrics of an evaluation."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ import click
 if TYPE_CHECKING:
     from tfsoftmax import Evaluation
 
-# A wider matrix no longer fits a terminal; --json has it whole.
-_WIDEST_MATRIX = 26
-_MOST_CONFUSIONS = 10
+# A confusion matrix of more classes does not fit a terminal; --json prints all of it.
+_MAX_MATRIX_CLASSES = 26
+# With more classes, only so many of the worst classes and of the confusions are printed.
+_MAX_LISTED = 10
 
 
-def print_figures(result: Evaluation, names: tuple[str, ...]) -> None:
-    """Prints all figures, beside those of answering the same for every row."""
+def print_metrics(result: Evaluation, names: tuple[str, ...]) -> None:
+    """Prints all metrics, beside those of a baseline that predicts the same for every row."""
     frequent = names[int(result.confusion.sum(axis=1).argmax())]
     click.echo(f"accuracy  {result.accuracy:.4f}")
     click.echo(f"log-loss  {result.log_loss:.4f}")
     click.echo(f"balanced  {result.balanced_accuracy:.4f} (accuracy with all classes as frequent)")
     click.echo(
-        f"baseline  accuracy {result.baseline_accuracy:.4f} by always answering {frequent!r}, "
-        f"log-loss {result.baseline_log_loss:.4f} by the classes' shares of these rows"
+        f"baseline  accuracy {result.baseline_accuracy:.4f} by always predicting {frequent!r}, "
+        f"log-loss {result.baseline_log_loss:.4f} by predicting each class's share of these rows"
     )
     if result.answered is not None:
-        right = result.answered_accuracy
-        of_these = f", right in {right:.4f} of those" if right is not None else ""
-        click.echo(f"answers   {result.answered:.4f} of the rows{of_these}")
+        accuracy = result.answered_accuracy
+        on_those = f", accuracy {accuracy:.4f} on those" if accuracy is not None else ""
+        click.echo(f"answers   {result.answered:.4f} of the rows{on_those}")
     click.echo()
     _print_classes(result, names)
     click.echo()
-    if len(names) <= _WIDEST_MATRIX:
+    if len(names) <= _MAX_MATRIX_CLASSES:
         _print_matrix(result, names)
     else:
         _print_confusions(result, names)
@@ -39,17 +40,19 @@ def print_figures(result: Evaluation, names: tuple[str, ...]) -> None:
 
 def _print_classes(result: Evaluation, names: tuple[str, ...]) -> None:
     rows = list(zip(names, result.per_class(), strict=True))
-    if len(names) > _WIDEST_MATRIX:
+    if len(names) > _MAX_MATRIX_CLASSES:
         rows = [row for row in rows if row[1].recall is not None]
-        rows = sorted(rows, key=lambda row: row[1].recall or 0.0)[:_MOST_CONFUSIONS]
-        click.echo(f"the classes of {len(names)} that are found least (--json has all)")
+        rows = sorted(rows, key=lambda row: row[1].recall or 0.0)[:_MAX_LISTED]
+        click.echo(
+            f"the {len(rows)} of {len(names)} classes with the lowest recall (--json has all)"
+        )
     width = max(5, *(len(name) for name, _ in rows))
     click.echo(f"{'class':<{width}}  precision  recall      f1      rows")
-    for name, found in rows:
-        shares = (found.precision, found.recall, found.f1)
-        cells = ["-" if share is None else f"{share:.4f}" for share in shares]
+    for name, metrics in rows:
+        scores = (metrics.precision, metrics.recall, metrics.f1)
+        cells = ["-" if score is None else f"{score:.4f}" for score in scores]
         click.echo(
-            f"{name:<{width}}  {cells[0]:>9}  {cells[1]:>6}  {cells[2]:>6}  {found.rows:>8,}"
+            f"{name:<{width}}  {cells[0]:>9}  {cells[1]:>6}  {cells[2]:>6}  {metrics.rows:>8,}"
         )
 
 
@@ -68,5 +71,5 @@ def _print_matrix(result: Evaluation, names: tuple[str, ...]) -> None:
 
 def _print_confusions(result: Evaluation, names: tuple[str, ...]) -> None:
     click.echo(f"most frequent mistakes of {len(names)} classes (--json has the whole matrix)")
-    for true, predicted, count in result.largest_confusions(_MOST_CONFUSIONS):
-        click.echo(f"{count:>8,}  {names[true]} taken for {names[predicted]}")
+    for true, predicted, count in result.largest_confusions(_MAX_LISTED):
+        click.echo(f"{count:>8,}  {names[true]} predicted as {names[predicted]}")
