@@ -102,6 +102,6 @@ def test_data_is_known_by_what_it_holds_not_by_how_its_path_is_spelled(tmp_path,
     document, notes = measured("other.csv")
     assert (document["split"], document["n_samples"]) == ("all", 50)
     assert 10 < document["training_rows"] < 20  # of the 20; the others are its test rows
-    assert f"Note: {document['training_rows']} of the 50 rows are ones that the model was" in notes
+    assert f"the model was trained on {document['training_rows']} of these 50 rows" in notes
     (tmp_path / "own.csv").unlink()
     assert "training_rows" not in measured("other.csv")[0]
