@@ -12,6 +12,7 @@ import click
 
 from tfsoftmax import __version__
 from tfsoftmax.cli._errors import explained, say_error, show_unknown
+from tfsoftmax.cli._flags import spelled
 from tfsoftmax.cli._interrupt import handle_signals
 from tfsoftmax.cli._streams import open_standard_streams
 
@@ -105,4 +106,7 @@ class _StderrHandler(logging.Handler):
     """Prints the library's messages as plain lines on standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(self.format(record), err=True)
+        text = spelled(record.msg)
+        if isinstance(record.args, tuple) and record.args:
+            text %= tuple(spelled(each) if isinstance(each, str) else each for each in record.args)
+        click.echo(text, err=True)

@@ -8,6 +8,7 @@ import traceback
 
 import click
 
+from tfsoftmax.cli._flags import spelled
 from tfsoftmax.cli._interrupt import ENDINGS
 from tfsoftmax.errors import TfsoftmaxError, UnknownDatasetError, UsageError
 
@@ -45,9 +46,9 @@ def explained(error: BaseException, command: str | None) -> tuple[str, int]:
     if isinstance(error, click.ClickException):
         return error.format_message(), error.exit_code
     if isinstance(error, UsageError | UnknownDatasetError):
-        return str(error), _USAGE
+        return spelled(error), _USAGE
     if isinstance(error, TfsoftmaxError):
-        return str(error), _FAILURE
+        return spelled(error), _FAILURE
     return _machine(error) or _unknown(error), _FAILURE
 
 

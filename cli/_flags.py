@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import shlex
+from typing import Any
 
-from tfsoftmax.messages import Message, Setting
+from tfsoftmax.messages import Message, Setting, message_of
+
+TAB = "\t"
+# What the command has by another name than Python, or in another form.
+_OTHERS = {
+    "checkpoints": "--checkpoint-dir",
+    "tfsoftmax.tune": "'tfsoftmax tune'",
+}
 
 
 def flag(name: str) -> str:
@@ -23,11 +31,36 @@ def spelled(text: object) -> str:
     >>> spelled("take the mean with " + setting("missing", "mean"))
     'take the mean with --missing mean'
     """
-    if isinstance(text, Exception) and len(text.args) == 1:
-        text = text.args[0]
+    if isinstance(text, BaseException):
+        text = message_of(text)
     return text.spelled(_flagged) if isinstance(text, Message) else str(text)
 
 
+def in_flags(document: Any) -> Any:
+    """A JSON-ready document whose messages name flags."""
+    if isinstance(document, dict):
+        return {key: in_flags(value) for key, value in document.items()}
+    if isinstance(document, list | tuple):
+        return [in_flags(value) for value in document]
+    return spelled(document) if isinstance(document, Message) else document
+
+
 def _flagged(setting: Setting) -> str:
+    """As it is typed in a shell."""
+    if setting.name in _OTHERS:
+        return _OTHERS[setting.name]
     name, value = flag(setting.name), setting.value
-    return name if value is ... else f"{name} {shlex.quote(str(value))}"
+    if value is ... or value is True:
+        return name
+    if value is False:
+        return "--no-" + name.removeprefix("--")
+    if isinstance(value, tuple):
+        return f"{name} {'x'.join(map(str, value))}"
+    given = _between_commas(value) if isinstance(value, list) else [value]
+    return " ".join(f"{name} {'tab' if one == TAB else shlex.quote(str(one))}" for one in given)
+
+
+def _between_commas(names: list[str]) -> list[str]:
+    """Several names as one value, but for those that have a comma themselves."""
+    plain = [name for name in names if "," not in name]
+    return [",".join(plain)] * bool(plain) + [name for name in names if "," in name]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfsoftmax.errors import ExportError, TfsoftmaxError
+from tfsoftmax.messages import message_of
 
 if TYPE_CHECKING:
     from tfsoftmax import Checkpoints, FitResult
@@ -42,12 +43,12 @@ def never_lost(
         else:
             again = shlex.join(["tfsoftmax", "export", str(path), "--output-dir", "DIR"])
             kept = f"the trained model is kept in {path}: '{again}' exports it"
-        raise ExportError(f"{_said(error)}; {kept}") from error
+        raise ExportError(_said(error) + f"; {kept}") from error
 
 
 def _said(error: Exception) -> str:
     if isinstance(error, TfsoftmaxError):
-        return str(error)
+        return message_of(error)
     if isinstance(error, MemoryError):
         return "not enough memory to export the model"
     if isinstance(error, OSError) and error.filename:

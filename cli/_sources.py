@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +11,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from tfsoftmax.choices import Option
-from tfsoftmax.cli._flags import spelled
 from tfsoftmax.cli._options import add_options, arguments_for, flags_of, given, option_of
 from tfsoftmax.data.kinds import BUNDLED, KINDS
 from tfsoftmax.data.names import all_names, locate
 from tfsoftmax.data.options import SourceOptions, check_applicable, takers
-from tfsoftmax.errors import UsageError
 
 if TYPE_CHECKING:
     from tfsoftmax import Dataset, Spec
@@ -62,15 +59,13 @@ class Data:
             is left out.
 
         Raises:
-          UsageError: naming the option of a choice that is out of range, or has no meaning for
-            this kind of source.
+          UsageError: if a choice is out of range, or has no meaning for this kind of source.
         """
         kind = locate(name).kind
         usual = {key: value for key, value in (recorded or {}).items() if key in kind.options}
-        with spelling_options():
-            options = SourceOptions.from_json({**usual, **self.choices})
-            check_applicable(options, kind.options, kind.name)
-            return options
+        options = SourceOptions.from_json({**usual, **self.choices})
+        check_applicable(options, kind.options, kind.name)
+        return options
 
     def load(
         self, name: str, recorded: dict[str, Any] | None = None, model: Spec | None = None
@@ -93,15 +88,6 @@ class Data:
     def arguments(self) -> list[str]:
         """The arguments that say the same of the data again, but for this machine's folders."""
         return arguments_for(SourceOptions, self.choices)
-
-
-@contextmanager
-def spelling_options() -> Iterator[None]:
-    """Has an error name options as they are typed."""
-    try:
-        yield
-    except UsageError as error:
-        raise UsageError(spelled(error)) from error
 
 
 def complete_dataset(

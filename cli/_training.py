@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tfsoftmax.cli._flags import in_flags
 from tfsoftmax.cli._recipe import arguments_of
 from tfsoftmax.system.json_text import json_text
 
@@ -141,7 +142,7 @@ def record_of(trained: FitResult, dataset: Dataset, data: Data, recipe_name: str
         "temperature": history.temperature,
         "xla": history.xla,
         "resumed": history.lengths_sentence() if history.length_matters else None,
-        "convergence": diagnose(trained.model, dataset, history).to_json(),
+        "convergence": in_flags(diagnose(trained.model, dataset, history).to_json()),
         "command": [
             "tfsoftmax-train",
             "--dataset",

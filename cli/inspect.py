@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tfsoftmax.cli._console import PlainCommand, common_options, set_verbosity
+from tfsoftmax.cli._flags import in_flags, spelled
 from tfsoftmax.cli._sources import Data, complete_dataset, data_options
 from tfsoftmax.data.names import locate
 from tfsoftmax.system.json_text import json_text
@@ -66,7 +67,7 @@ def inspect(
             write_atomically(pictures, picture_sheet(dataset))
         found = inspect_dataset(dataset, official_test=False)
     if as_json:
-        click.echo(json_text(found.to_json()))
+        click.echo(json_text(in_flags(found.to_json())))
         return
     _print(found)
     if pictures:
@@ -90,7 +91,7 @@ def _print(found: Inspection) -> None:
     if found.notes:
         click.echo("\nnotes")
     for note in found.notes:
-        click.echo(f"  {note}")
+        click.echo(f"  {spelled(note)}")
 
 
 def _print_pixels(columns: list[Column]) -> None:

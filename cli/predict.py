@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tfsoftmax.cli._console import PlainCommand, common_options, set_verbosity
+from tfsoftmax.cli._flags import spelled
 from tfsoftmax.cli._interrupt import raise_pending_interrupt
 from tfsoftmax.cli._models import recorded_data
-from tfsoftmax.cli._sources import csv_options, spelling_options
+from tfsoftmax.cli._sources import csv_options
 from tfsoftmax.data.names import Location
 from tfsoftmax.data.options import SourceOptions, check_applicable
 from tfsoftmax.errors import DataError
@@ -83,7 +84,7 @@ def predict(
                 answers += _answers(predictor.spec, found, names, top, as_json)
         except DataError as error:
             raise_pending_interrupt()  # Reading may fail because it was interrupted.
-            click.echo(f"Error: {error}", err=True)
+            click.echo(f"Error: {spelled(error)}", err=True)
             failed += 1
     if as_json:
         click.echo(json_text({"model": str(predictor.path), "answers": answers}))
@@ -107,8 +108,7 @@ def _check_options(said: dict[str, Any], sources: list[Location | DataError | No
     tables = [source.kind for source in sources if isinstance(source, Location)]
     understood = {field for kind in tables for field in kind.options}
     what = " and ".join(sorted({kind.name for kind in tables})) or "pictures"
-    with spelling_options():
-        check_applicable(SourceOptions(**said), understood, what)
+    check_applicable(SourceOptions(**said), understood, what)
 
 
 def _examples(

@@ -15,6 +15,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from tfsoftmax.errors import UsageError
+from tfsoftmax.messages import setting
 
 # What a missing value is taken for; "indicator" is the mean, and a feature that says so.
 Fill = Literal["mean", "median", "most_frequent", "indicator"]
@@ -91,9 +92,11 @@ class Option:
                 and (self.below is None or number < self.below)
             )
             if not within:
-                raise UsageError(f"{self.name} must be {self.bounds}, not {value!r}")
+                raise UsageError(setting(self.name) + f" must be {self.bounds}, not {value!r}")
             if float in self.kinds and not abs(number) < FLOAT32_MAX:
-                raise UsageError(f"{self.name} must be below {FLOAT32_MAX:.2g}, not {value!r}")
+                raise UsageError(
+                    setting(self.name) + f" must be below {FLOAT32_MAX:.2g}, not {value!r}"
+                )
 
 
 def option(default: Any, help: str, **more: Any) -> Any:
@@ -206,7 +209,7 @@ def check_types(choices: Any) -> None:
         value = getattr(choices, name)
         taken = [found for one in declared.kinds if (found := _taken(value, one))]
         if not taken:
-            raise UsageError(f"{name} must be {types_in_words(declared)}, not {value!r}")
+            raise UsageError(setting(name) + f" must be {types_in_words(declared)}, not {value!r}")
         if taken[0][0] is not value:
             object.__setattr__(choices, name, taken[0][0])
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tfsoftmax.messages import setting
+
 if TYPE_CHECKING:
     from tfsoftmax.export.export import ExportResult
 
@@ -41,10 +43,14 @@ class DivergenceError(TfsoftmaxError):
         cure = f"try a smaller one, for example {learning_rate / 10:.2g}"
         if l2 * learning_rate >= 2:  # each step then turns W round and makes it longer
             lower = f"{0.1 / learning_rate:.2g}"
-            cure = f"times l2 {l2:g} it must be below 2: lower l2, for example to {lower}"
+            cure = (
+                f"times l2 {l2:g} it must be below 2: lower "
+                + setting("l2")
+                + f", for example to {lower}"
+            )
         super().__init__(
             f"training diverged at step {step} (epoch {epoch}): the loss became {loss} "
-            f"at learning rate {learning_rate:g}; {cure}"
+            f"at learning rate {learning_rate:g}; " + cure
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 
@@ -49,6 +49,11 @@ class Message(str):
     def __radd__(self, other: str) -> Message:
         return Message(other, self)
 
+    def join(self, texts: Iterable[str]) -> Message:
+        """As `str.join`."""
+        parts = [part for text in texts for part in (self, text)]
+        return Message(*parts[1:])
+
     def spelled(self, spell: Callable[[Setting], str]) -> str:
         """The text with every option as `spell` writes it."""
         return "".join(spell(part) if isinstance(part, Setting) else part for part in self.parts)
@@ -61,6 +66,12 @@ def setting(name: str, value: Any = ...) -> Message:
     missing="mean" drop=["age", "full name"] l2
     """
     return Message(Setting(name, value))
+
+
+def message_of(error: BaseException) -> str:
+    """What an error says, with the options that it names."""
+    said = error.args[0] if len(error.args) == 1 else None
+    return said if isinstance(said, Message) else str(error)
 
 
 def _literal(value: Any) -> str:

@@ -1,5 +1,6 @@
 """Columns that only name the rows: left out or pointed out, by training as by inspect."""
 
+import ast
 import json
 import logging
 import re
@@ -67,7 +68,7 @@ def test_the_index_that_pandas_writes_is_no_feature(tmp_path, notes, monkeypatch
 def test_a_column_without_a_name_that_is_no_index_is_an_error(tmp_path):
     for values in (FRAME["size"], FRAME["count"]):
         name = written(tmp_path, FRAME.set_axis(values.to_numpy()), index=True)
-        with pytest.raises(DataError, match="first column has no name.*--drop 'Unnamed: 0'"):
+        with pytest.raises(DataError, match=r'first column has no name.*drop=\["Unnamed: 0"\]'):
             load_dataset(name)
         dataset = load_dataset(name, options=SourceOptions(drop=("Unnamed: 0",)))
         assert features(dataset) == PLAIN
@@ -84,7 +85,7 @@ def test_texts_that_differ_in_every_row_are_left_out(tmp_path, notes, monkeypatc
     assert "left out, as texts that differ in every row: 'full, name'" in notes()
     # Two rows of one name, however far apart, make it a text as any other.
     frame.loc[ROWS - 1, "full, name"] = "Person 0"
-    with pytest.raises(DataError, match=r"'full, name'.*: it is text.*--drop 'full, name'"):
+    with pytest.raises(DataError, match=r"'full, name'.*: it is text.*drop=\[\"full, name\"\]"):
         load_dataset(written(tmp_path, frame))
     # And so does asking for it.
     with pytest.raises(DataError, match="it is text"):
@@ -103,9 +104,9 @@ def test_whole_numbers_that_all_differ_are_pointed_out_and_used(tmp_path, notes,
     dataset = load_dataset(written(tmp_path, frame))
     assert "patient id" in dataset.spec.feature_names
     assert dataset.reading.identifying == ("patient id",)
-    (pasted,) = re.findall(r"--drop .*", notes())
-    _, dropped = shlex.split(pasted)
-    assert features(from_frame(frame, options=SourceOptions(drop=(dropped,)))) == PLAIN
+    (dropped,) = re.findall(r"drop=(\[.*)", notes())
+    options = SourceOptions(drop=ast.literal_eval(dropped))
+    assert features(from_frame(frame, options=options)) == PLAIN
 
 
 def test_measurements_with_a_unit_are_no_names(tmp_path):

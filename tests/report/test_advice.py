@@ -1,13 +1,18 @@
 """Every sentence of advice that the convergence report gives is followed here, and helps."""
 
+import ast
 import re
 from dataclasses import replace
 
+import click
 import numpy as np
 import pytest
 from support.datasets import make_dataset
 
 from tfsoftmax import Dataset, Recipe, Spec, Split, diagnose, fit, tune
+from tfsoftmax.cli._flags import spelled
+from tfsoftmax.cli._options import given
+from tfsoftmax.cli._recipe import recipe_options
 
 
 def noise(n_train=60, n_features=40, signal=1.0):
@@ -72,10 +77,21 @@ CASES = {
 
 def followed(sentence, dataset, recipe):
     """The recipe that the sentence says to try."""
-    if "tfsoftmax tune" in sentence:
+    if "tfsoftmax.tune" in sentence:
         return tune(dataset, recipe).best
-    name, value = re.search(r"--([a-z-]+) ([\w.]+?)\)?\.$", sentence).groups()
-    return recipe.but(**{name.replace("-", "_"): int(value) if value.isdigit() else value})
+    name, value = re.search(r"(\w+)=(\S+?)\)?\.$", sentence).groups()
+    return recipe.but(**{name: ast.literal_eval(value)})
+
+
+def followed_as_typed(sentence, dataset, recipe):
+    """The same, from the sentence as the command prints it."""
+    if "'tfsoftmax tune'" in sentence:
+        return tune(dataset, recipe).best
+    flag, value = re.search(r"(--[a-z-]+) ([\w.]+?)\)?\.$", sentence).groups()
+    options = []
+    command = click.command()(recipe_options(lambda **given: options.append(given)))
+    command.main([flag, value], standalone_mode=False)
+    return recipe.but(**given(Recipe, options[0]))
 
 
 @pytest.mark.parametrize("name", list(CASES))
@@ -85,8 +101,10 @@ def test_what_is_advised_makes_a_model_that_is_no_worse(name):
     model, history = fit(dataset, recipe)
     found = diagnose(model, dataset, history)
     assert found.verdict == verdict, found.sentence
+    advised = followed(found.sentence, dataset, recipe)
+    assert followed_as_typed(spelled(found.sentence), dataset, recipe) == advised
     before = history.last.test_log_loss
-    after = fit(dataset, followed(found.sentence, dataset, recipe)).history.last.test_log_loss
+    after = fit(dataset, advised).history.last.test_log_loss
     assert after <= before * 1.001, found.sentence
 
 

@@ -340,7 +340,7 @@ def test_a_constant_rate_hovers_above_the_minimum(digits):
     recipe = Recipe(learning_rate=2.0, schedule="constant", l2=0.03, batch_size=4, epochs=12)
     found = diagnose(*fitted(digits, recipe))
     assert found.verdict == "smaller_learning_rate"
-    assert "--schedule cosine" in found.sentence
+    assert 'schedule="cosine"' in found.sentence
 
 
 @pytest.mark.parametrize("n_train", [1, 3, 1000])

@@ -121,7 +121,7 @@ def test_none_whole_is_an_error_and_none_at_all_a_beginning(tmp_path, made):
 def test_another_run_is_not_taken_up(tmp_path, made):
     recipe = Recipe(epochs=2, learning_rate=0.5)
     fit(made, recipe, checkpoints=Checkpoints(tmp_path))
-    with pytest.raises(UsageError, match="add --resume"):
+    with pytest.raises(UsageError, match="add resume=True"):
         fit(made, recipe, checkpoints=Checkpoints(tmp_path))
     again = Checkpoints(tmp_path, resume=True)
     with pytest.raises(UsageError, match=r"made with l2 None, not 0.1"):

@@ -66,6 +66,6 @@ def test_a_refused_run_lets_go_and_a_check_leaves_nothing(tmp_path, made):
     assert not list(tmp_path.iterdir())
     fit(made, RECIPE, checkpoints=Checkpoints(tmp_path / "run"))
     for _ in range(2):
-        with pytest.raises(UsageError, match="add --resume"):
+        with pytest.raises(UsageError, match="add resume=True"):
             fit(made, RECIPE, checkpoints=Checkpoints(tmp_path / "run"))
     checkpoint.check_checkpoints(Checkpoints(tmp_path / "run", resume=True))

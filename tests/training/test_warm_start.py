@@ -77,7 +77,7 @@ def test_rows_of_new_classes_can_be_ignored(made):
 
 def test_what_does_not_fit_is_an_error(made):
     model = SoftmaxRegression(made.spec)
-    with pytest.raises(ModelError, match=r"'new' of made; .*--new-classes add"):
+    with pytest.raises(ModelError, match=r"'new' of made; .*new_classes=\"add\""):
         warm_start(model, renamed(made, "class 0", "new", "class 2"))
     with pytest.raises(ModelError, match="shape, type and range"):
         warm_start(model, make_dataset(n_features=5))

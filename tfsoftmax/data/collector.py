@@ -25,6 +25,7 @@ from tfsoftmax.data.scale_check import log_scales
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.split import stratified_places, take_rows
 from tfsoftmax.errors import DataError
+from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
 from tfsoftmax.system.files import staging_folder, sync_tree
 
@@ -245,7 +246,7 @@ def collecting(source: Source, key: str) -> Iterator[Collector]:
             raise
         raise DataError(
             f"{source.name}: rows cannot be kept in {folder}: {error.strerror or error}; choose "
-            "another --data-dir, or a higher --memory-limit"
+            "another " + setting("data_dir") + ", or a higher " + setting("memory_limit")
         ) from error
 
 

@@ -12,11 +12,14 @@ import numpy as np
 from tfsoftmax.data.features import FeaturesLike, features_of, row_blocks
 from tfsoftmax.data.notes import NOTHING, Reading
 from tfsoftmax.errors import DataError, UsageError
+from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
 
 if TYPE_CHECKING:
     from tfsoftmax.data.options import SourceOptions
     from tfsoftmax.data.record import DataRecord
+
+_REMEDY = "take means for it with " + setting("missing", "mean")
 
 
 @dataclass(frozen=True)
@@ -186,7 +189,7 @@ def check_finite(
     spec: Spec,
     first: int = 0,
     unit: str = "row",
-    remedy: str = "take means for it with --missing mean",
+    remedy: str = _REMEDY,
 ) -> None:
     """Makes sure that every feature is a number, or missing where the spec lets it be.
 
@@ -209,11 +212,11 @@ def check_finite(
             finite |= np.isnan(block)
         if not finite.all():
             row, column = (int(place) for place in np.argwhere(~finite)[0])
-            problem = "infinite, or beyond 3.4e38; mend it"
+            problem = "infinite, or beyond 3.4e38; correct it"
             if np.isnan(block[row, column]):
-                problem = f"missing (NaN); fill it in, or {remedy}"
+                problem = "missing (NaN); fill it in, or " + remedy
             name = spec.feature_name(column)
-            raise DataError(f"{where}, {unit} {first + row}, {name}: the value is {problem}")
+            raise DataError(f"{where}, {unit} {first + row}, {name}: the value is " + problem)
         first += len(block)
 
 

@@ -13,12 +13,13 @@ from tfsoftmax.data.exact_numbers import as_kept
 from tfsoftmax.data.features import Features, FeaturesLike
 from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.errors import DataError, ModelError
+from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_REMEDY = "train with SourceOptions(missing='mean'), whose models fill it in themselves"
+_REMEDY = "train with " + setting("missing", "mean") + ", whose models fill it in themselves"
 
 
 def rows_for(spec: Spec, given: Any, where: str = "rows", first_row: int = 0) -> FeaturesLike:

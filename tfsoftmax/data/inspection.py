@@ -19,10 +19,11 @@ from tfsoftmax.data.names import Location
 from tfsoftmax.data.options import SourceOptions, check_applicable
 from tfsoftmax.data.statistics import ColumnStatistics
 from tfsoftmax.data.tables.cells import ColumnReader
-from tfsoftmax.data.tables.columns import drop, listed, named, usual_label
+from tfsoftmax.data.tables.columns import listed, named, usual_label
 from tfsoftmax.data.tables.reader import readers_of
 from tfsoftmax.data.tables.table import Table
 from tfsoftmax.errors import DataError
+from tfsoftmax.messages import setting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,7 +173,9 @@ def inspect_table(location: Location, options: SourceOptions) -> Inspection:
     if unlabelled:
         inspection.notes.insert(0, f"rows without a label: {unlabelled:,}")
     if label is None:
-        inspection.notes.insert(0, "which column has the classes is not known: --label-column")
+        inspection.notes.insert(
+            0, "which column has the classes is not known: " + setting("label_column")
+        )
     return inspection
 
 
@@ -320,12 +323,12 @@ def _notes(columns: list[Column], classes: Counter[str], rows: int, pixels: bool
     def note(found: list[str], text: str) -> None:
         if found:
             shown = ", ".join(found[:5]) + (f" and {len(found) - 5:,} more" if found[5:] else "")
-            notes.append(f"{text}: {shown}")
+            notes.append(text + f": {shown}")
 
     def droppable(found: list[Column], text: str) -> None:
         """Names all of them, as they can be pasted."""
         if found:
-            notes.append(f"{text}: {drop(*(column.name for column in found))}")
+            notes.append(f"{text}: " + setting("drop", [column.name for column in found]))
 
     roles = {role: [c for c in columns if c.role == role] for role in ("index", "name")}
     note([repr(c.name) for c in roles["index"]], "only numbers the rows, so training leaves it out")
@@ -338,19 +341,21 @@ def _notes(columns: list[Column], classes: Counter[str], rows: int, pixels: bool
         "whole numbers that differ in every row, so they may only name it",
     )
     for column in [c for c in columns if c.conflict][:_MOST_CONFLICTS]:
-        notes.append(f"cannot be read as it is: {column.conflict}")
+        assert column.conflict
+        notes.append("cannot be read as it is: " + column.conflict)
     texts = [c for c in columns if c.texts and not c.role and not c.conflict]
     mostly = {c.name for c in texts if c.texts > (rows - c.missing) / 2}
     droppable([c for c in texts if c.name in mostly], "text, to be turned into numbers or left out")
     few = [f"{c.name} ({c.texts:,}; {c.first_text})" for c in texts if c.name not in mostly]
-    note(few, "values that are no numbers, to be corrected or left out (--bad-rows skip)")
+    skip = setting("bad_rows", "skip")
+    note(few, "values that are no numbers, to be corrected or left out (" + skip + ")")
     empty = [c for c in columns if c.type == "number" and c.mean is None and not c.texts]
     droppable([c for c in empty if not c.conflict], "without any value")
     strange = [c for c in columns if c.type not in (*_USABLE, "text")]
     droppable(strange, "of a type that is no number")
     note(
         [f"{c.name} ({c.missing:,})" for c in columns if c.missing and not c.role],
-        "missing values (--missing mean)",
+        "missing values (" + setting("missing", "mean") + ")",
     )
     note(
         [f"{c.name} ({c.infinite:,})" for c in columns if c.infinite],
@@ -368,7 +373,7 @@ def _notes(columns: list[Column], classes: Counter[str], rows: int, pixels: bool
         share = rows / len(classes)
         note([f"{n} ({c:,})" for n, c in classes.items() if c < 2], "classes of one row only")
         rare = [f"{n} ({c:,})" for n, c in classes.items() if 2 <= c < _RARE * share]
-        note(rare, "rare classes (--class-weight balanced)")
+        note(rare, "rare classes (" + setting("class_weight", "balanced") + ")")
         if len(classes) == 1:
             notes.append("all rows are of one class")
     return notes

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tfsoftmax.errors import DataError, UsageError
+from tfsoftmax.messages import message_of, setting
 
 # More classes than this, and more than every second row a new one, are no classes.
 _MANY = 100
@@ -20,7 +20,11 @@ _NOTHING = ("NoneType", "NAType", "NaTType")
 _WORDS_FOR_NOTHING = ("na", "n/a", "nan", "none", "null", "<na>", "#n/a")
 _LAST_CHARACTER = 0x10FFFF
 _NO_TEXT = "the label is damaged: it holds what is no character; expected a text"
-_MISSING = "the label is missing; fill it in, or remove the row (files: --bad-rows skip)"
+_MISSING = (
+    "the label is missing; fill it in, or remove the row (files: "
+    + setting("bad_rows", "skip")
+    + ")"
+)
 
 
 class ClassNames:
@@ -74,7 +78,7 @@ class ClassNames:
             try:
                 found.append(self._code(_name(self._text(label))))
             except ValueError as error:
-                raise DataError(f"{where}, row {row}: {error}") from error
+                raise DataError(f"{where}, row {row}: " + message_of(error)) from error
         return np.array(found, np.int32)
 
     def _text(self, label: Any) -> Any:
@@ -86,7 +90,7 @@ class ClassNames:
         except UnicodeDecodeError:
             raise ValueError(
                 f"the label {_shown(label)} is not {self._encoding} text; name its encoding, as in "
-                "--encoding latin-1"
+                + setting("encoding", "latin-1")
             ) from None
         except LookupError:
             raise UsageError(f"unknown encoding {self._encoding!r}; try latin-1") from None
@@ -94,7 +98,9 @@ class ClassNames:
         if other != label:
             raise ValueError(
                 f"the labels {_shown(label)} and {_shown(other)} are both {text!r} as "
-                f"{self._encoding}; name another encoding with --encoding, or rename one"
+                f"{self._encoding}; name another encoding with "
+                + setting("encoding")
+                + ", or rename one"
             )
         return text
 
@@ -152,11 +158,12 @@ def doubts(names: Sequence[str], counts: np.ndarray) -> list[str]:
       counts: rows of each.
 
     >>> doubts(["NA", "oak", "Oak"], np.array([3, 5, 2]))[0]
-    "3 rows have the label 'NA', which is taken for a class; --na-values NA takes it for missing"
+    '3 rows have the label \'NA\', which is taken for a class; na_values="NA" takes it for missing'
     """
-    found = [
+    found: list[str] = [
         f"{counts[place]:,} rows have the label {name!r}, which is taken for a class; "
-        f"--na-values {shlex.quote(name)} takes it for missing"
+        + setting("na_values", name)
+        + " takes it for missing"
         for place, name in enumerate(names)
         if name.lower() in _WORDS_FOR_NOTHING
     ]
@@ -183,7 +190,7 @@ def _check_whole(labels: np.ndarray, source: str, first_row: int) -> None:
     if not whole.all():
         row = int(np.argmin(whole))
         problem = _MISSING if np.isnan(labels[row]) else _not_whole(labels[row])
-        raise DataError(f"{source}, row {first_row + row}: {problem}")
+        raise DataError(f"{source}, row {first_row + row}: " + problem)
 
 
 def _not_whole(label: float) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from tfsoftmax.data.tables.columns import drop, listed
+from tfsoftmax.data.tables.columns import listed
+from tfsoftmax.messages import setting
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class Reading:
         if self.identifying:
             notes.append(
                 "whole numbers that differ in every row, so they may only name it: "
-                f"{drop(*self.identifying)}"
+                + setting("drop", list(self.identifying))
             )
         return notes
 

@@ -15,6 +15,7 @@ from tfsoftmax.errors import ExportError, IncompleteExportError, UsageError
 from tfsoftmax.export import manifest, metadata
 from tfsoftmax.export.load import SAVED_MODEL
 from tfsoftmax.export.versions import is_text, model_folder, new_version
+from tfsoftmax.messages import message_of
 
 if TYPE_CHECKING:
     from tfsoftmax.data.features import FeaturesLike
@@ -151,7 +152,7 @@ def export_model(
                 needs[path.name], parity[path.name] = proven(artefact, source, path, check_on, step)
             except ExportError as error:
                 path.unlink(missing_ok=True)
-                failed[path.name] = str(error)
+                failed[path.name] = message_of(error)
         description["parity"] = {file: found.to_json() for file, found in parity.items()}
         if failed:
             description["failed"] = failed
@@ -173,7 +174,9 @@ def _proven_saved_model(model: SoftmaxRegression, folder: Path, rows: FeaturesLi
     try:
         return check_parity(model, SavedModelPredictor(folder), rows)
     except ExportError as error:
-        raise ExportError(f"nothing was exported, for the SavedModel failed: {error}") from error
+        raise ExportError(
+            "nothing was exported, for the SavedModel failed: " + message_of(error)
+        ) from error
 
 
 def _write(path: Path, description: dict[str, Any]) -> None:

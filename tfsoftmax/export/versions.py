@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tfsoftmax.errors import ExportError, UsageError
+from tfsoftmax.messages import setting
 from tfsoftmax.system.files import check_writable, staging_folder, sync_tree
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]*")
@@ -32,7 +33,7 @@ def model_folder(output_dir: Path, name: str) -> Path:
     if not is_text(str(output_dir.absolute())):
         raise UsageError(
             f"{str(output_dir)!r}: has bytes in its name that are no text (UTF-8), and TensorFlow "
-            "cannot write there; choose another folder with --output-dir"
+            "cannot write there; choose another folder with " + setting("output_dir")
         )
     return output_dir / name
 
@@ -118,5 +119,5 @@ def _publish(staging: Path, folder: Path) -> Path:
 def _not_writable(folder: Path, error: OSError) -> str:
     return (
         f"cannot write to {folder}: {error.strerror or error}; choose another folder with "
-        "--output-dir"
+        + setting("output_dir")
     )

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
 from tfsoftmax.training.history import EpochMetrics, History
 
@@ -34,7 +35,7 @@ _SHORT, _MODEST = 0.3, 3.0
 _EARLY, _RISE = 0.8, 0.02
 # Over how many epochs, and in what share of them, the loss rises where steps are too long.
 _FEWEST_EPOCHS, _OFTEN = 5, 0.4
-_TUNE = "'tfsoftmax tune' chooses --l2 by cross-validation"
+_TUNE = setting("tfsoftmax.tune") + " chooses " + setting("l2") + " by cross-validation"
 
 
 class Scales(NamedTuple):
@@ -154,7 +155,7 @@ def judged(facts: Facts) -> tuple[Verdict, str]:
     found = _held_back(facts)
     if facts.test.log_loss > facts.test.guessing:
         verdict, cause = found or _useless(facts)
-        return verdict, f"{_worse(facts.test)} {cause}"
+        return verdict, f"{_worse(facts.test)} " + cause
     return found or _ended(facts)
 
 
@@ -171,26 +172,30 @@ def _useless(facts: Facts) -> tuple[Verdict, str]:
     if not fitted and not facts.near_enough:
         return _unfinished(facts, _about(facts.gap))
     cause = "It fits the training rows only" if fitted else "There may be little to learn here"
-    return "worse_than_guessing", f"{cause}: {_TUNE}."
+    return "worse_than_guessing", f"{cause}: " + _TUNE + "."
 
 
 def _held_back(facts: Facts) -> tuple[Verdict, str] | None:
     """What is wrong with scales or the learning rate; None if nothing is."""
     scales, recipe = facts.scales, facts.history.recipe
     if scales and not (facts.near_enough and facts.learnt):
-        advice = ": scale the features (--standardize auto)" if recipe.standardize == "off" else ""
-        return "scale", f"{scales.words}, which holds all steps back{advice}."
+        sentence = f"{scales.words}, which holds all steps back"
+        if recipe.standardize == "off":
+            sentence += ": scale the features (" + setting("standardize", "auto") + ")"
+        return "scale", sentence + "."
     if facts.wild and facts.step > _MODEST:
         return "smaller_learning_rate", (
             f"The learning rate {recipe.learning_rate:.3g} is too large: the training loss, "
             f"{_nats(facts.loss)}, is worse than guessing's, {_nats(facts.guessing)}; try "
-            "--learning-rate auto."
+            + setting("learning_rate", "auto")
+            + "."
         )
     if facts.step < _SHORT and not (facts.near_enough or facts.risen):
         return "larger_learning_rate", (
             f"The learning rate {recipe.learning_rate:.3g} is too small for so few steps: with a "
-            f"larger one the training loss could fall by {_about(facts.gap)}; try --learning-rate "
-            "auto."
+            f"larger one the training loss could fall by {_about(facts.gap)}; try "
+            + setting("learning_rate", "auto")
+            + "."
         )
     return None
 
@@ -230,10 +235,12 @@ def _unfinished(facts: Facts, gap: str) -> tuple[Verdict, str]:
     if facts.hovers:
         return "smaller_learning_rate", (
             f"The training loss goes up and down {gap} above its minimum: take a learning rate "
-            "that falls (--schedule cosine)."
+            "that falls (" + setting("schedule", "cosine") + ")."
         )
     return "more_epochs", (
-        f"Not there yet: the training loss could fall by {gap}; try --epochs {2 * len(epochs)}."
+        f"Not there yet: the training loss could fall by {gap}; try "
+        + setting("epochs", 2 * len(epochs))
+        + "."
     )
 
 

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfsoftmax.errors import CheckpointError, UsageError
+from tfsoftmax.messages import setting
 from tfsoftmax.system.files import remove_abandoned_staging, staging_folder, write_atomically
 from tfsoftmax.system.locks import Lock, acquire, holder_pid
 
@@ -159,8 +160,9 @@ def restore_latest(folder: Path, restore: Callable[[Snapshot], None]) -> bool:
         return True
     if paths:
         raise CheckpointError(
-            f"{folder}: none of its {len(paths)} checkpoints is whole; name another folder with "
-            "--checkpoint-dir to begin again"
+            f"{folder}: none of its {len(paths)} checkpoints is whole; give "
+            + setting("checkpoints")
+            + " another folder to begin again"
         )
     return False
 
@@ -182,15 +184,20 @@ def claimed(checkpoints: Checkpoints) -> Lock:
         raise CheckpointError(
             f"{folder}: another run is saving there now"
             + (f" (process {process})" if process else "")
-            + "; wait until it ends, or name another --checkpoint-dir"
+            + "; wait until it ends, or give "
+            + setting("checkpoints")
+            + " another folder"
         ) from None
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(folder)) from error
     if saved(folder) and not checkpoints.resume:
         lock.release()
         raise UsageError(
-            f"{folder} has checkpoints of an earlier run: add --resume to go on with it, or "
-            "name another --checkpoint-dir"
+            f"{folder} has checkpoints of an earlier run: add "
+            + setting("resume", True)
+            + " to go on with it, or give "
+            + setting("checkpoints")
+            + " another folder"
         )
     remove_abandoned_staging(folder)
     return lock

@@ -12,6 +12,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.features import read_rows
 from tfsoftmax.errors import DataError, UsageError
+from tfsoftmax.messages import setting
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.training.recipe import Recipe
 from tfsoftmax.training.sample_weights import row_weights
@@ -112,7 +113,9 @@ def resolved(
     if recipe.loss_reduction == "sum":
         rate /= min(recipe.batch_size, n_samples)
     if not rate > _SMALLEST and (recipe.l2 or 0.0) > bound / boldness:
-        raise UsageError(f"l2 {recipe.l2:g} is so strong that no learning rate suits it: lower it")
+        raise UsageError(
+            setting("l2") + f" {recipe.l2:g} is so strong that no learning rate suits it: lower it"
+        )
     if not rate > _SMALLEST:
         raise DataError(
             f"{dataset.name}: features are so large that no learning rate suits them; scale them "

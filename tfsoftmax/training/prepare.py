@@ -11,6 +11,7 @@ from tfsoftmax.data.quantiles import most_frequent, quantiles
 from tfsoftmax.data.split import with_validation
 from tfsoftmax.data.statistics import ColumnStatistics
 from tfsoftmax.errors import DataError
+from tfsoftmax.messages import setting
 from tfsoftmax.spec import Scaling
 from tfsoftmax.training.learning_rate import resolved
 from tfsoftmax.training.recipe import Recipe, Standardize
@@ -85,7 +86,7 @@ def _filling(dataset: Dataset, found: ColumnStatistics, scaling: Scaling) -> Sca
         name = spec.feature_name(int(empty[0]))
         raise DataError(
             f"{dataset.name}: {name!r} has no value in any of the {found.n_samples:,} training "
-            f"rows, so there is nothing to fill in; leave it out (--drop {name})"
+            f"rows, so there is nothing to fill in; leave it out with " + setting("drop", [name])
         )
     values, every = found.mean, np.arange(spec.n_features)
     if spec.missing == "median":

@@ -174,16 +174,24 @@ class Recipe(Choices):
         super().__post_init__()
         if self.nesterov and not self.momentum:
             raise UsageError(
-                "nesterov is a form of momentum: give " + setting("momentum", 0.9) + ", for example"
+                setting("nesterov")
+                + " is a form of momentum: give "
+                + setting("momentum", 0.9)
+                + ", for example"
             )
         if self.averaging and self.l1:
             raise UsageError(
-                "averaging and l1 exclude each other: a mean of weights is hardly ever exactly 0"
+                setting("averaging")
+                + " and "
+                + setting("l1")
+                + " exclude each other: a mean of weights is hardly ever exactly 0"
             )
         if isinstance(self.class_weight, Mapping):
             for name, weight in self.class_weight.items():
                 if not isinstance(weight, Real) or not 0 <= weight < FLOAT32_MAX:
-                    raise UsageError(f"class_weight of {name!r} must be 0 or more, not {weight!r}")
+                    raise UsageError(
+                        setting("class_weight") + f" of {name!r} must be 0 or more, not {weight!r}"
+                    )
 
     def epochs_for(self, n_samples: int) -> int:
         """The number of epochs on this many training rows.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.errors import UsageError
+from tfsoftmax.messages import setting
 from tfsoftmax.training.checkpoint import Checkpoints, Keeper, Snapshot, restore_latest
 from tfsoftmax.training.recipe import Recipe
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 # What was not yet a choice when older checkpoints were written.
 _OLDER = {"center": False}
-_ANOTHER = "name another --checkpoint-dir to begin again"
+_ANOTHER = "give " + setting("checkpoints") + " another folder to begin again"
 
 
 def identity_of(run: Run, asked: Recipe, dataset: Dataset) -> dict[str, Any]:
@@ -85,7 +86,7 @@ def _restore(run: Run, found: Snapshot, identity: dict[str, Any], folder: Path) 
     if done > epochs * steps:
         raise UsageError(
             f"the run saved in {folder} has trained {done / steps:.4g} epochs already, more than "
-            f"the {epochs} asked for: ask for {-(-done // steps)} or more epochs, or {_ANOTHER}"
+            f"the {epochs} asked for: ask for {-(-done // steps)} or more epochs, or " + _ANOTHER
         )
     run.restore(found)
     if run.history.length_matters:
@@ -98,9 +99,9 @@ def _check_identity(found: dict[str, Any], expected: dict[str, Any], folder: Pat
     if "asked" in found:  # older ones have only what was made of it
         _check_recipe(found["asked"], expected["asked"], before)
     if found["dataset"] != expected["dataset"]:
-        raise UsageError(f"{before} was made on other data; {_ANOTHER}")
+        raise UsageError(f"{before} was made on other data; " + _ANOTHER)
     if found["start"] != expected["start"]:
-        raise UsageError(f"{before} started from another model; {_ANOTHER}")
+        raise UsageError(f"{before} started from another model; " + _ANOTHER)
     _check_recipe(found["recipe"], expected["recipe"], before)
 
 
@@ -111,7 +112,7 @@ def _check_recipe(found: dict[str, Any], expected: dict[str, Any], before: str) 
         if field.name != "epochs" and was != value:
             raise UsageError(
                 f"{before} was made with {field.name} {was}, not {value}: only the "
-                f"number of epochs may differ; {_ANOTHER}"
+                "number of epochs may differ; " + _ANOTHER
             )
 
 

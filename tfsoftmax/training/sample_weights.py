@@ -6,6 +6,7 @@ import numpy as np
 
 from tfsoftmax.data.dataset import Split
 from tfsoftmax.errors import UsageError
+from tfsoftmax.messages import setting
 from tfsoftmax.training.recipe import ClassWeight
 
 
@@ -43,7 +44,7 @@ def row_weights(
     own = np.ones(len(labels)) if split.weights is None else split.weights.astype(np.float64)
     weights = own * _of_classes(labels, own, class_names, class_weight)[labels]
     if not weights.any():
-        raise UsageError("class_weight is 0 for every class that has rows")
+        raise UsageError(setting("class_weight") + " is 0 for every class that has rows")
     return (weights / weights.mean()).astype(np.float32)
 
 
@@ -58,7 +59,7 @@ def _of_classes(
     unknown = [name for name in class_weight if name not in names]
     if unknown:
         raise UsageError(
-            f"class_weight names a class {unknown[0]!r} that is not there; there are "
+            setting("class_weight") + f" names a class {unknown[0]!r} that is not there; there are "
             f"{', '.join(names[:10])}"
         )
     return np.array([class_weight.get(name, 1.0) for name in names], np.float64)

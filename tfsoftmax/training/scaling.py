@@ -9,6 +9,7 @@ import numpy as np
 from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.data.quantiles import quantiles
 from tfsoftmax.data.statistics import ColumnStatistics
+from tfsoftmax.messages import setting
 from tfsoftmax.spec import Scaling
 from tfsoftmax.training.recipe import Standardize
 
@@ -126,8 +127,9 @@ def _warn_of_rare_values(found: ColumnStatistics) -> None:
     if harmed:
         _log.warning(
             "Note: %s of %s columns are mostly zeros, and deviation 1 makes their other values as "
-            "large as %.0f, which the model then relies on too much: --standardize auto keeps "
-            "their zeros and divides such columns instead",
+            "large as %.0f, which the model then relies on too much: "
+            + setting("standardize", "auto")
+            + " keeps their zeros and divides such columns instead",
             f"{harmed:,}",
             f"{len(found.mean):,}",
             _farthest(found)[found.mostly_zeros].max(),

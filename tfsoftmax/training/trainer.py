@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfsoftmax.data.dataset import Split
 from tfsoftmax.errors import DivergenceError, UsageError
+from tfsoftmax.messages import setting
 from tfsoftmax.model import Initializer, SoftmaxRegression
 from tfsoftmax.training.history import MovingAverage
 from tfsoftmax.training.learning_rate import center_of
@@ -167,7 +168,8 @@ def schedule_of(recipe: Recipe, steps: int, epochs: int) -> Schedule:
     rate, decay, period = float(recipe.learning_rate), recipe.decay, recipe.decay_epochs * steps
     if recipe.warmup_epochs > epochs:
         raise UsageError(
-            f"warmup_epochs {recipe.warmup_epochs:g} is more than the {epochs} epochs of the run, "
+            setting("warmup_epochs")
+            + f" {recipe.warmup_epochs:g} is more than the {epochs} epochs of the run, "
             "which would never reach its learning rate"
         )
     warmup = round(recipe.warmup_epochs * steps)

@@ -12,6 +12,7 @@ from tfsoftmax.data.record import DataRecord
 from tfsoftmax.data.split import take_rows
 from tfsoftmax.data.tables.columns import listed
 from tfsoftmax.errors import ModelError, UsageError
+from tfsoftmax.messages import setting
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.spec import Spec
 
@@ -56,7 +57,9 @@ def warm_start(
     (('a', 'b', 'c', 'd'), [0, 2, 3])
     """
     if new_classes not in ("error", "add", "ignore"):
-        raise UsageError(f"new_classes must be error, add or ignore, not {new_classes!r}")
+        raise UsageError(
+            setting("new_classes") + f" must be error, add or ignore, not {new_classes!r}"
+        )
     model = _with_columns_of(dataset, model)
     _check_examples(model, dataset)
     known = model.spec.class_names
@@ -64,8 +67,10 @@ def warm_start(
     if new and new_classes == "error":
         raise ModelError(
             f"the model to start from does not know class {new[0]!r} of {dataset.name}; "
-            "new_classes says whether to add it or to ignore its rows (--new-classes add, or "
-            "ignore)"
+            "add it with "
+            + setting("new_classes", "add")
+            + ", or leave its rows out with "
+            + setting("new_classes", "ignore")
         )
     names = known + new if new_classes == "add" else known
     ours = {name: place for place, name in enumerate(names)}

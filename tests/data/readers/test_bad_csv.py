@@ -41,7 +41,7 @@ CSV = {
     "semicolons": ("one column, 'a;b;label'.*--delimiter ';'", csv(GOOD.replace(",", ";"))),
     "tabs": ("seem to be separated by 'tab'", csv(GOOD.replace(",", "\t"))),
     "the wrong delimiter asked for": (
-        "one column, 'a,b,label'.*--delimiter ','",
+        "one column, 'a,b,label'.*--delimiter ,",
         csv(GOOD, "--delimiter", ";"),
     ),
     "a row with a column too many": ("line 4 has 4 columns, expected 3", row_3("1,2,x,9")),

@@ -24,7 +24,7 @@ def test_without_a_network_it_fails_at_once_and_names_the_ways_out(no_network, t
         load_dataset("kmnist", data_dir=tmp_path)
     assert time.monotonic() - started < 30  # TFDS itself would retry for minutes
     message = str(caught.value)
-    for way in ("--manual-dir", "train-images-idx3-ubyte.gz", "--data-dir", "idx:DIR", "mnist5k"):
+    for way in ("manual_dir", "train-images-idx3-ubyte.gz", "data_dir", "idx:DIR", "mnist5k"):
         assert way in message
     assert "\n" not in message
 

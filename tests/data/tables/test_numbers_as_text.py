@@ -1,7 +1,6 @@
 """Numbers that are text in a file: every cell of a column is read in the same way, or none is."""
 
 import re
-import shlex
 
 import numpy as np
 import pandas as pd
@@ -9,7 +8,6 @@ import pytest
 from support.commands import assert_one_line, run
 
 from tfsoftmax import DataError, SourceOptions, Spec, from_frame, load_dataset
-from tfsoftmax.cli._sources import Data, data_options
 from tfsoftmax.cli.main import main as group
 from tfsoftmax.data.readers.unlabelled import read_unlabelled
 
@@ -28,42 +26,32 @@ def values(dataset):
 
 
 def options_in(text):
-    """The options that are typed in a text, as a command would read them."""
-    import click
-
-    found = []
-
-    @click.command()
-    @data_options
-    def command(data: Data):
-        found.append(data.options("csv:x.csv"))
-
-    command.main(shlex.split(text), standalone_mode=False)
-    return found[0]
+    """The options that a text says, as Python would read them."""
+    return eval(f"SourceOptions({text.replace(' and ', ', ')})")
 
 
 # Cells, repeated; then of each way the message offers, the values that it gives.
 OTHERWISE = {
-    "thousands beside decimals": (["39.1", "3,750", "12"], {"--thousands ,": [39.1, 3750, 12]}),
+    "thousands beside decimals": (["39.1", "3,750", "12"], {'thousands=","': [39.1, 3750, 12]}),
     "thousands or decimals": (
         ["3,800", "900", "12"],
-        {"--thousands ,": [3800, 900, 12], "--thousands . --decimal ,": [3.8, 900, 12]},
+        {'thousands=","': [3800, 900, 12], 'thousands="." and decimal=","': [3.8, 900, 12]},
     ),
-    "a decimal comma": (["1,5", "900", "2,25"], {"--decimal ,": [1.5, 900, 2.25]}),
+    "a decimal comma": (["1,5", "900", "2,25"], {'decimal=","': [1.5, 900, 2.25]}),
     "German": (
         ["1.234,5", "900", "2.000"],
-        {"--thousands . --decimal ,": [1234.5, 900, 2000]},
+        {'thousands="." and decimal=","': [1234.5, 900, 2000]},
     ),
     "French": (
         ["1\u202f234,5", "900", "12 000"],
-        {"--thousands ' ' --decimal ,": [1234.5, 900, 12000]},
+        {'thousands=" " and decimal=","': [1234.5, 900, 12000]},
     ),
-    "Swiss": (["1'234.5", "900", "12\u2019000"], {'--thousands "\'"': [1234.5, 900, 12000]}),
+    "Swiss": (["1'234.5", "900", "12\u2019000"], {'thousands="\'"': [1234.5, 900, 12000]}),
     "millions": (
         ["1.234.567", "900", "12"],
-        {"--thousands . --decimal ,": [1234567, 900, 12]},
+        {'thousands="." and decimal=","': [1234567, 900, 12]},
     ),
-    "dollars": (["$1,234.50", "$900", "-$3"], {"--thousands ,": [1234.5, 900, -3]}),
+    "dollars": (["$1,234.50", "$900", "-$3"], {'thousands=","': [1234.5, 900, -3]}),
 }
 
 
@@ -73,9 +61,7 @@ def test_what_the_message_offers_gives_these_values(tmp_path, case):
     name = written(tmp_path, cells * 5)
     with pytest.raises(DataError, match=r"row \d, column 'price': .*is not a number") as caught:
         load_dataset(name)
-    offered = re.findall(
-        r"\(((?:--(?:thousands|decimal) (?:' '|\"'\"|\S)\s?)+)\)", str(caught.value)
-    )
+    offered = re.findall(r'\(((?:(?:thousands|decimal)="."(?: and )?)+)\)', str(caught.value))
     assert sorted(offered) == sorted(ways), str(caught.value)
     for option, expected in ways.items():
         dataset = load_dataset(name, options=options_in(option))
@@ -88,13 +74,13 @@ def test_what_the_message_offers_gives_these_values(tmp_path, case):
         # Neither reading fits all cells.
         (["1.5", "1,5", "2"], "", r"'1,5' is not a number beside '1.5' \(row 1\): no one reading"),
         # Wrong groups are no groups: 1,5 is not 15.
-        (["1,5", "900"], "--thousands ,", r"'1,5'.*not a number with --thousands ,.*1.5"),
-        (["12,34", "900"], "--thousands ,", "'12,34'.*--decimal ,"),
-        (["0,123", "900"], "--thousands ,", "'0,123'.*0.123"),
-        (["1,234,56", "900"], "--thousands ,", "'1,234,56'"),
+        (["1,5", "900"], 'thousands=","', r"'1,5'.*not a number with thousands=\",\".*1.5"),
+        (["12,34", "900"], 'thousands=","', "'12,34'.*decimal=\",\""),
+        (["0,123", "900"], 'thousands=","', "'0,123'.*0.123"),
+        (["1,234,56", "900"], 'thousands=","', "'1,234,56'"),
         # With a decimal comma alone this is 3.8 and 900, but might be 3800 and 900.
-        (["3,800", "900"], "--decimal ,", r"'3,800' is 3800 \(--thousands ,\) or 3.8 "),
-        (["39.1", "900"], "--decimal ,", r"'39.1'.*39.1 \(without --decimal ,\)"),
+        (["3,800", "900"], 'decimal=","', r"'3,800' is 3800 \(thousands=\",\"\) or 3.8 "),
+        (["39.1", "900"], 'decimal=","', r"'39.1'.*39.1 \(without decimal=\",\"\)"),
         (["$5", "7", "$8"], "", r"'7', but '\$5' \(row 1\): only one of them has \$"),
         (["5%", "0.07"], "", "only one of them has %"),
         (["$5", "€7"], "", "only one of them has"),
@@ -112,7 +98,7 @@ def test_cells_that_contradict_each_other_are_named(tmp_path, cells, options, me
 
 def test_a_decimal_comma_is_one_where_a_cell_can_be_nothing_else(tmp_path):
     name = written(tmp_path, ["3,800", "900", "1,5"] * 5)
-    assert values(load_dataset(name, options=options_in("--decimal ,"))) == sorted(
+    assert values(load_dataset(name, options=options_in('decimal=","'))) == sorted(
         np.float32([3.8, 900, 1.5] * 5).tolist()
     )
 
@@ -193,7 +179,7 @@ def test_text_in_frames_and_parquet_is_read_alike(tmp_path):
         lambda **how: from_frame(frame, **how),
         lambda **how: load_dataset(f"parquet:{tmp_path / 't.parquet'}", **how),
     ):
-        with pytest.raises(DataError, match="--thousands ,"):
+        with pytest.raises(DataError, match='thousands=","'):
             read()
         dataset = read(options=SourceOptions(thousands=","))
         assert values(dataset) == sorted(np.float32([3750, 39.1] * 5).tolist())
@@ -214,7 +200,7 @@ def test_a_model_reads_as_its_own_data_were_read(tmp_path):
     for cells, options, message in (
         (["0.12"], {"marks": ("%price",)}, "has % in what the model learned from"),
         (["12%"], {}, "has no such mark in what the model learned from"),
-        (["3,800"], {}, "--thousands ,"),
+        (["3,800"], {}, 'thousands=","'),
     ):
         with pytest.raises(DataError, match=message):
             predicted(cells, **options)

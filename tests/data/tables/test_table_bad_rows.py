@@ -83,7 +83,7 @@ def test_what_can_be_filled_in_is_not_skipped(tmp_path):
     ("bad", "message"),
     [
         # Numbers that are written otherwise: skipping those of 1,000 and more would be a lie.
-        (['7,"3,750",x'], "--thousands ,"),
+        (['7,"3,750",x'], 'thousands=","'),
         (["7,$5,x"], "only one of them has"),
         (["7,(5),x"], "parentheses"),
         (["7,text,x"] * 60, r"column 'b': it is text \(row 41"),

@@ -24,6 +24,7 @@ from tfsoftmax.data.labels import ClassNames
 from tfsoftmax.data.readers.folders import check_file, files_at
 from tfsoftmax.data.source import Source
 from tfsoftmax.errors import DataError
+from tfsoftmax.messages import message_of, setting
 from tfsoftmax.spec import Spec
 from tfsoftmax.system.paths import check_regular
 
@@ -193,13 +194,13 @@ def _member(
             if promised > source.options.memory_limit:
                 raise ValueError(
                     f"it expands to {promised:,} bytes, more than the memory limit; save it with "
-                    "np.savez, which does not compress, or raise --memory-limit"
+                    "np.savez, which does not compress, or raise " + setting("memory_limit")
                 )
             content = stream.read(promised)
             array = np.frombuffer(content, dtype)
             return array.reshape(shape, order="F" if fortran else "C")
     except _DAMAGED as error:
-        raise DataError(f"{where}: {_reason(error)}") from error
+        raise DataError(f"{where}: " + _reason(error)) from error
 
 
 def _npy_header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
@@ -241,7 +242,8 @@ def _data_offset(path: Path, entry: zipfile.ZipInfo) -> int:
 
 
 def _reason(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+    lines = str(error).splitlines()
+    return message_of(error) if len(lines) == 1 else next(iter(lines), type(error).__name__)
 
 
 def _dataset(

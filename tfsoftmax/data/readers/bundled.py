@@ -14,6 +14,7 @@ from tfsoftmax.data.options import TEST_FRACTION
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.split import SPLIT_SEED, stratified_split
 from tfsoftmax.errors import DataError
+from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
 
 _log = logging.getLogger(__name__)
@@ -71,7 +72,8 @@ def load_bundled(source: Source) -> Dataset:
     except OSError as error:  # It only costs the next run a second.
         _log.warning(
             "Note: decoded data cannot be kept in %s (%s), so it is decoded each time; "
-            "--data-dir names another folder",
+            + setting("data_dir")
+            + " names another folder",
             cache.folder,
             error.strerror or error,
         )

@@ -26,6 +26,7 @@ from tfsoftmax.data.tables.notation import Notation
 from tfsoftmax.data.tables.reader import TableReader
 from tfsoftmax.data.tables.table import Table
 from tfsoftmax.errors import DataError, UsageError
+from tfsoftmax.messages import setting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,13 +127,15 @@ def header_of(path: Path, name: str, options: SourceOptions) -> list[str]:
             shown = "tab" if other == "\t" else other
             raise DataError(
                 f"{name}: found one column, {found[0][:60]!r}; its columns seem to be separated "
-                f"by {shown!r}: say so with --delimiter {shown!r}"
+                f"by {shown!r}: say so with " + setting("delimiter", other)
             )
     numbers = [value for value in found if _is_number(value)]
     if len(numbers) > len(found) / 2:
         raise DataError(
             f"{name}: its first row is {', '.join(found[:4])}, ...; expected the names of the "
-            "columns: add them, or give --no-header to have them called 1, 2, 3"
+            "columns: add them, or give "
+            + setting("header", False)
+            + " to have them called 1, 2, 3"
         )
     if not found[0] and len(found) > 1:
         found[0] = NAMELESS  # An index is written so.
@@ -277,7 +280,7 @@ def _reading(path: Path, name: str, options: SourceOptions) -> Iterator[tuple[An
             warnings.simplefilter("error", pandas.errors.ParserWarning)
             yield pandas, text
     except (pandas.errors.ParserError, pandas.errors.ParserWarning) as error:
-        raise DataError(f"{name}: {_parser_reason(str(error))}") from error
+        raise DataError(f"{name}: " + _parser_reason(str(error))) from error
 
 
 def _parser_reason(text: str) -> str:
@@ -286,7 +289,7 @@ def _parser_reason(text: str) -> str:
         expected, line, saw = ragged.groups()
         return (
             f"line {line} has {saw} columns, expected {expected}; correct it, or leave it out with "
-            "--bad-rows skip"
+            + setting("bad_rows", "skip")
         )
     if "Length of header" in text:
         return "its rows have more columns than its first row has names; add the missing names"

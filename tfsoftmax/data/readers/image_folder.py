@@ -24,6 +24,7 @@ from tfsoftmax.data.kinds import PICTURE_SUFFIXES
 from tfsoftmax.data.readers.folders import check_link
 from tfsoftmax.data.source import Source
 from tfsoftmax.errors import DataError
+from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
 from tfsoftmax.system.paths import describe_path
 
@@ -180,7 +181,7 @@ def _shape(
         raise DataError(
             f"{source.name}: pictures differ in size: {odd.relative_to(folder)} is "
             f"{other[0]}x{other[1]}, {count:,} are {usual[0]}x{usual[1]}; have all scaled to one "
-            f"with --image-size {usual[0]}x{usual[1]}"
+            "with " + setting("image_size", usual)
         )
     size = next(iter(sizes))
     check_side(source.name, size)
@@ -210,7 +211,7 @@ def head_of(path: Path | str, content: bytes | None = None) -> tuple[tuple[int, 
     except UnidentifiedImageError as error:
         raise DataError(
             f"{path}: not a PNG, JPEG or WebP image; remove it, or leave such files out with "
-            "--bad-rows skip"
+            + setting("bad_rows", "skip")
         ) from error
     except (
         OSError,
@@ -232,4 +233,6 @@ def check_side(name: str, size: tuple[int, ...]) -> None:
       DataError: if they are too large.
     """
     if max(size) > _LONGEST_SIDE:
-        raise DataError(f"{name}: pictures of {size[0]}x{size[1]}; give --image-size, too")
+        raise DataError(
+            f"{name}: pictures of {size[0]}x{size[1]}; give " + setting("image_size") + ", too"
+        )

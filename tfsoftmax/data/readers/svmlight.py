@@ -22,6 +22,7 @@ from tfsoftmax.data.readers.folders import check_file
 from tfsoftmax.data.readers.text_file import BoundedLines
 from tfsoftmax.data.source import Source
 from tfsoftmax.errors import DataError
+from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
 
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -66,7 +67,8 @@ def _dense(features: Any, source: Source) -> np.ndarray:
         raise DataError(
             f"{source.name}: {n_samples:,} rows of {n_features:,} features (its largest index) "
             f"take {needed:,} bytes, more than the memory limit of {limit:,}: raise it with "
-            "--memory-limit if the index is right"
+            + setting("memory_limit")
+            + " if the index is right"
         )
     if not features.nnz:
         raise DataError(f"{source.name}: no rows; expected lines of LABEL INDEX:VALUE ...")
@@ -128,7 +130,7 @@ class _Bounded(BoundedLines):
         if self._left < 0:
             raise DataError(
                 f"{self._name}: its text takes more than the memory limit of {self._limit:,} "
-                "bytes: raise it with --memory-limit"
+                "bytes: raise it with " + setting("memory_limit")
             )
         return count
 

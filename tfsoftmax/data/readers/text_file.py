@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tfsoftmax.errors import DataError, UsageError
+from tfsoftmax.messages import setting
 
 _GZIP_MAGIC = b"\x1f\x8b"
 # No row of numbers is so long; a file that unzips to endless lines is stopped by it.
@@ -44,7 +45,7 @@ def text_file(path: Path, name: str, encoding: str) -> Iterator[io.TextIOWrapper
     except UnicodeDecodeError as error:
         raise DataError(
             f"{name}: not {encoding} text (byte {error.object[error.start]:#04x} after "
-            f"{_before(error)!r}); name its encoding, as in --encoding latin-1"
+            f"{_before(error)!r}); name its encoding, as in " + setting("encoding", "latin-1")
         ) from error
     except UnicodeError as error:
         raise DataError(f"{name}: not {encoding} text: {error}") from error
@@ -100,8 +101,8 @@ class BoundedLines(io.RawIOBase):
         if not self._wide and b"\0" in content:
             hint = "is it a text file?"
             if content.startswith(_BYTE_ORDERS):
-                hint = "is it UTF-16? Say so with --encoding utf-16"
-            raise DataError(f"{self._name}: holds zero bytes; {hint}")
+                hint = "is it UTF-16? Say so with " + setting("encoding", "utf-16")
+            raise DataError(f"{self._name}: holds zero bytes; " + hint)
         last = content.rfind(b"\n")
         self._since = self._since + len(content) if last < 0 else len(content) - last
         if self._since > _LONGEST_LINE:

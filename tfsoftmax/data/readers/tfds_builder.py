@@ -21,8 +21,11 @@ from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.names import unknown_dataset
 from tfsoftmax.data.split import stratified_split
 from tfsoftmax.errors import DataError
+from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
 from tfsoftmax.system.startup import import_tensorflow
+
+_ANOTHER = "choose another " + setting("data_dir")
 
 _REACH_SECONDS = 3.0
 _log = logging.getLogger(__name__)
@@ -64,7 +67,7 @@ class TfdsSource:
         except OSError as error:
             raise DataError(
                 f"{self.name}: cannot keep the decoded arrays in {cache.folder}: "
-                f"{error.strerror or error}; choose another --data-dir"
+                f"{error.strerror or error}; " + _ANOTHER
             ) from error
         # The stored arrays are mapped from disk, so what was decoded can be let go.
         return cache.load(self.name, self.name) or dataset
@@ -131,9 +134,9 @@ class TfdsSource:
             reason = re.sub("^Artifact .*, downloaded to (.*), has", r"\1 has", _first_line(error))
             advice = "if a file is damaged, fetch it again"
             if isinstance(error, OSError) and error.errno:
-                reason, advice = str(error.strerror), "choose another --data-dir"
+                reason, advice = str(error.strerror), _ANOTHER
             raise DataError(
-                f"{self.name}: cannot be prepared in {self.data_dir}: {reason}; {advice}"
+                f"{self.name}: cannot be prepared in {self.data_dir}: {reason}; " + advice
             ) from error
 
     def _check_obtainable(self, builder: Any) -> None:
@@ -154,9 +157,12 @@ class TfdsSource:
             )
         raise DataError(
             f"{self.name}: not prepared in {self.data_dir} and the network cannot be "
-            f"reached; offline, either give --manual-dir a folder with {files}, or "
-            "--data-dir a folder it was prepared in elsewhere, or train on idx:DIR, or on "
-            "mnist5k or digits, which need no download"
+            "reached; offline, either give "
+            + setting("manual_dir")
+            + f" a folder with {files}, or "
+            + setting("data_dir")
+            + " a folder it was prepared in elsewhere, or train on idx:DIR, or on mnist5k or "
+            "digits, which need no download"
         )
 
     def _decode(self, builder: Any, spec: Spec, keys: tuple[str, str]) -> Dataset:
@@ -180,7 +186,7 @@ class TfdsSource:
         if needed > free:
             raise DataError(
                 f"{self.name}: decoded it takes {needed / 1e9:.1f} GB, but {self.data_dir} "
-                f"has {free / 1e9:.1f} GB free; choose another --data-dir"
+                f"has {free / 1e9:.1f} GB free; " + _ANOTHER
             )
 
     def _arrays(

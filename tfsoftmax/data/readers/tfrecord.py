@@ -31,6 +31,7 @@ from tfsoftmax.data.readers.image_folder import check_side, head_of
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.tables.columns import named
 from tfsoftmax.errors import DataError
+from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
 from tfsoftmax.system.startup import import_tensorflow
 
@@ -201,14 +202,16 @@ def _layout_of(record: bytes, where: str, source: Source) -> Layout:
     if missing:
         raise DataError(
             f"{where}: no feature {missing[0]!r}; there are "
-            f"{', '.join(map(repr, sorted(found))) or 'none'}: name them with --features and "
-            "--label-column"
+            f"{', '.join(map(repr, sorted(found))) or 'none'}: name them with "
+            + setting("features")
+            + " and "
+            + setting("label_column")
         )
     kinds = {found[name][0] for name in names}
     of_label = found[label][0]
     if len(names) > 1:
         if "bytes" in kinds or any(len(found[name][1]) != 1 for name in names):
-            raise DataError(f"{where}: several --features must be one number each")
+            raise DataError(f"{where}: several " + setting("features") + " must be one number each")
         kind = "int64" if kinds == {"int64"} else "float"
         return Layout(label, of_label, names, kind, (len(names),))
     kind, values = found[names[0]]
@@ -311,7 +314,9 @@ def _check_picture(content: bytes, spec: Spec, options: SourceOptions, here: str
     if not options.image_size and size != first[:2]:
         raise DataError(
             f"{here}: a picture of {size[0]}x{size[1]}, expected {first[0]}x{first[1]} as in "
-            f"record 1; have all scaled to one with --image-size {first[0]}x{first[1]}"
+            "record 1; have all scaled to one with " + setting("image_size", first[:2])
         )
     if not options.color and not gray and len(first) == 2:
-        raise DataError(f"{here}: a picture in color, expected gray as in record 1; give --color")
+        raise DataError(
+            f"{here}: a picture in color, expected gray as in record 1; give " + setting("color")
+        )

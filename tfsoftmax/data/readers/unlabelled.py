@@ -22,9 +22,14 @@ from tfsoftmax.data.tables.columns import listed
 from tfsoftmax.data.tables.reader import NumbersReader
 from tfsoftmax.data.tables.table import Table
 from tfsoftmax.errors import DataError
+from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
 
-_REMEDY = "train the model again with --missing mean, which takes means for missing values"
+_REMEDY = (
+    "train the model again with "
+    + setting("missing", "mean")
+    + ", which takes means for missing values"
+)
 
 
 def locate_rows(name: str) -> Location | None:

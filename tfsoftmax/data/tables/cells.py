@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfsoftmax.data.tables.columns import drop
 from tfsoftmax.data.tables.distinct import Distinct
 from tfsoftmax.data.tables.notation import (
     MARK,
@@ -20,6 +19,7 @@ from tfsoftmax.data.tables.notation import (
     readings,
     ways,
 )
+from tfsoftmax.messages import setting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,7 +112,8 @@ class ColumnReader:
     @property
     def remedy(self) -> str:
         """The end of a message: what can be done but to correct the cells."""
-        return f", or leave the column out with {drop(self.name)}" if self._droppable else ""
+        out = ", or leave the column out with " + setting("drop", [self.name])
+        return out if self._droppable else ""
 
     @property
     def is_text(self) -> bool:
@@ -335,17 +336,17 @@ class ColumnReader:
             self._conflict(
                 second,
                 f"{second.text[:40]!r}, but {first}: only one of them has {mark}; write all "
-                f"cells in one way{self.remedy}",
+                "cells in one way" + self.remedy,
             )
         if word and number:
             self._conflict(
                 max(word, number, key=lambda example: example.row),
-                f"it mixes {word} with numbers such as {number}; write it in one way{self.remedy}",
+                f"it mixes {word} with numbers such as {number}; write it in one way" + self.remedy,
             )
 
     def _conflict(self, example: Example, text: str) -> None:
         if self.conflict is None:
-            self.conflict = f"row {example.row}, column {self.name!r}: {text}"
+            self.conflict = f"row {example.row}, column {self.name!r}: " + text
 
     def _refuse(self, example: Example, numbers: Iterable[str]) -> None:
         """Notes that a cell is a number only if it is read in another way than is asked for."""
@@ -355,7 +356,7 @@ class ColumnReader:
             self._conflict(
                 example,
                 f"{text[:40]!r} is not a number; if the parentheses say that it is negative, write "
-                f"-{inner}{self.remedy}",
+                f"-{inner}" + self.remedy,
             )
             return
         seen = [example for form, example in self._first.items() if form != "word"]
@@ -365,15 +366,15 @@ class ColumnReader:
         asked = self.notation.options
         refused = f"{text[:40]!r} is not a number{beside}"
         if asked:
-            refused = f"{text[:40]!r}{beside} is not a number with {asked}"
+            refused = f"{text[:40]!r}{beside} is not a number with " + asked
         if not found:
             self._conflict(
                 example,
-                f"{refused}: no one reading of points, commas and blanks fits the whole column; "
-                f"write it in one way{self.remedy}",
+                refused + ": no one reading of points, commas and blanks fits the whole column; "
+                "write it in one way" + self.remedy,
             )
             return
-        self._conflict(example, f"{refused}; it is {ways(found, asked)}{self.remedy}")
+        self._conflict(example, refused + "; it is " + ways(found, asked) + self.remedy)
 
     def close(self) -> None:
         """Notes what can only be known when all parts are read: numbers of two meanings."""
@@ -384,4 +385,4 @@ class ColumnReader:
             return  # 1.234 and 2.000: a point before three digits each time.
         beside = f"with whole numbers only beside it, such as {whole}" if whole else "on its own"
         meanings = ways(readings(example.text, ["900"]), "")
-        self._conflict(example, f"{beside}, {example.text!r} is {meanings}")
+        self._conflict(example, f"{beside}, {example.text!r} is " + meanings)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import shlex
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.errors import DataError
+from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
 
 _LABELS = ("label", "class", "target")
@@ -102,8 +102,9 @@ def _label_among(source: str, found: Sequence[str], dropped: Sequence[str]) -> s
     if usual is not None:
         return usual
     raise DataError(
-        f"{source}: which column has the classes? Say it with --label-column; there are "
-        f"{listed(found)}"
+        f"{source}: which column has the classes? Say it with "
+        + setting("label_column")
+        + f"; there are {listed(found)}"
     )
 
 
@@ -118,17 +119,6 @@ def listed(names: Sequence[str]) -> str:
         # The last is the label more often than any other.
         shown[9:-2] = [f"... ({len(shown) - 11:,} more)"]
     return ", ".join(shown)
-
-
-def drop(*names: str) -> str:
-    """The option that leaves columns out, as it is typed in a shell.
-
-    >>> drop("age"), drop("age", "full name"), drop("age", "price, net")
-    ('--drop age', "--drop 'age,full name'", "--drop age --drop 'price, net'")
-    """
-    plain = [name for name in names if "," not in name]
-    given = ([",".join(plain)] if plain else []) + [name for name in names if "," in name]
-    return " ".join(f"--drop {shlex.quote(name)}" for name in given)
 
 
 def named(asked: Sequence[str], found: Collection[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.errors import DataError
+from tfsoftmax.messages import setting
 
 
 class Lines(io.TextIOBase):
@@ -88,7 +89,7 @@ def without_ragged_rows(
             few = "few" if len(cells) < width else "many"
             problem = (
                 f"{bad.source}, row {row}: {len(cells)} columns, expected {width}; correct it, or "
-                "leave such rows out with --bad-rows skip"
+                "leave such rows out with " + setting("bad_rows", "skip")
             )
             bad.meet(f"with too {few} columns", DataError(problem))
             found.add(row)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tfsoftmax.messages import Message, setting
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -80,9 +82,8 @@ class Notation:
     @property
     def options(self) -> str:
         """The options that ask for it; empty if none need be given."""
-        thousands = {" ": "' '", "'": '"\'"', None: ""}.get(self.thousands, self.thousands)
-        said = [f"--thousands {thousands}"] if thousands else []
-        return " ".join([*said, *(["--decimal ,"] if self.decimal == "," else [])])
+        said = [setting("thousands", self.thousands)] if self.thousands else []
+        return Message(" and ").join([*said, *[setting("decimal", ",")] * (self.decimal == ",")])
 
 
 # From the simplest to the most particular.
@@ -106,9 +107,9 @@ def readings(text: str, others: Iterable[str]) -> dict[str, Notation]:
       others: of the same column.
 
     >>> {value: notation.options for value, notation in readings("3,800", ["900"]).items()}
-    {'3800': '--thousands ,', '3.8': '--thousands . --decimal ,'}
+    {'3800': 'thousands=","', '3.8': 'thousands="." and decimal=","'}
     >>> {value: notation.options for value, notation in readings("3,800", ["39.1"]).items()}
-    {'3800': '--thousands ,'}
+    {'3800': 'thousands=","'}
     """
     others = list(others)
     found: dict[str, Notation] = {}
@@ -132,8 +133,10 @@ def like_groups(numbers: np.ndarray) -> np.ndarray:
 
 def ways(found: dict[str, Notation], asked: str) -> str:
     """What a text means, each meaning with the options that ask for it."""
-    ways = [f"{value} ({way.options or f'without {asked}'})" for value, way in found.items()]
-    return ways[0] if len(ways) == 1 else f"{' or '.join(ways)}: say which"
+    ways = [
+        f"{value} (" + (way.options or "without " + asked) + ")" for value, way in found.items()
+    ]
+    return Message(" or ").join(ways) + (": say which" if len(ways) > 1 else "")
 
 
 def bare(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,9 +14,10 @@ from tfsoftmax.data.notes import Reading
 from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.tables.cells import NAMELESS, Cells, ColumnReader
-from tfsoftmax.data.tables.columns import Columns, drop, listed
+from tfsoftmax.data.tables.columns import Columns, listed
 from tfsoftmax.data.tables.notation import Notation
 from tfsoftmax.errors import DataError
+from tfsoftmax.messages import Message, setting
 from tfsoftmax.spec import Spec
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class NumbersReader:
             elif name == NAMELESS:
                 raise DataError(
                     f"{self._source}: the first column has no name in the first row; give it one, "
-                    f"or leave it out with {drop(name)}"
+                    "or leave it out with " + setting("drop", [name])
                 )
         known = self.names
         apart = {self.index, *self.left_out}
@@ -168,24 +168,24 @@ class NumbersReader:
             found = Reading(index=self.index, left_out=self.left_out)
             raise DataError(
                 f"{self._source}: no column is left to learn from, of {listed(known)}: "
-                f"{'; '.join(found.notes())}"
+                + Message("; ").join(found.notes())
             )
 
     def _check(self, reader: ColumnReader, where: str) -> None:
         """Makes sure that a column is one of numbers."""
         if reader.conflict:
-            raise DataError(f"{where}, {reader.conflict}")
+            raise DataError(f"{where}, " + reader.conflict)
         if reader.type not in ("number", "boolean"):
             raise DataError(
                 f"{where}, column {reader.name!r}: its type is {reader.type}; expected numbers or "
-                f"booleans: turn it into numbers{reader.remedy}"
+                "booleans: turn it into numbers" + reader.remedy
             )
         if reader.texts and reader.is_text:
             first = reader.first_text
             assert first
             raise DataError(
                 f"{where}, column {reader.name!r}: it is text (row {first.row}: "
-                f"{first.text[:40]!r}); expected numbers: turn it into numbers{reader.remedy}"
+                f"{first.text[:40]!r}); expected numbers: turn it into numbers" + reader.remedy
             )
 
     def _without_texts(
@@ -199,7 +199,7 @@ class NumbersReader:
         def problem(row: int) -> str:
             return (
                 f"{where}, row {first_row + row}, column {name!r}: {texts[row][:40]!r} is not a "
-                f"number; correct it{_as_missing(texts[row])}{self._ways_out(name)}"
+                "number; correct it" + _as_missing(texts[row]) + self._ways_out(name)
             )
 
         _refuse(bad, usable, strange, "with a value that is no number", problem)
@@ -213,10 +213,10 @@ class NumbersReader:
 
         def problem(row: int) -> str:
             name = self.names[int(np.argmax(missing[row]))]
-            usual = f"take the mean for it with --missing mean{self._ways_out(name)}"
+            usual = "take the mean for it with " + setting("missing", "mean") + self._ways_out(name)
             return (
                 f"{where}, row {first_row + row}, column {name!r}: the value is missing; fill it "
-                f"in, or {self._remedy or usual}"
+                "in, or " + (self._remedy or usual)
             )
 
         _refuse(bad, usable, missing.any(axis=1), "with a missing value", problem)
@@ -240,8 +240,7 @@ class NumbersReader:
             name = self.names[place]
             return (
                 f"{where}, row {first_row + row}, column {name!r}: {numbers[row, place]:g} is "
-                f"beyond what can be computed with (3.4e38); correct it"
-                f"{self._ways_out(name)}"
+                "beyond what can be computed with (3.4e38); correct it" + self._ways_out(name)
             )
 
         _refuse(bad, usable, beyond.any(axis=1), "with a value beyond 3.4e38", problem)
@@ -249,7 +248,8 @@ class NumbersReader:
     def _ways_out(self, name: str) -> str:
         if self._model:
             return ""
-        return f"; or leave out its row with --bad-rows skip, or the column with {drop(name)}"
+        row, column = setting("bad_rows", "skip"), setting("drop", [name])
+        return "; or leave out its row with " + row + ", or the column with " + column
 
     @property
     def doubtful(self) -> list[ColumnReader]:
@@ -393,4 +393,4 @@ def _as_missing(text: str) -> str:
     """How to say that a text without digits stands for a missing value."""
     if any(character.isdigit() for character in text) and not text.startswith("#"):
         return ""
-    return f"; or, if it stands for a missing value, say --na-values {shlex.quote(text[:40])}"
+    return "; or, if it stands for a missing value, say " + setting("na_values", text[:40])

@@ -15,6 +15,7 @@ from tfsoftmax.export import manifest
 from tfsoftmax.export.predictor import Predictor, answer_in_blocks
 from tfsoftmax.export.tflite import attached
 from tfsoftmax.export.tflite.half_precision import halved
+from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
 from tfsoftmax.system.startup import silence_native_log
 
@@ -180,8 +181,9 @@ def _check_range(exported: ExportedModel, rows: np.ndarray) -> None:
         if not largest <= _LARGEST:
             raise ExportError(
                 f"its rows to calibrate on have {what} up to {largest:.1e}, and integers can "
-                f"stand for numbers up to {_LARGEST:.1e}: train with --standardize on, or leave "
-                "this format out"
+                f"stand for numbers up to {_LARGEST:.1e}: train with "
+                + setting("standardize", "on")
+                + ", or leave this format out"
             )
 
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from tfsoftmax import ops
 from tfsoftmax.errors import CheckpointError
+from tfsoftmax.messages import setting
 from tfsoftmax.system import compile_cache
 from tfsoftmax.training.sgd.feed import Chunk, Feed
 from tfsoftmax.training.sgd.schedules import Schedule
@@ -156,7 +157,7 @@ class Loop:
             if self.xla:
                 raise CheckpointError(
                     "the saved run was trained with XLA, which this device lacks: resume it where "
-                    "it began, or name another --checkpoint-dir to begin again"
+                    "it began, or give " + setting("checkpoints") + " another folder to begin again"
                 ) from error
             _log.warning(
                 "Note: this device has no XLA; training goes on without, slower and with other "
