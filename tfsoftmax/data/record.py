@@ -56,7 +56,7 @@ class DataRecord:
             train_samples=len(dataset.train),
             test_samples=len(dataset.test),
             sha256=dataset.sha256(),
-            options=options.but(marks=dataset.reading.marks or None),
+            options=options.but(marks=dataset.reading.marks or options.marks),
             reading=dataset.reading,
             shared_samples=shared.rows,
             first_shared=shared.first,
