@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from support.datasets import make_dataset
 
 from tfsoftmax import load_dataset
+from tfsoftmax.messages import Message
 
 SHARED_MNIST = Path(__file__).parents[2] / "shared" / "data" / "mnist"
 
@@ -39,6 +41,20 @@ def data_dir(tmp_path_factory):
         patch.setenv("TFDS_DATA_DIR", str(folder))
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def messages_keep_their_parts():
+    """Fails where the library puts a message into an f-string, which forgets its options."""
+
+    def refused(message, spec):
+        if sys._getframe(1).f_globals["__name__"].startswith("tfsoftmax."):
+            raise AssertionError(f"join it with +, for the command's spelling: {message!s}")
+        return str.__format__(message, spec)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Message, "__format__", refused)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,18 @@
 """Messages name options in Python's words, and in a command's."""
 
+import ast
 import pickle
+import re
+from pathlib import Path
 
 import pytest
 
+import tfsoftmax
 from tfsoftmax.cli._flags import spelled
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import Message, setting
+
+PACKAGE = Path(tfsoftmax.__file__).parent
 
 
 @pytest.mark.parametrize(
@@ -34,3 +40,29 @@ def test_parts_survive_joining_nesting_errors_and_pickling():
         assert spelled(pickle.loads(pickle.dumps(DataError(each)))) == wanted
     # What lost its parts is still right for Python.
     assert spelled(f"{inner}") == 'take the mean (missing="mean")'
+
+
+def texts(tree):
+    """The texts of a module, parts of f-strings too, but for its docstrings."""
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef
+    nodes = list(ast.walk(tree))
+    docstrings = {ast.get_docstring(each, False) for each in nodes if isinstance(each, documented)}
+    found = {each.value for each in nodes if isinstance(each, ast.Constant)}
+    return {text for text in found - docstrings if isinstance(text, str)}
+
+
+# Other programs' flags.
+FOREIGN = {"--force-reinstall", "--tf_xla_persistent_cache_directory"}
+
+
+def test_the_library_spells_out_no_flag():
+    sources = [path for path in PACKAGE.rglob("*.py") if "cli" not in path.parts]
+    assert len(sources) > 100
+    found = {
+        (path.name, flag)
+        for path in sources
+        for text in texts(ast.parse(path.read_text(encoding="utf-8")))
+        for flag in re.findall(r"(?<![\w-])--[a-z][\w-]*", text)
+        if flag not in FOREIGN
+    }
+    assert not found

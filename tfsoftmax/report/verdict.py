@@ -206,12 +206,12 @@ def _ended(facts: Facts) -> tuple[Verdict, str]:
     if best and facts.risen:
         return "overfitting", (
             f"Overfitting: the test log-loss was lowest after epoch {best.epoch} and has risen "
-            f"since; {_TUNE}."
+            "since; " + _TUNE + "."
         )
     if facts.endless and facts.loss < _SMALL * facts.guessing:
         return "separable", (
             "All training rows are separated, so their loss has no minimum and the weights would "
-            f"grow forever; {_TUNE}."
+            "grow forever; " + _TUNE + "."
         )
     if facts.near_enough:
         unseen = "" if facts.near else ", which is less than the test rows could show"
