@@ -18,7 +18,6 @@ import numpy as np
 from shared import DatasetName
 
 from tfsoftmax import RECIPES, Dataset, evaluate, fit
-from tfsoftmax.data.split import take_rows
 from tfsoftmax.tuning.cross_validation import held_out_rows
 from tfsoftmax.tuning.tune import tune
 
@@ -39,8 +38,8 @@ def fold_run(dataset: Dataset, fold: int, l2: float) -> None:
     """What a sweep would be made of otherwise: a fit on a fold's rows, scored on the others."""
     places = held_out_rows(dataset, FOLDS, seed=0)[fold]
     kept = np.setdiff1d(np.arange(len(dataset.train)), places)
-    held = take_rows(dataset.train, places)
-    model = fit(replace(dataset, train=take_rows(dataset.train, kept)), RECIPE.but(l2=l2)).model
+    held = dataset.train.take(places)
+    model = fit(replace(dataset, train=dataset.train.take(kept)), RECIPE.but(l2=l2)).model
     evaluate(model, held)
 
 

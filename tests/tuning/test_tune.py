@@ -25,7 +25,6 @@ from tfsoftmax import (
     fit,
     load_dataset,
 )
-from tfsoftmax.data.split import take_rows
 from tfsoftmax.training.learning_rate import resolved
 from tfsoftmax.training.prepare import with_scaling
 from tfsoftmax.tuning.cross_validation import fold_weights, held_out_rows
@@ -144,7 +143,7 @@ def test_a_candidate_is_the_model_fitted_to_rows_weighted_as_the_fold_has_them(
     kept[places] = 0
     alone = replace(dataset, train=replace(dataset.train, weights=kept))
     model = fit(alone, recipe.but(l2=0.05, learning_rate=candidate.recipe.learning_rate)).model
-    held = evaluate(model, take_rows(dataset.train, places))
+    held = evaluate(model, dataset.train.take(places))
     assert candidate.recipe.l2 == 0.05
     assert candidate.log_losses[fold] == pytest.approx(held.log_loss, abs=1e-5)
     assert candidate.accuracies[fold] == pytest.approx(held.accuracy)
@@ -157,7 +156,7 @@ def test_a_candidate_is_an_independent_run_in_float64(made, case):
     for fold, places in enumerate(held_out_rows(made, 3, recipe.seed)):
         kept = np.ones(len(made.train), np.float32)
         kept[places] = 0
-        held = take_rows(made.train, places)
+        held = made.train.take(places)
         alone = replace(made, train=replace(made.train, weights=kept), validation=held)
         (*_, last) = numpy_run(alone, recipe).evaluations
         assert candidate.log_losses[fold] == pytest.approx(last.log_loss, abs=1e-5)

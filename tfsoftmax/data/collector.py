@@ -23,7 +23,7 @@ from tfsoftmax.data.labels import ClassNames, check_classes, doubts
 from tfsoftmax.data.notes import NOTHING, Reading
 from tfsoftmax.data.scale_check import log_scales
 from tfsoftmax.data.source import Source
-from tfsoftmax.data.split import stratified_places, take_rows
+from tfsoftmax.data.split import stratified_places
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
@@ -297,7 +297,7 @@ def parted(
         tests = tests if tests.any() else ~tests
         places = np.flatnonzero(~tests), np.flatnonzero(tests)
     # In the source's order, so that it is the same dataset in memory and on the disk.
-    train, test = (take_rows(rows, np.sort(part)) for part in places)
+    train, test = (rows.take(np.sort(part)) for part in places)
     if tests.any() and len(train):
         log_scales(source.name, train, test, spec)
     reading.log(source.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 _REMEDY = "take means for it with " + setting("missing", "mean")
 
 
+class CheckedFeatures(NamedTuple):
+    """Features that have been checked (`check_finite`).
+
+    Attributes:
+      features: these, and no others.
+      missing: whether values of them may be missing.
+    """
+
+    features: FeaturesLike
+    missing: bool
+
+
 @dataclass(frozen=True)
 class Split:
     """Rows and their classes.
@@ -32,14 +44,44 @@ class Split:
       labels: int32 ``[n_samples]`` in ``[0, n_classes)``.
       weights: how much each row counts in training, float32 ``[n_samples]``, at least 0,
         in any unit; None where all count the same.
+      checked: the features once they have been checked, so that they are not checked again;
+        a split whose features are replaced by others has to be.
+
+    >>> Split(np.eye(3), np.int32([0, 1, 2])).take(np.array([2, 0])).labels.tolist()
+    [2, 0]
     """
 
     features: FeaturesLike = field(repr=False)
     labels: np.ndarray = field(repr=False)
     weights: np.ndarray | None = field(default=None, repr=False)
+    checked: CheckedFeatures | None = field(default=None, repr=False, compare=False, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def take(self, indices: np.ndarray) -> Split:
+        """Some rows: copied, or left in the file that they are in, and then in its order."""
+        features = features_of(self.features)
+        if features.in_file:
+            indices = np.sort(indices)
+        taken = features.take(indices)
+        weights = None if self.weights is None else self.weights[indices]
+        labels = self.labels[indices].astype(np.int32)
+        known = self._checked_features
+        return Split(taken, labels, weights, checked=known and known._replace(features=taken))
+
+    def check_features(self, where: str, spec: Spec) -> None:
+        """Makes sure that every feature is a number (`check_finite`), unless that is known."""
+        known = self._checked_features
+        if known and (spec.missing or not known.missing):
+            return
+        check_finite(where, self.features, spec)
+        object.__setattr__(self, "checked", CheckedFeatures(self.features, bool(spec.missing)))
+
+    @property
+    def _checked_features(self) -> CheckedFeatures | None:
+        """What is known of these features, not of others that they replaced."""
+        return self.checked if self.checked and self.checked.features is self.features else None
 
 
 @dataclass(frozen=True)
@@ -180,7 +222,7 @@ def _check_split(where: str, split: Split, spec: Spec) -> None:
         raise DataError(f"{where}, row {row}: label {labels[row]} is not in [0, {spec.n_classes})")
     if split.weights is not None:
         _check_weights(where, split.weights, len(labels))
-    check_finite(where, features, spec)
+    split.check_features(where, spec)
 
 
 def check_finite(

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
-from tfsoftmax.data.features import features_of
 from tfsoftmax.data.options import TEST_FRACTION
 from tfsoftmax.errors import DataError
 
@@ -41,7 +40,7 @@ def stratified_split(
     (8, [0, 1])
     """
     kept, held = stratified_places(split.labels, name, fraction, class_names)
-    return take_rows(split, kept), take_rows(split, held)
+    return split.take(kept), split.take(held)
 
 
 def stratified_places(
@@ -95,12 +94,3 @@ def with_validation(dataset: Dataset, fraction: float) -> Dataset:
         dataset.train, f"{dataset.name}: training split", fraction, dataset.spec.class_names
     )
     return replace(dataset, train=train, validation=validation)
-
-
-def take_rows(split: Split, rows: np.ndarray) -> Split:
-    """The rows of these indices; those of a file stay there, and come in its order."""
-    features = features_of(split.features)
-    if features.in_file:
-        rows = np.sort(rows)
-    weights = None if split.weights is None else split.weights[rows]
-    return Split(features.take(rows), split.labels[rows].astype(np.int32), weights)

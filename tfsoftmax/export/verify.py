@@ -12,7 +12,6 @@ import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.features import FeaturesLike
-from tfsoftmax.data.split import take_rows
 from tfsoftmax.errors import TfsoftmaxError
 from tfsoftmax.export import agreement
 from tfsoftmax.export.artefacts import ARTEFACTS
@@ -161,7 +160,7 @@ def _in_time(answer: Answer, rows: Split, model: SoftmaxRegression, seconds: flo
     if fit >= len(rows):
         return rows
     places = np.linspace(0, len(rows) - 1, max(fit, len(first))).astype(np.int64)
-    return take_rows(rows, places)
+    return rows.take(places)
 
 
 def _compare(

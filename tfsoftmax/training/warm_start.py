@@ -9,7 +9,6 @@ import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.record import DataRecord
-from tfsoftmax.data.split import take_rows
 from tfsoftmax.data.tables.columns import listed
 from tfsoftmax.errors import ModelError, UsageError
 from tfsoftmax.messages import setting
@@ -131,7 +130,7 @@ def _aligned(split: Split, places: np.ndarray) -> Split:
     if (labels >= 0).all():
         return replace(split, labels=labels)
     kept = np.flatnonzero(labels >= 0)
-    return take_rows(replace(split, labels=labels), kept)
+    return replace(split, labels=labels).take(kept)
 
 
 def _grown(model: SoftmaxRegression, spec: Spec) -> SoftmaxRegression:

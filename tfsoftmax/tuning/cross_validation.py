@@ -15,7 +15,6 @@ import tensorflow as tf
 
 from tfsoftmax import ops
 from tfsoftmax.data.dataset import Dataset, Split
-from tfsoftmax.data.split import take_rows
 from tfsoftmax.device import device_blocks
 from tfsoftmax.errors import DataError
 from tfsoftmax.model import SoftmaxRegression
@@ -197,7 +196,7 @@ def score(
     for places, W, b in zip(held_out, *parameters, strict=True):
         a_part = max(1, _LOGITS // int(tf.size(b)))
         sums = np.zeros((2, len(b)))
-        for features, labels in device_blocks(take_rows(dataset.train, places)):
+        for features, labels in device_blocks(dataset.train.take(places)):
             for start in range(0, len(labels), a_part):
                 part = slice(start, start + a_part)
                 sums += _part_sums(W, b, model.scaled(features[part]), labels[part])

@@ -319,12 +319,12 @@ def _range_of_pixels(features: np.ndarray) -> tuple[float, float]:
 def _in_place(source: Source, rows: Arrays, anonymous: Spec, spec: Any) -> Dataset:
     """Rows that can stay where they are, in memory or in a mapped file."""
     features = _flat(rows.features)
-    check_finite(source.name, features, anonymous)
     classes = ClassNames(source.name, source.options.encoding)
     codes = classes.codes(np.asarray(rows.labels))
     order = classes.order()
     weights = None if rows.weights is None else np.asarray(rows.weights, np.float32)
     split = Split(features, order[codes], weights)
+    split.check_features(source.name, anonymous)
     return parted(source, spec(classes.sorted(order)), split, np.zeros(len(codes), bool))
 
 
