@@ -19,6 +19,7 @@ def speed(monkeypatch):
         sys.modules.pop(name, None)
 
 
+@pytest.mark.slow
 def test_competitors_do_the_same_work(speed, tmp_path):
     task, rounds = speed("task"), speed("rounds")
     generator = np.random.default_rng(0)

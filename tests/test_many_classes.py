@@ -40,6 +40,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_follow_rows_times_classes(tmp_path):
     """All figures of 120,000 rows and 300 classes would be 144 MB, and a handful of them wants."""
     result = run_python(SCRIPT, str(tmp_path))

@@ -32,7 +32,7 @@ def endless(tmp_path):
     process.communicate()
 
 
-@pytest.mark.parametrize("presses", [1, 2])
+@pytest.mark.parametrize("presses", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_ctrl_c_ends_it_at_once_and_leaves_nothing(endless, tmp_path, presses):
     started = time.monotonic()
     for _ in range(presses):

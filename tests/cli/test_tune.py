@@ -168,7 +168,9 @@ def test_the_output_folder_is_checked_before_anything_is_trained(tmp_path):
     assert run(command, *arguments, "--no-refit", "--l2", "0.1").exit_code == 0
 
 
-@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [("SIGINT", 130), pytest.param("SIGTERM", 143, marks=pytest.mark.slow)]
+)
 def test_a_signal_while_it_trains_ends_it_with_one_line(tmp_path, number, code):
     script = f"""
         import os, signal, sys

@@ -44,7 +44,7 @@ def in_pieces(dataset, recipe, checkpoints):
             return result, interruptions
 
 
-@pytest.mark.parametrize(("every", "memory_limit"), [(3, 2**30), (5, 700)])
+@pytest.mark.parametrize(("every", "memory_limit"), [(7, 2**30), (11, 700)])
 def test_a_run_taken_up_after_every_call_is_the_same_to_the_bit(tmp_path, every, memory_limit):
     dataset = make_dataset(n_train=50)
     recipe = RECIPE.but(memory_limit=memory_limit)

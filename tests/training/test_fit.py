@@ -287,6 +287,8 @@ def test_it_runs_wherever_it_is_placed():
     script = """
         import sys
         sys.path.insert(0, sys.argv[1])
+        from tfsoftmax.system.startup import import_tensorflow
+        import_tensorflow()
         import numpy as np, tensorflow as tf
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(

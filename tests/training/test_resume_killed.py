@@ -64,10 +64,12 @@ def kill_and_resume(tmp_path, kills, seed):
     assert {path.suffix for path in (tmp_path / "run").iterdir()} == {".ckpt"}
 
 
+@pytest.mark.slow
 def test_a_run_killed_twice_ends_in_the_same_bytes(tmp_path):
     kill_and_resume(tmp_path, 2, seed=0)
 
 
+@pytest.mark.slow
 def test_a_run_killed_inside_the_loop_ends_in_the_same_bytes(tmp_path):
     long = ["--epochs", "400"]
     finish(start(tmp_path / "whole", *long))
@@ -98,7 +100,10 @@ def test_runs_killed_fifty_times_end_in_the_same_bytes(tmp_path):
 
 @pytest.mark.parametrize(
     ("number", "code", "word"),
-    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+    [
+        pytest.param(signal.SIGINT, 130, "interrupted", marks=pytest.mark.slow),
+        (signal.SIGTERM, 143, "terminated"),
+    ],
 )
 def test_a_signal_saves_the_run_and_says_so(tmp_path, number, code, word):
     saving = ["--checkpoint-dir", str(tmp_path / "run"), "--checkpoint-seconds", "1000"]

@@ -44,6 +44,7 @@ def full_disk(tmp_path):
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_changes_nothing(tmp_path):
     expected = train(tmp_path / "well").stdout
     assert expected.endswith(" True\n")
@@ -54,6 +55,7 @@ def test_a_cache_that_cannot_be_written_changes_nothing(tmp_path):
     assert "cannot write compiled training loops here (File too large)" in late.stderr
 
 
+@pytest.mark.slow
 def test_a_full_cache_disk_changes_nothing(tmp_path, full_disk):
     assert train(full_disk).stdout == train(tmp_path).stdout != ""
 
