@@ -23,10 +23,9 @@ def option_of(declared: Option, named: Mapping[str, Choices]) -> _Decorator:
       declared: one of `options_of`.
       named: what it can be the default of: choices by their names, or one without a name.
     """
-    name, text = flag(declared.name), _help(declared, named)
+    name, text = _flag_of(declared), _help(declared, named)
     if bool in declared.kinds:
-        no, value = ("--no-", False) if declared.default else ("--", True)
-        name = name.replace("--", no, 1)
+        value = not declared.default
         return click.option(
             name, declared.name, flag_value=value, type=bool, default=None, help=text
         )
@@ -83,13 +82,24 @@ def arguments_for(kind: type[Choices], choices: Mapping[str, Any]) -> list[str]:
 
 def table(kind: type[Choices], named: Mapping[str, Choices]) -> str:
     """The options of a class as a table in Markdown."""
+    return table_of(options_of(kind), named)
+
+
+def table_of(options: Mapping[str, Option], named: Mapping[str, Choices]) -> str:
+    """Some options as a table in Markdown."""
     lines = ["| option | from Python | what it may be | default | what it does |", "|---" * 5 + "|"]
-    for name, declared in options_of(kind).items():
+    for name, declared in options.items():
         may_be = ", ".join(each for each in (types_in_words(declared), declared.bounds) if each)
-        option = f"`{flag(name)}`" if declared.flag else ""
+        option = f"`{_flag_of(declared)}`" if declared.flag else ""
         default = _default(declared, named)
         lines.append(f"| {option} | `{name}` | {may_be} | {default} | {spelled(declared.help)} |")
     return "\n".join(lines) + "\n"
+
+
+def _flag_of(declared: Option) -> str:
+    """The flag; of what is on unless it is said otherwise, the one that turns it off."""
+    on = bool in declared.kinds and declared.default
+    return flag(f"no_{declared.name}" if on else declared.name)
 
 
 def _written(value: Any) -> str:

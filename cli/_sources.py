@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from tfsoftmax.choices import Option
-from tfsoftmax.cli._options import add_options, arguments_for, flags_of, given, option_of
+from tfsoftmax.choices import Option, options_of
+from tfsoftmax.cli._options import add_options, arguments_for, given, option_of
 from tfsoftmax.data.kinds import BUNDLED, KINDS
 from tfsoftmax.data.names import all_names, locate
 from tfsoftmax.data.options import SourceOptions, check_applicable, takers
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # How a CSV file, or a table of texts, is written; `predict` has to know that, too.
 _WRITTEN = ("delimiter", "decimal", "thousands", "na_values", "comment", "encoding", "header")
+_USUAL = {"": SourceOptions()}
 _FOLDERS = (
     click.option(
         "--data-dir",
@@ -90,6 +91,17 @@ class Data:
         return arguments_for(SourceOptions, self.choices)
 
 
+def kinds_table() -> str:
+    """The kinds of source as a table in Markdown."""
+    lines = ["| `KIND:PATH` | what it is | its files end in |", "|---|---|---|"]
+    for kind in KINDS.values():
+        endings = ", ".join(f"`{suffix}`" for suffix in kind.suffixes)
+        packed = ", also with " if kind.packings else ""
+        packed += " or ".join(f"`{packing}`" for packing in kind.packings)
+        lines.append(f"| `{kind.usage}` | {kind.about} | {endings}{packed} |")
+    return "\n".join(lines) + "\n"
+
+
 def complete_dataset(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
@@ -156,8 +168,8 @@ def dataset_of_model_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def csv_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options that say how a table is written, by their names in `SourceOptions`."""
-    declared = flags_of(SourceOptions)
-    return add_options(command, [_option_of(declared[name]) for name in _WRITTEN])
+    declared = source_options()
+    return add_options(command, [option_of(declared[name], _USUAL) for name in _WRITTEN])
 
 
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -168,12 +180,17 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
         folders = options.pop("data_dir"), options.pop("manual_dir")
         return command(data=Data(*folders, given(SourceOptions, options)), **options)
 
-    made = [_option_of(declared) for declared in flags_of(SourceOptions).values()]
+    made = [option_of(each, _USUAL) for each in source_options().values() if each.flag]
     return add_options(with_data, [*_FOLDERS, *made])
 
 
-def _option_of(declared: Option) -> Callable[..., Any]:
-    """The command's option for one of `SourceOptions`; its help says what it is for."""
-    kinds = takers(declared.name)
-    about = declared.help + (f" For {', '.join(kinds)}." if len(kinds) < len(KINDS) else "")
-    return option_of(replace(declared, help=about), {"": SourceOptions()})
+def source_options() -> dict[str, Option]:
+    """The options of `SourceOptions`; their help says which kinds of source they are for."""
+
+    def described(declared: Option) -> Option:
+        kinds = takers(declared.name)
+        if len(kinds) == len(KINDS):
+            return declared
+        return replace(declared, help=declared.help + f" For {', '.join(kinds)}.")
+
+    return {name: described(declared) for name, declared in options_of(SourceOptions).items()}

@@ -48,9 +48,9 @@ class Kind:
       takes: what stands after the colon: a ``"FILE"``, a ``"DIR"``, or a ``"PATH"``, which may
         be either; empty if it has no path.
       example: of a whole name.
-      suffixes: of its files, in small letters.
+      suffixes: of its files, in small letters; they tell the kind of a path without one.
       packings: suffixes that may follow, of files that the reader unpacks.
-      folder: patterns, any of which tells a folder of this kind by a file in it.
+      parts: where in a folder its files are: ``""`` directly, ``"*"`` in its sub-folders.
       line: a regular expression of the lines of its files; None if they are not text.
       table: opens it as a table, whatever is in the columns, for ``inspect`` and ``predict``:
         ``(path, name, options, bad) -> Table``.
@@ -68,7 +68,7 @@ class Kind:
     example: str = ""
     suffixes: tuple[str, ...] = ()
     packings: tuple[str, ...] = ()
-    folder: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ("",)
     line: str | None = None
     table: Reference | None = None
     unlabelled: Reference | None = None
@@ -84,10 +84,10 @@ class Kind:
         """
         return f"{self.name}:{self.takes}" if self.takes else self.name
 
-    def is_suffix_of(self, file_name: str) -> bool:
-        """Whether the name of a file says that it is of this kind.
+    def suits(self, file_name: str) -> bool:
+        """Whether the name of a file says that it is of this kind, or part of it.
 
-        >>> KINDS["csv"].is_suffix_of("flowers.CSV.gz"), KINDS["csv"].is_suffix_of("a.parquet")
+        >>> KINDS["csv"].suits("flowers.CSV.gz"), KINDS["csv"].suits("a.parquet")
         (True, False)
         """
         return self._unpacked(file_name.lower()).endswith(self.suffixes)
@@ -133,7 +133,7 @@ def _by_name(*kinds: Kind) -> dict[str, Kind]:
 KINDS = _by_name(
     Kind(
         "csv",
-        "a table as text, gzipped or not, one of its columns the classes",
+        "a table as text, one of its columns the classes; .tsv is separated by tabs",
         "csv:load_csv",
         CSV,
         takes="FILE",
@@ -151,12 +151,12 @@ KINDS = _by_name(
         takes="PATH",
         example="parquet:flowers.parquet",
         suffixes=(".parquet",),
-        folder=("*.parquet",),
         table="parquet:open_table",
     ),
     Kind(
         "npz",
-        "NumPy arrays, features and labels, in one file",
+        "NumPy arrays called features and labels, x and y, or data and target, in one file; with "
+        "x_train, y_train, x_test and y_test it has test rows of its own",
         "arrays:load_npz",
         ARRAYS,
         takes="FILE",
@@ -165,13 +165,12 @@ KINDS = _by_name(
     ),
     Kind(
         "npy",
-        "NumPy arrays in a folder, or features.npy with labels.npy beside it",
+        "such arrays as files in a folder, left on the disk; or features.npy, labels.npy beside it",
         "arrays:load_npy",
         ARRAYS,
         takes="PATH",
         example="npy:folder",
         suffixes=(".npy",),
-        folder=("*.npy",),
         unlabelled="unlabelled:rows_of_array",
     ),
     Kind(
@@ -183,18 +182,18 @@ KINDS = _by_name(
         example="svmlight:rows.txt",
         suffixes=(".svm", ".svmlight", ".libsvm"),
         packings=(".gz", ".bz2"),
-        line=r"\s*[^\s:#]+(\s+(qid|\d+):[^\s:]+)*\s*(#.*)?",
+        line=r"\s*[-+]?[0-9.]+(e[-+]?[0-9]+)?(\s+(qid|\d+):[^\s:]+)*\s*(#.*)?",
     ),
     Kind(
         "images",
-        "a folder with a sub-folder of PNG, JPEG or WebP files for each class",
+        "a folder with a sub-folder of PNG, JPEG or WebP pictures for each class, or with folders "
+        "train and test of such",
         "image_folder:load_images",
         PICTURES,
         takes="DIR",
         example="images:photos",
-        folder=tuple(
-            f"{classes}/*{suffix}" for classes in ("*", "train/*") for suffix in PICTURE_SUFFIXES
-        ),
+        suffixes=PICTURE_SUFFIXES,
+        parts=("*", "train/*"),
     ),
     Kind(
         "tfrecord",
@@ -205,15 +204,15 @@ KINDS = _by_name(
         example="tfrecord:data.tfrecord",
         suffixes=(".tfrecord", ".tfrecords"),
         packings=(".gz",),
-        folder=("*.tfrecord*",),
     ),
     Kind(
         "idx",
-        "a folder with the four IDX files MNIST comes in",
+        "a folder with the four IDX files that MNIST comes in",
         "idx:load_idx",
         takes="DIR",
         example="idx:path/to/mnist",
-        folder=("*-ubyte", "*-ubyte.gz"),
+        suffixes=("-ubyte",),
+        packings=(".gz",),
         has_test_rows=True,
         prefix="idx-",
     ),

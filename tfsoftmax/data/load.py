@@ -64,11 +64,8 @@ def load_dataset(
     manual_path = user_path(manual_dir) if manual_dir else None
     location, options = locate(name), options or SourceOptions()
     check_applicable(options, location.kind.options, location.kind.name)
-    same = path_of_same_name(location)
-    if same:
-        _log.warning(
-            "Note: %s is the dataset of that name; what is in this folder is %s", name, same
-        )
+    if (other := path_of_same_name(location)) is not None:
+        _log.warning("Note: %s is the dataset of that name; the file or folder is %s", name, other)
     cache = DatasetCache(data_path)
     return _read(location, Source(location.name, options, cache, model, manual_path))
 

@@ -187,23 +187,26 @@ def _names_dataset(name: str) -> bool:
 
 def _kinds_in(folder: Path) -> list[Kind]:
     return [
-        kind for kind in KINDS.values() if any(_holds(folder, pattern) for pattern in kind.folder)
+        kind
+        for kind in KINDS.values()
+        if kind.takes != "FILE"
+        and any(_holds(folder, Path(part).parts, kind) for part in kind.parts)
     ]
 
 
-def _holds(folder: str | Path, pattern: str) -> bool:
-    """Whether a folder holds a file of a pattern; looks no further than the first."""
-    first, _, rest = pattern.partition("/")
+def _holds(folder: str | Path, below: tuple[str, ...], kind: Kind) -> bool:
+    """Whether a file of a kind is in a folder, or so far below; looks no further than the first."""
+
+    def fits(entry: os.DirEntry[str]) -> bool:
+        if entry.name.startswith("."):
+            return False
+        if not below:
+            return kind.suits(entry.name) and not entry.is_dir()
+        inside = fnmatch(entry.name, below[0]) and entry.is_dir()
+        return inside and _holds(entry.path, below[1:], kind)
+
     with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith(".") or not fnmatch(entry.name.lower(), first):
-                continue
-            if entry.is_dir():
-                if rest and _holds(entry.path, rest):
-                    return True
-            elif not rest:
-                return True
-    return False
+        return any(map(fits, entries))
 
 
 def kinds_by_name(file_name: str) -> list[Kind]:
@@ -212,7 +215,7 @@ def kinds_by_name(file_name: str) -> list[Kind]:
     >>> [kind.name for kind in kinds_by_name("flowers.csv.gz")]
     ['csv']
     """
-    return [kind for kind in KINDS.values() if kind.is_suffix_of(file_name)]
+    return [kind for kind in KINDS.values() if kind.takes != "DIR" and kind.suits(file_name)]
 
 
 def _kinds_of_file(path: Path) -> list[Kind]:

@@ -38,14 +38,14 @@ class SourceOptions(Choices):
 
     label_column: str | None = option(
         None,
-        "Column with the classes; of TFRecords, the feature.",
+        "Column (of TFRecords, feature) with the classes.",
         usual="the one called label, class or target",
         metavar="NAME",
     )
     features: tuple[str, ...] | None = option(
         None,
-        "Columns to learn from, in this order; of TFRecords, features. Give it again for more, and "
-        "for a name that has a comma.",
+        "Columns (of TFRecords, features) to learn from, in this order. Give it again for more, "
+        "and for a name that has a comma.",
         usual="all others",
     )
     drop: tuple[str, ...] = option(
