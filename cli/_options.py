@@ -80,7 +80,7 @@ def arguments_for(kind: type[Choices], choices: Mapping[str, Any]) -> list[str]:
     return arguments
 
 
-def table(kind: type[Choices], named: Mapping[str, Choices]) -> str:
+def options_table(kind: type[Choices], named: Mapping[str, Choices]) -> str:
     """The options of a class as a table in Markdown."""
     return table_of(options_of(kind), named)
 
@@ -114,7 +114,7 @@ def _type(declared: Option) -> Any:
     words = [kind for kind in kinds if get_origin(kind) is Literal]
     bounds: dict[str, Any] = {
         "min": declared.above if declared.least is None else declared.least,
-        "max": declared.below,
+        "max": declared.below if declared.most is None else declared.most,
         "min_open": declared.above is not None,
         "max_open": declared.below is not None,
     }

@@ -42,7 +42,7 @@ class Option:
     Attributes:
       default: what it is where nothing is said.
       help: what it does, a sentence or two; a `Message` if it names other options.
-      least, above, below: what its numbers must at least be, be above, and be below.
+      least, above, most, below: bounds of its numbers: at least, above, at most, below.
       usual: the default in words, where its value does not say what happens.
       flag: whether the command has it; if not, it is for Python alone.
       always: whether a recorded command says it even where it is the default.
@@ -58,6 +58,7 @@ class Option:
     help: str
     least: float | None = None
     above: float | None = None
+    most: float | None = None
     below: float | None = None
     usual: str | None = None
     flag: bool = True
@@ -71,7 +72,12 @@ class Option:
     @property
     def bounds(self) -> str:
         """What numbers it takes, in words; empty if any."""
-        bounds = {"at least": self.least, "above": self.above, "below": self.below}
+        bounds = {
+            "at least": self.least,
+            "above": self.above,
+            "at most": self.most,
+            "below": self.below,
+        }
         given = [f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None]
         return " and ".join(given)
 
@@ -89,6 +95,7 @@ class Option:
             within = (
                 (self.least is None or number >= self.least)
                 and (self.above is None or number > self.above)
+                and (self.most is None or number <= self.most)
                 and (self.below is None or number < self.below)
             )
             if not within:

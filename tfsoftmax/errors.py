@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tfsoftmax.messages import setting
+from tfsoftmax.messages import options_in, setting
 
 if TYPE_CHECKING:
     from tfsoftmax.export.export import ExportResult
@@ -12,6 +12,15 @@ if TYPE_CHECKING:
 
 class TfsoftmaxError(Exception):
     """Base of all errors that are the input's or the machine's fault, not a bug."""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options that the message names, as Python calls them.
+
+        >>> UsageError("give " + setting("momentum", 0.9)).options
+        ('momentum',)
+        """
+        return options_in(self)
 
 
 class UsageError(TfsoftmaxError):

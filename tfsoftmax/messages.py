@@ -74,6 +74,13 @@ def message_of(error: BaseException) -> str:
     return said if isinstance(said, Message) else str(error)
 
 
+def options_in(error: BaseException) -> tuple[str, ...]:
+    """The options that an error names, in order."""
+    said = message_of(error)
+    parts = said.parts if isinstance(said, Message) else ()
+    return tuple(part.name for part in parts if isinstance(part, Setting))
+
+
 def _literal(value: Any) -> str:
     """A value as Python reads it; texts in double quotes."""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str | list) else repr(value)

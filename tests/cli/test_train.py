@@ -80,7 +80,7 @@ def test_a_model_no_better_than_guessing_is_pointed_out(tmp_path, rate, directio
         (["--dataset", "idx:/nowhere"], 1, "idx:/nowhere: expected a folder"),
         (["--epochs", "0"], 2, "'--epochs': 0 is not in the range"),
         (["--learning-rate", "-1"], 2, "'--learning-rate'"),
-        (["--learning-rate", "nan"], 2, "learning_rate must be above 0"),
+        (["--learning-rate", "nan"], 2, "--learning-rate must be above 0"),
         (["--recipe", "secret"], 2, "'secret' is not one of 'default', 'tutorial'"),
         (["--name", "a/b"], 2, "'a/b' cannot name a model"),
         (["-q", "-v"], 2, "exclude each other"),

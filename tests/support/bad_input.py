@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from support.commands import SPELLED_FOR_PYTHON
 from tfsoftmax.cli.train import main
 
 HEADER = "a,b,label\n"
@@ -133,6 +134,7 @@ def assert_one_line_and_nothing_left(folder, case):
     assert sum(line.startswith("Error") for line in lines) == 1
     assert "Traceback" not in result.stderr
     assert re.search(pattern, lines[-1]), lines[-1]
+    assert not SPELLED_FOR_PYTHON.search(lines[-1]), lines[-1]
     if result.exit_code == 1:
         assert Path(arguments[0]).name in lines[-1]
     assert result.stdout == ""

@@ -4,6 +4,12 @@ import re
 
 from click.testing import CliRunner
 
+from tfsoftmax import Recipe, SourceOptions
+from tfsoftmax.choices import options_of
+
+SPELLED_FOR_PYTHON = re.compile(
+    rf"\b({'|'.join([*options_of(Recipe), *options_of(SourceOptions)])})="
+)
 QUICK = ["--dataset", "digits", "--epochs", "3"]
 
 
@@ -19,6 +25,7 @@ def assert_one_line(result, code, message):
     lines = [line for line in result.stderr.splitlines() if line.startswith("Error")]
     assert len(lines) == 1, result.stderr
     assert re.search(message, lines[0]), lines[0]
+    assert not SPELLED_FOR_PYTHON.search(lines[0]), lines[0]
     assert result.stderr.rstrip().endswith(lines[0])
     assert "Traceback" not in result.stderr
     assert result.stdout == ""

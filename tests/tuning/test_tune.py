@@ -335,7 +335,7 @@ def test_the_table_has_the_figures_of_every_fold(made):
         ({"learning_rate": ()}, UsageError, "learning_rate is an empty grid"),
         ({"l2": (0.1, -1.0)}, UsageError, r"l2 must be at least 0, not -1\.0"),
         ({"l2": (float("nan"),)}, UsageError, "l2 must be at least 0, not nan"),
-        ({"l1": (float("inf"),)}, UsageError, "l1 must be below 3.4e+38, not inf"),
+        ({"l1": (float("inf"),)}, UsageError, r"l1 must be below 3.4e\+38, not inf"),
         ({"learning_rate": (0.0,)}, UsageError, "learning_rate must be above 0"),
         ({"learning_rate": "auto"}, UsageError, "learning_rate must be several numbers to try"),
         ({"l2": 0.1}, UsageError, "l2 must be several numbers to try"),

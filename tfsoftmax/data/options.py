@@ -102,7 +102,7 @@ class SourceOptions(Choices):
         None,
         "Height and width that pictures are scaled to.",
         least=1,
-        below=_LONGEST_SIDE + 1,
+        most=_LONGEST_SIDE,
         usual="theirs, if all agree",
     )
     color: Color | None = option(None, "How pictures are taken.", usual="gray if all are")

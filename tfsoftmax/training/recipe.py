@@ -17,7 +17,6 @@ _EPOCHS = 10
 _STEPS = 1500
 _VALIDATION_FRACTION = 0.1
 
-Schedule = Literal["constant", "cosine", "step", "exponential", "inverse"]
 Metric = Literal["log_loss", "accuracy", "balanced_accuracy", "macro_f1"]
 Standardize = Literal["auto", "on", "off"]
 ClassWeight = Literal["balanced"] | Mapping[str, float] | None
@@ -58,7 +57,7 @@ class Recipe(Choices):
         always=True,
         swept=True,
     )
-    schedule: Schedule = option(
+    schedule: Literal["constant", "cosine", "step", "exponential", "inverse"] = option(
         "cosine",
         "How the learning rate goes on: constant; cosine falls to 0 at the last step; step and "
         "exponential multiply it by "
@@ -167,6 +166,7 @@ class Recipe(Choices):
         "Bytes of training features in memory at a time; more is read in chunks, which changes "
         "the order of rows.",
         least=1,
+        usual="1 GiB",
         flag=False,
     )
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, check_dataset
 from tfsoftmax.errors import TfsoftmaxError, UsageError
+from tfsoftmax.messages import setting
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.training.learning_rate import resolved, sampled
 from tfsoftmax.training.prepare import with_scaling
@@ -209,9 +210,10 @@ def tune(
     """
     dataset, recipe = check_dataset(dataset), recipe_of(recipe)
     if scoring not in get_args(Scoring):
-        raise UsageError(f"scoring must be one of {', '.join(get_args(Scoring))}, not {scoring!r}")
+        known = ", ".join(get_args(Scoring))
+        raise UsageError(setting("scoring") + f" must be one of {known}, not {scoring!r}")
     if not folds >= 2:
-        raise UsageError(f"folds must be at least 2, not {folds!r}")
+        raise UsageError(setting("folds") + f" must be at least 2, not {folds!r}")
     # All rows are for the folds: the fit that comes after holds out its own.
     plain = replace(
         recipe,
@@ -271,10 +273,10 @@ def _values(recipe: Recipe, name: str, values: Iterable[LearningRate | None]) ->
         ]
     except (TypeError, ValueError) as error:
         raise UsageError(
-            f"{name} must be several numbers to try, as in (0.01, 0.1): {error}"
+            setting(name) + f" must be several numbers to try, as in (0.01, 0.1): {error}"
         ) from error
     if not found:
-        raise UsageError(f"{name} is an empty grid; give at least one value to try")
+        raise UsageError(setting(name) + " is an empty grid; give at least one value to try")
     return found
 
 

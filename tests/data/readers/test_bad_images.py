@@ -104,7 +104,7 @@ PICTURES = {
     ),
     "a size that is none": ("'foo' is not HEIGHTxWIDTH", images(PHOTOS, "--image-size", "foo"), 2),
     "a size of 0": (
-        "--image-size must be from 1 to 4096",
+        "--image-size must be at least 1 and at most 4096",
         images(PHOTOS, "--image-size", "0x4"),
         2,
     ),
