@@ -1,4 +1,4 @@
-"""The options that say where a run is saved as it goes, and whether to take one up."""
+"""The options for saving checkpoints and resuming from them."""
 
 from __future__ import annotations
 
@@ -16,49 +16,48 @@ _OPTIONS = (
         "--checkpoint-dir",
         type=click.Path(path_type=Path, file_okay=False),
         metavar="DIR",
-        help="Save the run there as it goes; Ctrl-C and SIGTERM save it once more before they "
-        "end it.",
+        help="Save checkpoints in this folder while training; Ctrl-C and SIGTERM save a last one.",
     ),
     click.option(
         "--checkpoint-steps",
         type=click.IntRange(min=1),
-        help="Save after every so many steps, too.",
+        help="Also save a checkpoint every this many steps.",
     ),
     click.option(
         "--checkpoint-seconds",
         type=click.FloatRange(min=0),
         default=30.0,
         show_default=True,
-        help="Save whenever so much time has passed.",
+        help="Save a checkpoint every this many seconds.",
     ),
     click.option(
         "--keep-checkpoints",
         type=click.IntRange(min=1),
         default=3,
         show_default=True,
-        help="How many of the latest are kept.",
+        help="How many checkpoints to keep; older ones are removed.",
     ),
     click.option(
         "--resume",
         is_flag=True,
-        help="Go on with the run that is saved in --checkpoint-dir, if there is one; the result is "
-        "the same to the bit as if it had never stopped.",
+        help="Resume the run saved in --checkpoint-dir, if there is one. The result is bit for bit "
+        "the same as without the interruption.",
     ),
 )
 
 
 def checkpoint_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds --checkpoint-dir and what goes with it; `checkpoints_from` reads them."""
+    """Adds --checkpoint-dir and the options that belong to it; `checkpoints_from` reads them."""
     for decorate in reversed(_OPTIONS):
         command = decorate(command)
     return command
 
 
 def checkpoints_from(options: dict[str, Any]) -> Checkpoints | None:
-    """What is asked for; None if nothing is.
+    """Makes `Checkpoints` of the options; None without --checkpoint-dir.
 
     Raises:
-      click.UsageError: if a run is to be resumed from nowhere.
+      click.UsageError: if another option needs --checkpoint-dir.
     """
     from tfsoftmax import Checkpoints
 

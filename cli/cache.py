@@ -1,4 +1,4 @@
-"""``tfsoftmax cache``: what is kept on the disk for the next run, and what it takes."""
+"""``tfsoftmax cache``: lists and clears the files that are cached on disk for later runs."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from tfsoftmax.system.json_text import json_text
 if TYPE_CHECKING:
     from tfsoftmax.data.cache_entries import CacheEntry
 
-_AGES = ((86400, "day"), (3600, "hour"), (60, "minute"))
+_SECONDS_PER_UNIT = {"day": 86400, "hour": 3600, "minute": 60}
 
 
 @click.command(cls=PlainCommand, name="cache")
 @click.option(
     "--data-dir",
     metavar="DIR",
-    help="Where decoded datasets are kept.  [default: $TFDS_DATA_DIR or ~/tensorflow_datasets]",
+    help="Folder of the cached datasets.  [default: $TFDS_DATA_DIR or ~/tensorflow_datasets]",
 )
-@click.option("--clear", is_flag=True, help="Remove all of it; the next run makes it again.")
+@click.option("--clear", is_flag=True, help="Remove everything; later runs cache it again.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @common_options
 def cache(data_dir: str | None, clear: bool, as_json: bool, verbose: bool, quiet: bool) -> None:
-    """List what is kept for the next run: decoded datasets and compiled training loops.
+    """List what is cached for later runs: decoded datasets and compiled training loops.
 
-    It makes runs start sooner and is made again if it is missing. Only what this package marked
-    as its own is removed: models, checkpoints and datasets that TensorFlow Datasets prepared
-    stay. Do not clear what a run is training on.
+    The cache makes runs start sooner; what is missing is created again. Only files that this
+    package marked as its own are removed: models, checkpoints and datasets prepared by
+    TensorFlow Datasets stay. Do not clear the cache while a run is training on data in it.
     """
     set_verbosity(verbose, quiet)
     from tfsoftmax.data.cache import DatasetCache
@@ -50,29 +50,31 @@ def cache(data_dir: str | None, clear: bool, as_json: bool, verbose: bool, quiet
         entries = [{**asdict(entry), "path": str(entry.path)} for entry in datasets]
         click.echo(json_text({"removed": clear, "datasets": entries, "compiled": compiled}))
         return
-    _print(datasets, compiled, "removed" if clear else "kept")
+    _print_entries(datasets, compiled, "removed" if clear else "cached")
     if not clear and any(entry.source is None for entry in datasets):
-        click.echo(f"what has no source is from an older version: remove it by hand, in {folder}")
+        click.echo(
+            f"entries without a source are from an older version: remove them by hand, in {folder}"
+        )
 
 
-def _print(datasets: list[CacheEntry], compiled: dict[str, Any], what: str) -> None:
+def _print_entries(datasets: list[CacheEntry], compiled: dict[str, Any], done: str) -> None:
     for entry in datasets:
         source = entry.source or f"(no source) {entry.path.name}"
-        click.echo(f"{_size(entry.bytes):>9}  {_age(entry.seconds):>10}  {source}")
+        click.echo(f"{_format_size(entry.bytes):>9}  {_format_age(entry.seconds):>10}  {source}")
     if compiled["files"]:
         loops = f"{compiled['files']} compiled training loops"
-        click.echo(f"{_size(compiled['bytes']):>9}  {'':>10}  {loops}")
+        click.echo(f"{_format_size(compiled['bytes']):>9}  {'':>10}  {loops}")
     total = sum(entry.bytes for entry in datasets) + compiled["bytes"]
-    click.echo(f"{_size(total):>9}  {'':>10}  {what} in all")
+    click.echo(f"{_format_size(total):>9}  {'':>10}  {done} in all")
 
 
-def _size(count: int) -> str:
-    """Bytes as people say them.
+def _format_size(size: int) -> str:
+    """Formats a number of bytes for people to read.
 
-    >>> _size(512), _size(41_300_000)
+    >>> _format_size(512), _format_size(41_300_000)
     ('512 B', '41.3 MB')
     """
-    number, unit = float(count), "B"
+    number, unit = float(size), "B"
     for larger in ("kB", "MB", "GB", "TB"):
         if number < 1000:
             break
@@ -80,14 +82,14 @@ def _size(count: int) -> str:
     return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
 
 
-def _age(seconds: float) -> str:
-    """A time as people say it.
+def _format_age(seconds: float) -> str:
+    """Formats an age for people to read.
 
-    >>> _age(30), _age(7200), _age(86400)
+    >>> _format_age(30), _format_age(7200), _format_age(86400)
     ('now', '2 hours', '1 day')
     """
-    for length, name in _AGES:
+    for unit, length in _SECONDS_PER_UNIT.items():
         count = int(seconds // length)
         if count:
-            return f"{count} {name}{'s' if count > 1 else ''}"
+            return f"{count} {unit}{'s' if count > 1 else ''}"
     return "now"

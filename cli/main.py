@@ -1,4 +1,4 @@
-"""The group ``tfsoftmax``: every command under one name."""
+"""The command ``tfsoftmax``: the group of all commands."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tfsoftmax.cli.verify import verify
 @click.version_option(__version__, prog_name="tfsoftmax", message="%(prog)s %(version)s")
 @click.help_option("-h", "--help")
 def main() -> None:
-    """Softmax regression from scratch in TensorFlow: train, measure, predict, ship."""
+    """Softmax regression from scratch in TensorFlow: train, evaluate, predict, export."""
 
 
 for _command in (train, tune, inspect, evaluate, predict, export, verify, datasets, cache):

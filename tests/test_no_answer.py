@@ -54,7 +54,9 @@ def test_the_row_and_its_feature_are_named_or_it_is_an_abstention(models):
             assert np.isfinite(found[[0, 1, 3]]).all()
             continue
         for ask in (model.predict, model.predict_proba):
-            with pytest.raises(DataError, match=r"row 2: there is no answer, .* 1e\+38 \(huge\)"):
+            with pytest.raises(
+                DataError, match=r"row 2: there is no prediction, .* 1e\+38 \(huge\)"
+            ):
                 ask(ROWS)
 
 
@@ -74,15 +76,15 @@ def test_evaluation_does_the_same(models):
             expected = (LARGEST_LOSS + np.log(2)) / 4
             assert found.log_loss == pytest.approx(expected, rel=1e-5)
             continue
-        with pytest.raises(DataError, match=r"row 2: there is no answer, .*\(huge\)"):
+        with pytest.raises(DataError, match=r"row 2: there is no prediction, .*\(huge\)"):
             figures()
 
 
 def test_figures_of_no_answers_are_an_error():
     probabilities = np.float32([[0.5, 0.5], [np.nan, np.nan]])
-    with pytest.raises(DataError, match="row 1: there is no answer"):
+    with pytest.raises(DataError, match="row 1: there is no prediction"):
         evaluate_probabilities(probabilities, np.array([0, 1]))
-    with pytest.raises(DataError, match="row 1: there is no answer"):
+    with pytest.raises(DataError, match="row 1: there is no prediction"):
         Evaluation.of(np.array([0, 1]), np.array([0, 0]), np.array([0.5, np.inf]), 2)
     assert evaluate_probabilities(probabilities, np.array([0, 1]), 0.4).answered == 0.5
 
@@ -110,7 +112,7 @@ def test_the_commands_do_the_same(models, form, tmp_path):
         return
     for result in (plain, document):
         assert result.exit_code == 1
-        assert f"{table}, row 2: there is no answer" in result.stderr
+        assert f"{table}, row 2: there is no prediction" in result.stderr
         assert "nan" not in result.stdout.lower()
 
 
@@ -123,7 +125,7 @@ def test_evaluate_names_the_row_too(models, tmp_path):
         assert json.loads(result.stdout, parse_constant=refuse)["answered"] < 1
         return
     assert result.exit_code == 1
-    assert "there is no answer, because its scores are beyond float32's numbers" in result.stderr
+    assert "there is no prediction, because its scores overflow float32" in result.stderr
 
 
 def test_a_file_proves_itself_on_rows_that_a_model_abstains_on(models, tmp_path):

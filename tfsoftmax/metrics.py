@@ -1,4 +1,4 @@
-"""Figures of quality: sums over examples, never means of batch means. No TensorFlow here."""
+"""Metrics of predictions, computed from per-row results; no TensorFlow is needed here."""
 
 from __future__ import annotations
 
@@ -13,45 +13,43 @@ from tfsoftmax.spec import Spec
 if TYPE_CHECKING:
     import scipy.sparse
 
-# Rows handed to a model at a time: enough that a call's overhead vanishes, and few enough, with
-# their features and with a figure for each class, not to count in the process's memory: at most
-# 64 MB of float32 of either.
-_BLOCK_ROWS, _BLOCK_NUMBERS = 16384, 2**24
-_CONFIDENCE_RANGES = 15
-# A confusion matrix of more classes is kept as the entries that are not 0: 20,000 classes would
-# take 3.2 GB.
-_DENSE_CLASSES = 1024
-# What a probability costs that float32 rounds to 0: as its smallest normal number.
-_LARGEST_LOSS = -float(np.log(np.finfo(np.float32).tiny))
+# Blocks of rows that a model predicts at a time: large enough that the overhead of a call does
+# not matter, small enough that features and probabilities take at most 64 MB of float32 each.
+_MAX_BLOCK_ROWS = 16384
+_MAX_BLOCK_NUMBERS = 2**24
+_CALIBRATION_BINS = 15
+# With more classes the confusion matrix is sparse: a dense one of 20,000 classes takes 3.2 GB.
+_MAX_DENSE_CLASSES = 1024
+# The loss, in nats, of a probability that float32 rounds to 0; computed from its smallest normal
+# number.
+_MAX_LOSS = -float(np.log(np.finfo(np.float32).tiny))
 
 
 def rows_per_block(spec: Spec) -> int:
-    """How many rows to hand to a model at a time.
+    """The number of rows that a model should predict at a time.
 
     >>> [rows_per_block(Spec((2,), "float32", ("x",) * n)) for n in (10, 20_000)]
     [16384, 838]
     """
     width = max(spec.n_features, spec.n_classes)
-    return max(1, min(_BLOCK_ROWS, _BLOCK_NUMBERS // width))
+    return max(1, min(_MAX_BLOCK_ROWS, _MAX_BLOCK_NUMBERS // width))
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Quality of predictions on one set of rows.
+    """Metrics of a model's predictions on one set of rows.
 
     Attributes:
       confusion: int64 ``[n_classes, n_classes]``; entry ``[i, j]`` counts the rows of
-        class i that were taken for class j. An array, and for more than 1,024 classes a
-        `scipy.sparse.csr_array`.
+        class i that were predicted as class j. A NumPy array; a `scipy.sparse.csr_array` if
+        there are more than 1,024 classes.
       log_loss: mean cross-entropy, in nats.
-      log_loss_error: the mean's standard error; None where it is not known.
-      calibration_error: expected calibration error: how far, on average, the probability of
-        the predicted class is from how often it is right, over 15 ranges of it (Guo et al.,
-        On calibration of modern neural networks, ICML 2017, eq. 3); None where it is not
-        known.
-      answered: share of rows on which the model did not abstain; None where it never does.
-      answered_accuracy: share of those whose class was predicted; None too where there are
-        none.
+      log_loss_error: standard error of `log_loss`, in nats; None if it is not known.
+      calibration_error: expected calibration error in 15 bins, the mean gap between the
+        probability of the predicted class and the accuracy (Guo et al., On calibration of
+        modern neural networks, ICML 2017, eq. 3); None if it is not known.
+      answered: fraction of rows on which the model did not abstain; None if it never abstains.
+      answered_accuracy: accuracy on those rows; None if there are none.
 
     >>> Evaluation(np.array([[3, 1], [0, 4]]), 0.2).accuracy
     0.875
@@ -71,12 +69,12 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Share of rows whose class was predicted."""
+        """Fraction of rows whose class was predicted correctly."""
         return float(self.confusion.trace() / self.n_samples)
 
     @property
     def balanced_accuracy(self) -> float:
-        """Mean over the classes that have rows of the share of their rows that was found.
+        """Mean recall of the classes that have rows.
 
         >>> Evaluation(np.array([[3, 1], [0, 2]]), 0.2).balanced_accuracy
         0.875
@@ -87,8 +85,9 @@ class Evaluation:
 
     @property
     def macro_f1(self) -> float:
-        """Mean over the classes, present or predicted, of the F1 score,
-        ``2 * found / (rows + predictions)``.
+        """Mean F1 score of the classes that have rows or are predicted.
+
+        The F1 score of a class is ``2 * correct / (rows + predicted)``.
 
         Reference: Opitz and Burst, Macro F1 and macro F1 (2019), eq. 1.
 
@@ -101,7 +100,7 @@ class Evaluation:
 
     @property
     def baseline_accuracy(self) -> float:
-        """The accuracy of always answering these rows' most frequent class.
+        """The accuracy of always predicting the most frequent class of these rows.
 
         >>> Evaluation(np.array([[3, 1], [0, 2]]), 0.2).baseline_accuracy
         0.6666666666666666
@@ -110,9 +109,9 @@ class Evaluation:
 
     @property
     def baseline_log_loss(self) -> float:
-        """The log-loss of always answering each class's share of these rows, in nats.
+        """The log-loss of predicting each class's share of these rows for every row, in nats.
 
-        No answer that is the same for all rows has a lower one: it is the entropy of the shares.
+        This is the entropy of the shares. No other constant prediction has a lower log-loss.
 
         >>> round(Evaluation(np.array([[3, 0], [1, 2]]), 0.2).baseline_log_loss, 4)
         0.6931
@@ -121,17 +120,17 @@ class Evaluation:
         shares = rows[rows > 0] / self.n_samples
         return float(-np.sum(shares * np.log(shares)))
 
-    def per_class(self) -> list[ClassFigures]:
-        """Precision, recall and F1 of each class, in the classes' order.
+    def per_class(self) -> list[ClassMetrics]:
+        """Precision, recall and F1 score of each class, in the order of the classes.
 
         >>> Evaluation(np.array([[3, 1], [0, 0]]), 0.2).per_class()[1]
-        ClassFigures(rows=0, predicted=1, precision=0.0, recall=None, f1=0.0)
+        ClassMetrics(rows=0, predicted=1, precision=0.0, recall=None, f1=0.0)
         """
-        true, found = self.confusion.sum(axis=1), self.confusion.diagonal()
+        rows, correct = self.confusion.sum(axis=1), self.confusion.diagonal()
         predicted = self.confusion.sum(axis=0)
         return [
-            ClassFigures(r, p, _share(f, p), _share(f, r), _share(2 * f, r + p))
-            for r, p, f in zip(true.tolist(), predicted.tolist(), found.tolist(), strict=True)
+            ClassMetrics(r, p, _ratio(c, p), _ratio(c, r), _ratio(2 * c, r + p))
+            for r, p, c in zip(rows.tolist(), predicted.tolist(), correct.tolist(), strict=True)
         ]
 
     @classmethod
@@ -144,19 +143,19 @@ class Evaluation:
         confidences: np.ndarray | None = None,
         reject_below: float | None = None,
     ) -> Evaluation:
-        """Tallies per-example results.
+        """Computes the metrics from per-row results.
 
         Args:
           labels: true classes, int ``[n_samples]``.
           predicted: predicted classes, int ``[n_samples]``.
-          losses: cross-entropies, ``[n_samples]``.
+          losses: cross-entropies in nats, ``[n_samples]``.
           n_classes: number of classes.
           confidences: probabilities of the predicted classes, ``[n_samples]``.
-          reject_below: what they must reach to be an answer; None takes all for answers. A row
-            without an answer, whose loss is not finite, then costs what a probability of 0 does.
+          reject_below: probability below which the model abstains; None if it never does. If
+            it may, a loss that is not finite counts as that of a probability of 0.
 
         Raises:
-          DataError: naming a row without an answer, if all must have one.
+          DataError: naming the first row whose loss is not finite, if the model never abstains.
         """
         confusion = _confusion(np.asarray(labels, np.int64), np.asarray(predicted), n_classes)
         exact = np.asarray(losses, np.float64)
@@ -164,20 +163,20 @@ class Evaluation:
         if not finite.all():
             if reject_below is None:
                 raise DataError(
-                    f"row {int(np.argmin(finite))}: there is no answer, because its scores are "
-                    "beyond float32's numbers: correct its features, or leave it out"
+                    f"row {int(np.argmin(finite))}: there is no prediction, because its scores "
+                    "overflow float32; correct its features, or leave the row out"
                 )
-            exact = np.where(finite, exact, _LARGEST_LOSS)
+            exact = np.where(finite, exact, _MAX_LOSS)
         error = float(exact.std(ddof=1) / np.sqrt(len(exact))) if len(exact) > 1 else None
         if confidences is None:
             return cls(confusion, float(exact.mean()), error)
         correct = np.asarray(labels) == predicted
-        answered, right = _answered(correct, confidences, reject_below)
+        answered, answered_accuracy = _answered_metrics(correct, confidences, reject_below)
         calibration = _calibration_error(correct, np.nan_to_num(confidences))
-        return cls(confusion, float(exact.mean()), error, calibration, answered, right)
+        return cls(confusion, float(exact.mean()), error, calibration, answered, answered_accuracy)
 
     def largest_confusions(self, count: int) -> list[tuple[int, int, int]]:
-        """The most frequent mistakes as (true class, predicted class, rows), worst first.
+        """The most frequent mistakes as (true class, predicted class, rows), most rows first.
 
         >>> Evaluation(np.array([[3, 1, 0], [2, 4, 0], [0, 0, 5]]), 0.2).largest_confusions(9)
         [(1, 0, 2), (0, 1, 1)]
@@ -191,7 +190,7 @@ class Evaluation:
         return [(i, j, rows) for i, j, rows in pairs[worst].tolist()]
 
     def figures(self) -> dict[str, Any]:
-        """A JSON-ready dictionary of the single figures."""
+        """All metrics that are single numbers, as a dictionary ready for JSON."""
         return {
             "n_samples": self.n_samples,
             "accuracy": self.accuracy,
@@ -207,15 +206,15 @@ class Evaluation:
         }
 
     def to_json(self, class_names: tuple[str, ...]) -> dict[str, Any]:
-        """A JSON-ready dictionary of every figure.
+        """All metrics, as a dictionary ready for JSON.
 
-        Of more than 1,024 classes it has ``confusions`` instead of ``confusion_matrix``: a list
-        of true class, predicted class and rows.
+        If there are more than 1,024 classes it has ``confusions`` instead of
+        ``confusion_matrix``: a list of ``[true class, predicted class, rows]``.
         """
         figures = {
             **self.figures(),
             "class_names": list(class_names),
-            "classes": [figures._asdict() for figures in self.per_class()],
+            "classes": [metrics._asdict() for metrics in self.per_class()],
         }
         if isinstance(self.confusion, np.ndarray):
             return {**figures, "confusion_matrix": self.confusion.tolist()}
@@ -224,15 +223,16 @@ class Evaluation:
         return {**figures, "confusions": pairs.tolist()}
 
 
-class ClassFigures(NamedTuple):
-    """How well one class is found.
+class ClassMetrics(NamedTuple):
+    """Metrics of one class.
 
     Attributes:
-      rows: of the class.
-      predicted: rows that were taken for it.
-      precision: share of those that are of the class; None where there are none.
-      recall: share of the class's rows that were taken for it; None where it has none.
-      f1: ``2 * found / (rows + predicted)``, the harmonic mean of both.
+      rows: number of rows of the class.
+      predicted: number of rows predicted as the class.
+      precision: fraction of the predicted rows that are of the class; None if there are none.
+      recall: fraction of the class's rows that were predicted as it; None if it has no rows.
+      f1: the F1 score, ``2 * correct / (rows + predicted)``, which is the harmonic mean of
+        precision and recall; None if both are.
     """
 
     rows: int
@@ -245,15 +245,15 @@ class ClassFigures(NamedTuple):
 def evaluate_probabilities(
     probabilities: np.ndarray, labels: np.ndarray, reject_below: float | None = None
 ) -> Evaluation:
-    """The same figures from the probabilities an exported model answered with.
+    """Computes the metrics from predicted probabilities, of an exported model for example.
 
-    A probability that float32 rounded to 0 counts as its smallest normal number, so a
-    confident mistake costs 87 nats rather than infinity.
+    A probability that float32 rounded to 0 counts as float32's smallest normal number, so that
+    a confident mistake costs 87 nats instead of infinity.
 
     Args:
       probabilities: float ``[n_samples, n_classes]``.
       labels: int ``[n_samples]``.
-      reject_below: as for `Evaluation.of`.
+      reject_below: probability below which the model abstains; None if it never does.
 
     >>> result = evaluate_probabilities(np.array([[0.5, 0.5], [0.25, 0.75]]), np.array([0, 1]))
     >>> result.accuracy, round(result.log_loss, 4)
@@ -267,49 +267,53 @@ def evaluate_probabilities(
 def score_rows(
     probabilities: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What `Evaluation.of` tallies, of some rows: predicted classes, losses, confidences.
+    """Computes each row's predicted class, its loss and its confidence, for `Evaluation.of`.
 
     Args:
       probabilities: float ``[n_samples, n_classes]``.
       labels: int ``[n_samples]``.
+
+    Returns:
+      Predicted classes, cross-entropies in nats, and probabilities of the predicted classes,
+      each ``[n_samples]``.
     """
-    chosen = probabilities[np.arange(len(labels)), labels]
-    losses = -np.log(np.maximum(chosen, np.finfo(np.float32).tiny))
+    of_true_class = probabilities[np.arange(len(labels)), labels]
+    losses = -np.log(np.maximum(of_true_class, np.finfo(np.float32).tiny))
     return probabilities.argmax(axis=1), losses, probabilities.max(axis=1)
 
 
 def _confusion(
     labels: np.ndarray, predicted: np.ndarray, n_classes: int
 ) -> np.ndarray | scipy.sparse.csr_array:
-    if n_classes <= _DENSE_CLASSES:
+    if n_classes <= _MAX_DENSE_CLASSES:
         pairs = labels * n_classes + predicted
         return np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
     import scipy.sparse
 
     ones = np.ones(len(labels), np.int64)
-    # Entries of the same place are added up.
+    # coo_array sums entries that have the same indices.
     counts = scipy.sparse.coo_array((ones, (labels, predicted)), (n_classes, n_classes)).tocsr()
     counts.sort_indices()
     return counts
 
 
-def _share(part: int, whole: int) -> float | None:
+def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _answered(
+def _answered_metrics(
     correct: np.ndarray, confidences: np.ndarray, reject_below: float | None
 ) -> tuple[float | None, float | None]:
     if reject_below is None:
         return None, None
-    # In float32, as the graphs compare.
+    # In float32, because the exported graphs compare in float32.
     answered = np.asarray(confidences, np.float32) >= np.float32(reject_below)
     return float(answered.mean()), float(correct[answered].mean()) if answered.any() else None
 
 
 def _calibration_error(correct: np.ndarray, confidences: np.ndarray) -> float:
     exact = np.asarray(confidences, np.float64)
-    # A range ends with its upper bound, as in the definition.
-    ranges = np.ceil(exact * _CONFIDENCE_RANGES).astype(np.int64).clip(1, _CONFIDENCE_RANGES)
-    gaps = np.bincount(ranges, correct - exact)
+    # A bin includes its upper bound, as in the definition.
+    bins = np.ceil(exact * _CALIBRATION_BINS).astype(np.int64).clip(1, _CALIBRATION_BINS)
+    gaps = np.bincount(bins, correct - exact)
     return float(np.abs(gaps).sum() / len(exact))

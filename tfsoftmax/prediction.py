@@ -144,7 +144,7 @@ def check_answered(
     scaled = spec.scaled_by.apply(row)[0, : spec.n_features]
     largest = int(np.argmax(np.abs(scaled)))
     raise UnansweredError(
-        f"{where}, row {first_row + place}: there is no answer, because its scores are beyond "
-        f"float32's numbers; its largest value is {row[0, largest]:g} "
+        f"{where}, row {first_row + place}: there is no prediction, because its scores overflow "
+        f"float32; its largest value is {row[0, largest]:g} "
         f"({spec.feature_name(largest)}): correct it, or leave the row out"
     )
