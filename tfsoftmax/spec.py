@@ -1,4 +1,4 @@
-"""What goes into a model and what comes out of it: the vocabulary all rooms share."""
+"""Describes a model's inputs and outputs: shape, type, scaling, names of features and classes."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ import numpy as np
 
 from tfsoftmax.choices import Fill
 
-# One number for all features, or one for each.
+# One number for all features, or a number for each feature.
 Numbers = float | tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """From raw features to the numbers that W multiplies: ``(x - offset) * scale``.
+    """Scales raw features to the inputs that W multiplies: ``(x - offset) * scale``.
 
     Attributes:
-      offset, scale: one number for all features, or one for each.
-      fill: what a missing value, NaN, is taken for, raw, one for each feature; None where
-        no value may be missing.
-      indicators: indices of the features that are followed, after the last feature, by a
-        number that is 1 where the feature is missing and else 0.
-      limit: scaled numbers beyond it, or its negative, are set to it; None has no limit.
+      offset, scale: one number for all features, or a number for each feature.
+      fill: for each feature, the raw value that replaces a missing value (NaN); None if no
+        value may be missing.
+      indicators: indices of the features that have a missing-value indicator. Each indicator
+        is an input of its own, 1 where the feature is missing and 0 elsewhere; they come after
+        all features, in this order.
+      limit: scaled features are clipped to ``[-limit, limit]``; None does not clip.
 
     >>> Scaling(2.0, 0.5, fill=(2.0, 4.0)).apply(np.array([[3.0, np.nan]])).tolist()
     [[0.5, 1.0]]
@@ -40,7 +41,7 @@ class Scaling:
     limit: float | None = None
 
     def apply(self, rows: np.ndarray) -> np.ndarray:
-        """Rows ``[n_samples, n_features]`` as W takes them, float64 ``[n_samples, n_inputs]``."""
+        """Scales rows ``[n_samples, n_features]``; returns float64 ``[n_samples, n_inputs]``."""
         raw = numbers = np.asarray(rows, np.float64)
         if self.fill is not None:
             numbers = np.where(np.isnan(raw), self.fill, raw)
@@ -50,35 +51,37 @@ class Scaling:
         return np.column_stack([scaled, np.isnan(raw[:, list(self.indicators)])])
 
     def reorder(self, order: Sequence[int]) -> Scaling:
-        """The scaling of the same features in another order.
+        """Returns the scaling of the same features in another order.
 
         Args:
-          order: for each feature, where it was before.
+          order: for each feature in the new order, its index in the old one.
 
         >>> Scaling((1.0, 2.0), 0.5, indicators=(1,)).reorder([1, 0])
         Scaling(offset=(2.0, 1.0), scale=0.5, fill=None, indicators=(0,), limit=None)
         """
 
-        def moved(numbers: Any) -> Any:
-            return tuple(numbers[p] for p in order) if isinstance(numbers, tuple) else numbers
+        def permute(numbers: Any) -> Any:
+            return tuple(numbers[old] for old in order) if isinstance(numbers, tuple) else numbers
 
-        now = {place: index for index, place in enumerate(order)}
+        new_index = {old: new for new, old in enumerate(order)}
         return replace(
             self,
-            offset=moved(self.offset),
-            scale=moved(self.scale),
-            fill=moved(self.fill),
-            indicators=tuple(now[place] for place in self.indicators),
+            offset=permute(self.offset),
+            scale=permute(self.scale),
+            fill=permute(self.fill),
+            indicators=tuple(new_index[old] for old in self.indicators),
         )
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary; `from_json` turns it back."""
         fields = asdict(self)
-        return {key: value for key, value in fields.items() if value or key in _ALWAYS_SCALING}
+        return {
+            key: value for key, value in fields.items() if value or key in _REQUIRED_SCALING_KEYS
+        }
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Scaling:
-        """The scaling that `to_json` described."""
+        """Makes a scaling of the dictionary that `to_json` returned."""
         fill, limit = fields["fill"], fields.get("limit")
         return cls(
             _numbers(fields["offset"]),
@@ -98,18 +101,19 @@ class Spec:
     """The shape, type and meaning of one example and of its classes.
 
     Attributes:
-      example_shape: shape of one raw example, ``(28, 28)`` for a gray image.
-      dtype: NumPy name of the raw features' type, ``"uint8"`` for pixels.
+      example_shape: shape of one raw example, for instance ``(28, 28)`` for a gray image.
+      dtype: NumPy name of the raw features' type, for instance ``"uint8"`` for pixels.
       class_names: the name of each class, in the order of the model's outputs.
-      value_range: smallest and largest value a raw feature can take where the source
-        defines them (``(0, 255)`` for pixels), else None.
-      feature_names: of the columns of a table, else None.
-      missing: what a feature that is NaN is taken for, found in the training rows: its
-        ``"mean"`` (or True), ``"median"``, ``"most_frequent"`` value, or the mean with an
-        ``"indicator"`` beside it; None where no feature may be NaN.
-      scaling: how a model scales its features; None is by the value range, if there is one.
-      reject_below: the least probability of the predicted class that is an answer; below
-        it the model abstains. None always answers.
+      value_range: smallest and largest possible raw value, if the source defines them
+        (``(0, 255)`` for pixels); otherwise None.
+      feature_names: the names of a table's columns; None if the features have no names.
+      missing: what replaces a missing value (NaN): the feature's ``"mean"`` (or True),
+        ``"median"`` or ``"most_frequent"`` value in the training rows, or its mean together
+        with a missing-value ``"indicator"``; None if no value may be missing.
+      scaling: how the model scales its features; None scales them from `value_range` to
+        [0, 1], or not at all if there is none.
+      reject_below: the model abstains if the probability of the predicted class is below
+        this; None never abstains.
 
     >>> spec = Spec((28, 28), "uint8", ("cat", "dog"), (0, 255))
     >>> spec.n_features, spec.n_classes, spec.is_image
@@ -128,25 +132,25 @@ class Spec:
     reject_below: float | None = None
 
     def __post_init__(self) -> None:
-        # One spelling of the same range, whatever it was given as: it is hashed and kept.
+        # Always floats, so that equal ranges have equal checksums when they are saved.
         if self.value_range is not None:
             low, high = self.value_range
             object.__setattr__(self, "value_range", (float(low), float(high)))
-        object.__setattr__(self, "missing", _fill(self.missing))
+        object.__setattr__(self, "missing", _check_fill(self.missing))
 
     @property
     def n_features(self) -> int:
-        """Length of one example once flattened."""
+        """Number of features of one example."""
         return math.prod(self.example_shape)
 
     @property
     def n_inputs(self) -> int:
-        """Rows of W: a number for each feature, and one for each that says what is missing."""
+        """Number of rows of W: one for each feature and one for each missing-value indicator."""
         return self.n_features + len(self.scaled_by.indicators)
 
     @property
     def scaled_shape(self) -> tuple[int, ...]:
-        """Shape of one example once scaled; flat where indicators follow the features."""
+        """Shape of one scaled example; flat if there are missing-value indicators."""
         return (self.n_inputs,) if self.scaled_by.indicators else self.example_shape
 
     @property
@@ -156,46 +160,46 @@ class Spec:
 
     @property
     def is_image(self) -> bool:
-        """True for ``[height, width]`` and ``[height, width, 1 or 3]`` in a known range."""
+        """Whether examples are ``[height, width]`` or ``[height, width, 1 or 3]`` with a range."""
         shape = self.example_shape
         pixels = len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3))
         return pixels and self.value_range is not None
 
     @property
     def scaled_by(self) -> Scaling:
-        """How features are scaled: as `scaling` says, or else from their range to [0, 1]."""
+        """The scaling that the model applies: `scaling`, or else from the value range to [0, 1]."""
         low, high = self.value_range or (0.0, 1.0)
         return self.scaling or Scaling(low, 1.0 / (high - low))
 
     def feature_name(self, index: int) -> str:
-        """What to call a feature, by its index, or what says that one is missing, after them.
+        """Names an input of the model: a feature, or a missing-value indicator after them.
 
         >>> Spec((2,), "float32", ("a", "b")).feature_name(1)
         'feature 1'
         """
         if index >= self.n_features:
-            absent = self.scaled_by.indicators[index - self.n_features]
-            return f"{self.feature_name(absent)} is missing"
+            feature = self.scaled_by.indicators[index - self.n_features]
+            return f"{self.feature_name(feature)} is missing"
         return self.feature_names[index] if self.feature_names else f"feature {index}"
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary; `from_json` turns it back.
 
-        What came after the first release stands in it only where it is set, so that
-        checksums of data stay what they were.
+        Attributes added since the first release are written only if they are set, so that
+        the checksums of data do not change.
         """
         fields = asdict(self)
         fields["scaling"] = self.scaling and self.scaling.to_json()
-        # The first way to fill it in had no name.
+        # The first release could only fill in the mean, and wrote that as True.
         fields["missing"] = True if self.missing == "mean" else self.missing
-        return {key: value for key, value in fields.items() if value or key in _ALWAYS}
+        return {key: value for key, value in fields.items() if value or key in _REQUIRED_KEYS}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Spec:
-        """The spec that `to_json` described.
+        """Makes a spec of the dictionary that `to_json` returned.
 
         Raises:
-          KeyError, TypeError, ValueError: if the fields are not a spec's.
+          KeyError, TypeError, ValueError: if the dictionary is not that of a spec.
         """
         low_high, names = fields["value_range"], fields.get("feature_names")
         scaling, reject_below = fields.get("scaling"), fields.get("reject_below")
@@ -205,20 +209,21 @@ class Spec:
             class_names=tuple(str(name) for name in fields["class_names"]),
             value_range=None if low_high is None else (float(low_high[0]), float(low_high[1])),
             feature_names=None if names is None else tuple(str(name) for name in names),
-            missing=_fill(fields.get("missing")),
+            missing=_check_fill(fields.get("missing")),
             scaling=None if scaling is None else Scaling.from_json(scaling),
             reject_below=None if reject_below is None else float(reject_below),
         )
 
 
-def _fill(value: Any) -> Fill | None:
+def _check_fill(value: Any) -> Fill | None:
     if value in (None, False):
         return None
-    found = "mean" if value is True else value
-    if found not in get_args(Fill):
+    fill = "mean" if value is True else value
+    if fill not in get_args(Fill):
         raise ValueError(f"missing must be one of {', '.join(get_args(Fill))}, not {value!r}")
-    return cast(Fill, found)
+    return cast(Fill, fill)
 
 
-_ALWAYS_SCALING = ("offset", "scale", "fill")
-_ALWAYS = ("example_shape", "dtype", "class_names", "value_range")
+# Keys that `to_json` writes even if they are empty.
+_REQUIRED_SCALING_KEYS = ("offset", "scale", "fill")
+_REQUIRED_KEYS = ("example_shape", "dtype", "class_names", "value_range")

@@ -42,7 +42,7 @@ def test_a_full_tensorboard_disk_ends_no_run(tmp_path, made, log, full_after):
         events.add_weights(model, 3)
     full_after(resource.RLIM_INFINITY)
     np.testing.assert_array_equal(model.W.numpy(), expected)
-    assert "cannot be written any more (File too large)" in log.text
+    assert "cannot be written to any more (File too large)" in log.text
 
 
 def test_an_error_of_the_run_is_not_taken_for_one_of_the_event_file(tmp_path):

@@ -60,7 +60,8 @@ def test_a_plot_has_a_line_a_learning_rate_against_l2_with_0_at_its_left_edge():
 def test_what_is_varied_is_the_axis(points, across, scoring):
     axes = drawn(grid(*points, scoring=scoring))
     assert axes.get_xlabel().startswith(across)
-    assert axes.get_ylabel().startswith("mean log-loss" if scoring == "log_loss" else "accuracy")
+    score = "log-loss" if scoring == "log_loss" else "accuracy"
+    assert axes.get_ylabel().startswith(f"mean {score}")
 
 
 def test_what_diverged_is_left_out_and_counted():

@@ -1,7 +1,7 @@
-"""A run as TensorBoard shows it: its figures epoch by epoch, and the weights as pictures.
+"""Writes a run for TensorBoard: metrics of each epoch, and the weights as images.
 
 Event files are TFRecords of TensorFlow's own Event messages, so TensorBoard itself is needed
-only to look at them.
+only to view them.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from tfsoftmax.system.startup import as_os_errors
 from tfsoftmax.training.history import EpochMetrics
 
 _log = logging.getLogger(__name__)
-_VERSION = "brain.Event:2"
-# TensorBoard groups by what stands before the slash.
+_FILE_VERSION = "brain.Event:2"
+# TensorBoard groups charts by the part before the slash.
 _SCALARS = {
     "loss/moving": "moving_loss",
     "loss/train": "train_log_loss",
@@ -39,15 +39,15 @@ _SCALARS = {
 
 
 class EventLog:
-    """One run's event file; `open_event_log` opens it."""
+    """The event file of one run; `open_event_log` opens one."""
 
     def __init__(self, path: Path):
         self._path, self._failed = path, False
         self._writer = tf.io.TFRecordWriter(str(path))
-        self._write(tf.compat.v1.Event(wall_time=time.time(), file_version=_VERSION))
+        self._write(tf.compat.v1.Event(wall_time=time.time(), file_version=_FILE_VERSION))
 
     def add_epoch(self, metrics: EpochMetrics) -> None:
-        """Adds an epoch's figures."""
+        """Writes the metrics of an epoch."""
         summary = tf.compat.v1.Summary()
         for tag, field in _SCALARS.items():
             value = getattr(metrics, field)
@@ -56,9 +56,9 @@ class EventLog:
         self._add(summary, metrics.epoch)
 
     def add_weights(self, model: SoftmaxRegression, epoch: int) -> None:
-        """Adds a picture of each class's weights, where examples are pictures.
+        """Writes an image of each class's weights, if examples are images.
 
-        Gray is 0, white the largest weight of all classes and black as far below 0.
+        Gray is 0, white is the largest magnitude of any class's weights, black its negative.
         """
         spec = model.spec
         if not spec.is_image:
@@ -70,16 +70,16 @@ class EventLog:
             pixels = pixels[..., None]
         height, width, channels = pixels.shape[1:]
         summary = tf.compat.v1.Summary()
-        for name, picture in zip(spec.class_names, pixels, strict=True):
+        for name, image in zip(spec.class_names, pixels, strict=True):
             value = summary.value.add(tag=f"weights/{name}")
             value.image.height, value.image.width = height, width
             value.image.colorspace = channels
-            value.image.encoded_image_string = tf.io.encode_png(picture).numpy()
+            value.image.encoded_image_string = tf.io.encode_png(image).numpy()
         self._add(summary, epoch)
 
     def _add(self, summary: tf.compat.v1.Summary, epoch: int) -> None:
         if not self._failed:
-            with self._noted():
+            with self._warn_once():
                 self._write(tf.compat.v1.Event(wall_time=time.time(), step=epoch, summary=summary))
 
     def _write(self, event: tf.compat.v1.Event) -> None:
@@ -87,30 +87,30 @@ class EventLog:
         self._writer.flush()
 
     def close(self) -> None:
-        """Ends the file."""
-        with self._noted():
+        """Closes the file."""
+        with self._warn_once():
             self._writer.close()
 
     @contextmanager
-    def _noted(self) -> Iterator[None]:
-        """A file that cannot be written any more ends no run; it is said once."""
+    def _warn_once(self) -> Iterator[None]:
+        """Turns a failure to write into a warning, the first time, so that the run continues."""
         try:
             with as_os_errors():
                 yield
         except OSError as error:
             if not self._failed:
                 _log.warning(
-                    "Note: TensorBoard's %s cannot be written any more (%s)", self._path, error
+                    "Note: TensorBoard's %s cannot be written to any more (%s)", self._path, error
                 )
             self._failed = True
 
 
 @contextmanager
 def open_event_log(folder: Path) -> Iterator[EventLog]:
-    """A new event file in a folder, which is made if it is missing.
+    """Opens a new event file in a folder, which is created if it is missing.
 
     Raises:
-      OSError: if it cannot be made; what cannot be written later is a warning.
+      OSError: if the file cannot be created. A failure to write later is only a warning.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
