@@ -31,20 +31,10 @@ class Trained(NamedTuple):
     @property
     def record(self) -> dict[str, Any]:
         """How it was made, to go with whatever is made of it."""
-        kept = (
-            "dataset",
-            "recipe",
-            "history",
-            "test",
-            "best_epoch",
-            "temperature",
-            "xla",
-            "resumed",
-            "convergence",
-            "tuning",
-            "command",
-        )
-        return {key: self.description[key] for key in kept if key in self.description}
+        from tfsoftmax.training.record import recorded_names
+
+        names = [name for name in recorded_names() if name in self.description]
+        return {name: self.description[name] for name in names}
 
 
 def load_trained(place: Path, dataset_name: str | None, data: Data) -> Trained:
@@ -119,10 +109,11 @@ def exported(
     place: tuple[Path, str],
     dataset: Dataset,
     forms: Forms,
-    record: dict[str, Any],
+    record: dict[str, Any] | None = None,
 ) -> ExportResult:
     """Exports to (output folder, name); Ctrl-C and SIGTERM leave nothing half-written.
 
+    `record` is of a model that was loaded; one that was trained here has its own.
     Files that fail are named in the result: `failed_files` says so and gives the exit code.
     """
     from tfsoftmax import IncompleteExportError, export_model

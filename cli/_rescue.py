@@ -8,36 +8,36 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tfsoftmax.errors import ExportError, TfsoftmaxError
 from tfsoftmax.messages import message_of
 
 if TYPE_CHECKING:
-    from tfsoftmax import Checkpoints, FitResult
+    from tfsoftmax import Checkpoints, SoftmaxRegression
 
 
 @contextmanager
 def never_lost(
-    trained: FitResult, output_dir: Path, name: str, checkpoints: Checkpoints | None = None
-) -> Iterator[dict[str, Any]]:
-    """Yields the record to be filled in; if the block fails, the model is kept elsewhere.
+    model: SoftmaxRegression, output_dir: Path, name: str, checkpoints: Checkpoints | None = None
+) -> Iterator[None]:
+    """If the block fails, the model is saved elsewhere, with its record as far as it got.
 
     Ctrl-C is a wish, and no failure.
 
     Raises:
       ExportError: in the place of what the block raised; it says where the model is.
     """
-    record: dict[str, Any] = {}
     try:
-        yield record
+        yield
     except Exception as error:
         from tfsoftmax.export.rescue import rescue
 
         elsewhere = [output_dir, output_dir.absolute().parent]
         elsewhere += [checkpoints.folder] if checkpoints else []
         elsewhere += [Path.cwd(), Path(tempfile.gettempdir())]
-        path = rescue(trained.model, name, record, elsewhere)
+        record = model.record.to_json() if model.record else {}
+        path = rescue(model, name, record, elsewhere)
         if path is None:
             kept = "the trained model could not be kept anywhere"
         else:

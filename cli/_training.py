@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import shlex
+from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -24,52 +26,30 @@ if TYPE_CHECKING:
         History,
         Recipe,
         SoftmaxRegression,
-        SourceOptions,
+        Tuning,
     )
     from tfsoftmax.cli._formats import Forms
     from tfsoftmax.cli._sources import Data
+    from tfsoftmax.training.record import RunRecord
     from tfsoftmax.training.trainer import Progress
 
 _log = logging.getLogger("tfsoftmax.cli")
 
 
-def describe(
-    dataset: Dataset, data: Data, recorded: dict[str, Any] | None = None
-) -> dict[str, Any]:
-    """What is recorded of the data; says so if test rows are training rows, too.
+def described(dataset: Dataset) -> Dataset:
+    """The dataset with what is to be recorded of it; says so if test rows are training rows."""
+    from tfsoftmax.data.record import DataRecord
 
-    Args:
-      dataset: as it was loaded.
-      data: what was said of it.
-      recorded: what a model that training starts from says of how to read it.
-    """
-    from tfsoftmax.data.duplicates import shared_rows
-
-    shared = shared_rows(dataset)
-    if shared.rows:
+    origin = DataRecord.of(dataset)
+    if origin.shared_samples:
         _log.warning(
             "Note: %s of %s test rows are training rows, too (the first is test row %s, from 0), "
             "and flatter the test figures",
-            f"{shared.rows:,}",
-            f"{len(dataset.test):,}",
-            f"{shared.first:,}",
+            f"{origin.shared_samples:,}",
+            f"{origin.test_samples:,}",
+            f"{origin.first_shared:,}",
         )
-    return {
-        "name": dataset.name,
-        "options": _read_with(dataset, data, recorded).to_json(),
-        "train_samples": len(dataset.train),
-        "test_samples": len(dataset.test),
-        "shared_samples": shared.rows,
-        "sha256": dataset.sha256(),
-        "reading": dataset.reading.to_json(),
-        "spec": dataset.spec.to_json(),
-    }
-
-
-def _read_with(dataset: Dataset, data: Data, recorded: dict[str, Any] | None) -> SourceOptions:
-    """The options, with the marks on numbers that were found."""
-    options, marks = data.options(dataset.name, recorded), dataset.reading.marks
-    return options.but(marks=marks) if marks else options
+    return replace(dataset, origin=origin)
 
 
 def announce(dataset: Dataset, recipe_name: str) -> None:
@@ -94,8 +74,11 @@ def trained_on(
     """Trains, seen on standard error; Ctrl-C and SIGTERM end it where nothing is lost."""
     from tfsoftmax.cli._interrupt import defer_interrupts
     from tfsoftmax.cli._progress import training_progress
+    from tfsoftmax.data.split import with_validation
     from tfsoftmax.system.startup import import_tensorflow
 
+    if recipe.held_out:
+        dataset = with_validation(dataset, recipe.held_out)
     with training_progress(recipe.epochs_for(len(dataset.train)), quiet) as progress:
         import_tensorflow()
         from tfsoftmax import fit
@@ -127,43 +110,32 @@ def trained_on(
             return trained
 
 
-def record_of(trained: FitResult, dataset: Dataset, data: Data, recipe_name: str) -> dict[str, Any]:
-    """What is kept with a model of how it was made, but for its data."""
-    from tfsoftmax import diagnose, evaluate
-    from tfsoftmax.training.scaling import described
+def complete_record(
+    trained: FitResult, command: Sequence[str], tuning: Tuning | None = None
+) -> RunRecord:
+    """Adds to a model's record how to make it again, and how far training converged."""
+    from tfsoftmax import diagnose
 
-    history = trained.history
-    return {
-        "recipe": {"name": recipe_name, **history.recipe.to_json()},
-        "history": history.to_json(),
-        "scaled": described(trained.model.spec.scaled_by),
-        "test": evaluate(trained.model, dataset.test).figures(),
-        "best_epoch": history.best_epoch,
-        "temperature": history.temperature,
-        "xla": history.xla,
-        "resumed": history.lengths_sentence() if history.length_matters else None,
-        "convergence": in_flags(diagnose(trained.model, dataset, history).to_json()),
-        "command": [
-            "tfsoftmax-train",
-            "--dataset",
-            dataset.name,
-            *data.arguments(),
-            *arguments_of(history.recipe, recipe_name),
-        ],
-    }
+    trained.model.record = replace(
+        trained.record, command=tuple(command), tuning=tuning.to_json() if tuning else None
+    )
+    convergence = diagnose(trained.model, trained.dataset, trained.history)
+    record = replace(trained.model.record, convergence=in_flags(convergence.to_json()))
+    trained.model.record = record
+    return record
 
 
-def export_trained(
-    trained: FitResult,
-    dataset: Dataset,
-    place: tuple[Path, str],
-    forms: Forms,
-    record: dict[str, Any],
-) -> ExportResult:
+def command_of(dataset: Dataset, data: Data, recipe: Recipe, recipe_name: str) -> list[str]:
+    """The command that trains the same model again."""
+    again = ["tfsoftmax-train", "--dataset", dataset.name, *data.arguments()]
+    return [*again, *arguments_of(recipe, recipe_name)]
+
+
+def export_trained(trained: FitResult, place: tuple[Path, str], forms: Forms) -> ExportResult:
     """Exports to (output folder, name), with every file that can be proven."""
     from tfsoftmax.cli._models import exported
 
-    return exported(trained.model, place, dataset, forms, record)
+    return exported(trained.model, place, trained.dataset, forms)
 
 
 def write_history(path: Path, history: History) -> None:
@@ -174,9 +146,9 @@ def write_history(path: Path, history: History) -> None:
     write_atomically(path, text.encode("utf-8"))
 
 
-def summarize(history: History, record: dict[str, Any], exported: ExportResult) -> None:
+def summarize(history: History, record: RunRecord, exported: ExportResult) -> None:
     """Prints what came of a run."""
-    test = record["test"]
+    test = record.test
     if history.best_epoch:
         click.echo(f"{'best epoch':<14} {history.best_epoch}, of {len(history.epochs)} trained")
     click.echo(f"{'test accuracy':<14} {test['accuracy']:.4f}")
@@ -188,9 +160,10 @@ def summarize(history: History, record: dict[str, Any], exported: ExportResult) 
         right = test["answered_accuracy"]
         of_these = f", and is right in {right:.4f} of those" if right is not None else ""
         click.echo(f"{'answers':<14} {test['answered']:.4f} of the test rows{of_these}")
-    if record["scaled"]:
-        click.echo(f"{'features':<14} {record['scaled']}")
-    click.echo(f"{'training':<14} {record['convergence']['sentence']}")
+    if record.scaled:
+        click.echo(f"{'features':<14} {record.scaled}")
+    if record.convergence:
+        click.echo(f"{'training':<14} {record.convergence['sentence']}")
     click.echo(f"{'SavedModel':<14} {exported.path}")
     if exported.tflite:
         click.echo(f"{'TFLite':<14} {exported.tflite}")

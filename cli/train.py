@@ -22,10 +22,11 @@ from tfsoftmax.cli._rescue import never_lost
 from tfsoftmax.cli._sources import Data, data_options, dataset_options
 from tfsoftmax.cli._training import (
     announce,
-    describe,
+    command_of,
+    complete_record,
+    described,
     export_trained,
     print_end,
-    record_of,
     summarize,
     trained_on,
     write_history,
@@ -134,8 +135,7 @@ def train(
     from tfsoftmax.export.versions import model_folder
 
     before, reading = _start(start_from) if start_from else (None, {})
-    loaded = dataset = data.load(dataset_name, reading)
-    described = describe(loaded, data, reading)
+    loaded = dataset = described(data.load(dataset_name, reading))
     start = None
     if before:
         from tfsoftmax import warm_start
@@ -148,17 +148,18 @@ def train(
     check_formats(forms.formats, dataset.spec)
     note_another_task(model_folder(output_dir, name), dataset.spec)
     trained = trained_on(dataset, recipe, quiet, start, checkpoints, tensorboard)
-    with never_lost(trained, output_dir, name, checkpoints) as record:
-        record |= {"dataset": described, **record_of(trained, dataset, data, recipe_name)}
-        check_unchanged(loaded, described["sha256"])
+    with never_lost(trained.model, output_dir, name, checkpoints):
+        command = command_of(dataset, data, trained.history.recipe, recipe_name)
         if start_from:
-            record["command"] += ["--from", str(start_from), "--new-classes", new_classes]
-        exported = export_trained(trained, dataset, (output_dir, name), forms, record)
+            command += ["--from", str(start_from), "--new-classes", new_classes]
+        record = complete_record(trained, command)
+        check_unchanged(loaded, record.dataset.sha256)
+        exported = export_trained(trained, (output_dir, name), forms)
     if history:
         write_history(history, trained.history)
     seconds = time.perf_counter() - started
     if as_json:
-        document = {**record, "model": exported.to_json(), "seconds": seconds}
+        document = {**record.to_json(), "model": exported.to_json(), "seconds": seconds}
         click.echo(json_text(document))
     else:
         summarize(trained.history, record, exported)

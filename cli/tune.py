@@ -24,10 +24,11 @@ from tfsoftmax.cli._rescue import never_lost
 from tfsoftmax.cli._sources import Data, data_options, dataset_options
 from tfsoftmax.cli._training import (
     announce,
-    describe,
+    command_of,
+    complete_record,
+    described,
     export_trained,
     print_end,
-    record_of,
     summarize,
     trained_on,
 )
@@ -36,7 +37,7 @@ from tfsoftmax.data.names import locate
 from tfsoftmax.system.json_text import json_text
 
 if TYPE_CHECKING:
-    from tfsoftmax import Dataset, FitResult, Recipe
+    from tfsoftmax import Dataset, Recipe
     from tfsoftmax.tuning.tune import Tuning
 
 
@@ -139,8 +140,7 @@ def tune(
     from tfsoftmax.data.dataset import check_unchanged
     from tfsoftmax.export.formats import check_formats
 
-    loaded = dataset = data.load(dataset_name)
-    record: dict[str, Any] = {"dataset": describe(loaded, data)}
+    dataset = described(data.load(dataset_name))
     if not quiet:
         announce(dataset, recipe_name)
     if model:
@@ -148,28 +148,32 @@ def tune(
     tuning = _tune(dataset, recipe, {**grid, "folds": folds, "scoring": scoring}, quiet)
     beside = AfterTheModel()
     beside.attempt(lambda: write_tuning(tuning, plot, table))
-    record["tuning"] = tuning.to_json()
     if not as_json:
         beside.attempt(lambda: print_table(tuning))
     if no_refit:
         if as_json:
-            record["recipe"] = {"name": recipe_name, **tuning.best.to_json()}
-            record["seconds"] = time.perf_counter() - started
-            click.echo(json_text(record))
+            measured = {
+                "dataset": dataset.origin.to_json() if dataset.origin else None,
+                "tuning": tuning.to_json(),
+                "recipe": {"name": recipe_name, **tuning.best.to_json()},
+                "seconds": time.perf_counter() - started,
+            }
+            click.echo(json_text(measured))
         beside.end()
         return 0
-    trained, dataset = _refit(dataset, tuning.best, quiet)
-    with never_lost(trained, output_dir, name) as made:
-        made |= {**record, **record_of(trained, dataset, data, recipe_name)}
-        check_unchanged(loaded, record["dataset"]["sha256"])
-        exported = export_trained(trained, dataset, (output_dir, name), forms, made)
+    trained = trained_on(dataset, tuning.best, quiet)
+    with never_lost(trained.model, output_dir, name):
+        command = command_of(dataset, data, trained.history.recipe, recipe_name)
+        record = complete_record(trained, command, tuning)
+        check_unchanged(dataset, record.dataset.sha256)
+        exported = export_trained(trained, (output_dir, name), forms)
     beside.end()
     seconds = time.perf_counter() - started
     if as_json:
-        document = {**made, "model": exported.to_json(), "seconds": seconds}
+        document = {**record.to_json(), "model": exported.to_json(), "seconds": seconds}
         click.echo(json_text(document))
     else:
-        summarize(trained.history, made, exported)
+        summarize(trained.history, record, exported)
         print_end(exported, dataset, data, seconds)
     return failed_files(exported)
 
@@ -189,12 +193,3 @@ def _tune(dataset: Dataset, recipe: Recipe, choices: dict[str, Any], quiet: bool
                 advanced(step, total_steps)
 
             return tune(dataset, recipe, on_progress=on_progress, **choices)
-
-
-def _refit(dataset: Dataset, recipe: Recipe, quiet: bool) -> tuple[FitResult, Dataset]:
-    """Trains the best on all rows, but for those it validates on; they come along."""
-    from tfsoftmax.data.split import with_validation
-
-    if recipe.held_out:
-        dataset = with_validation(dataset, recipe.held_out)
-    return trained_on(dataset, recipe, quiet), dataset

@@ -6,7 +6,7 @@ import sklearn.dummy
 import sklearn.metrics
 
 from tfsoftmax.metrics import Evaluation
-from tfsoftmax.report.card import positive_interval
+from tfsoftmax.report.intervals import positive_interval
 
 
 def tallied(n_samples=2000, n_classes=7, seed=0):

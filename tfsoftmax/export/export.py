@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from tfsoftmax.data.features import FeaturesLike
     from tfsoftmax.export.parity import Parity
     from tfsoftmax.model import SoftmaxRegression
+    from tfsoftmax.training.record import RunRecord
+
+_log = logging.getLogger(__name__)
 
 TFLITE_NAME = "model.tflite"
 
@@ -62,7 +66,7 @@ def export_model(
     formats: Sequence[str] = ("float32",),
     tflite_batch: int | None = None,
     calibrate_on: Any = None,
-    record: dict[str, Any] | None = None,
+    record: RunRecord | Mapping[str, Any] | None = None,
     on_step: Callable[[], None] | None = None,
 ) -> ExportResult:
     """Writes ``output_dir/name/VERSION/``, VERSION the next free integer.
@@ -86,7 +90,8 @@ def export_model(
       tflite_batch: how many rows the TFLite files take at a time, from 1 to 4,096; None for any
         number, which runtimes of fixed shapes, such as LiteRT.js, refuse.
       calibrate_on: raw training rows, the same way, for ``int8`` and ``uint8``.
-      record: how the model was made, kept in ``tfsoftmax.json``; JSON-ready.
+      record: how the model was made, for its card and ``tfsoftmax.json``; a dictionary must be
+        JSON-ready. None takes what `fit` left in the model, unless W or b has changed since.
       on_step: called between files and before the folder appears; what it raises stops
         the export.
 
@@ -127,7 +132,8 @@ def export_model(
         )
     if odd := [label for label in model.spec.class_names if not is_text(label)]:
         raise ExportError(f"{name}: the class name {odd[0]!r} is no text that UTF-8 can write")
-    card.check_record(record or {}, model.spec.to_json())
+    recorded = _recorded(model, record)
+    card.check_record(recorded, model.spec)
     step = on_step or (lambda: None)
     examples = check_on[:32].reshape(-1, *model.spec.example_shape)
     needs: dict[str, str] = {}
@@ -138,7 +144,7 @@ def export_model(
         save(exported, folder)
         serving.write_warm_up(folder, model.spec, name, examples)
         serving.write_requests(folder, model.spec, name, examples)
-        description = metadata.describe(model.spec, name, record or {})
+        description = metadata.describe(model.spec, name, recorded)
         description |= {"compared_rows": len(check_on), "needs": needs}
         if tflite_batch:
             description["tflite_batch"] = int(tflite_batch)
@@ -177,6 +183,22 @@ def _proven_saved_model(model: SoftmaxRegression, folder: Path, rows: FeaturesLi
         raise ExportError(
             "nothing was exported, for the SavedModel failed: " + message_of(error)
         ) from error
+
+
+def _recorded(
+    model: SoftmaxRegression, record: RunRecord | Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """How the model was made, JSON-ready; empty if nobody knows."""
+    if isinstance(record, Mapping):
+        return dict(record)
+    if record is None and model.record and not model.record.is_of(model):
+        _log.warning(
+            "Note: W or b has changed since the model was trained, so its card does not say how it "
+            "was made"
+        )
+        return {}
+    known = record or model.record
+    return known.to_json() if known else {}
 
 
 def _write(path: Path, description: dict[str, Any]) -> None:

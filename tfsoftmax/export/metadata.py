@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import json
-import platform
-from importlib.metadata import version
+from collections.abc import Mapping
 from typing import Any
 
 from tfsoftmax.spec import Spec
 from tfsoftmax.system.json_text import json_text
+from tfsoftmax.system.packages import installed_versions
 
 FILE_NAME = "tfsoftmax.json"
 LABELS_NAME = "labels.txt"
 _FORMAT = 1
 
 
-def describe(spec: Spec, name: str, record: dict[str, Any]) -> dict[str, Any]:
+def describe(spec: Spec, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
     """Everything worth keeping with a model, JSON-ready.
 
     Args:
       spec: of the model.
       name: of the model.
-      record: how it was made: dataset, recipe, history, as far as is known.
+      record: how it was made, as far as is known.
     """
-    return {
-        **identity(spec, name),
-        "versions": {
-            "python": platform.python_version(),
-            **{package: version(package) for package in ("tfsoftmax", "tensorflow", "numpy")},
-        },
-        **record,
-    }
+    return {**identity(spec, name), "versions": installed_versions(), **record}
 
 
 def identity(spec: Spec, name: str) -> dict[str, Any]:

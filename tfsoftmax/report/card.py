@@ -3,73 +3,184 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from tfsoftmax.errors import ModelError
-from tfsoftmax.spec import Scaling
+from tfsoftmax.errors import ModelError, UsageError
+from tfsoftmax.report.intervals import positive_interval, wilson
+from tfsoftmax.report.markdown import table
+from tfsoftmax.report.recipe_table import recipe_table
+from tfsoftmax.spec import Spec
+from tfsoftmax.training.record import RunRecord
 from tfsoftmax.training.scaling import described
 
 FILE_NAME = "README.md"
-_Z = 1.96  # two-sided 95 %
+# More class names than this would hide the rest of the card.
+_MOST_NAMES = 20
+# What reading it as a record raises, if it is none.
+_DAMAGE = (LookupError, TypeError, ValueError, AttributeError)
 
 
-def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """A 95 % confidence interval of a share.
-
-    Reference: Wilson, Probable inference, the law of succession, and statistical
-    inference (1927).
-
-    >>> [round(bound, 4) for bound in wilson(905, 1000)]
-    [0.8852, 0.9217]
-    """
-    share, z2 = successes / trials, _Z**2
-    center = (share + z2 / (2 * trials)) / (1 + z2 / trials)
-    half = _Z / (1 + z2 / trials) * np.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
-    return float(center - half), float(center + half)
-
-
-def positive_interval(mean: float, error: float) -> tuple[float, float]:
-    """A 95 % confidence interval of a mean that cannot be negative, as a log-loss.
-
-    The mean's logarithm is taken for normal, with the standard error that the delta method gives
-    it, ``error / mean``; so the interval never crosses zero.
-
-    Reference: Oehlert, A note on the delta method (The American Statistician 46, 1992).
-
-    Args:
-      mean: above 0.
-      error: its standard error.
-
-    >>> [round(bound, 4) for bound in positive_interval(0.02, 0.015)]
-    [0.0046, 0.087]
-    """
-    factor = float(np.exp(_Z * error / mean))
-    return mean / factor, mean * factor
-
-
-def card(description: dict[str, Any], folder: Path) -> str:
+def card(description: Mapping[str, Any], folder: Path, notes: Sequence[str] = ()) -> str:
     """The card as Markdown.
 
     Args:
       description: what ``tfsoftmax.json`` holds.
       folder: of the version, with every artefact in it.
+      notes: sentences on the artefacts.
     """
-    spec = description["spec"]
-    names = spec["class_names"]
-    shown = ", ".join(names[:20]) + (f", ... ({len(names)} in all)" if len(names) > 20 else "")
-    shape = "x".join(map(str, spec["example_shape"]))
-    lines = [
-        f"# {description['name']}",
+    spec = Spec.from_json(description["spec"])
+    record = RunRecord.from_json(description)
+    return "\n".join(
+        [
+            *_what_it_is(description["name"], spec),
+            *(_how_made(record, spec) if record else []),
+            *_artefacts(description, folder, notes),
+            *_failed(description.get("failed", {})),
+            *_versions(record, description["versions"]),
+            "",
+        ]
+    )
+
+
+def check_record(record: Mapping[str, Any], spec: Spec) -> None:
+    """Makes sure that a card can say how a model was made.
+
+    Raises:
+      ModelError: if something of the record is missing or of another kind.
+    """
+    try:
+        run = RunRecord.from_json(record)
+        if run:
+            _how_made(run, spec)
+    # Whatever is in there may be of any shape.
+    except (*_DAMAGE, ArithmeticError, UsageError) as error:
+        raise ModelError(
+            f"the record of how the model was made is damaged or of another kind "
+            f"({type(error).__name__}: {error})"
+        ) from error
+
+
+def _what_it_is(name: str, spec: Spec) -> list[str]:
+    names, shape = spec.class_names, "x".join(map(str, spec.example_shape))
+    more = f", ... ({len(names):,} in all)" if len(names) > _MOST_NAMES else ""
+    return [
+        f"# {name}",
         "",
-        f"Softmax regression of {shape} {spec['dtype']} examples into {len(names)} classes:",
-        f"{shown}.",
+        f"Softmax regression of {shape} {spec.dtype} examples into {len(names)} classes:",
+        f"{', '.join(names[:_MOST_NAMES])}{more}.",
         "It is a linear model: it knows nothing beyond its classes, and names one of them for",
         "any input.",
         "",
-        *_how_made(description),
+    ]
+
+
+def _how_made(record: RunRecord, spec: Spec) -> list[str]:
+    facts = [*_data(record), *_figures(record), *_training(record, spec)]
+    return [
+        *table(["", ""], facts),
+        "",
+        "## Recipe",
+        "",
+        *recipe_table(record),
+        *_again(record),
+    ]
+
+
+def _data(record: RunRecord) -> list[tuple[str, str]]:
+    data = record.dataset
+    rows = f"{data.train_samples:,} training and {data.test_samples:,} test rows"
+    facts = [("data", f"{data.name}: {rows}"), ("SHA-256 of the data", f"`{data.sha256}`")]
+    facts += [
+        (f"rows left out {skipped.reason}", f"{skipped.rows:,}") for skipped in data.reading.skipped
+    ]
+    if data.shared_samples:
+        facts.append(("test rows that are training rows, too", f"{data.shared_samples:,}"))
+    return facts
+
+
+def _figures(record: RunRecord) -> list[tuple[str, str]]:
+    test, kept = record.test, record.history[(record.best_epoch or len(record.history)) - 1]
+    tested = test["n_samples"]
+    low, high = wilson(round(test["accuracy"] * tested), tested)
+    return [
+        (
+            "test accuracy",
+            f"{test['accuracy']:.4f}, 95 % interval {low:.4f} to {high:.4f} (Wilson)",
+        ),
+        ("test log-loss", _loss(test)),
+        ("training accuracy", f"{kept.train_accuracy:.4f}"),
+    ]
+
+
+def _loss(test: Mapping[str, Any]) -> str:
+    mean, error = test["log_loss"], test["log_loss_error"]
+    if error is None or not mean > 0:
+        return f"{mean:.4f} nats"
+    low, high = positive_interval(mean, error)
+    return f"{mean:.4f} nats, 95 % interval {low:.4f} to {high:.4f} (delta method on its logarithm)"
+
+
+def _training(record: RunRecord, spec: Spec) -> list[tuple[str, str]]:
+    """What training did beside taking steps, and how it ended."""
+    facts = []
+    if spec.scaling and (scaled := described(spec.scaling)):
+        facts.append(("features", scaled))
+    if record.tuning:
+        tried, folds = len(record.tuning["candidates"]), record.tuning["folds"]
+        facts.append(("chosen", f"by cross-validation, of {tried} candidates on {folds} folds"))
+    if record.resumed:
+        facts.append(("resumed", record.resumed))
+    if record.xla is False:
+        facts.append(("compiled", "without XLA: with it the last digits differ"))
+    if record.best_epoch:
+        epochs = f"epoch {record.best_epoch}, of {len(record.history)} trained"
+        facts.append(("early stopping", f"weights of {epochs}"))
+    if record.temperature:
+        facts.append(
+            (
+                "temperature",
+                f"logits divided by {record.temperature:.3g}, so that probabilities can be taken "
+                "at their word",
+            )
+        )
+    if spec.reject_below:
+        facts.append(
+            (
+                "abstains",
+                f"where no class has a probability of {spec.reject_below:g}; it answers on "
+                f"{record.test['answered']:.4f} of the test rows",
+            )
+        )
+    judged = "not judged; `tfsoftmax.diagnose` does, before `export_model`"
+    if record.convergence:
+        judged = record.convergence["sentence"]
+    return [*facts, ("convergence", judged)]
+
+
+def _again(record: RunRecord) -> list[str]:
+    if record.command is None:
+        return ["It was trained in Python, by `tfsoftmax.fit` with this recipe.", ""]
+    return ["Make it again:", "", "```text", shlex.join(record.command), "```", ""]
+
+
+def _artefacts(description: Mapping[str, Any], folder: Path, notes: Sequence[str]) -> list[str]:
+    rows = []
+    for file, parity in description["parity"].items():
+        size = (folder / file).stat().st_size
+        if file == "saved_model.pb":
+            size += sum(part.stat().st_size for part in (folder / "variables").iterdir())
+        rows.append(
+            (
+                f"`{file}`",
+                f"{size:,}",
+                description["needs"].get(file, "TensorFlow 2"),
+                f"{parity['same_class']:,} of {parity['n_samples']:,}",
+                f"{parity['max_difference']:.1e}",
+            )
+        )
+    return [
         "## Artefacts",
         "",
         "Each was loaded again in its runtime and compared with the trained model on "
@@ -77,25 +188,16 @@ def card(description: dict[str, Any], folder: Path) -> str:
         "",
         "The SavedModel's bytes are its graph's and its weights'. A file that needs a version of",
         "TFLite runs in newer ones, too; LiteRT is newer than any of them.",
-        *_fixed_batch(description),
+        *notes,
         "",
-        "| file | bytes | needs | same class | largest difference of a probability |",
-        "|---|---|---|---|---|",
+        *table(
+            ["file", "bytes", "needs", "same class", "largest difference of a probability"], rows
+        ),
+        "",
     ]
-    for file, parity in description["parity"].items():
-        same = f"{parity['same_class']:,} of {parity['n_samples']:,}"
-        size = (folder / file).stat().st_size
-        if file == "saved_model.pb":
-            size += sum(part.stat().st_size for part in (folder / "variables").iterdir())
-        needs = description["needs"].get(file, "TensorFlow 2")
-        difference = f"{parity['max_difference']:.1e}"
-        lines.append(f"| `{file}` | {size:,} | {needs} | {same} | {difference} |")
-    versions = ", ".join(f"{name} {number}" for name, number in description["versions"].items())
-    return "\n".join([*lines, "", *_failed(description), f"Made with {versions}.", ""])
 
 
-def _failed(description: dict[str, Any]) -> list[str]:
-    failed = description.get("failed", {})
+def _failed(failed: Mapping[str, str]) -> list[str]:
     if not failed:
         return []
     return [
@@ -106,103 +208,12 @@ def _failed(description: dict[str, Any]) -> list[str]:
     ]
 
 
-def _fixed_batch(description: dict[str, Any]) -> list[str]:
-    batch = description.get("tflite_batch")
-    if not batch:
-        return []
-    return [f"TFLite files take {batch:,} row{'s' * (batch > 1)} at a time, no more and no fewer."]
+def _versions(record: RunRecord | None, exported_with: Mapping[str, str]) -> list[str]:
+    trained_with = record.trained_with if record else {}
+    if trained_with and trained_with != exported_with:
+        return [f"Trained with {_listed(trained_with)}; exported with {_listed(exported_with)}."]
+    return [f"Made with {_listed(exported_with)}."]
 
 
-def check_record(record: dict[str, Any], spec: dict[str, Any]) -> None:
-    """Makes sure that a card can be written of how a model was made.
-
-    Raises:
-      ModelError: if something of it is missing or of another kind.
-    """
-    try:
-        _how_made({**record, "spec": spec})
-    # Whatever is in there may be of any shape.
-    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
-        raise ModelError(
-            f"the record of how the model was made is damaged or of another kind "
-            f"({type(error).__name__}: {error})"
-        ) from error
-
-
-def _how_made(description: dict[str, Any]) -> list[str]:
-    if not all(key in description for key in ("dataset", "recipe", "history", "test")):
-        return []
-    dataset, recipe = description["dataset"], description["recipe"]
-    test, epochs = description["test"], description["history"]
-    kept = epochs[(description.get("best_epoch") or len(epochs)) - 1]
-    tested = test["n_samples"]
-    low, high = wilson(round(test["accuracy"] * tested), tested)
-    choices = ", ".join(f"{name} {value}" for name, value in recipe.items())
-    lines = [
-        "| | |",
-        "|---|---|",
-        f"| data | {dataset['name']}: {dataset['train_samples']:,} training and {tested:,} test "
-        "rows |",
-        f"| SHA-256 of the data | `{dataset['sha256']}` |",
-        f"| recipe | {choices} |",
-        *_scaled(description["spec"]),
-        f"| test accuracy | {test['accuracy']:.4f}, 95 % interval {low:.4f} to {high:.4f} "
-        "(Wilson) |",
-        f"| test log-loss | {_loss(test)} |",
-        f"| training accuracy | {kept['train_accuracy']:.4f} |",
-        *_afterwards(description),
-        "",
-    ]
-    if "command" in description:
-        command = shlex.join(description["command"])
-        lines += ["Make it again:", "", "```text", command, "```", ""]
-    return lines
-
-
-def _afterwards(description: dict[str, Any]) -> list[str]:
-    """What was done to the weights once training had ended."""
-    rows = []
-    if description.get("tuning"):
-        tried = len(description["tuning"]["candidates"])
-        folds = description["tuning"]["folds"]
-        rows.append(f"| chosen | by cross-validation, of {tried} candidates on {folds} folds |")
-    if description.get("resumed"):
-        rows.append(f"| resumed | {description['resumed']} |")
-    if description.get("xla") is False:
-        rows.append("| compiled | without XLA: with it the last digits differ |")
-    if description.get("best_epoch"):
-        epoch, trained = description["best_epoch"], len(description["history"])
-        rows.append(f"| early stopping | weights of epoch {epoch}, of {trained} trained |")
-    if description.get("temperature"):
-        rows.append(
-            f"| temperature | logits divided by {description['temperature']:.3g}, so that "
-            "probabilities can be taken at their word |"
-        )
-    if description.get("convergence"):
-        rows.append(f"| training | {description['convergence']['sentence']} |")
-    if description["spec"].get("reject_below"):
-        threshold, answered = description["spec"]["reject_below"], description["test"]["answered"]
-        rows.append(
-            f"| abstains | where no class has a probability of {threshold:g}; it answers on "
-            f"{answered:.4f} of the test rows |"
-        )
-    reading = description["dataset"].get("reading") or {}
-    for skipped in reading.get("skipped", ()):
-        rows.append(f"| rows left out {skipped['reason']} | {skipped['rows']:,} |")
-    if shared := description["dataset"].get("shared_samples"):
-        rows.append(f"| test rows that are training rows, too | {shared:,} |")
-    return rows
-
-
-def _scaled(spec: dict[str, Any]) -> list[str]:
-    scaling = spec.get("scaling")
-    sentence = scaling and described(Scaling.from_json(scaling))
-    return [f"| features | {sentence} |"] if sentence else []
-
-
-def _loss(test: dict[str, Any]) -> str:
-    mean, error = test["log_loss"], test["log_loss_error"]
-    if error is None or not mean > 0:
-        return f"{mean:.4f} nats"
-    low, high = positive_interval(mean, error)
-    return f"{mean:.4f} nats, 95 % interval {low:.4f} to {high:.4f} (delta method on its logarithm)"
+def _listed(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in versions.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,6 +75,8 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
     spaced rows; at least what zero weights would gain, at most what is above the loss's
     lower bound. It is exact near the minimum, and elsewhere of the right order.
 
+    What it says goes into the model's record, for the card that `export_model` writes.
+
     Args:
       model: as `fit` returned it.
       dataset: as `fit` was given it.
@@ -130,7 +132,10 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
     facts = facts._replace(scales=scales)
     verdict, sentence = judged(facts)
     named = scales[:3] if scales and verdict == "scale" else ()
-    return Convergence(norm, loss, gap, verdict, sentence, *named)
+    convergence = Convergence(norm, loss, gap, verdict, sentence, *named)
+    if model.record and model.record.is_of(model):
+        model.record = replace(model.record, convergence=convergence.to_json())
+    return convergence
 
 
 def _tested(model: SoftmaxRegression, dataset: Dataset) -> Tested:

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from importlib.metadata import version
 from typing import Any
 
 from tfsoftmax.data.dataset import Split
 from tfsoftmax.data.record import DataRecord
 from tfsoftmax.evaluation import evaluate
 from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.system.packages import installed_versions
 from tfsoftmax.training.history import EpochMetrics, History
 from tfsoftmax.training.recipe import RECIPES, Recipe
 from tfsoftmax.training.scaling import described
 
 # What the first versions recorded, too; without it there is nothing to say.
 _REQUIRED = ("dataset", "recipe", "history", "test")
-
-
-def installed_versions() -> dict[str, str]:
-    """The versions of Python and of the packages that a model's numbers depend on."""
-    packages = ("tfsoftmax", "tensorflow", "numpy")
-    return {
-        "python": platform.python_version(),
-        **{package: version(package) for package in packages},
-    }
 
 
 @dataclass(frozen=True)
@@ -155,8 +145,8 @@ def nearest_recipe(recipe: Recipe) -> str:
     options = asdict(recipe)
 
     def differences(name: str) -> int:
-        other = asdict(RECIPES[name])
-        return sum(options[option] != other[option] for option in options)
+        usual = asdict(RECIPES[name]).items()
+        return sum(options[option] != value for option, value in usual)
 
     return min(RECIPES, key=differences)
 

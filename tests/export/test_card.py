@@ -1,0 +1,174 @@
+"""The model card: what it says, and that it says the same however the model was made."""
+
+import json
+import shlex
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from support.commands import run
+
+from tfsoftmax import (
+    Recipe,
+    SourceOptions,
+    diagnose,
+    evaluate,
+    export_model,
+    fit,
+    from_arrays,
+    from_frame,
+    load_dataset,
+)
+from tfsoftmax.cli.main import main
+from tfsoftmax.cli.train import train
+
+OPTIONS = SourceOptions(label_column="species", missing="mean")
+RECIPE = Recipe(epochs=30, l2=0.01, early_stopping="log_loss")
+COMMAND = ["--label-column", "species", "--missing", "mean", "--epochs", "30", "--l2", "0.01"]
+NOT_JUDGED = "not judged; `tfsoftmax.diagnose` does, before `export_model`"
+
+
+def table(n_rows=200):
+    generator = np.random.default_rng(0)
+    species = generator.integers(3, size=n_rows)
+    lengths = generator.normal(size=(n_rows, 2)) + species[:, None]
+    frame = pd.DataFrame(lengths.astype(np.float32), columns=["petal|length", "petal width"])
+    frame["species"] = np.array(["rosa", "iris", "aster"])[species]
+    frame.loc[3, "petal width"] = np.nan
+    return frame
+
+
+@pytest.fixture(scope="module")
+def by_command(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("command")
+    table().to_csv(folder / "flowers.csv", index=False)
+    arguments = ["--dataset", f"csv:{folder / 'flowers.csv'}", *COMMAND, "-q"]
+    arguments += ["--early-stopping", "log_loss", "--output-dir", folder, "--name", "flowers"]
+    assert run(train, *arguments).exit_code == 0
+    return folder / "flowers" / "1"
+
+
+def by_python(dataset, folder, judge=True):
+    model, history = fit(dataset, RECIPE)
+    if judge:
+        diagnose(model, dataset, history)
+    return export_model(model, folder, "flowers", check_on=dataset.test.features).path
+
+
+def card_of(version):
+    """Its lines, but for the SavedModel's size: functions are numbered through a process."""
+    lines = (version / "README.md").read_text().splitlines()
+    return [line for line in lines if not line.startswith("| `saved_model.pb` |")]
+
+
+def facts_of(version):
+    return json.loads((version / "tfsoftmax.json").read_text())
+
+
+def differing(ours, theirs):
+    """What stands in only one of two cards."""
+    return [line for line in ours if line not in theirs], [x for x in theirs if x not in ours]
+
+
+def without_time(facts):
+    """What is known of a run, but for seconds, and for how it was started."""
+    kept = {key: value for key, value in facts.items() if key != "command"}
+    timed = ("train_seconds", "evaluation_seconds", "seconds")
+    kept["history"] = [
+        {key: value for key, value in epoch.items() if key not in timed}
+        for epoch in facts["history"]
+    ]
+    return kept
+
+
+def test_a_model_of_python_has_the_card_of_the_command(by_command, tmp_path):
+    frame = pd.read_csv(by_command.parents[1] / "flowers.csv")
+    version = by_python(from_frame(frame, name="flowers", options=OPTIONS), tmp_path)
+    ours, theirs = differing(card_of(version), card_of(by_command))
+    name = f"csv:{by_command.parents[1] / 'flowers.csv'}"
+    (data,) = (line for line in theirs if line.startswith("| data |"))
+    assert ours == [
+        data.replace(name, "flowers"),
+        "It was trained in Python, by `tfsoftmax.fit` with this recipe.",
+    ]
+    command = shlex.join(facts_of(by_command)["command"])
+    assert [line for line in theirs if line != data] == [
+        "Make it again:",
+        "```text",
+        command,
+        "```",
+    ]
+    assert command.startswith(f"tfsoftmax-train --dataset {name} --label-column species")
+    ours, theirs = without_time(facts_of(version)), without_time(facts_of(by_command))
+    assert (ours["dataset"].pop("name"), theirs["dataset"].pop("name")) == ("flowers", name)
+    assert ours == theirs
+
+
+def test_of_one_source_only_the_command_is_another(by_command, tmp_path):
+    name = f"csv:{by_command.parents[1] / 'flowers.csv'}"
+    version = by_python(load_dataset(name, options=OPTIONS), tmp_path)
+    assert without_time(facts_of(version)) == without_time(facts_of(by_command))
+
+
+def test_a_run_that_nobody_judged_says_so(by_command, tmp_path):
+    name = f"csv:{by_command.parents[1] / 'flowers.csv'}"
+    dataset = load_dataset(name, options=OPTIONS)
+    version = by_python(dataset, tmp_path, judge=False)
+    assert f"| convergence | {NOT_JUDGED} |" in card_of(version)
+    (line,) = (line for line in card_of(by_command) if line.startswith("| convergence |"))
+    assert line == f"| convergence | {facts_of(by_command)['convergence']['sentence']} |"
+
+
+def test_arrays_leave_a_card_too(tmp_path):
+    generator = np.random.default_rng(1)
+    rows, labels = generator.normal(size=(100, 3)), np.repeat([0, 1], 50)
+    dataset = from_arrays(rows, labels, name="my arrays")
+    model, history = fit(dataset, Recipe(epochs=2))
+    version = export_model(model, tmp_path, "m", check_on=dataset.test.features).path
+    card = card_of(version)
+    assert "| data | my arrays: 80 training and 20 test rows |" in card
+    assert f"| SHA-256 of the data | `{dataset.sha256()}` |" in card
+    accuracy = evaluate(model, dataset.test).accuracy
+    assert any(line.startswith(f"| test accuracy | {accuracy:.4f}, 95 %") for line in card)
+    assert facts_of(version)["history"] == [epoch.to_json() for epoch in history.epochs]
+
+
+def test_the_recipe_is_a_table_of_what_was_chosen_and_what_was_found(by_command):
+    card = card_of(by_command)
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in card[card.index("## Recipe") :]
+        if line.startswith("| `")
+    ]
+    told = {cells[0].strip("`"): cells[1:4] for cells in rows if len(cells) == 5}
+    assert told["epochs"][:2] == ["30", "**chosen**"]
+    assert told["early_stopping"] == ["log_loss", "**chosen**", "trains to the end"]
+    assert told["l2"] == ["0.01", "**chosen**", "1 / rows, or 0 with l1"]
+    rate = facts_of(by_command)["recipe"]["learning_rate"]
+    assert told["learning_rate"] == [f"{rate:.6g}", "automatic", "auto"]
+    assert told["batch_size"] == ["64", "recipe", "64"]
+    assert "momentum" not in told
+
+
+def test_weights_that_were_changed_are_not_said_to_be_the_runs(made, tmp_path, log):
+    model, _ = fit(made, Recipe(epochs=1))
+    model.b.assign(model.b + 1.0)
+    version = export_model(model, tmp_path, "m", check_on=made.test.features).path
+    assert "W or b has changed since the model was trained" in log.text
+    assert "dataset" not in facts_of(version)
+    assert "## Recipe" not in card_of(version)
+    assert "## Artefacts" in card_of(version)
+
+
+def test_an_export_of_the_export_has_the_same_record(by_command):
+    arguments = ["export", str(by_command), "--tflite", "none", "-q"]
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    again = by_command.parent / "2"
+    ours, theirs = differing(card_of(again), card_of(by_command))
+    assert ours == []
+    assert [line.split("|")[1].strip() for line in theirs] == ["`model.tflite`"]
+    before, after = facts_of(by_command), facts_of(again)
+    for name in ("needs", "parity"):
+        before.pop(name), after.pop(name)
+    assert before == after
