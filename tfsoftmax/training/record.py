@@ -113,7 +113,7 @@ class RunRecord:
           LookupError, TypeError, ValueError, AttributeError, UsageError: if it is no record of
             this version or one before.
         """
-        if any(description.get(name) is None for name in _REQUIRED):
+        if any(name not in description for name in _REQUIRED):
             return None
         found = {name: description[name] for name in recorded_names() if name in description}
         names = [one.name for one in fields(EpochMetrics)]
