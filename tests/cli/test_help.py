@@ -96,12 +96,20 @@ def test_what_needs_no_tensorflow_does_not_import_it(arguments, code):
     assert len(result.stderr.splitlines()) == (code == 2)
 
 
-def test_shell_completion_knows_the_datasets():
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("--dataset mn", ["plain,mnist5k", "plain,mnist"]),
+        ("mn", ["plain,mnist5k", "plain,mnist"]),
+        ("flow", ["file,flow"]),  # no name begins so: the shell offers files
+    ],
+)
+def test_shell_completion_knows_the_datasets(typed, offered):
     environment = {
         **os.environ,
         "_TFSOFTMAX_TRAIN_COMPLETE": "bash_complete",
-        "COMP_WORDS": "tfsoftmax-train --dataset mn",
-        "COMP_CWORD": "2",
+        "COMP_WORDS": f"tfsoftmax-train {typed}",
+        "COMP_CWORD": str(len(typed.split())),
     }
     result = subprocess.run([TRAIN], env=environment, capture_output=True, text=True)
-    assert result.stdout.split() == ["plain,mnist5k", "plain,mnist"]
+    assert result.stdout.split() == offered

@@ -1,13 +1,10 @@
 """Paths and names on the command line: as an argument or an option, with a kind or without."""
 
 import json
-import os
-import subprocess
 
 import pytest
 from sklearn.datasets import dump_svmlight_file, load_wine
 from support.commands import assert_one_line, run
-from support.process import TRAIN
 
 from tfsoftmax.cli.main import main as group
 from tfsoftmax.cli.train import main as train_command
@@ -107,14 +104,3 @@ def test_what_contradicts_itself_is_one_line(tmp_path, command, arguments, messa
 
 def test_evaluate_asks_for_a_dataset(wine):
     assert_one_line(run(group, "evaluate", wine / "models/wine"), 2, "Missing argument 'DATASET'")
-
-
-def test_completion_offers_paths_where_no_name_begins_so():
-    environment = {
-        **os.environ,
-        "_TFSOFTMAX_TRAIN_COMPLETE": "bash_complete",
-        "COMP_WORDS": "tfsoftmax-train flow",
-        "COMP_CWORD": "1",
-    }
-    result = subprocess.run([TRAIN], env=environment, capture_output=True, text=True)
-    assert result.stdout.split() == ["file,flow"]

@@ -127,7 +127,9 @@ class Maker:
         draw, found = self.random, []
         options = [p for p in command.params if isinstance(p, click.Option)]
         chosen = draw.sample(options, min(len(options), draw.choice([0, 1, 1, 2, 3, 6])))
-        chosen += [o for o in options if o.name == "dataset_name" and o not in chosen]
+        named = any(p.name == "dataset" for p in command.params) and draw.random() < 0.5
+        chosen = [o for o in chosen if o.name != "dataset_name"]
+        chosen += [o for o in options if o.name == "dataset_name" and not named]
         chosen += [o for o in options if o.name == "output_dir" and o not in chosen]
         for option in chosen:
             if option.name in ("help", "version") and draw.random() < 0.9:
@@ -135,6 +137,8 @@ class Maker:
             name = draw.choice(option.opts)
             found += [name] if option.is_flag else [name, self._value(option)]
         for argument in command.params:
+            if argument.name == "dataset" and not named:
+                continue
             if isinstance(argument, click.Argument):
                 count = 1 if argument.nargs == 1 else draw.choice([1, 1, 2])
                 found += [self._value(argument) for _ in range(count)]
@@ -146,7 +150,7 @@ class Maker:
         draw, kind = self.random, parameter.type
         if draw.random() < 0.08:
             return draw.choice(WORDS + NUMBERS)
-        if parameter.name in ("dataset_name", "source"):
+        if parameter.name in ("dataset", "dataset_name", "source"):
             return self._dataset()
         if parameter.name in ("model", "start_from"):
             return self._model()
@@ -183,7 +187,7 @@ class Maker:
             )
         kind = draw.choice(list(ENDINGS))
         given = kind if draw.random() < 0.93 else draw.choice(list(ENDINGS))
-        return f"{given}:{self._file(kind)}"
+        return f"{given}:{self._file(kind)}" if draw.random() < 0.7 else str(self._file(kind))
 
     def _model(self) -> str:
         draw = self.random
