@@ -75,10 +75,12 @@ class Ours(Competitor):
     def epoch(self, epoch: int) -> float:
         if self.trainer is None:
             from tfsoftmax import SoftmaxRegression
+            from tfsoftmax.training.prepare import resolve
             from tfsoftmax.training.trainer import Trainer
 
             model = SoftmaxRegression(self.dataset.spec)
-            self.trainer = Trainer(model, self.dataset.train, self.recipe)
+            recipe = resolve(self.recipe, self.dataset)
+            self.trainer = Trainer(model, self.dataset.train, recipe)
         return _seconds(lambda: self.trainer.run_epoch(epoch))
 
     def evaluation(self) -> float:

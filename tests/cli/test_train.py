@@ -11,7 +11,7 @@ from support.idx import IMAGES, idx_bytes, write_folder
 
 from tfsoftmax import RECIPES, load_dataset
 from tfsoftmax.cli.train import main as train_command
-from tfsoftmax.training.learning_rate import resolved
+from tfsoftmax.training.prepare import resolve
 
 
 def test_results_on_stdout_progress_on_stderr(model):
@@ -37,7 +37,7 @@ def test_json_holds_every_figure_of_the_table(tmp_path):
         ]
     assert document["recipe"] == {
         "name": "default",
-        **resolved(RECIPES["default"].but(epochs=3, seed=7), load_dataset("digits")).to_json(),
+        **resolve(RECIPES["default"].but(epochs=3, seed=7), load_dataset("digits")).to_json(),
     }
     assert document["dataset"]["train_samples"] == 1437
     assert Path(document["model"]["saved_model"]) == tmp_path / "digits" / "1"

@@ -16,6 +16,7 @@ from support.datasets import make_dataset
 
 from tfsoftmax import Dataset, EpochMetrics, History, Recipe, SoftmaxRegression, Spec, Split, fit
 from tfsoftmax.report.convergence import diagnose
+from tfsoftmax.training.prepare import resolve
 from tfsoftmax.training.sample_weights import row_weights
 
 TABLES = {"iris": load_iris, "wine": load_wine, "breast_cancer": load_breast_cancer}
@@ -55,9 +56,9 @@ def epoch(number, train_log_loss=0.5, test_log_loss=0.5):
     )
 
 
-def run(recipe=None, losses=(0.5,), **fields):
+def run(dataset, recipe=None, losses=(0.5,), **fields):
     """A history with these test log-losses."""
-    recipe = recipe or Recipe(learning_rate=0.5)
+    recipe = resolve(recipe or Recipe(learning_rate=0.5), dataset)
     epochs = [epoch(number, test_log_loss=loss) for number, loss in enumerate(losses, start=1)]
     return History(recipe, epochs, **fields)
 
@@ -122,7 +123,7 @@ def test_loss_and_gradient_are_those_of_the_objective(recipe, weighted, temperat
         dataset = replace(dataset, train=replace(dataset.train, weights=weights))
     theta = generator.normal(size=(7, 3)).astype(np.float32).astype(np.float64)
     model = of(dataset, theta[:-1] / (temperature or 1), theta[-1] / (temperature or 1))
-    found = diagnose(model, dataset, run(recipe, temperature=temperature))
+    found = diagnose(model, dataset, run(dataset, recipe, temperature=temperature))
     value, _ = objective(dataset, recipe)
     differences = np.zeros_like(theta)
     for place in np.ndindex(theta.shape):
@@ -141,7 +142,7 @@ def test_l1_has_no_slope_at_a_weight_that_it_holds_at_0():
     for l1 in (0.0, 0.1, np.abs(at_zero[:-1]).max() / 2, 10.0):
         expected = at_zero.copy()
         expected[:-1] = np.sign(at_zero[:-1]) * np.maximum(np.abs(at_zero[:-1]) - l1, 0)
-        found = diagnose(model, dataset, run(Recipe(l1=float(l1))))
+        found = diagnose(model, dataset, run(dataset, Recipe(l1=float(l1))))
         assert found.gradient_norm == pytest.approx(np.linalg.norm(expected), rel=1e-4, abs=1e-7)
 
 
@@ -162,7 +163,7 @@ def test_scikit_learns_optimum_is_converged(name, recipe, digits):
         warnings.simplefilter("ignore", ConvergenceWarning)
         oracle.fit(X, dataset.train.labels)
     W, b = oracle.coef_.T, oracle.intercept_
-    found = diagnose(of(dataset, W, b), dataset, run(recipe.but(learning_rate=0.5)))
+    found = diagnose(of(dataset, W, b), dataset, run(dataset, recipe.but(learning_rate=0.5)))
     assert found.verdict == "converged"
     assert found.gradient_norm < 2e-4
     assert 0 <= found.loss_gap < 1e-4 * found.loss
@@ -195,7 +196,7 @@ def test_a_sample_of_the_rows_suffices(monkeypatch):
     recipe = Recipe(l2=1e-3, epochs=1, learning_rate=0.02)
     model, history = fit(dataset, recipe)
     everything = diagnose(model, dataset, history)
-    monkeypatch.setitem(diagnose.__globals__, "_NUMBERS", 20 * 500)
+    monkeypatch.setitem(diagnose.__globals__, "_SAMPLED_NUMBERS", 20 * 500)
     sampled = diagnose(model, dataset, history)
     gap = everything.loss - minimum(dataset, recipe)
     assert everything.loss_gap == pytest.approx(gap, rel=0.5)
@@ -330,7 +331,7 @@ def test_rows_that_are_told_apart_have_no_minimum():
 def test_a_run_that_stopped_early_meant_to(digits):
     recipe = Recipe(learning_rate=2.0, early_stopping="log_loss")
     model, _ = fit(digits, Recipe(epochs=5))
-    history = run(recipe, (0.5, 0.4, 0.3, 0.3, 0.3), best_epoch=3)
+    history = run(digits, recipe, (0.5, 0.4, 0.3, 0.3, 0.3), best_epoch=3)
     found = diagnose(model, digits, history)
     assert found.verdict == "stopped_early"
     assert "best after epoch 3" in found.sentence
@@ -367,9 +368,9 @@ def test_odd_columns_and_row_counts_are_no_error(n_train):
 def test_weights_of_any_size_give_numbers(digits, size):
     generator = np.random.default_rng(0)
     model = of(digits, size * generator.uniform(-1, 1, size=(64, 10)), np.zeros(10))
-    found = diagnose(model, digits, run())
+    found = diagnose(model, digits, run(digits))
     assert_printable(found)
-    wild = diagnose(model, digits, run(Recipe(learning_rate=1e6)))
+    wild = diagnose(model, digits, run(digits, Recipe(learning_rate=1e6)))
     assert wild.verdict == ("more_epochs" if size < 1 else "smaller_learning_rate")
 
 

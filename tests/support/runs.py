@@ -1,6 +1,7 @@
 """A short run and its bytes."""
 
 from tfsoftmax import Candidate, Recipe
+from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 
 RECIPE = Recipe(epochs=4, batch_size=10, learning_rate=0.5, schedule="constant")
 
@@ -10,5 +11,5 @@ def bytes_of(result):
 
 
 def candidate(l2, losses, accuracies, l1=0.0, learning_rate=0.5):
-    recipe = Recipe(l2=l2, l1=l1, learning_rate=learning_rate)
+    recipe = ResolvedRecipe(epochs=10, l2=l2, l1=l1, learning_rate=learning_rate)
     return Candidate(recipe, learning_rate, losses, accuracies)

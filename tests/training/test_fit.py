@@ -20,8 +20,8 @@ from tfsoftmax import (
     ops,
 )
 from tfsoftmax.data.split import with_validation
-from tfsoftmax.training import fit as training
-from tfsoftmax.training.learning_rate import resolved
+from tfsoftmax.training.build import initializer_of
+from tfsoftmax.training.prepare import resolve
 from tfsoftmax.training.sgd import loop
 from tfsoftmax.training.trainer import Trainer
 
@@ -69,7 +69,7 @@ def test_one_step_equals_keras_sgd_on_a_dense_layer():
         initializer="normal",
         seed=5,
     )
-    start = SoftmaxRegression(dataset.spec, training.initializer_of(recipe))
+    start = SoftmaxRegression(dataset.spec, initializer_of(recipe))
     layer = tf.keras.layers.Dense(3)
     layer.build((None, 6))
     layer.set_weights([start.W.numpy(), start.b.numpy()])
@@ -92,7 +92,7 @@ def test_one_step_equals_keras_sgd_on_a_dense_layer():
 def test_a_run_equals_an_independent_float64_one(digits, name, xla):
     # 1,437 rows in batches of 100: the last batch of every epoch has 37.
     recipe = RECIPES[name].but(epochs=4, batch_size=100, seed=2, xla=xla)
-    recipe = resolved(recipe, digits)
+    recipe = resolve(recipe, digits)
     model, _ = fit(digits, recipe)
     np.testing.assert_allclose(weights(model), numpy_run(digits, recipe).weights, atol=2e-5)
 
@@ -216,7 +216,8 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(digits):
 def test_one_trace_serves_the_whole_run(digits, monkeypatch):
     # So little a call that an epoch takes several, the last of them shorter.
     monkeypatch.setattr(loop, "MULTIPLICATIONS_A_CALL", 64 * 640 * 7)
-    trainer = Trainer(SoftmaxRegression(digits.spec), digits.train, DEFAULT.but(learning_rate=0.5))
+    recipe = resolve(DEFAULT.but(learning_rate=0.5), digits)
+    trainer = Trainer(SoftmaxRegression(digits.spec), digits.train, recipe)
     seen = []
     for epoch in range(3):
         trainer.run_epoch(epoch, seen.append)

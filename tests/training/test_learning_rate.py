@@ -10,7 +10,8 @@ from support.datasets import make_dataset
 
 from tfsoftmax import DataError, Dataset, Recipe, SoftmaxRegression, Spec, Split, fit, from_arrays
 from tfsoftmax.data.split import stratified_split
-from tfsoftmax.training.learning_rate import Inputs, curvature, resolved, sampled
+from tfsoftmax.training.learning_rate import Inputs, curvature, sampled
+from tfsoftmax.training.prepare import resolve
 
 AUTO = Recipe(l2=0.0, standardize="off")
 
@@ -75,21 +76,21 @@ def test_centring_changes_no_minimum(offset):
 
 def test_what_else_decides_is_counted_in():
     dataset = make_dataset()
-    plain = resolved(AUTO, dataset).learning_rate
-    assert resolved(AUTO.but(momentum=0.9), dataset).learning_rate == pytest.approx(
+    plain = resolve(AUTO, dataset).learning_rate
+    assert resolve(AUTO.but(momentum=0.9), dataset).learning_rate == pytest.approx(
         plain / 10, rel=0.05
     )
     # Twice as long where the rate falls.
-    assert resolved(AUTO.but(schedule="constant"), dataset).learning_rate == pytest.approx(
+    assert resolve(AUTO.but(schedule="constant"), dataset).learning_rate == pytest.approx(
         plain / 2, rel=0.05
     )
     # No step along a penalty may go beyond its minimum, however bold it is along the loss.
-    assert resolved(AUTO.but(l2=1e6), dataset).learning_rate == pytest.approx(1e-6, rel=0.05)
+    assert resolve(AUTO.but(l2=1e6), dataset).learning_rate == pytest.approx(1e-6, rel=0.05)
     small = AUTO.but(batch_size=10)
-    assert resolved(small.but(loss_reduction="sum"), dataset).learning_rate == pytest.approx(
-        resolved(small, dataset).learning_rate / 10, rel=0.05
+    assert resolve(small.but(loss_reduction="sum"), dataset).learning_rate == pytest.approx(
+        resolve(small, dataset).learning_rate / 10, rel=0.05
     )
-    assert resolved(AUTO.but(learning_rate=0.3), dataset).learning_rate == 0.3
+    assert resolve(AUTO.but(learning_rate=0.3), dataset).learning_rate == 0.3
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ def test_no_scale_makes_it_diverge(scale):
     _, history = fit(dataset, AUTO.but(epochs=20))
     assert np.isfinite(history.last.train_log_loss)
     assert history.last.train_log_loss < 1.2  # guessing is 1.1
-    assert history.recipe.learning_rate == resolved(AUTO, dataset).learning_rate
+    assert history.recipe.learning_rate == resolve(AUTO, dataset).learning_rate
 
 
 def test_features_beyond_all_scales_are_an_error():

@@ -11,7 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from tfsoftmax import Dataset, SoftmaxRegression, Spec, Split
-from tfsoftmax.training.sgd.loop import Objective, compile_steps
+from tfsoftmax.training.objective import Objective, parameters_of
+from tfsoftmax.training.sgd.loop import compile_steps
 from tfsoftmax.training.sgd.updates import Updates
 
 
@@ -41,15 +42,15 @@ def objective(dataset, W, b, l2, l1):
     return loss + l2 / 2 * np.sum(W**2) + l1 * np.abs(W).sum()
 
 
-def full_batch_optimum(dataset, updates, steps=6000):
+def full_batch_optimum(dataset, updates, l2, l1, steps=6000):
     """All rows at every step, many steps in one call; steps that can never be too long."""
     n_samples = len(dataset.train)
     with_bias = np.column_stack([numbers(dataset), np.ones(n_samples)])
-    curvature = np.linalg.norm(with_bias, 2) ** 2 / 2 / n_samples + (updates.l2 or 0)
+    curvature = np.linalg.norm(with_bias, 2) ** 2 / 2 / n_samples + l2
     model = SoftmaxRegression(dataset.spec)
-    W, b = model.parameters
-    _, state = compile_steps(Objective(model.scaled), updates, xla=True)(
-        updates.start([tf.transpose(W), b[:, None]]),
+    descended = Objective(model.scaled, l2=l2, l1=l1)
+    _, state = compile_steps(descended, updates, xla=True)(
+        updates.start(parameters_of(model)),
         tf.constant(dataset.train.features),
         tf.constant(dataset.train.labels),
         None,
@@ -75,7 +76,7 @@ def test_the_optimum_is_scikit_learns(dataset, l2, l1):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         oracle.fit(numbers(dataset), dataset.train.labels)
-    W, b = full_batch_optimum(dataset, Updates(0.98, nesterov=True, l2=l2 or None, l1=l1 or None))
+    W, b = full_batch_optimum(dataset, Updates(0.98, nesterov=True), l2, l1)
     ours = objective(dataset, W, b, l2, l1)
     theirs = objective(dataset, oracle.coef_.T, oracle.intercept_, l2, l1)
     assert ours == pytest.approx(theirs, rel=1e-4)

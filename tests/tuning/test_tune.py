@@ -25,8 +25,7 @@ from tfsoftmax import (
     fit,
     load_dataset,
 )
-from tfsoftmax.training.learning_rate import resolved
-from tfsoftmax.training.prepare import with_scaling
+from tfsoftmax.training.prepare import resolve, with_scaling
 from tfsoftmax.tuning.cross_validation import fold_weights, held_out_rows
 from tfsoftmax.tuning.tune import L2_GRID, Tuning, tune
 
@@ -217,15 +216,15 @@ def test_a_candidate_that_diverges_takes_no_other_with_it(made, changes, scoring
 
 
 def test_a_candidate_that_diverges_on_one_fold_is_out_of_the_race(made, monkeypatch):
-    from tfsoftmax.tuning import cross_validation as sweep
+    from tfsoftmax.tuning import cross_validation
 
     def train(*arguments):
         parameters, finite = trained(*arguments)
         finite[1, 0] = False
         return parameters, finite
 
-    trained = sweep.train
-    monkeypatch.setattr(sweep, "train", train)
+    trained = cross_validation.train
+    monkeypatch.setattr(cross_validation, "train", train)
     tuning = tune(made, QUICK, l2=(0.01, 100.0), folds=3)
     assert [candidate.diverged for candidate in tuning.candidates] == [True, False]
     assert tuning.best.l2 == 100.0
@@ -280,7 +279,7 @@ def test_learning_rates_that_are_derived_are_those_of_their_l2(made):
     recipe = QUICK.but(standardize="off")
     tuning = tune(made, recipe, l2=(0.0, 10.0), learning_rate=("auto", None, 0.3), folds=3)
     derived = [
-        resolved(recipe.but(learning_rate="auto", l2=l2), made).learning_rate for l2 in (0.0, 10.0)
+        resolve(recipe.but(learning_rate="auto", l2=l2), made).learning_rate for l2 in (0.0, 10.0)
     ]
     # None is the recipe's, 0.3, and so there already.
     assert [one.recipe.learning_rate for one in tuning.candidates] == [*derived, 0.3, 0.3]
@@ -289,7 +288,7 @@ def test_learning_rates_that_are_derived_are_those_of_their_l2(made):
     (standardised,) = tune(
         made, QUICK.but(standardize="on"), l2=(0.1,), learning_rate=("auto",)
     ).candidates
-    expected = resolved(QUICK.but(learning_rate="auto", l2=0.1), scaled).learning_rate
+    expected = resolve(QUICK.but(learning_rate="auto", l2=0.1), scaled).learning_rate
     assert standardised.recipe.learning_rate == expected
 
 

@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.special
 import tensorflow as tf
 
+from tfsoftmax import ops
 from tfsoftmax.data.dataset import Dataset, Split
-from tfsoftmax.data.features import read_rows, row_blocks
+from tfsoftmax.data.features import row_blocks
 from tfsoftmax.data.split import with_validation
 from tfsoftmax.errors import UnansweredError
 from tfsoftmax.evaluation import evaluate
 from tfsoftmax.model import SoftmaxRegression
-from tfsoftmax.report.verdict import Facts, Scales, Tested, Verdict, judged
+from tfsoftmax.report.verdict import Facts, Scales, Tested, Verdict, judge
 from tfsoftmax.training.history import History
-from tfsoftmax.training.learning_rate import Inputs, curvature
-from tfsoftmax.training.recipe import Recipe
-from tfsoftmax.training.sample_weights import row_weights
+from tfsoftmax.training.learning_rate import Inputs, relative_step, sampled
+from tfsoftmax.training.objective import CLASSES, Objective, Parameters, parameters_of
+from tfsoftmax.training.sample_weights import full_row_weights
 
-# Features, or logits, in the sample, 8 MB of float64, and worked on at a time, 8 MB of float32:
-# little memory, and calls large enough that what each costs in Python vanishes.
-_NUMBERS, _A_PART, _FEWEST_ROWS = 2**20, 2**21, 64
-# Of the conjugate gradients; what is left then counts no more than this share.
-_ITERATIONS, _MULTIPLICATIONS, _TOLERANCE = 20, 2**30, 1e-4
-# How much of the diagonal stands in for rows that are not in the sample (measured), and how
-# much keeps flat directions from being endless.
-_UNSEEN, _DAMPING, _ROUNDING = 0.7, 1e-9, 1e-11
+# Features, or logits, in the sample: 8 MB of float64.
+_SAMPLED_NUMBERS = 2**20
+_FEWEST_ROWS = 64
+# Features, or logits, of the rows that are worked on at a time, 8 MB of float32: little memory,
+# and calls large enough that what each costs in Python vanishes.
+_NUMBERS_A_PART = 2**21
+# Of the conjugate gradients: at most so many iterations, and so many multiplications in all;
+# they end once what is left is no more than this share.
+_ITERATIONS = 20
+_MULTIPLICATIONS = 2**30
+_TOLERANCE = 1e-4
+# How much of the diagonal stands in for rows that are not in the sample (measured).
+_UNSEEN = 0.7
+# How much of the diagonal keeps flat directions from being endless.
+_DAMPING = 1e-9
+# How much of a column's squared mean is rounding, once float32 has taken the mean off.
+_ROUNDING = 1e-11
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -68,7 +77,7 @@ class Convergence:
 
 
 def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Convergence:
-    """Judges a trained model by the objective it was trained on.
+    """Judges a trained model by the `Objective` it was trained on.
 
     Loss and gradient g are those of all training rows, in one pass. The gap is half the
     squared Newton decrement, ``g' H^-1 g / 2``, by conjugate gradients, with H from evenly
@@ -98,39 +107,40 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
     recipe = history.recipe
     if recipe.held_out:
         dataset = with_validation(dataset, recipe.held_out)
-    recipe = recipe.but(l2=recipe.l2_for(len(dataset.train)))
-    sample = _sampled(model, dataset.train, recipe)
-    scaled = model.scaled(tf.constant(sample.features)).numpy().astype(np.float64)
+    train, n_classes = dataset.train, model.spec.n_classes
+    objective = Objective.of(model, recipe)
+    sample = sampled(model, train, recipe, _sample_size(model))
     # Columns around 0, with a bias to match: the same objective, and far easier to solve.
-    center = np.append(scaled.mean(axis=0), 0.0)[:, None]
-    W, b = (parameter.numpy().astype(np.float64) for parameter in model.parameters)
-    theta = np.vstack([W, b]) * (history.temperature or 1.0)
+    center = sample.rows.mean(axis=0)
+    sharpness = history.temperature or 1.0
+    parameters = [tf.cast(part, tf.float64) * sharpness for part in parameters_of(model)]
+    centered = replace(objective, center=center).centered(parameters)
+    weights = full_row_weights(train, model.spec.class_names, recipe.class_weight)
     # Weights gone wild overflow; what comes of it is put right below.
     with np.errstate(all="ignore"):
-        centered = np.vstack([theta[:-1], theta[-1] + center.T @ theta])
-        found = _over_all_rows(model, centered, center, dataset.train, recipe)
-        loss = found.loss + _penalty(theta, recipe)
-        slope = found.gradient + center * found.gradient[-1]
-        norm = float(np.linalg.norm(_shortest_subgradient(slope, theta, recipe)))
-        falls = _falls(found, sample, scaled, center, centered, recipe)
+        found = _over_all_rows(objective, centered, center, train, weights)
+        loss = found.loss + float(objective.penalty(parameters[0]))
+        of_W, of_b = found.gradient
+        slopes = objective.shortest_subgradient([of_W + of_b * center, of_b], parameters)
+        norm = float(np.linalg.norm(_joined(slopes)))
+        falls = _falls(objective, found, sample, center, centered)
         fall = float(falls.sum())
-        inputs = Inputs(scaled, np.asarray(sample.weights, np.float64))
-        step = _step(recipe, inputs, len(dataset.train))
+        step = relative_step(recipe, sample, len(train))
     test = _tested(model, dataset)
     loss, norm, fall, step = (
         number if math.isfinite(number) else _LARGEST for number in (loss, norm, fall, step)
     )
-    guessing, lowest = math.log(model.spec.n_classes), _lowest(recipe, model.spec.n_classes)
+    guessing, lowest = math.log(n_classes), objective.lower_bound(n_classes)
     # Where every row is told apart, larger weights always come nearer to 0.
-    endless = found.separable and not (recipe.l2 or recipe.l1 or recipe.label_smoothing)
-    least = loss if endless else loss - guessing
+    no_minimum = found.separable and not objective.always_has_a_minimum
+    least = loss if no_minimum else loss - guessing
     gap = max(0.0, min(max(fall, least), loss - lowest))
-    facts = Facts(history, loss, gap, guessing, test, step, None, endless)
+    facts = Facts(history, loss, gap, guessing, test, step, None, no_minimum)
     # Where nothing was learnt nothing falls, be it that a penalty holds the weights of columns
     # that vary little.
-    scales = Scales.of(model.spec, scaled, falls if facts.learnt else None)
+    scales = Scales.of(model.spec, sample.rows, falls if facts.learnt else None)
     facts = facts._replace(scales=scales)
-    verdict, sentence = judged(facts)
+    verdict, sentence = judge(facts)
     named = scales[:3] if scales and verdict == "scale" else ()
     convergence = Convergence(norm, loss, gap, verdict, sentence, *named)
     if model.record and model.record.is_of(model):
@@ -152,145 +162,112 @@ def _tested(model: SoftmaxRegression, dataset: Dataset) -> Tested:
     return Tested(len(dataset.test), log_loss, error, guessing)
 
 
-def _sampled(model: SoftmaxRegression, split: Split, recipe: Recipe) -> Split:
-    """Evenly spaced rows, as many as can be worked on, with their weights."""
-    n_samples, n_features = split.features.shape
-    products = _MULTIPLICATIONS // (2 * _ITERATIONS * n_features * model.spec.n_classes)
-    wanted = max(_FEWEST_ROWS, min(_NUMBERS // max(n_features, model.spec.n_classes), products))
-    places = np.unique(np.linspace(0, n_samples - 1, min(wanted, n_samples)).astype(np.int64))
-    rows = read_rows(split.features, [slice(place, place + 1) for place in places])
-    return Split(rows, split.labels[places], _weights(model, split, recipe)[places])
-
-
-def _weights(model: SoftmaxRegression, split: Split, recipe: Recipe) -> np.ndarray:
-    weights = row_weights(split, model.spec.class_names, recipe.class_weight)
-    return np.ones(len(split), np.float32) if weights is None else weights
+def _sample_size(model: SoftmaxRegression) -> int:
+    """As many rows as can be worked on."""
+    n_features, n_classes = model.spec.n_features, model.spec.n_classes
+    affordable = _MULTIPLICATIONS // (2 * _ITERATIONS * n_features * n_classes)
+    return max(_FEWEST_ROWS, min(_SAMPLED_NUMBERS // max(n_features, n_classes), affordable))
 
 
 class _Found(NamedTuple):
-    """What one pass over all rows finds; parameters are W over b, ``[n_features + 1, n_classes]``.
+    """What one pass over all rows finds.
 
     Attributes:
       loss: weighted mean.
-      gradient, diagonal: of the mean loss, and of its Hessian.
+      gradient, diagonal: of the mean loss, and of its Hessian, for W and b.
       separable: whether the logit of every row's class is the largest.
       n_samples: how many rows there are.
     """
 
     loss: float
-    gradient: np.ndarray
-    diagonal: np.ndarray
+    gradient: list[np.ndarray]
+    diagonal: list[np.ndarray]
     separable: bool
     n_samples: int
 
 
 def _over_all_rows(
-    model: SoftmaxRegression, theta: np.ndarray, center: np.ndarray, split: Split, recipe: Recipe
+    objective: Objective,
+    parameters: Parameters,
+    center: np.ndarray,
+    split: Split,
+    weights: np.ndarray,
 ) -> _Found:
     n_samples, n_features = split.features.shape
-    labels, weights = np.asarray(split.labels), _weights(model, split, recipe)
-    a_part = max(_FEWEST_ROWS, _A_PART // max(n_features, model.spec.n_classes))
+    labels, n_classes = np.asarray(split.labels), parameters[1].shape[CLASSES]
+    part_rows = max(_FEWEST_ROWS, _NUMBERS_A_PART // max(n_features, n_classes))
     loss, margin, done = 0.0, np.inf, 0
-    gradient, diagonal = np.zeros_like(theta), np.zeros_like(theta)
+    gradient, diagonal = ([np.zeros(part.shape) for part in parameters] for _ in range(2))
     for block in row_blocks(split.features):
-        for first in range(0, len(block), a_part):
-            rows = tf.constant(block[first : first + a_part])
+        for first in range(0, len(block), part_rows):
+            rows = tf.constant(block[first : first + part_rows])
+            inputs = objective.scaled(rows) - tf.constant(center, tf.float32)
             part = slice(done, done + len(rows))
-            X = model.scaled(rows) - tf.constant(center[:-1, 0], tf.float32)
-            sums = _sums(X, theta, labels[part], weights[part], recipe.label_smoothing)
-            loss += sums[0]
-            gradient += sums[1]
-            diagonal += sums[2]
-            margin = min(margin, sums[3])
+            here, count = labels[part], weights[part]
+            sums = objective.sums(parameters, inputs, tf.constant(here), tf.constant(count))
+            loss += float(sums.loss)
+            _add(gradient, sums.gradient)
+            _add(diagonal, objective.hessian_diagonal(sums.probabilities, inputs, count))
+            margin = min(margin, _smallest_margin(sums.logits.numpy(), here, count))
             done = part.stop
-    gradient, diagonal = gradient / n_samples, diagonal / n_samples
+    gradient, diagonal = ([sums / n_samples for sums in of] for of in (gradient, diagonal))
     return _Found(loss / n_samples, gradient, diagonal, margin > 0, n_samples)
 
 
-def _sums(
-    X: tf.Tensor, theta: np.ndarray, labels: np.ndarray, weights: np.ndarray, smoothing: float
-) -> tuple[float, np.ndarray, np.ndarray, float]:
-    """Sums over some rows of loss, gradient and Hessian's diagonal; the smallest margin."""
-    # Products in TensorFlow, on float32; what is as narrow as the classes in NumPy, exactly.
-    X = tf.pad(X, [[0, 0], [0, 1]], constant_values=1.0)
-    logits = tf.matmul(X, tf.constant(theta, tf.float32)).numpy().astype(np.float64)
-    log_P = scipy.special.log_softmax(logits, axis=1)
-    P, own, w = np.exp(log_P), (np.arange(len(labels)), labels), weights[:, None]
-    target = np.full_like(P, smoothing / P.shape[1])
-    target[own] += 1.0 - smoothing
-    margins = logits[own]
-    logits[own] = -np.inf
-    margins -= logits.max(axis=1)
-    return (
-        -float(np.sum(w * target * log_P)),
-        _product(X, w * (P - target)),
-        _product(tf.square(X), w * P * (1.0 - P)),
-        float(margins[weights > 0].min(initial=np.inf)),
-    )
+def _add(totals: list[np.ndarray], parts: Parameters) -> None:
+    for total, part in zip(totals, parts, strict=True):
+        total += part.numpy()
 
 
-def _product(X: tf.Tensor, right: np.ndarray) -> np.ndarray:
-    return tf.matmul(X, tf.constant(right, tf.float32), transpose_a=True).numpy()
+def _smallest_margin(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
+    """By how much the logit of a row's class is above all others, at least, where rows count."""
+    own = labels, np.arange(len(labels))
+    margins, others = logits[own], logits.copy()
+    others[own] = -np.inf
+    margins -= others.max(axis=0)
+    return float(margins[weights > 0].min(initial=np.inf))
 
 
-def _penalty(theta: np.ndarray, recipe: Recipe) -> float:
-    W = theta[:-1]
-    return float((recipe.l2 or 0.0) / 2 * np.square(W).sum() + recipe.l1 * np.abs(W).sum())
-
-
-def _lowest(recipe: Recipe, n_classes: int) -> float:
-    """What no weights can go below: 0, or the entropy of smoothed labels."""
-    other = recipe.label_smoothing / n_classes
-    own = 1.0 - recipe.label_smoothing + other
-    entropy = -own * math.log(own)
-    return entropy - (n_classes - 1) * other * math.log(other) if other else 0.0
-
-
-def _shortest_subgradient(gradient: np.ndarray, theta: np.ndarray, recipe: Recipe) -> np.ndarray:
-    """The penalised objective's; 0 where l1 rightly holds a weight at 0."""
-    slope = gradient.copy()
-    W, of_W = theta[:-1], slope[:-1]
-    of_W += recipe.l2 * W
-    shrunk = np.sign(of_W) * np.maximum(np.abs(of_W) - recipe.l1, 0.0)
-    of_W[:] = np.where(W == 0, shrunk, of_W + recipe.l1 * np.sign(W))
-    return slope
+def _joined(parameters: Sequence[Any]) -> np.ndarray:
+    """W and b side by side, ``[n_classes, n_inputs + 1]``."""
+    return np.concatenate([np.asarray(part) for part in parameters], axis=-1)
 
 
 def _falls(
+    objective: Objective,
     found: _Found,
-    sample: Split,
-    scaled: np.ndarray,
+    sample: Inputs,
     center: np.ndarray,
-    theta: np.ndarray,
-    recipe: Recipe,
+    parameters: Parameters,
 ) -> np.ndarray:
     """What each feature's weights, and the bias, add to half the squared Newton decrement."""
-    slope = _shortest_subgradient(found.gradient, theta, recipe)
-    X = np.column_stack([scaled - center[:-1, 0], np.ones(len(scaled))])
-    P = scipy.special.softmax(X @ theta, axis=1)
-    w = np.asarray(sample.weights, np.float64)[:, None] / len(X)
+    slope = _joined(objective.shortest_subgradient(found.gradient, parameters))
+    diagonal = _joined(found.diagonal)
+    # Eigen's products of matrices so narrow are faster than NumPy's.
+    inputs = tf.constant(sample.rows - center)
+    weights = tf.constant(sample.weights / len(sample.rows))
+    P = ops.softmax(objective.logits(parameters, inputs), axis=CLASSES)
     # A sample is flat where only rows that it lacks curve, and would promise too much there:
     # part of all rows' diagonal stands in for them, where l2 does not curve as much.
-    unseen = _UNSEEN * (1 - len(X) / found.n_samples) * math.sqrt(X.shape[1] / len(X))
-    damping = unseen * np.minimum(found.diagonal, found.diagonal.mean())
-    damping[:-1] = np.maximum(damping[:-1], recipe.l2 or 0.0)
+    n_rows, n_parameters = len(sample.rows), diagonal.shape[1]
+    unseen = _UNSEEN * (1 - n_rows / found.n_samples) * math.sqrt(n_parameters / n_rows)
+    damping = unseen * np.minimum(diagonal, diagonal.mean())
+    damping[:, :-1] = np.maximum(damping[:, :-1], objective.l2)
     # A share of each entry, as scales may be far apart; and what float32 leaves of a column
     # once its mean is taken off is rounding, not a direction.
-    damping += _DAMPING * found.diagonal + _ROUNDING * np.square(center)
-    damping += np.finfo(np.float64).tiny
-    inputs = tf.constant(X)  # Eigen's products of matrices so narrow are faster than NumPy's.
-    free = np.ones_like(theta)
-    free[:-1] = (theta[:-1] != 0) | (slope[:-1] != 0)
+    damping += _DAMPING * diagonal + np.finfo(np.float64).tiny
+    damping[:, :-1] += _ROUNDING * np.square(center)
+    free = np.ones_like(slope)
+    free[:, :-1] = (parameters[0].numpy() != 0) | (slope[:, :-1] != 0)
 
-    def curved(V: np.ndarray) -> np.ndarray:
-        moved = P * tf.matmul(inputs, V).numpy()
-        rest = w * (moved - P * moved.sum(axis=1, keepdims=True))
-        return free * (tf.matmul(inputs, rest, transpose_a=True).numpy() + damping * V)
+    def product(V: np.ndarray) -> np.ndarray:
+        curved = objective.hessian_product(P, inputs, weights, [V[:, :-1], V[:, -1:]])
+        return free * (_joined(curved) + damping * V)
 
-    affordable = max(1, _MULTIPLICATIONS // (2 * len(X) * theta.size))
+    affordable = max(1, _MULTIPLICATIONS // (2 * n_rows * slope.size))
     iterations = min(_ITERATIONS, affordable)
-    step = _conjugate_gradients(curved, slope, found.diagonal + damping, iterations)
-    return (slope * step).sum(axis=1) / 2
+    step = _conjugate_gradients(product, slope, diagonal + damping, iterations)
+    return (slope * step).sum(axis=0) / 2
 
 
 def _conjugate_gradients(
@@ -313,14 +290,3 @@ def _conjugate_gradients(
         length = float(np.sum(rest * ahead))
         direction = ahead + length / before * direction
     return found
-
-
-def _step(recipe: Recipe, inputs: Inputs, n_samples: int) -> float:
-    """The largest step times the curvature; 1 can never be too long."""
-    rate = recipe.learning_rate
-    bound = curvature(inputs, min(recipe.batch_size, n_samples), recipe.center)
-    if not isinstance(rate, float | int):
-        return 1.0  # It was found in the rows, whatever it was.
-    if recipe.loss_reduction == "sum":
-        rate *= min(recipe.batch_size, n_samples)
-    return rate / (1 - recipe.momentum) * (bound + (recipe.l2 or 0.0))

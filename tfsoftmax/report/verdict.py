@@ -24,17 +24,23 @@ Verdict = Literal[
     "stopped_early",
 ]
 
-# What share of the loss is nothing, what is nothing whatever the loss; what share of
-# guessing's loss is small.
-_NEAR, _NOTHING, _SMALL = 0.01, 1e-6, 0.1
+# A gap of this share of the loss, or of so many nats whatever the loss, is as good as none.
+_NEAR = 0.01
+_NOTHING = 1e-6
+# What share of guessing's loss is small.
+_SMALL = 0.1
 # A column so many times as large as another varies leaves no step that suits both.
 _UNEVEN = 30.0
-# Step times curvature: 1 can never be too long, and "auto" takes 1 or 2.
-_SHORT, _MODEST = 0.3, 3.0
-# By what share of the run, and of itself, the test log-loss is past its lowest.
-_EARLY, _RISE = 0.8, 0.02
-# Over how many epochs, and in what share of them, the loss rises where steps are too long.
-_FEWEST_EPOCHS, _OFTEN = 5, 0.4
+# Steps beside the longest that can never go too far; "auto" takes 1 or 2 times that.
+_SHORT_STEP = 0.3
+_MODEST_STEP = 3.0
+# The lowest test log-loss is past if it was in this share of the run, or if it has risen by this
+# share of itself since.
+_EARLY = 0.8
+_RISE = 0.02
+# Steps are too long if the loss rises in this share of at least so many epochs.
+_RISING_EPOCHS = 0.4
+_FEWEST_EPOCHS = 5
 _TUNE = setting("tfsoftmax.tune") + " chooses " + setting("l2") + " by cross-validation"
 
 
@@ -100,7 +106,7 @@ class Facts(NamedTuple):
     test: Tested
     step: float
     scales: Scales | None
-    endless: bool
+    no_minimum: bool
 
     @property
     def wild(self) -> bool:
@@ -115,12 +121,12 @@ class Facts(NamedTuple):
     @property
     def near(self) -> bool:
         """Whether the minimum is as good as reached."""
-        return not self.endless and self.gap <= max(_NEAR * self.loss, _NOTHING)
+        return not self.no_minimum and self.gap <= max(_NEAR * self.loss, _NOTHING)
 
     @property
     def near_enough(self) -> bool:
         """Whether it is, for all that the test rows could show."""
-        return self.near or (not self.endless and self.gap <= self.test.error / 2)
+        return self.near or (not self.no_minimum and self.gap <= self.test.error / 2)
 
     @property
     def best(self) -> EpochMetrics | None:
@@ -147,10 +153,10 @@ class Facts(NamedTuple):
         if self.history.recipe.schedule != "constant" or len(late) < _FEWEST_EPOCHS:
             return False
         rises = sum(after > before for before, after in itertools.pairwise(late))
-        return rises >= _OFTEN * (len(late) - 1)
+        return rises >= _RISING_EPOCHS * (len(late) - 1)
 
 
-def judged(facts: Facts) -> tuple[Verdict, str]:
+def judge(facts: Facts) -> tuple[Verdict, str]:
     """What is the case, the gravest first; what is advised is measured to help (tests)."""
     found = _held_back(facts)
     if facts.test.log_loss > facts.test.guessing:
@@ -168,7 +174,7 @@ def _worse(test: Tested) -> str:
 
 
 def _useless(facts: Facts) -> tuple[Verdict, str]:
-    fitted = facts.loss < facts.guessing
+    fitted = facts.loss < facts.guessing * (1 - _NOTHING)
     if not fitted and not facts.near_enough:
         return _unfinished(facts, _about(facts.gap))
     cause = "It fits the training rows only" if fitted else "There may be little to learn here"
@@ -183,14 +189,14 @@ def _held_back(facts: Facts) -> tuple[Verdict, str] | None:
         if recipe.standardize == "off":
             sentence += ": scale the features (" + setting("standardize", "auto") + ")"
         return "scale", sentence + "."
-    if facts.wild and facts.step > _MODEST:
+    if facts.wild and facts.step > _MODEST_STEP:
         return "smaller_learning_rate", (
             f"The learning rate {recipe.learning_rate:.3g} is too large: the training loss, "
             f"{_nats(facts.loss)}, is worse than guessing's, {_nats(facts.guessing)}; try "
             + setting("learning_rate", "auto")
             + "."
         )
-    if facts.step < _SHORT and not (facts.near_enough or facts.risen):
+    if facts.step < _SHORT_STEP and not (facts.near_enough or facts.risen):
         return "larger_learning_rate", (
             f"The learning rate {recipe.learning_rate:.3g} is too small for so few steps: with a "
             f"larger one the training loss could fall by {_about(facts.gap)}; try "
@@ -208,7 +214,7 @@ def _ended(facts: Facts) -> tuple[Verdict, str]:
             f"Overfitting: the test log-loss was lowest after epoch {best.epoch} and has risen "
             "since; " + _TUNE + "."
         )
-    if facts.endless and facts.loss < _SMALL * facts.guessing:
+    if facts.no_minimum and facts.loss < _SMALL * facts.guessing:
         return "separable", (
             "All training rows are separated, so their loss has no minimum and the weights would "
             "grow forever; " + _TUNE + "."

@@ -10,7 +10,7 @@ from typing import Any
 
 from tfsoftmax.choices import check_types
 from tfsoftmax.errors import UsageError
-from tfsoftmax.training.recipe import Recipe
+from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 
 SMOOTHING = 0.01
 
@@ -72,7 +72,7 @@ class History:
     """The epochs of one run, first to last.
 
     Attributes:
-      recipe: it was made with, every choice settled.
+      recipe: it was made with, as it was resolved.
       epochs: their figures.
       best_epoch: the one whose weights the model has, from 1, where early stopping went back
         to it; None where it has the last one's.
@@ -83,7 +83,7 @@ class History:
         than one pair where it was resumed with another number.
     """
 
-    recipe: Recipe
+    recipe: ResolvedRecipe
     epochs: list[EpochMetrics] = field(default_factory=list)
     best_epoch: int | None = None
     temperature: float | None = None

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.dataset import Split
 from tfsoftmax.data.features import read_rows
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.training.recipe import Recipe
-from tfsoftmax.training.sample_weights import row_weights
+from tfsoftmax.training.resolved_recipe import ResolvedRecipe
+from tfsoftmax.training.sample_weights import full_row_weights
 
-# The largest eigenvalue settles on few rows; on so many numbers it takes a blink.
-_SAMPLED_NUMBERS, _FEWEST_ROWS = 2**20, 64
-# Up to so many columns all eigenvalues cost no more than one; what of it may be wrong.
-_FEW_COLUMNS, _DIGITS = 100, 1e-3
-# How many times as long as the step that never goes too far the first one is: where the rate
+# The largest eigenvalue settles on few rows; of so many numbers it takes a blink.
+_SAMPLED_NUMBERS = 2**20
+_FEWEST_ROWS = 64
+# Up to so many columns all eigenvalues cost no more than the largest alone.
+_FEW_COLUMNS = 100
+# What share of the largest eigenvalue may be wrong.
+_EIGENVALUE_ERROR = 1e-3
+# How many times as long the first step is as the one that never goes too far. Where the rate
 # falls, twice as long is still stable at the bound itself, and the bound is seldom reached.
-_FALLING, _CONSTANT = 2, 1
-_SMALLEST = 1e-30
+_BOLDNESS_FALLING = 2
+_BOLDNESS_CONSTANT = 1
+_SMALLEST_RATE = 1e-30
 
 
 class Inputs(NamedTuple):
@@ -45,21 +49,24 @@ class Inputs(NamedTuple):
         return self.weights @ self.rows / total if total else np.zeros(self.rows.shape[1])
 
 
-def sampled(model: SoftmaxRegression, split: Split, recipe: Recipe) -> Inputs:
+def sampled(
+    model: SoftmaxRegression, split: Split, recipe: Recipe, n_rows: int | None = None
+) -> Inputs:
     """A sample of the training rows, the same at every call.
 
     Args:
       model: for its scaling and its classes.
       split: training rows.
       recipe: for the classes' weights.
+      n_rows: how many at most; None is about as many as make a million numbers.
     """
     n_samples, n_features = split.features.shape
-    wanted = max(_FEWEST_ROWS, _SAMPLED_NUMBERS // n_features)
+    wanted = n_rows or max(_FEWEST_ROWS, _SAMPLED_NUMBERS // n_features)
     indices = np.unique(np.linspace(0, n_samples - 1, min(wanted, n_samples)).astype(np.int64))
     sample = read_rows(split.features, [slice(index, index + 1) for index in indices])
     rows = model.scaled(tf.constant(sample)).numpy().astype(np.float64)
-    weights = row_weights(split, model.spec.class_names, recipe.class_weight)
-    return Inputs(rows, np.ones(len(rows)) if weights is None else weights[indices].astype(float))
+    weights = full_row_weights(split, model.spec.class_names, recipe.class_weight)
+    return Inputs(rows, weights[indices])
 
 
 def center_of(model: SoftmaxRegression, split: Split, recipe: Recipe) -> np.ndarray | None:
@@ -75,54 +82,60 @@ def center_of(model: SoftmaxRegression, split: Split, recipe: Recipe) -> np.ndar
     return sampled(model, split, recipe).center.astype(np.float32) if recipe.center else None
 
 
-def resolved(
-    recipe: Recipe, dataset: Dataset, sample: Callable[[], Inputs] | None = None
-) -> Recipe:
-    """The recipe with numbers for its epochs, its l2 and its learning rate.
+def learning_rate_for(
+    recipe: Recipe, l2: float, inputs: Inputs, n_samples: int, name: str
+) -> float:
+    """The learning rate that suits the rows, as 2 digits have it.
 
-    A learning rate of ``"auto"`` is 2 / (curvature + 2 l2) where the rate falls, and
-    1 / (curvature + l2) where it is constant; times what momentum leaves of it,
-    ``1 - momentum``. An l2 of None is 1 / n_samples, or 0 beside an l1.
+    It is 2 / (curvature + 2 l2) where the rate falls, and 1 / (curvature + l2) where it is
+    constant, divided by how far such a step reaches in the end (`reach`).
 
     Args:
-      recipe: as it was asked for.
-      dataset: to train on.
-      sample: what gives training rows as `sampled` does; None is `sampled`.
+      recipe: how to train.
+      l2: the penalty's strength.
+      inputs: training rows.
+      n_samples: how many training rows there are in all.
+      name: of the dataset, for messages.
 
     Raises:
       DataError: if features are so large that no learning rate suits them.
       UsageError: if l2 is so large.
-
-    >>> import tfsoftmax
-    >>> dataset = tfsoftmax.load_dataset("mnist5k")
-    >>> recipe = resolved(Recipe(), dataset)
-    >>> recipe.epochs, recipe.l2, recipe.learning_rate
-    (24, 0.00025, 0.66)
     """
-    n_samples = len(dataset.train)
-    recipe = recipe.but(epochs=recipe.epochs_for(n_samples), l2=recipe.l2_for(n_samples))
-    if recipe.learning_rate != "auto":
-        return recipe
-    if sample is None:
-        inputs = sampled(SoftmaxRegression(dataset.spec), dataset.train, recipe)
-    else:
-        inputs = sample()
     bound = curvature(inputs, min(recipe.batch_size, n_samples), recipe.center)
-    boldness = _CONSTANT if recipe.schedule == "constant" else _FALLING
-    rate = (1 - recipe.momentum) / (bound / boldness + (recipe.l2 or 0.0))
-    if recipe.loss_reduction == "sum":
-        rate /= min(recipe.batch_size, n_samples)
-    if not rate > _SMALLEST and (recipe.l2 or 0.0) > bound / boldness:
+    bound /= _BOLDNESS_CONSTANT if recipe.schedule == "constant" else _BOLDNESS_FALLING
+    rate = 1 / (bound + l2) / reach(recipe, n_samples)
+    if not rate > _SMALLEST_RATE and l2 > bound:
         raise UsageError(
-            setting("l2") + f" {recipe.l2:g} is so strong that no learning rate suits it: lower it"
+            setting("l2") + f" {l2:g} is so strong that no learning rate suits it: lower it"
         )
-    if not rate > _SMALLEST:
+    if not rate > _SMALLEST_RATE:
         raise DataError(
-            f"{dataset.name}: features are so large that no learning rate suits them; scale them "
-            "to about 1"
+            f"{name}: features are so large that no learning rate suits them; scale them to about 1"
         )
     # Two digits: the same on every machine, whatever the order of its sums.
-    return recipe.but(learning_rate=float(f"{rate:.2g}"))
+    return float(f"{rate:.2g}")
+
+
+def reach(recipe: Recipe, n_samples: int) -> float:
+    """How far a step goes in the end, in steps of plain descent of the mean loss.
+
+    The sum of a batch's losses is as many times as steep as it has rows, and momentum carries
+    a step 1 / (1 - momentum) times as far.
+    """
+    rows = min(recipe.batch_size, n_samples) if recipe.loss_reduction == "sum" else 1
+    return rows / (1 - recipe.momentum)
+
+
+def relative_step(recipe: ResolvedRecipe, inputs: Inputs, n_samples: int) -> float:
+    """How long a run's longest step is beside the longest that can never go too far.
+
+    Args:
+      recipe: how it was trained.
+      inputs: training rows.
+      n_samples: how many training rows there are in all.
+    """
+    bound = curvature(inputs, min(recipe.batch_size, n_samples), recipe.center) + recipe.l2
+    return recipe.learning_rate * reach(recipe, n_samples) * bound
 
 
 def curvature(inputs: Inputs, batch_size: int | None = None, centered: bool = False) -> float:
@@ -166,5 +179,5 @@ def _largest_eigenvalue(X: np.ndarray) -> float:
         return float(np.linalg.eigvalsh(narrow.T @ narrow)[-1] / len(X))
     product = LinearOperator((size, size), matvec=lambda v: narrow.T @ (narrow @ v), dtype=float)
     start = np.random.default_rng(0).normal(size=size)
-    found = eigsh(product, k=1, v0=start, tol=_DIGITS, return_eigenvectors=False)
+    found = eigsh(product, k=1, v0=start, tol=_EIGENVALUE_ERROR, return_eigenvectors=False)
     return float(found[0] / len(X))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -12,14 +13,16 @@ from tfsoftmax.data.split import with_validation
 from tfsoftmax.data.statistics import ColumnStatistics
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import setting
+from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.spec import Scaling
-from tfsoftmax.training.learning_rate import resolved
+from tfsoftmax.training.learning_rate import Inputs, learning_rate_for, sampled
 from tfsoftmax.training.recipe import Recipe, Standardize
+from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.training.scaling import as_kept, scaling_of
 
 
-def prepared(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
-    """The same with nothing left open: validation rows, scaling, epochs, learning rate.
+def prepare(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, ResolvedRecipe]:
+    """Finds what a run needs and a recipe leaves open: validation rows, scaling, numbers.
 
     Args:
       dataset: with training rows; validation rows or a scaling that it has already stay.
@@ -31,7 +34,7 @@ def prepared(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
         learning rate suits them.
 
     >>> import tfsoftmax
-    >>> dataset, recipe = prepared(tfsoftmax.load_dataset("digits"), Recipe(calibrate=True))
+    >>> dataset, recipe = prepare(tfsoftmax.load_dataset("digits"), Recipe(calibrate=True))
     >>> len(dataset.train), len(dataset.validation), recipe.epochs, recipe.learning_rate
     (1293, 144, 72, 3.7)
     """
@@ -41,7 +44,41 @@ def prepared(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, Recipe]:
     if recipe.reject_below is not None:
         spec = replace(dataset.spec, reject_below=recipe.reject_below)
         dataset = replace(dataset, spec=spec)
-    return dataset, resolved(recipe, dataset)
+    return dataset, resolve(recipe, dataset)
+
+
+def resolve(
+    recipe: Recipe, dataset: Dataset, sample: Callable[[], Inputs] | None = None
+) -> ResolvedRecipe:
+    """The recipe with numbers for its epochs, its l2 and its learning rate.
+
+    A learning rate of ``"auto"`` is what `learning_rate_for` derives; an l2 of None is
+    1 / n_samples, or 0 beside an l1.
+
+    Args:
+      recipe: as it was asked for.
+      dataset: to train on, with its scaling.
+      sample: what gives training rows as `sampled` does; None is `sampled`.
+
+    Raises:
+      DataError: if features are so large that no learning rate suits them.
+      UsageError: if l2 is so large.
+
+    >>> import tfsoftmax
+    >>> dataset = tfsoftmax.load_dataset("mnist5k")
+    >>> recipe = resolve(Recipe(), dataset)
+    >>> recipe.epochs, recipe.l2, recipe.learning_rate
+    (24, 0.00025, 0.66)
+    """
+    n_samples = len(dataset.train)
+    l2, learning_rate = recipe.l2_for(n_samples), recipe.learning_rate
+    if learning_rate == "auto":
+        model = SoftmaxRegression(dataset.spec)
+        inputs = sample() if sample else sampled(model, dataset.train, recipe)
+        learning_rate = learning_rate_for(recipe, l2, inputs, n_samples, dataset.name)
+    return ResolvedRecipe.of(
+        recipe, epochs=recipe.epochs_for(n_samples), l2=l2, learning_rate=learning_rate
+    )
 
 
 def with_scaling(dataset: Dataset, standardize: Standardize) -> Dataset:

@@ -1,25 +1,26 @@
-"""A run saved as it goes, and resumed only if it is the same run."""
+"""A run saved as it goes, and resumed to the bit, if it is the same run."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
 
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.errors import UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.training.checkpoint import Checkpoints, Keeper, Snapshot, restore_latest
+from tfsoftmax.training.history import EpochMetrics
 from tfsoftmax.training.recipe import Recipe
-
-if TYPE_CHECKING:
-    import tensorflow as tf
-
-    from tfsoftmax.training.fit import Run
+from tfsoftmax.training.run import Run
+from tfsoftmax.training.sgd.updates import State
 
 _log = logging.getLogger(__name__)
 # What was not yet a choice when older checkpoints were written.
@@ -28,7 +29,7 @@ _ANOTHER = "give " + setting("checkpoints") + " another folder to begin again"
 
 
 def identity_of(run: Run, asked: Recipe, dataset: Dataset) -> dict[str, Any]:
-    """What makes a run the same one: its recipe as asked for and as settled, data, start."""
+    """What makes a run the same one: its recipe as asked and as resolved, data, start."""
     return {
         "asked": asked.to_json(),
         "recipe": run.recipe.to_json(),
@@ -38,7 +39,7 @@ def identity_of(run: Run, asked: Recipe, dataset: Dataset) -> dict[str, Any]:
 
 
 @contextmanager
-def kept(
+def saving(
     run: Run, checkpoints: Checkpoints, identity: dict[str, Any]
 ) -> Iterator[Callable[[], None]]:
     """Resumes a run, and saves it until the block ends.
@@ -58,19 +59,19 @@ def kept(
         if checkpoints.resume:
             restore_latest(
                 checkpoints.folder,
-                lambda found: _restore(run, found, identity, checkpoints.folder),
+                lambda found: _resume(run, found, identity, checkpoints.folder),
             )
         run.trainer.loop.pause_every = checkpoints.every_steps
 
         def on_step() -> None:
             nonlocal safe
             # Whenever a KeyboardInterrupt comes, this one is of a single moment.
-            safe = run.snapshot(identity)
+            safe = snapshot_of(run, identity)
             if keeper.due(run.trainer.loop.done):
                 keeper.save(safe)
 
         yield on_step
-        safe = run.snapshot(identity)
+        safe = snapshot_of(run, identity)
     except KeyboardInterrupt:
         interrupted = True
         raise
@@ -80,15 +81,72 @@ def kept(
             _log.info("saved in %s after step %s", checkpoints.folder, f"{safe.facts['step']:,}")
 
 
-def _restore(run: Run, found: Snapshot, identity: dict[str, Any], folder: Path) -> None:
+def snapshot_of(run: Run, identity: dict[str, Any]) -> Snapshot:
+    """All that a run goes on from, as it is now."""
+    loop, stopping = run.trainer.loop, run.stopping
+    arrays = {
+        f"{part}.{index}": tensor
+        for part, tensors in loop.state._asdict().items()
+        for index, tensor in enumerate(tensors)
+    }
+    if stopping and stopping.weights:
+        arrays |= {f"best.{index}": best for index, best in enumerate(stopping.weights)}
+    facts = {
+        "step": loop.done,
+        "moving_loss": run.trainer.moving_loss.value,
+        "history": list(run.history.epochs),
+        "lengths": list(run.history.lengths),
+        "xla": loop.xla,
+        "stopping": stopping.to_json() if stopping else None,
+        "identity": identity,
+    }
+    return Snapshot(facts, arrays)
+
+
+def restore(run: Run, snapshot: Snapshot) -> None:
+    """Puts a run where a snapshot of one with the same recipe, but for its epochs, was.
+
+    Raises:
+      ValueError, KeyError, TypeError: if it is none; the run is then as it was.
+    """
+    facts, arrays = snapshot
+
+    def named(part: str, like: Sequence[Any]) -> list[np.ndarray]:
+        found = [arrays[f"{part}.{index}"] for index in range(len(like))]
+        for array, expected in zip(found, like, strict=True):
+            if array.shape != tuple(expected.shape) or array.dtype != np.float32:
+                raise ValueError(f"{part} is {array.dtype} {array.shape}")
+        return found
+
+    trainer, history, loop = run.trainer, run.history, run.trainer.loop
+    step, parts = int(facts["step"]), loop.state._asdict()
+    state = State(*([tf.constant(array) for array in named(*part)] for part in parts.items()))
+    epochs = [EpochMetrics.from_json(epoch) for epoch in facts["history"]]
+    moving_loss = facts["moving_loss"] and float(facts["moving_loss"])
+    # The last one may be trained and not measured yet.
+    if step - len(epochs) * loop.feed.steps not in range(loop.feed.steps + 1):
+        raise ValueError(f"{len(epochs)} epochs do not go with step {step:,}")
+    lengths = history.resumed_lengths(facts)
+    if run.stopping:
+        best = named("best", run.model.parameters) if "best.0" in arrays else None
+        run.stopping = run.stopping.resumed(facts["stopping"], best)
+    loop.state, loop.done = state, step
+    trainer.moving_loss.value = moving_loss
+    trainer.set_model()
+    history.epochs, history.lengths = epochs, lengths
+    loop.require(facts.get("xla"))
+    history.xla = loop.xla
+
+
+def _resume(run: Run, found: Snapshot, identity: dict[str, Any], folder: Path) -> None:
     _check_identity(found.facts["identity"], identity, folder)
-    steps, done, epochs = run.trainer.feed.steps, found.facts["step"], run.trainer.epochs
+    steps, done, epochs = run.trainer.feed.steps, found.facts["step"], run.recipe.epochs
     if done > epochs * steps:
         raise UsageError(
             f"the run saved in {folder} has trained {done / steps:.4g} epochs already, more than "
             f"the {epochs} asked for: ask for {-(-done // steps)} or more epochs, or " + _ANOTHER
         )
-    run.restore(found)
+    restore(run, found)
     if run.history.length_matters:
         _log.warning("Note: %s", run.history.lengths_sentence())
 

@@ -15,8 +15,8 @@ def row_weights(
 ) -> np.ndarray | None:
     """The rows' weights, their own times their class's, with mean 1.
 
-    So a learning rate means the same with weights as without, and so do the penalties:
-    the objective is the weighted mean loss.
+    So a learning rate means the same with weights as without, and so do the penalties of the
+    `Objective`.
 
     Args:
       split: training rows.
@@ -46,6 +46,14 @@ def row_weights(
     if not weights.any():
         raise UsageError(setting("class_weight") + " is 0 for every class that has rows")
     return (weights / weights.mean()).astype(np.float32)
+
+
+def full_row_weights(
+    split: Split, class_names: tuple[str, ...], class_weight: ClassWeight
+) -> np.ndarray:
+    """The same, float64, with a 1 for every row where all count the same."""
+    weights = row_weights(split, class_names, class_weight)
+    return np.ones(len(split)) if weights is None else weights.astype(np.float64)
 
 
 def _of_classes(

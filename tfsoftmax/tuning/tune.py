@@ -16,10 +16,11 @@ from tfsoftmax.data.dataset import Dataset, check_dataset
 from tfsoftmax.errors import TfsoftmaxError, UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.model import SoftmaxRegression
-from tfsoftmax.training.learning_rate import resolved, sampled
-from tfsoftmax.training.prepare import with_scaling
+from tfsoftmax.training.learning_rate import sampled
+from tfsoftmax.training.prepare import resolve, with_scaling
 from tfsoftmax.training.recipe import Recipe, recipe_of
-from tfsoftmax.tuning import cross_validation as sweep
+from tfsoftmax.training.resolved_recipe import ResolvedRecipe
+from tfsoftmax.tuning import cross_validation
 
 Scoring = Literal["log_loss", "accuracy"]
 LearningRate = float | Literal["auto"]
@@ -35,18 +36,19 @@ class Candidate:
     """A point of the grid, and how it did on the rows of each fold.
 
     Attributes:
-      recipe: as it was trained with, its learning rate a number.
+      recipe: as it was trained with.
       asked: the learning rate as it was asked for; "auto" gives other numbers for other l2.
       log_losses: mean cross-entropy of each fold's held-out rows, in nats; NaN in every fold
         where training diverged in one.
       accuracies: share of them that was right; NaN likewise.
 
-    >>> one = Candidate(Recipe(l2=0.1), 0.5, (0.5, 0.7), (0.75, 0.25))
+    >>> recipe = ResolvedRecipe(epochs=5, l2=0.1, learning_rate=0.5)
+    >>> one = Candidate(recipe, 0.5, (0.5, 0.7), (0.75, 0.25))
     >>> round(one.log_loss, 3), round(one.log_loss_error, 3), one.accuracy
     (0.6, 0.1, 0.5)
     """
 
-    recipe: Recipe
+    recipe: ResolvedRecipe
     asked: LearningRate
     log_losses: tuple[float, ...]
     accuracies: tuple[float, ...]
@@ -79,9 +81,9 @@ class Candidate:
     def figures(self) -> dict[str, float]:
         """What was varied, and the means with their errors; NaN where it diverged."""
         return {
-            "l2": self.recipe.l2 or 0.0,
+            "l2": self.recipe.l2,
             "l1": self.recipe.l1,
-            "learning_rate": _rate(self.recipe),
+            "learning_rate": float(self.recipe.learning_rate),
             "log_loss": self.log_loss,
             "log_loss_error": self.log_loss_error,
             "accuracy": self.accuracy,
@@ -135,7 +137,7 @@ class Tuning:
     def _rank(self, candidate: Candidate) -> tuple[float, ...]:
         recipe = candidate.recipe
         worth = candidate.log_loss if self.scoring == "log_loss" else -candidate.accuracy
-        return worth, -(recipe.l2 or 0.0), -recipe.l1, _rate(recipe)
+        return worth, -recipe.l2, -recipe.l1, recipe.learning_rate
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary of the choice and of every candidate."""
@@ -223,25 +225,25 @@ def tune(
         validation_fraction=0.0,
     )
     grid = _grid(plain, l2, l1, learning_rate)
-    held_out = sweep.held_out_rows(dataset, folds, recipe.seed)
+    held_out = cross_validation.held_out_rows(dataset, folds, recipe.seed)
     dataset = with_scaling(dataset, recipe.standardize)
-    asked = _settled(grid, dataset)
-    recipes = [one for one, _ in asked]
-    weights = sweep.fold_weights(dataset, recipe, held_out)
-    parameters, finite = sweep.train(dataset, recipes, weights, on_progress)
-    log_losses, accuracies = sweep.score(dataset, parameters, held_out)
+    tried = _resolved(grid, dataset)
+    recipes = [one for one, _ in tried]
+    weights = cross_validation.fold_weights(dataset, recipe, held_out)
+    parameters, finite = cross_validation.train(dataset, recipes, weights, on_progress)
+    log_losses, accuracies = cross_validation.score(dataset, parameters, held_out)
     # One fold's model that diverged says enough of its candidate.
     diverged = ~(finite & np.isfinite(log_losses)).all(axis=0)
     if diverged.all():
-        smallest = min(_rate(one) for one in recipes)
+        smallest = min(one.learning_rate for one in recipes)
         raise TfsoftmaxError(
             f"every candidate diverged, on at least one of {folds} folds; try smaller learning "
             f"rates, for example {smallest / 10:.2g}"
         )
     figures = np.where(diverged, np.nan, [log_losses, accuracies]).transpose(2, 0, 1).tolist()
     candidates = (
-        Candidate(*settled, tuple(losses), tuple(shares))
-        for settled, (losses, shares) in zip(asked, figures, strict=True)
+        Candidate(*one, tuple(losses), tuple(shares))
+        for one, (losses, shares) in zip(tried, figures, strict=True)
     )
     return Tuning(recipe, scoring, tuple(candidates))
 
@@ -280,24 +282,19 @@ def _values(recipe: Recipe, name: str, values: Iterable[LearningRate | None]) ->
     return found
 
 
-def _settled(grid: list[Recipe], dataset: Dataset) -> list[tuple[Recipe, LearningRate]]:
-    """Each with a number for its learning rate, beside what was asked; twice the same, once."""
-    found: dict[Any, tuple[Recipe, LearningRate]] = {}
-    rates: dict[Any, Recipe] = {}
+def _resolved(grid: list[Recipe], dataset: Dataset) -> list[tuple[ResolvedRecipe, LearningRate]]:
+    """Each resolved, beside the learning rate that was asked for; none twice."""
+    found: dict[Any, tuple[ResolvedRecipe, LearningRate]] = {}
+    rates: dict[Any, ResolvedRecipe] = {}
     sample = cache(lambda: sampled(SoftmaxRegression(dataset.spec), dataset.train, grid[0]))
     for one in grid:
         # What "auto" gives is a matter of l2 alone.
         key = one.l2, one.learning_rate
         if key not in rates:
-            rates[key] = resolved(one, dataset, sample)
-        settled = rates[key].but(l1=one.l1)
-        found.setdefault((one.l2, one.l1, settled.learning_rate), (settled, one.learning_rate))
+            rates[key] = resolve(one, dataset, sample)
+        recipe = replace(rates[key], l1=one.l1)
+        found.setdefault((one.l2, one.l1, recipe.learning_rate), (recipe, one.learning_rate))
     return list(found.values())
-
-
-def _rate(recipe: Recipe) -> float:
-    assert isinstance(recipe.learning_rate, float | int)
-    return float(recipe.learning_rate)
 
 
 def _standard_error(values: tuple[float, ...]) -> float:

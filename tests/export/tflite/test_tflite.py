@@ -23,6 +23,7 @@ from tfsoftmax.export import artefacts
 from tfsoftmax.export.saved_model import ExportedModel
 from tfsoftmax.export.tflite import convert as tflite
 from tfsoftmax.export.tflite import trainable
+from tfsoftmax.training.prepare import resolve
 from tfsoftmax.training.trainer import Trainer
 
 TFLITE = tuple(name for name in artefacts.ARTEFACTS if name != "onnx")
@@ -147,9 +148,11 @@ def test_the_trainable_file_takes_our_trainers_steps(digits):
     """From zeros, driven only by LiteRT; the same batches, the same learning rates."""
     model = SoftmaxRegression(digits.spec)
     learn = runners(trainable.convert(model))
-    recipe = RECIPES["default"].but(epochs=2, batch_size=50, learning_rate=0.5, center=False)
-    trainer = Trainer(model, digits.train, recipe)
-    rates = iter(trainer.learning_rates(0, 2 * trainer.feed.steps))
+    recipe = RECIPES["default"].but(
+        epochs=2, batch_size=50, learning_rate=0.5, l2=0.0, center=False
+    )
+    trainer = Trainer(model, digits.train, resolve(recipe, digits))
+    rates = iter(trainer.loop.learning_rates(0, 2 * trainer.feed.steps))
     for epoch in range(2):
         order = next(trainer.feed.epoch(epoch)).order.ravel()[: len(digits.train)]
         for first in range(0, len(order), 50):

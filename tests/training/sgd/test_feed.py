@@ -8,6 +8,7 @@ from support.datasets import make_dataset
 from tfsoftmax import DataError, Recipe, SoftmaxRegression, Split, evaluate, fit
 from tfsoftmax.data.features import aligned_empty, read_rows
 from tfsoftmax.device import to_tensor
+from tfsoftmax.training.prepare import resolve
 from tfsoftmax.training.sgd import feed
 from tfsoftmax.training.sgd.feed import Feed
 from tfsoftmax.training.trainer import Trainer
@@ -124,7 +125,7 @@ def test_a_streamed_run_equals_steps_written_out(small_blocks):
 def test_one_trace_serves_all_chunks(small_blocks):
     dataset = make_dataset(n_train=203)
     recipe = Recipe(batch_size=16, learning_rate=0.5, memory_limit=2500)
-    trainer = Trainer(SoftmaxRegression(dataset.spec), dataset.train, recipe)
+    trainer = Trainer(SoftmaxRegression(dataset.spec), dataset.train, resolve(recipe, dataset))
     done = []
     for epoch in range(2):
         trainer.run_epoch(epoch, done.append)

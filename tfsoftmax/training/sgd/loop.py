@@ -7,19 +7,18 @@ and their matrix products are one product.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfsoftmax import ops
 from tfsoftmax.errors import CheckpointError
 from tfsoftmax.messages import setting
 from tfsoftmax.system import compile_cache
+from tfsoftmax.training.objective import Objective
 from tfsoftmax.training.sgd.feed import Chunk, Feed
-from tfsoftmax.training.sgd.schedules import Schedule
+from tfsoftmax.training.sgd.schedules import PerStep
 from tfsoftmax.training.sgd.updates import State, Updates
 
 _log = logging.getLogger(__name__)
@@ -32,24 +31,6 @@ _NO_XLA = (
 # loop. This many multiplications keep a call under about half a second on one core,
 # while an epoch of MNIST still is a single call.
 MULTIPLICATIONS_A_CALL = 2**31
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What a step descends, but for the penalties, which are the update rule's.
-
-    Attributes:
-      scaled: from raw features to the numbers that W multiplies.
-      center: what is subtracted from those first, ``[n_features]``, perhaps with leading axes for
-        models of their own; None is nothing.
-      smoothing: of the labels.
-      descend_sum: whether a step descends the sum of its batch's losses, or their mean.
-    """
-
-    scaled: Callable[[tf.Tensor], tf.Tensor]
-    center: np.ndarray | None = None
-    smoothing: float = 0.0
-    descend_sum: bool = False
 
 
 class Loop:
@@ -69,24 +50,25 @@ class Loop:
         objective: Objective,
         updates: Updates,
         parameters: list[tf.Tensor],
-        rates: Schedule,
-        average_weights: Schedule,
+        rates: PerStep,
+        average_weights: PerStep,
         xla: bool = True,
     ):
         """Prepares the loop; nothing is compiled before the first call.
 
         Args:
           feed: the rows.
-          objective: what is descended.
+          objective: what is minimised.
           updates: how.
-          parameters: to start from, as `sgd.State` has them.
+          parameters: to start from, for features that are not centred.
           rates: the learning rate of each step, or with one for each model of several,
             ``[steps, n_models]``.
           average_weights: the weight of each step's parameters in their mean.
           xla: compile with XLA where it is available.
         """
         self.feed = feed
-        self.state = updates.start(parameters)
+        self._objective = objective
+        self.state = updates.start(objective.centered(parameters))
         self.done = 0
         self.pause_every: int | None = None
         self._rates, self._average_weights = rates, average_weights
@@ -95,9 +77,16 @@ class Loop:
         self._begun = False
         self._run_steps = self._compile(xla)
 
-    def average_weight(self, step: int) -> float:
-        """The weight of a step's parameters in their mean."""
-        return float(self._average_weights(np.array([step]))[0])
+    def learning_rates(self, first: int, last: int) -> np.ndarray:
+        """The learning rates of the run's steps `first` to `last` - 1, float64."""
+        return self._rates(np.arange(first, last))
+
+    def result(self) -> list[tf.Tensor]:
+        """The parameters, or their mean once there is one, for features that are not centred."""
+        state = self.state
+        # A share of the steps that rounds to none leaves no mean.
+        averaged = state.averages and self._average_weights(np.array([self.done - 1]))[0] > 0
+        return self._objective.uncentered(state.averages if averaged else state.parameters)
 
     def run_epoch(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Trains on the rest of the epoch that `done` is in, a call at a time.
@@ -177,7 +166,7 @@ def compile_steps(objective: Objective, updates: Updates, xla: bool) -> Any:
     in their compact dtype; gradients come from the tape.
 
     Args:
-      objective: what is descended.
+      objective: what is minimised.
       updates: how.
       xla: compile with XLA.
 
@@ -198,18 +187,6 @@ def compile_steps(objective: Objective, updates: Updates, xla: bool) -> Any:
       that returns the mean loss of each batch, float32 ``[steps, *models]``, 0 for steps not
       taken, and the state after them.
     """
-
-    def batch_losses(
-        parameters: list[tf.Tensor], inputs: tf.Tensor, labels: tf.Tensor
-    ) -> tf.Tensor:
-        W, b = parameters
-        if objective.center is not None:
-            # The same as taking it off every row, for a batch-th of the work.
-            b = uncentered_bias(W, b, objective.center)
-        # All models' products as one.
-        products = tf.matmul(tf.reshape(W, [-1, W.shape[-1]]), inputs, transpose_b=True)
-        logits = tf.reshape(products, [*b.shape[:-1], inputs.shape[0]]) + b
-        return ops.cross_entropy(logits, labels, axis=-2, smoothing=objective.smoothing)
 
     # An explicit loop: AutoGraph needs the source at hand, which it does not always find.
     @tf.function(jit_compile=xla or None, autograph=False)
@@ -238,22 +215,19 @@ def compile_steps(objective: Objective, updates: Updates, xla: bool) -> Any:
             counted = tf.range(batch_size) < count
             with tf.GradientTape() as tape:
                 tape.watch(state.parameters)
-                row_losses = batch_losses(state.parameters, inputs, targets)
+                logits = objective.logits(state.parameters, inputs)
+                row_losses = objective.losses(logits, targets)
                 if weights is not None:
                     row_losses *= _aligned(tf.gather(weights, rows), len(models))
                 mean = tf.reduce_sum(tf.where(counted, row_losses, 0.0), -1)
                 mean /= tf.cast(count, tf.float32)
                 # The gradient of a sum is that of each of its models.
-                objective_value = tf.reduce_sum(mean)
-            gradients = tape.gradient(objective_value, state.parameters)
-            rate = learning_rates[step]
-            if objective.descend_sum:
-                rate *= tf.cast(count, tf.float32)
-            state = updates.step(state, gradients, rate, average_weights[step])
+                total = tf.reduce_sum(mean)
+            gradients = objective.with_l2(tape.gradient(total, state.parameters), state.parameters)
+            rate = objective.rate(learning_rates[step], count)
+            state = updates.step(state, gradients, rate, average_weights[step], objective.proximal)
             return step + 1, tf.tensor_scatter_nd_update(losses, [[step]], [mean]), state
 
-        # In the loop W is transposed, and so are the logits: all that is multiplied and
-        # added then lies side by side in memory, where ten columns would make small strides.
         _, losses, state = tf.while_loop(
             lambda step, *_: step < bounds[1],
             take_step,
@@ -263,19 +237,6 @@ def compile_steps(objective: Objective, updates: Updates, xla: bool) -> Any:
         return losses, state
 
     return run_steps
-
-
-def uncentered_bias(W: tf.Tensor, b: tf.Tensor, center: np.ndarray) -> tf.Tensor:
-    """The bias that features which are not centred need, for the same logits.
-
-    ``W (x - center) + b = W x + (b - W center)``.
-
-    Args:
-      W: ``[..., n_classes, n_features]``.
-      b: that goes with centred features, ``[..., n_classes, 1]``.
-      center: ``[n_features]``; its negative turns the answer back.
-    """
-    return b - tf.reduce_sum(W * center, axis=-1, keepdims=True)
 
 
 def _aligned(weights: tf.Tensor, model_axes: int) -> tf.Tensor:

@@ -6,14 +6,15 @@ schedule never means new graph code, and a run can be resumed at any step.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-Schedule = Callable[[np.ndarray], np.ndarray]
+# From step numbers to one number for each.
+PerStep = Callable[[np.ndarray], np.ndarray]
 
 
-def constant(learning_rate: float) -> Schedule:
+def constant(learning_rate: float) -> PerStep:
     """The same learning rate at every step.
 
     >>> constant(0.1)(np.arange(3)).tolist()
@@ -22,7 +23,7 @@ def constant(learning_rate: float) -> Schedule:
     return lambda steps: np.full(len(steps), learning_rate, dtype=np.float64)
 
 
-def cosine(learning_rate: float, total_steps: int) -> Schedule:
+def cosine(learning_rate: float, total_steps: int) -> PerStep:
     """From `learning_rate` at step 0 along half a cosine to 0 at `total_steps`.
 
     ``learning_rate * (1 + cos(pi * step / total_steps)) / 2``
@@ -40,7 +41,7 @@ def cosine(learning_rate: float, total_steps: int) -> Schedule:
     return rate
 
 
-def staircase(learning_rate: float, factor: float, period: float) -> Schedule:
+def staircase(learning_rate: float, factor: float, period: float) -> PerStep:
     """Multiplied by `factor` after every `period` steps: ``learning_rate * factor^floor(t)``
     with ``t = step / period``.
 
@@ -50,7 +51,7 @@ def staircase(learning_rate: float, factor: float, period: float) -> Schedule:
     return lambda steps: learning_rate * factor ** np.floor(_numbers(steps) / period)
 
 
-def exponential(learning_rate: float, factor: float, period: float) -> Schedule:
+def exponential(learning_rate: float, factor: float, period: float) -> PerStep:
     """The same without its stairs: ``learning_rate * factor^(step / period)``.
 
     >>> exponential(1.0, 0.25, 2)(np.arange(3)).tolist()
@@ -59,7 +60,7 @@ def exponential(learning_rate: float, factor: float, period: float) -> Schedule:
     return lambda steps: learning_rate * factor ** (_numbers(steps) / period)
 
 
-def inverse(learning_rate: float, power: float, period: float) -> Schedule:
+def inverse(learning_rate: float, power: float, period: float) -> PerStep:
     """``learning_rate / (1 + step / period)^power``.
 
     With period 1 it is scikit-learn's ``invscaling``, with power 1 inverse time decay; a
@@ -74,7 +75,7 @@ def inverse(learning_rate: float, power: float, period: float) -> Schedule:
     return lambda steps: learning_rate / (1 + _numbers(steps) / period) ** power
 
 
-def warmed_up(schedule: Schedule, warmup_steps: int) -> Schedule:
+def warmed_up(schedule: PerStep, warmup_steps: int) -> PerStep:
     """A schedule that begins after `warmup_steps` of climbing in a line to its first rate.
 
     No step is wasted at rate 0: step s of n climbs to ``(s + 1) / (n + 1)`` of it.
@@ -92,7 +93,16 @@ def warmed_up(schedule: Schedule, warmup_steps: int) -> Schedule:
     return rate
 
 
-def tail_weights(first: int) -> Schedule:
+def side_by_side(schedules: Sequence[PerStep]) -> PerStep:
+    """Those of several models side by side, ``[steps, n_models]``.
+
+    >>> side_by_side([constant(0.1), constant(0.2)])(np.arange(2)).tolist()
+    [[0.1, 0.2], [0.1, 0.2]]
+    """
+    return lambda steps: np.stack([schedule(steps) for schedule in schedules], axis=1)
+
+
+def tail_weights(first: int) -> PerStep:
     """The weight of each step's parameters in their running mean from step `first` on.
 
     ``1 / (step - first + 1)``, and 0 before: ``mean += weight * (parameter - mean)`` is then

@@ -9,12 +9,12 @@ an array with one number for each model along the last of those axes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 
-# A number, or an array or tensor with one number for each model.
-Hyper = Any
+from tfsoftmax.training.objective import Hyper, each_model
+
 Proximal = Callable[[tf.Tensor], tf.Tensor]
 
 
@@ -22,7 +22,7 @@ class State(NamedTuple):
     """What a step moves: each entry holds a tensor for W and one for b, or nothing.
 
     Attributes:
-      parameters: W transposed, ``[..., n_classes, n_features]``, and b, ``[..., n_classes, 1]``.
+      parameters: W ``[..., n_classes, n_inputs]`` and b ``[..., n_classes, 1]``.
       velocities: of the same shapes, where there is momentum.
       averages: of the same shapes, where parameters are averaged.
     """
@@ -33,24 +33,18 @@ class State(NamedTuple):
 
 
 class Updates(NamedTuple):
-    """The update rule of a run.
-
-    The objective is the mean loss, plus ``l2 / 2`` times the sum of W's squares, plus ``l1``
-    times the sum of W's magnitudes. The bias is never penalised.
+    """The update rule of a run; what it minimises is the `Objective`'s.
 
     Attributes:
       momentum: share of the last step's movement that is kept.
       nesterov: whether the gradient is that of where momentum leads to.
       clip_norm: longest gradient of W and b together; None lets any pass.
-      l2, l1: strength of the penalties; None leaves them out.
-      averaging: whether the mean of parameters on their way is kept.
+      averaging: whether the mean of the parameters of many steps is computed beside them.
     """
 
     momentum: float = 0.0
     nesterov: bool = False
     clip_norm: float | None = None
-    l2: Hyper = None
-    l1: Hyper = None
     averaging: bool = False
 
     def start(self, parameters: Sequence[tf.Tensor]) -> State:
@@ -66,14 +60,17 @@ class Updates(NamedTuple):
         gradients: Sequence[tf.Tensor],
         learning_rate: Hyper,
         average_weight: Hyper = 0.0,
+        proximal: Callable[[tf.Tensor, Hyper], tf.Tensor] | None = None,
     ) -> State:
         """One step.
 
         Args:
           state: before it.
-          gradients: of the mean loss, one for each parameter.
+          gradients: of what has one, for W and b.
           learning_rate: its size.
           average_weight: of the new parameters in their mean.
+          proximal: from W and the step's size to W after the proximal step of a penalty that
+            has no gradient; None where there is none.
 
         Returns:
           The state after it.
@@ -82,14 +79,12 @@ class Updates(NamedTuple):
           ValueError: if there are not as many gradients as parameters.
         """
         slopes = list(gradients)
-        if self.l2 is not None:
-            slopes[0] += _each(self.l2) * state.parameters[0]
         if self.clip_norm is not None:
             slopes = clip_by_norm(slopes, self.clip_norm)
-        proximal: list[Proximal | None] = [None] * len(slopes)
-        if self.l1 is not None:
-            proximal[0] = lambda W: soft_threshold(W, learning_rate * self.l1)
-        pairs = list(zip(state.parameters, slopes, proximal, strict=True))
+        proximals: list[Proximal | None] = [None] * len(slopes)
+        if proximal is not None:
+            proximals[0] = lambda W: proximal(W, learning_rate)
+        pairs = list(zip(state.parameters, slopes, proximals, strict=True))
         if self.momentum:
             moved = [
                 accelerate(*pair, velocity, learning_rate, self.momentum, nesterov=self.nesterov)
@@ -129,7 +124,7 @@ def descend(
     >>> descend(tf.constant([[1.0]]), tf.constant([[2.0]]), learning_rate=0.25).numpy().tolist()
     [[0.5]]
     """
-    moved = parameter - _each(learning_rate) * gradient
+    moved = parameter - each_model(learning_rate) * gradient
     return proximal(moved) if proximal else moved
 
 
@@ -171,29 +166,15 @@ def accelerate(
     >>> point.numpy().tolist(), ahead.numpy().tolist()
     ([[1.0]], [[0.0]])
     """
-    kept, force = momentum * velocity, -_each(learning_rate) * gradient
+    carried, force = momentum * velocity, -each_model(learning_rate) * gradient
     if proximal is None:  # Differences of parameters would round more.
-        velocity = kept + force
+        velocity = carried + force
         return parameter + (momentum * velocity + force if nesterov else velocity), velocity
     if nesterov:
-        before, reached = parameter - kept, proximal(parameter + force)
+        before, reached = parameter - carried, proximal(parameter + force)
         return reached + momentum * (reached - before), reached - before
-    reached = proximal(parameter + kept + force)
+    reached = proximal(parameter + carried + force)
     return reached, reached - parameter
-
-
-def soft_threshold(W: tf.Tensor, amount: Hyper) -> tf.Tensor:
-    """Every number moved towards 0 by `amount`, and those closer than that to 0 exactly.
-
-    The proximal step of ``amount * |w|``.
-
-    Reference: Tibshirani, Regression shrinkage and selection via the lasso (1996), eq. 3.
-
-    >>> soft_threshold(tf.constant([[3.0, -0.5, -2.0]]), 1.0).numpy().tolist()
-    [[2.0, 0.0, -1.0]]
-    """
-    limit = _each(amount)
-    return tf.maximum(W - limit, 0.0) + tf.minimum(W + limit, 0.0)
 
 
 def clip_by_norm(gradients: Sequence[tf.Tensor], norm: float) -> list[tf.Tensor]:
@@ -215,8 +196,3 @@ def clip_by_norm(gradients: Sequence[tf.Tensor], norm: float) -> list[tf.Tensor]
     # A length of 0 divides by `norm`, and what is not finite stays so, to be noticed.
     shrinkage = norm / tf.maximum(length, norm)
     return [gradient * shrinkage for gradient in gradients]
-
-
-def _each(hyper: Hyper) -> Any:
-    """Ready to be multiplied with parameters: an array's numbers each with its own model."""
-    return hyper if isinstance(hyper, float) else tf.convert_to_tensor(hyper)[..., None, None]

@@ -1,0 +1,112 @@
+"""From a recipe to the loop that trains by it, whether one model or many side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import tensorflow as tf
+
+from tfsoftmax.data.dataset import Split
+from tfsoftmax.errors import UsageError
+from tfsoftmax.messages import setting
+from tfsoftmax.model import Initializer, SoftmaxRegression
+from tfsoftmax.training.objective import Objective, parameters_of
+from tfsoftmax.training.recipe import Recipe
+from tfsoftmax.training.resolved_recipe import ResolvedRecipe
+from tfsoftmax.training.seeds import WEIGHTS_STREAM
+from tfsoftmax.training.sgd import schedules
+from tfsoftmax.training.sgd.feed import Feed
+from tfsoftmax.training.sgd.loop import Loop
+from tfsoftmax.training.sgd.schedules import PerStep
+from tfsoftmax.training.sgd.updates import Updates
+
+
+def build_loop(
+    model: SoftmaxRegression,
+    rows: Split,
+    recipes: Sequence[ResolvedRecipe],
+    center: np.ndarray | None,
+    models: tuple[int, ...] = (),
+) -> Loop:
+    """The loop that trains a model by a recipe, or many models side by side by several.
+
+    Args:
+      model: whose W and b it starts from.
+      rows: to train on, with what each counts; side by side, a column of it for each weighting.
+      recipes: how; side by side they differ in l2, l1 and the learning rate alone.
+      center: what is taken off the scaled features, ``[n_inputs]``; side by side,
+        ``[n_weightings, 1, 1, n_inputs]``; None is nothing.
+      models: how many side by side, ``(n_weightings, n_recipes)``; none are one by itself.
+
+    Raises:
+      UsageError: if the run ends before its warm-up does.
+    """
+    recipe = recipes[0]
+    feed = Feed(rows, recipe.batch_size, recipe.seed, recipe.memory_limit)
+    objective, parameters = Objective.of(model, recipe, center), parameters_of(model)
+    rates = [schedule_of(one, feed.steps) for one in recipes]
+    if models:
+        parameters = [tf.broadcast_to(start, [*models, *start.shape]) for start in parameters]
+        objective = replace(
+            objective,
+            l2=np.array([one.l2 for one in recipes], np.float32),
+            l1=np.array([one.l1 for one in recipes], np.float32),
+        )
+    first_averaged = round(recipe.epochs * feed.steps * (1 - recipe.averaging))
+    return Loop(
+        feed,
+        objective,
+        updates_of(recipe),
+        parameters,
+        schedules.side_by_side(rates) if models else rates[0],
+        schedules.tail_weights(first_averaged),
+        recipe.xla,
+    )
+
+
+def updates_of(recipe: Recipe) -> Updates:
+    """The update rule that a recipe asks for."""
+    return Updates(
+        momentum=recipe.momentum,
+        nesterov=recipe.nesterov,
+        clip_norm=recipe.clip_norm,
+        averaging=recipe.averaging > 0,
+    )
+
+
+def schedule_of(recipe: ResolvedRecipe, steps: int) -> PerStep:
+    """The learning rate of each step that a recipe asks for.
+
+    Args:
+      recipe: how to train.
+      steps: of an epoch.
+
+    Raises:
+      UsageError: if the run ends before its warm-up does.
+    """
+    rate, decay, period = recipe.learning_rate, recipe.decay, recipe.decay_epochs * steps
+    if recipe.warmup_epochs > recipe.epochs:
+        raise UsageError(
+            setting("warmup_epochs")
+            + f" {recipe.warmup_epochs:g} is more than the {recipe.epochs} epochs of the run, "
+            "which would never reach its learning rate"
+        )
+    warmup = round(recipe.warmup_epochs * steps)
+    schedule = {
+        "constant": lambda: schedules.constant(rate),
+        "cosine": lambda: schedules.cosine(rate, max(1, recipe.epochs * steps - warmup)),
+        "step": lambda: schedules.staircase(rate, decay, period),
+        "exponential": lambda: schedules.exponential(rate, decay, period),
+        "inverse": lambda: schedules.inverse(rate, decay, period),
+    }[recipe.schedule]()
+    return schedules.warmed_up(schedule, warmup) if warmup else schedule
+
+
+def initializer_of(recipe: Recipe) -> Initializer | None:
+    """How W and b start, as a recipe has it; None is at zero."""
+    if recipe.initializer == "zeros":
+        return None
+    generator = np.random.default_rng([recipe.seed, WEIGHTS_STREAM])
+    return generator.standard_normal

@@ -1,0 +1,37 @@
+"""A recipe as a run goes by it: with numbers for what was left to be found in the rows."""
+
+from __future__ import annotations
+
+from dataclasses import Field, dataclass, field
+from typing import Any
+
+from tfsoftmax.training.recipe import Recipe
+
+
+def _required(name: str) -> Any:
+    """The recipe's field of this name, help and bounds included, without its default."""
+    declared: Field[Any] = Recipe.__dataclass_fields__[name]
+    return field(kw_only=True, metadata=declared.metadata)
+
+
+@dataclass(frozen=True)
+class ResolvedRecipe(Recipe):
+    """A `Recipe` whose epochs, l2 and learning rate are numbers; `prepare.resolve` makes one.
+
+    It is what a run's history has, and a recipe itself: training by it again, on the same
+    rows, gives the same model.
+
+    >>> ResolvedRecipe(epochs=3, l2=0.0, learning_rate=0.5).but(epochs=4).epochs
+    4
+    """
+
+    epochs: int = _required("epochs")
+    l2: float = _required("l2")
+    learning_rate: float = _required("learning_rate")
+
+    @classmethod
+    def of(cls, recipe: Recipe, *, epochs: int, l2: float, learning_rate: float) -> ResolvedRecipe:
+        """A recipe with these numbers for what it may have left open."""
+        choices = {name: getattr(recipe, name) for name in Recipe.__dataclass_fields__}
+        numbers = {"epochs": epochs, "l2": l2, "learning_rate": learning_rate}
+        return cls(**{**choices, **numbers})

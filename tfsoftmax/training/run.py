@@ -1,0 +1,95 @@
+"""A run, epoch by epoch: trained, measured, and ended where its recipe says."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.device import placed
+from tfsoftmax.errors import UnansweredError
+from tfsoftmax.evaluation import evaluate
+from tfsoftmax.metrics import Evaluation
+from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.training.calibration import calibrate
+from tfsoftmax.training.early_stopping import EarlyStopping
+from tfsoftmax.training.history import EpochMetrics, History
+from tfsoftmax.training.resolved_recipe import ResolvedRecipe
+from tfsoftmax.training.trainer import Progress, Trainer
+
+
+class Run:
+    """A run between two epochs.
+
+    Attributes:
+      model: that is trained.
+      recipe: how.
+      trainer: what trains it.
+      test: the test rows, on the device if there is room.
+      history: what was measured.
+      stopping: what says when to stop; None trains to the end.
+    """
+
+    def __init__(self, model: SoftmaxRegression, dataset: Dataset, recipe: ResolvedRecipe):
+        self.model, self.recipe = model, recipe
+        self.trainer = Trainer(model, dataset.train, recipe)
+        # On the device once, not once an epoch, as far as there is room.
+        self._train = self.trainer.feed.rows
+        spare = recipe.memory_limit - dataset.train.features.nbytes
+        self.test = placed(dataset.test, spare)
+        spare -= dataset.test.features.nbytes
+        self._validation = dataset.validation and placed(dataset.validation, spare)
+        self.history = History(recipe, lengths=[(0, recipe.epochs)])
+        self.stopping = EarlyStopping.of(recipe)
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing left to do."""
+        done = len(self.history.epochs)
+        return done >= self.recipe.epochs or bool(self.stopping and self.stopping.over(done))
+
+    def epoch(self, on_progress: Callable[[Progress], None] | None) -> EpochMetrics:
+        """Trains to the end of the epoch that is due, and measures."""
+        epoch, loop = len(self.history.epochs), self.trainer.loop
+        started = time.perf_counter()
+        moving_loss = self.trainer.run_epoch(epoch, on_progress)
+        trained = time.perf_counter()
+        train, test = self._measure(self._train), self._measure(self.test)
+        validation = self._validation and self._measure(self._validation)
+        metrics = EpochMetrics(
+            epoch=epoch + 1,
+            steps=loop.done,
+            moving_loss=moving_loss,
+            train_accuracy=train.accuracy,
+            train_log_loss=train.log_loss,
+            test_accuracy=test.accuracy,
+            test_log_loss=test.log_loss,
+            validation_accuracy=validation.accuracy if validation else None,
+            validation_log_loss=validation.log_loss if validation else None,
+            learning_rate=float(loop.learning_rates(loop.done - 1, loop.done)[0]),
+            train_seconds=trained - started,
+            evaluation_seconds=time.perf_counter() - trained,
+        )
+        if self.stopping and validation:
+            weights = [parameter.numpy() for parameter in self.model.parameters]
+            self.stopping.update(epoch + 1, validation, weights)
+        self.history.epochs.append(metrics)
+        self.history.xla = loop.xla
+        return metrics
+
+    def end(self) -> None:
+        """Goes back to the best epoch and calibrates, where the recipe asks for it."""
+        if self.stopping and self.stopping.weights:
+            for parameter, best in zip(self.model.parameters, self.stopping.weights, strict=True):
+                parameter.assign(best)
+            self.history.best_epoch = self.stopping.best_epoch
+        if self.recipe.calibrate and self._validation:
+            self.history.temperature = calibrate(self.model, self._validation)
+
+    def _measure(self, split: Split) -> Evaluation:
+        try:
+            return evaluate(self.model, split)
+        except UnansweredError:
+            # W and b are finite still, but what they make of rows is not.
+            self.trainer.diverged(math.inf)
