@@ -13,6 +13,7 @@ from support.datasets import make_dataset
 
 from tfsoftmax import load_dataset
 from tfsoftmax.messages import Message
+from tfsoftmax.system import compile_cache
 
 SHARED_MNIST = Path(__file__).parents[2] / "shared" / "data" / "mnist"
 
@@ -25,6 +26,16 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.began = time.monotonic()
+    if config.pluginmanager.hasplugin("cacheprovider"):
+        keep_compiled_loops(config.cache.mkdir("home"))
+
+
+def keep_compiled_loops(folder):
+    """All processes of the tests, and the next run of them, use what XLA compiled once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compile_cache, "_MAX_ENTRIES", 1000)
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        compile_cache.enable()
 
 
 def pytest_runtest_setup(item):

@@ -14,7 +14,8 @@ from tfsoftmax import Checkpoints, ModelError, Recipe, SoftmaxRegression, fit
 from tfsoftmax.report.tensorboard import open_event_log
 
 TRAIN_DIGITS = [TRAIN, "--dataset", "digits", "--epochs"]
-RECIPE = Recipe(epochs=3, batch_size=10)
+# Without XLA, which writes files of its own while it compiles.
+RECIPE = Recipe(epochs=3, batch_size=10, xla=False)
 
 
 @pytest.fixture
@@ -59,10 +60,11 @@ def command(*arguments, limit=None, **streams):
 
     return subprocess.run(
         [*map(str, arguments)], text=True, preexec_fn=small_files,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}, **streams,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "TF_XLA_FLAGS": ""}, **streams,
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_exported_is_kept_and_the_command_given_exports_it(tmp_path):
     models = tmp_path / "models"
     training = [*TRAIN_DIGITS, "3", "--tflite", "none", "--output-dir", models]
@@ -109,7 +111,9 @@ def test_what_is_rescued_is_read_only_if_it_is_whole(tmp_path):
         RescuedModel(paths[0])
 
 
-@pytest.mark.parametrize("stream", ["full", "closed", "pipe"])
+@pytest.mark.parametrize(
+    "stream", ["full", *(pytest.param(name, marks=pytest.mark.slow) for name in ("closed", "pipe"))]
+)
 def test_nobody_who_listens_ends_no_run(tmp_path, stream):
     arguments = [*TRAIN_DIGITS, "3", "--tflite", "none", "--output-dir", str(tmp_path)]
     redirected = {
