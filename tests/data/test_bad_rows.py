@@ -72,7 +72,7 @@ def test_the_other_rows_are_all_there_and_the_bad_ones_counted(
     for _ in range(2):  # the second time from what was kept
         dataset = load_dataset(name, data_dir=tmp_path, options=SKIP.but(memory_limit=limit))
         assert all_rows(dataset) == sorted(rows)
-        reading = dataset.reading
+        reading = dataset.notes
         count = sum(skipped.rows for skipped in reading.skipped)
         assert (reading.rows, count) == (
             len(rows) + count,

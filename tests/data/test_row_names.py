@@ -61,7 +61,7 @@ def test_the_index_that_pandas_writes_is_no_feature(tmp_path, notes, monkeypatch
         dataset = load_dataset(name)
         assert dataset.spec.feature_names == ("size", "count")
         assert features(dataset) == PLAIN
-        assert dataset.reading.index == "Unnamed: 0"
+        assert dataset.notes.index == "Unnamed: 0"
     assert "column 'Unnamed: 0' is left out: it only numbers the rows" in notes()
 
 
@@ -81,7 +81,7 @@ def test_texts_that_differ_in_every_row_are_left_out(tmp_path, notes, monkeypatc
     name = written(tmp_path, frame)
     dataset = load_dataset(name)
     assert (dataset.spec.feature_names, features(dataset)) == (("size", "count"), PLAIN)
-    assert dataset.reading.left_out == ("full, name",)
+    assert dataset.notes.left_out == ("full, name",)
     assert "left out, as texts that differ in every row: 'full, name'" in notes()
     # Two rows of one name, however far apart, make it a text as any other.
     frame.loc[ROWS - 1, "full, name"] = "Person 0"
@@ -103,7 +103,7 @@ def test_whole_numbers_that_all_differ_are_pointed_out_and_used(tmp_path, notes,
     frame = FRAME.assign(**{"patient id": values})
     dataset = load_dataset(written(tmp_path, frame))
     assert "patient id" in dataset.spec.feature_names
-    assert dataset.reading.identifying == ("patient id",)
+    assert dataset.notes.identifying == ("patient id",)
     (dropped,) = re.findall(r"drop=(\[.*)", notes())
     options = SourceOptions(drop=ast.literal_eval(dropped))
     assert features(from_frame(frame, options=options)) == PLAIN
@@ -118,7 +118,7 @@ def test_measurements_with_a_unit_are_no_names(tmp_path):
 
 def test_measurements_are_no_names(tmp_path):
     frame = FRAME.assign(weight=np.arange(ROWS) / 4, year=1990 + np.arange(ROWS) // 2)
-    assert load_dataset(written(tmp_path, frame)).reading.identifying == ()
+    assert load_dataset(written(tmp_path, frame)).notes.identifying == ()
 
 
 def odd_frame():

@@ -24,7 +24,7 @@ class BadRows:
       skip: whether they are left out and counted.
 
     >>> bad = BadRows("csv:flowers.csv", skip=True)
-    >>> bad.meet("without a usable label", DataError("csv:flowers.csv, row 3: no label; add it"))
+    >>> bad.report("without a usable label", DataError("csv:flowers.csv, row 3: no label; add it"))
     >>> bad.skipped()
     (SkippedRows(reason='without a usable label', rows=1, first='row 3: no label'),)
     """
@@ -33,7 +33,7 @@ class BadRows:
     skip: bool
     _found: dict[str, SkippedRows] = field(default_factory=dict)
 
-    def meet(self, reason: str, error: DataError, rows: int = 1) -> None:
+    def report(self, reason: str, error: DataError, rows: int = 1) -> None:
         """Counts rows that cannot be used.
 
         Args:
@@ -67,7 +67,7 @@ class BadRows:
                 f"{reasons(self.skipped())}; correct them, or read the file in another way"
             )
 
-    def finite(
+    def find_finite(
         self, where: str, features: np.ndarray, spec: Spec, first: int = 0, unit: str = "row"
     ) -> np.ndarray:
         """Which rows have a number in every feature, or nothing where that may be.
@@ -87,6 +87,6 @@ class BadRows:
                 try:
                     check_finite(where, features[row : row + 1], spec, first + row, unit)
                 except DataError as error:
-                    self.meet("with a value that is missing or infinite", error)
+                    self.report("with a value that is missing or infinite", error)
                     usable[row] = False
         return usable

@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
 
 from tfsoftmax.data.bad_rows import BadRows
-from tfsoftmax.data.cache_entries import write_marker
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.exact_numbers import WholeNumbers
-from tfsoftmax.data.labels import ClassNames, check_classes, doubts
-from tfsoftmax.data.notes import NOTHING, Reading
-from tfsoftmax.data.scale_check import log_scales
+from tfsoftmax.data.labels import ClassNames, doubts
+from tfsoftmax.data.notes import NO_NOTES, Notes
 from tfsoftmax.data.source import Source
-from tfsoftmax.data.split import stratified_places
+from tfsoftmax.data.split import split_rows
+from tfsoftmax.data.stored_rows import RowWriter, load_rows
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
-from tfsoftmax.system.files import staging_folder, sync_tree
+from tfsoftmax.system.files import staging_folder
 
 _log = logging.getLogger(__name__)
 # What a reader says of an example, before the classes are known: a Spec without names.
 Describe = Callable[[tuple[str, ...]], Spec]
-_FEATURES, _REST = "features.npy", "rows.npz"
 
 
 class Collector:
@@ -48,14 +43,13 @@ class Collector:
 
     def __init__(self, source: Source, key: str, staging: Path):
         self._source, self._key, self._staging = source, key, staging
-        self._digest = hashlib.sha256(json.dumps(source.options.to_json()).encode())
         self._classes = ClassNames(source.name, source.options.encoding)
         self._blocks: list[np.ndarray] = []
         self._labels: list[np.ndarray] = []
         self._weights: list[np.ndarray] = []
         self._tests: list[np.ndarray] = []
         self._bytes = 0
-        self._file: BinaryIO | None = None
+        self._writer: RowWriter | None = None
         self.bad = BadRows(source.name, source.options.bad_rows == "skip")
         self.whole = WholeNumbers(source.name)
         self.n_read = self.n_samples = 0
@@ -98,13 +92,16 @@ class Collector:
             self._weights.append(weights.astype(np.float32))
         self.n_samples += len(features)
         self._bytes += features.nbytes
-        if self._file:
-            self._write(features)
+        if self._writer:
+            self._writer.add(features)
             return
         self._blocks.append(features)
         # Half, because putting blocks together needs them twice for a moment.
         if self._bytes > self._source.options.memory_limit // 2:
-            self._spill()
+            self._writer = RowWriter(self._source, self._key, self._staging, features)
+            for block in self._blocks:
+                self._writer.add(block)
+            self._blocks.clear()
 
     def _coded(
         self, labels: np.ndarray, usable: np.ndarray | None, first_row: int, where: str | None
@@ -122,16 +119,16 @@ class Collector:
             try:
                 codes[row] = self._classes.codes(label, first_row + int(row), where)[0]
             except DataError as error:
-                self.bad.meet("without a usable label", error)
+                self.bad.report("without a usable label", error)
                 usable[row] = False
         return codes[usable], usable
 
-    def dataset(self, describe: Describe, reading: Reading = NOTHING) -> Dataset:
+    def dataset(self, describe: Describe, notes: Notes = NO_NOTES) -> Dataset:
         """All rows as a dataset, some of them held out if none are the source's test rows.
 
         Args:
           describe: from class names to the spec.
-          reading: what should be known of how they were read, but for the bad rows.
+          notes: what should be known of how they were read, but for the bad rows.
 
         Raises:
           DataError: if there are no rows, or their labels are no classes.
@@ -147,81 +144,24 @@ class Collector:
         spec = describe(self._classes.sorted(order))
         for doubt in () if self._source.model else doubts(spec.class_names, np.bincount(labels)):
             _log.warning("Note: %s", doubt)
-        reading = replace(reading, rows=self.n_read, skipped=self.bad.skipped())
+        notes = replace(notes, rows=self.n_read, skipped=self.bad.skipped())
         weights = np.concatenate(self._weights) if self._weights else None
         tests = np.concatenate(self._tests)
-        if self._file:
-            entry = self._keep(spec, labels, weights, tests, reading)
+        if self._writer:
+            entry = self._writer.finish(spec, labels, weights, tests, notes)
             try:
-                return _kept(entry, self._source)
+                return split_rows(self._source, *load_rows(entry))
             except DataError:
                 shutil.rmtree(entry)  # It could never be used.
                 raise
         features = np.concatenate(self._blocks)
         self._blocks.clear()
-        return parted(self._source, spec, Split(features, labels, weights), tests, reading)
-
-    def _spill(self) -> None:
-        self._file = (self._staging / _FEATURES).open("wb")
-        # The header has room for any number of rows; how many is not known yet.
-        self._write_header(0)
-        for block in self._blocks:
-            self._write(block)
-        self._first = self._blocks[0][:0]
-        self._blocks.clear()
-
-    def _write(self, features: np.ndarray) -> None:
-        assert self._file
-        content = np.ascontiguousarray(features).data
-        self._file.write(content)
-        if not self._key:
-            self._digest.update(content)
-
-    def _write_header(self, n_samples: int) -> None:
-        like = self._blocks[0] if self._blocks else self._first
-        header = {
-            "descr": np.lib.format.dtype_to_descr(like.dtype),
-            "fortran_order": False,
-            "shape": (n_samples, like.shape[1]),
-        }
-        assert self._file
-        self._file.seek(0)
-        np.lib.format.write_array_header_1_0(self._file, header)
-
-    def _keep(
-        self,
-        spec: Spec,
-        labels: np.ndarray,
-        weights: np.ndarray | None,
-        tests: np.ndarray,
-        reading: Reading,
-    ) -> Path:
-        assert self._file
-        self._write_header(self.n_samples)
-        self._file.close()
-        described = {"spec": spec.to_json(), "reading": reading.to_json()}
-        rest: dict[str, Any] = {"labels": labels, "tests": tests}
-        for key, value in described.items():
-            rest[key] = np.frombuffer(json.dumps(value).encode(), np.uint8)
-        if weights is not None:
-            rest["weights"] = weights
-        np.savez(self._staging / _REST, **rest)
-        write_marker(self._staging, self._source.name)
-        sync_tree(self._staging)
-        for array in (labels, tests, *([] if weights is None else [weights])):
-            self._digest.update(np.ascontiguousarray(array).data)
-        folder = self._source.cache.folder
-        entry = folder / (self._key or f"rows-{self._digest.hexdigest()[:32]}")
-        with suppress(FileNotFoundError):
-            # Damaged, or another process was as quick; it goes with the staging folder.
-            entry.rename(self._staging.parent / "before")
-        self._staging.rename(entry)
-        return entry
+        return split_rows(self._source, spec, Split(features, labels, weights), tests, notes)
 
     def close(self) -> None:
-        """Lets go of the file."""
-        if self._file:
-            self._file.close()
+        """Closes the file, if rows are written to one."""
+        if self._writer:
+            self._writer.close()
 
 
 @contextmanager
@@ -250,81 +190,11 @@ def collecting(source: Source, key: str) -> Iterator[Collector]:
         ) from error
 
 
-def kept(source: Source, key: str) -> Dataset | None:
+def load_cached(source: Source, key: str) -> Dataset | None:
     """The dataset kept under a key; None if there is none that can be read."""
     if not key:
         return None
     try:
-        return _kept(source.cache.folder / key, source)
+        return split_rows(source, *load_rows(source.cache.folder / key))
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return None
-
-
-def _kept(entry: Path, source: Source) -> Dataset:
-    features = np.load(entry / _FEATURES, mmap_mode="r", allow_pickle=False)
-    with (entry / _REST).open("rb") as file, np.load(file, allow_pickle=False) as rest:
-        labels, tests = rest["labels"], rest["tests"]
-        weights = rest.get("weights")
-        spec: dict[str, Any] = json.loads(rest["spec"].tobytes())
-        found = json.loads(rest["reading"].tobytes()) if "reading" in rest else {}
-    rows, reading = Split(features, labels, weights), Reading.from_json(found)
-    return parted(source, Spec.from_json(spec), rows, tests, reading)
-
-
-def parted(
-    source: Source, spec: Spec, rows: Split, tests: np.ndarray, reading: Reading = NOTHING
-) -> Dataset:
-    """A dataset of rows, in two: the source's own test rows, or else some held out.
-
-    Args:
-      source: of the rows.
-      spec: of the rows.
-      rows: all of them.
-      tests: bool ``[n_samples]``, which are the source's own test rows.
-      reading: what should be known of how they were read; it is said.
-
-    Raises:
-      DataError: if the rows are to be trained on, and their labels are no classes, or there
-        are no training rows, or too few to hold some out.
-    """
-    measured = source.model is not None
-    try:
-        check_classes(source.name, spec.class_names, len(rows))
-        places = _places(source, spec, rows.labels, tests)
-    except DataError:
-        if not measured:
-            raise
-        tests = tests if tests.any() else ~tests
-        places = np.flatnonzero(~tests), np.flatnonzero(tests)
-    # In the source's order, so that it is the same dataset in memory and on the disk.
-    train, test = (rows.take(np.sort(part)) for part in places)
-    if tests.any() and len(train):
-        log_scales(source.name, train, test, spec)
-    reading.log(source.name)
-    return Dataset(
-        source.name,
-        spec,
-        train,
-        test,
-        reading=reading,
-        only_measured=measured,
-        options=source.options,
-    )
-
-
-def _places(
-    source: Source, spec: Spec, labels: np.ndarray, tests: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of the training and of the test rows."""
-    if not tests.any():
-        fraction = source.options.test_fraction
-        return stratified_places(labels, source.name, fraction, spec.class_names)
-    places = np.flatnonzero(~tests), np.flatnonzero(tests)
-    counts = np.bincount(labels[places[0]], minlength=spec.n_classes)
-    if not counts.all():
-        rare = spec.class_names[int(np.argmin(counts))]
-        raise DataError(
-            f"{source.name}: class {rare!r} has test rows but no training rows; add some, or "
-            "remove it"
-        )
-    return places

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tfsoftmax.data.features import FeaturesLike, features_of, row_blocks
-from tfsoftmax.data.notes import NOTHING, Reading
+from tfsoftmax.data.notes import NO_NOTES, Notes
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
@@ -94,7 +94,7 @@ class Dataset:
       train, test: the rows.
       validation: rows held out of training to choose by: when to stop, how sure to be. None
         where there are none (`data.split.with_validation` takes some off the training rows).
-      reading: what should be known of how the source was read; it is no part of the checksum.
+      notes: what was found while the source was read; they are no part of the checksum.
       only_measured: whether no model is to be trained on it: one class will do then, and no
         training rows.
       options: how the source was asked to be read; None where it takes no options.
@@ -116,7 +116,7 @@ class Dataset:
     train: Split
     test: Split
     validation: Split | None = None
-    reading: Reading = NOTHING
+    notes: Notes = NO_NOTES
     only_measured: bool = False
     options: SourceOptions | None = None
     origin: DataRecord | None = None

@@ -20,7 +20,7 @@ _SPACING = float(np.finfo(np.float32).eps)
 _STEPS = 64
 
 
-def as_kept(
+def convert_exactly(
     where: str,
     numbers: np.ndarray,
     spec: Spec,
@@ -40,7 +40,7 @@ def as_kept(
       DataError: naming row and feature, if whole numbers are kept and one is not, or is out
         of their range. What is too large for float32 becomes infinite.
 
-    >>> as_kept("x", np.array([[1.0, 2.0]]), Spec((2,), "uint8", ("a", "b"))).tolist()
+    >>> convert_exactly("x", np.array([[1.0, 2.0]]), Spec((2,), "uint8", ("a", "b"))).tolist()
     [[1, 2]]
     """
     # What does not fit becomes something else, and is named.
@@ -56,10 +56,10 @@ def as_kept(
     return rows
 
 
-def written(texts: Iterable[object]) -> np.ndarray:
+def integers_in(texts: Iterable[object]) -> np.ndarray:
     """The whole numbers that texts are, as Python's own; all else is as the first of them.
 
-    >>> written(["7", "x", "9007199254740993"]).tolist()
+    >>> integers_in(["7", "x", "9007199254740993"]).tolist()
     [7, 7, 9007199254740993]
     """
     found = [int(text) if _DIGITS.fullmatch(text) else None for text in map(str, texts)]
@@ -109,7 +109,7 @@ class WholeNumbers:
         Args:
           numbers: ``[n_samples, n_features]``, perhaps rounded, NaN where one is missing.
           whole: from the place of a column to its numbers ``[n]`` as they were, those that are
-            there; of texts, as `written` has them.
+            there; of texts, as `integers_in` has them.
           name: from the place of a column to what it is called.
           first: what the first row is called in an error.
           where: what the source is called in it, a part of many; None is by its name.
@@ -144,7 +144,7 @@ class WholeNumbers:
         def whole(place: int) -> np.ndarray:
             column = frame[names[place]]
             if column.dtype.kind not in "iuf":
-                return written(column)
+                return integers_in(column)
             if column.dtype.kind == "f":
                 return np.asarray(column.to_numpy(np.float64, na_value=np.nan))
             # Nothing is one of the others, so that rows keep their numbers.

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfsoftmax.choices import did_you_mean
 from tfsoftmax.data.dataset import Split, check_finite
-from tfsoftmax.data.exact_numbers import as_kept
+from tfsoftmax.data.exact_numbers import convert_exactly
 from tfsoftmax.data.features import Features, FeaturesLike
 from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.errors import DataError, ModelError
@@ -55,7 +55,7 @@ def rows_for(spec: Spec, given: Any, where: str = "rows", first_row: int = 0) ->
     else:
         rows = _of_array(spec, given.features if isinstance(given, Split) else given, where)
     if rows.dtype != spec.dtype:
-        rows = as_kept(where, rows[:], spec, first_row)
+        rows = convert_exactly(where, rows[:], spec, first_row)
         _check_brightness(spec, rows, where)
     check_finite(where, rows, spec, first_row, remedy=_REMEDY)
     return rows

@@ -157,8 +157,8 @@ def doubts(names: Sequence[str], counts: np.ndarray) -> list[str]:
       names: of the classes.
       counts: rows of each.
 
-    >>> doubts(["NA", "oak", "Oak"], np.array([3, 5, 2]))[0]
-    '3 rows have the label \'NA\', which is taken for a class; na_values="NA" takes it for missing'
+    >>> print(doubts(["NA", "oak", "Oak"], np.array([3, 5, 2]))[0])
+    3 rows have the label 'NA', which is taken for a class; na_values="NA" takes it for missing
     """
     found: list[str] = [
         f"{counts[place]:,} rows have the label {name!r}, which is taken for a class; "

@@ -29,7 +29,7 @@ class SkippedRows:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Notes:
     """What should be known of how a source was read.
 
     Attributes:
@@ -40,7 +40,7 @@ class Reading:
       identifying: columns of whole numbers that differ in every row.
       marks: a mark and the column on whose every number it is, as in ``"$price"``.
 
-    >>> Reading(5, (SkippedRows("without a usable label", 2, "row 3: it is missing"),)).notes()
+    >>> Notes(5, (SkippedRows("without a usable label", 2, "row 3: it is missing"),)).notes()
     ['2 of 5 rows are left out: 2 without a usable label (the first: row 3: it is missing)']
     """
 
@@ -75,11 +75,11 @@ class Reading:
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary of what was found; `from_json` turns it back."""
-        usual = asdict(Reading())
+        usual = asdict(Notes())
         return {key: value for key, value in asdict(self).items() if value != usual[key]}
 
     @classmethod
-    def from_json(cls, found: dict[str, Any]) -> Reading:
+    def from_json(cls, found: dict[str, Any]) -> Notes:
         """What `to_json` described."""
         known: dict[str, Any] = {
             each.name: tuple(value) if isinstance(value := found[each.name], list) else value
@@ -95,4 +95,4 @@ def reasons(skipped: Iterable[SkippedRows]) -> str:
     return "; ".join(f"{each.rows:,} {each.reason} (the first: {each.first})" for each in skipped)
 
 
-NOTHING = Reading()
+NO_NOTES = Notes()

@@ -8,7 +8,7 @@ from typing import Any
 
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.duplicates import shared_rows
-from tfsoftmax.data.notes import NOTHING, Reading
+from tfsoftmax.data.notes import NO_NOTES, Notes
 from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.spec import Spec
 
@@ -22,7 +22,7 @@ class DataRecord:
       train_samples, test_samples: rows, before any were held out for validation.
       sha256: the dataset's checksum.
       options: how the source was read.
-      reading: what was found while it was read.
+      notes: what was found while it was read.
       shared_samples: test rows that are training rows, too; None where nobody counted.
       first_shared: the number of the first of them in the test split.
       spec: of the examples as they were read; None in records of the first versions.
@@ -37,7 +37,7 @@ class DataRecord:
     test_samples: int
     sha256: str
     options: SourceOptions = field(default_factory=SourceOptions)
-    reading: Reading = NOTHING
+    notes: Notes = NO_NOTES
     shared_samples: int | None = None
     first_shared: int | None = None
     spec: Spec | None = None
@@ -56,8 +56,8 @@ class DataRecord:
             train_samples=len(dataset.train),
             test_samples=len(dataset.test),
             sha256=dataset.sha256(),
-            options=options.but(marks=dataset.reading.marks or options.marks),
-            reading=dataset.reading,
+            options=options.but(marks=dataset.notes.marks or options.marks),
+            notes=dataset.notes,
             shared_samples=shared.rows,
             first_shared=shared.first,
             spec=dataset.spec,
@@ -72,7 +72,7 @@ class DataRecord:
             "test_samples": self.test_samples,
             "shared_samples": self.shared_samples,
             "sha256": self.sha256,
-            "reading": self.reading.to_json(),
+            "reading": self.notes.to_json(),
             "spec": self.spec.to_json() if self.spec else None,
         }
 
@@ -90,7 +90,7 @@ class DataRecord:
             test_samples=int(fields["test_samples"]),
             sha256=str(fields["sha256"]),
             options=SourceOptions.from_json(fields.get("options") or {}),
-            reading=Reading.from_json(fields.get("reading") or {}),
+            notes=Notes.from_json(fields.get("reading") or {}),
             shared_samples=fields.get("shared_samples"),
             spec=Spec.from_json(spec) if spec else None,
         )

@@ -27,14 +27,14 @@ class _Quartiles(NamedTuple):
     spread: np.ndarray
 
 
-def log_scales(name: str, train: Split, test: Split, spec: Spec) -> None:
+def warn_of_scales(name: str, train: Split, test: Split, spec: Spec) -> None:
     """Says so if a source of this name brings test rows of very different scale."""
-    note = scale_note(train.features, test.features, spec)
+    note = compare_scales(train.features, test.features, spec)
     if note:
         _log.warning("Note: %s: %s", name, note)
 
 
-def scale_note(train: FeaturesLike, test: FeaturesLike, spec: Spec) -> str | None:
+def compare_scales(train: FeaturesLike, test: FeaturesLike, spec: Spec) -> str | None:
     """A sentence if training and test rows are of very different scale; None if they are not.
 
     Compared are the medians of all that is not 0, and the quartiles of each column, on a sample
@@ -47,9 +47,9 @@ def scale_note(train: FeaturesLike, test: FeaturesLike, spec: Spec) -> str | Non
 
     >>> rows = np.random.default_rng(0).uniform(1, 255, (50, 3))
     >>> spec = Spec((3,), "float32", ("a", "b"))
-    >>> scale_note(rows, rows / 255, spec)
+    >>> compare_scales(rows, rows / 255, spec)
     'typical values are 143 in the training rows and 0.559 in the test rows; scale both alike'
-    >>> scale_note(rows, rows, spec) is None
+    >>> compare_scales(rows, rows, spec) is None
     True
     """
     samples = _sample(train), _sample(test)

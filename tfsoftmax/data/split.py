@@ -1,4 +1,4 @@
-"""Held-out rows for sources that come without any."""
+"""Rows in training, test and validation rows: as the source has them, or some held out."""
 
 from __future__ import annotations
 
@@ -7,14 +7,78 @@ from dataclasses import replace
 import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.labels import check_classes
+from tfsoftmax.data.notes import NO_NOTES, Notes
 from tfsoftmax.data.options import TEST_FRACTION
+from tfsoftmax.data.scale_check import warn_of_scales
+from tfsoftmax.data.source import Source
 from tfsoftmax.errors import DataError
+from tfsoftmax.spec import Spec
 
 # Fixed, and apart from a recipe's seed: every run of every recipe is measured on the
 # same rows.
 SPLIT_SEED = 0
 # So many classes, a tenth of them of a single row, may be numbers that were meant as such.
 _MANY = 20
+
+
+def split_rows(
+    source: Source, spec: Spec, rows: Split, tests: np.ndarray, notes: Notes = NO_NOTES
+) -> Dataset:
+    """A dataset of rows, in two: the source's own test rows, or else some held out.
+
+    Args:
+      source: of the rows.
+      spec: of the rows.
+      rows: all of them.
+      tests: bool ``[n_samples]``, which are the source's own test rows.
+      notes: what should be known of how they were read; it is said.
+
+    Raises:
+      DataError: if the rows are to be trained on, and their labels are no classes, or there
+        are no training rows, or too few to hold some out.
+    """
+    measured = source.model is not None
+    try:
+        check_classes(source.name, spec.class_names, len(rows))
+        indices = _part_indices(source, spec, rows.labels, tests)
+    except DataError:
+        if not measured:
+            raise
+        tests = tests if tests.any() else ~tests
+        indices = np.flatnonzero(~tests), np.flatnonzero(tests)
+    # In the source's order, so that it is the same dataset in memory and on the disk.
+    train, test = (rows.take(np.sort(part)) for part in indices)
+    if tests.any() and len(train):
+        warn_of_scales(source.name, train, test, spec)
+    notes.log(source.name)
+    return Dataset(
+        source.name,
+        spec,
+        train,
+        test,
+        notes=notes,
+        only_measured=measured,
+        options=source.options,
+    )
+
+
+def _part_indices(
+    source: Source, spec: Spec, labels: np.ndarray, tests: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the training and of the test rows."""
+    if not tests.any():
+        fraction = source.options.test_fraction
+        return stratified_indices(labels, source.name, fraction, spec.class_names)
+    indices = np.flatnonzero(~tests), np.flatnonzero(tests)
+    counts = np.bincount(labels[indices[0]], minlength=spec.n_classes)
+    if not counts.all():
+        rare = spec.class_names[int(np.argmin(counts))]
+        raise DataError(
+            f"{source.name}: class {rare!r} has test rows but no training rows; add some, or "
+            "remove it"
+        )
+    return indices
 
 
 def stratified_split(
@@ -39,11 +103,11 @@ def stratified_split(
     >>> len(train), sorted(test.labels.tolist())
     (8, [0, 1])
     """
-    kept, held = stratified_places(split.labels, name, fraction, class_names)
+    kept, held = stratified_indices(split.labels, name, fraction, class_names)
     return split.take(kept), split.take(held)
 
 
-def stratified_places(
+def stratified_indices(
     labels: np.ndarray, name: str, fraction: float, class_names: tuple[str, ...] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """The numbers of the rows to keep and of those held out; as for `stratified_split`."""

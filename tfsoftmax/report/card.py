@@ -93,7 +93,7 @@ def _data(record: RunRecord) -> list[tuple[str, str]]:
     rows = f"{data.train_samples:,} training and {data.test_samples:,} test rows"
     facts = [("data", f"{data.name}: {rows}"), ("SHA-256 of the data", f"`{data.sha256}`")]
     facts += [
-        (f"rows left out {skipped.reason}", f"{skipped.rows:,}") for skipped in data.reading.skipped
+        (f"rows left out {skipped.reason}", f"{skipped.rows:,}") for skipped in data.notes.skipped
     ]
     if data.shared_samples:
         facts.append(("test rows that are training rows, too", f"{data.shared_samples:,}"))

@@ -137,7 +137,7 @@ def test_an_ambiguous_part_is_settled_by_a_later_one(tmp_path, monkeypatch):
 def test_a_mark_on_every_number_is_read(tmp_path, cells, expected, mark):
     dataset = load_dataset(written(tmp_path, cells * 6), options=SourceOptions(missing="mean"))
     assert values(dataset) == sorted(np.float32(expected * 6).tolist())
-    assert dataset.reading.marks == (f"{mark}price",)
+    assert dataset.notes.marks == (f"{mark}price",)
 
 
 @pytest.mark.parametrize("a_part", [2**21, 20])

@@ -41,9 +41,9 @@ def test_every_other_row_is_there_and_each_bad_one_counted(tmp_path, monkeypatch
     lines[12:12] = ["", "   "]  # blank lines are no rows
     dataset = load_dataset(table(tmp_path, lines), options=SourceOptions(bad_rows="skip"))
     assert all_rows(dataset) == sorted(GOOD)
-    counted = {skipped.reason: skipped.rows for skipped in dataset.reading.skipped}
+    counted = {skipped.reason: skipped.rows for skipped in dataset.notes.skipped}
     assert counted == {reason: list(BAD.values()).count(reason) for reason in BAD.values()}
-    assert dataset.reading.rows == len(GOOD) + len(BAD)
+    assert dataset.notes.rows == len(GOOD) + len(BAD)
 
 
 @pytest.mark.parametrize("place", [0, 17, 40])
@@ -54,7 +54,7 @@ def test_a_bad_row_is_named_by_its_number(tmp_path, line, place):
     name = table(tmp_path, lines)
     with pytest.raises(DataError, match=rf"row {place + 1}\b|line {place + 2}|more columns than"):
         load_dataset(name)
-    reading = load_dataset(name, options=SourceOptions(bad_rows="skip")).reading
+    reading = load_dataset(name, options=SourceOptions(bad_rows="skip")).notes
     assert [skipped.rows for skipped in reading.skipped] == [1]
     assert f"row {place + 1}" in reading.skipped[0].first
 
@@ -70,13 +70,13 @@ def test_bad_rows_of_frames_and_parquet(tmp_path):
     ):
         kept = frame.dropna().query("a < inf")
         assert sorted(row[0] for row, _ in all_rows(dataset)) == sorted(kept["a"])
-        assert sum(skipped.rows for skipped in dataset.reading.skipped) == 12 - len(kept)
+        assert sum(skipped.rows for skipped in dataset.notes.skipped) == 12 - len(kept)
 
 
 def test_what_can_be_filled_in_is_not_skipped(tmp_path):
     name = table(tmp_path, [*good_lines(), "7,,x"])
     dataset = load_dataset(name, options=SourceOptions(bad_rows="skip", missing="mean"))
-    assert (len(all_rows(dataset)), dataset.reading.skipped) == (41, ())
+    assert (len(all_rows(dataset)), dataset.notes.skipped) == (41, ())
 
 
 @pytest.mark.parametrize(
@@ -151,4 +151,4 @@ def test_comments_are_passed_over(tmp_path):
     options = SourceOptions(comment="#", bad_rows="skip")
     dataset = load_dataset(name, options=options)
     assert all_rows(dataset) == sorted(GOOD)
-    assert "row 41" in dataset.reading.skipped[0].first
+    assert "row 41" in dataset.notes.skipped[0].first

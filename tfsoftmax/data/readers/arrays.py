@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfsoftmax.data.collector import Collector, collecting, parted
-from tfsoftmax.data.collector import kept as kept_rows
+from tfsoftmax.data.collector import Collector, collecting, load_cached
 from tfsoftmax.data.dataset import Dataset, Split, check_finite
-from tfsoftmax.data.exact_numbers import as_kept
+from tfsoftmax.data.exact_numbers import convert_exactly
 from tfsoftmax.data.features import row_blocks
 from tfsoftmax.data.labels import ClassNames
 from tfsoftmax.data.readers.folders import check_file, files_at
 from tfsoftmax.data.source import Source
+from tfsoftmax.data.split import split_rows
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import message_of, setting
 from tfsoftmax.spec import Spec
@@ -300,7 +300,7 @@ def dataset_of(
     if kept == dtype.name and dtype.isnative and test is None and not scattered:
         return _in_place(source, train, spec(("", "")), spec)
     key = source.key(files or [])
-    found = kept_rows(source, key) if files else None
+    found = load_cached(source, key) if files else None
     if found is not None:
         return found
     weighted = train.weights is not None
@@ -325,7 +325,7 @@ def _in_place(source: Source, rows: Arrays, anonymous: Spec, spec: Any) -> Datas
     weights = None if rows.weights is None else np.asarray(rows.weights, np.float32)
     split = Split(features, order[codes], weights)
     split.check_features(source.name, anonymous)
-    return parted(source, spec(classes.sorted(order)), split, np.zeros(len(codes), bool))
+    return split_rows(source, spec(classes.sorted(order)), split, np.zeros(len(codes), bool))
 
 
 def _collect(
@@ -339,7 +339,7 @@ def _collect(
     first, where = 0, f"{source.name}: {part} rows"
     for block in row_blocks(rows.features):
         collector.whole.add_rows(anonymous, _flat(block), first, where)
-        numbers = as_kept(where, _flat(block), anonymous, first, _ONE_TYPE)
+        numbers = convert_exactly(where, _flat(block), anonymous, first, _ONE_TYPE)
         check_finite(where, numbers, anonymous, first)
         stop = first + len(block)
         weights = rows.weights

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tfsoftmax.data.bad_rows import BadRows
-from tfsoftmax.data.collector import collecting, kept
+from tfsoftmax.data.collector import collecting, load_cached
 from tfsoftmax.data.dataset import Dataset
-from tfsoftmax.data.exact_numbers import WholeNumbers, written
+from tfsoftmax.data.exact_numbers import WholeNumbers, integers_in
 from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.data.readers.folders import check_file
 from tfsoftmax.data.readers.text_file import text_file
@@ -47,7 +47,7 @@ def load_csv(path: Path, source: Source) -> Dataset:
     """
     check_file(path, source.name)
     key = source.key([path])
-    found = kept(source, key)
+    found = load_cached(source, key)
     if found is not None:
         return found
     names = header_of(path, source.name, source.options)
@@ -96,7 +96,7 @@ def _look_as_written(
     bad = BadRows(source.name, source.options.bad_rows == "skip")
     for part in read_parts(path, source.name, source.options, names, None, bad, list(doubtful)):
         for name, place in doubtful.items():
-            numbers = written(part.frame[name])
+            numbers = integers_in(part.frame[name])
             whole.compare(place, numbers, f"column {name!r}", part.first_row)
 
 

@@ -16,7 +16,7 @@ from typing import BinaryIO
 import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
-from tfsoftmax.data.scale_check import log_scales
+from tfsoftmax.data.scale_check import warn_of_scales
 from tfsoftmax.data.source import Source
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
@@ -77,7 +77,7 @@ def load_idx(folder: Path, source: Source) -> Dataset:
     train, test = _split(train_images, train_labels), _split(test_images, test_labels)
     measured = source.model is not None
     dataset = Dataset(name, spec, train, test, only_measured=measured)
-    log_scales(name, train, test, spec)
+    warn_of_scales(name, train, test, spec)
     return dataset
 
 

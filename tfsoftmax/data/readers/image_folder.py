@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from tfsoftmax.data.collector import collecting, kept
+from tfsoftmax.data.collector import collecting, load_cached
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.images import FORMATS, orientation, read_image
 from tfsoftmax.data.kinds import PICTURE_SUFFIXES
@@ -63,7 +63,7 @@ def load_images(folder: Path, source: Source) -> Dataset:
     """
     pictures = pictures_in(folder, source.name)
     key = source.key(picture.path for picture in pictures)
-    found = kept(source, key)
+    found = load_cached(source, key)
     if found is not None:
         return found
     with collecting(source, key) as collector, ThreadPoolExecutor(_THREADS) as pool:
@@ -83,7 +83,7 @@ def load_images(folder: Path, source: Source) -> Dataset:
             )
             for place, row in enumerate(pool.map(read, part)):
                 if isinstance(row, DataError):
-                    collector.bad.meet("whose picture cannot be read", row)
+                    collector.bad.report("whose picture cannot be read", row)
                     usable[place] = False
                 else:
                     rows[place] = row

@@ -10,7 +10,7 @@ import numpy as np
 from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.data.collector import collecting
 from tfsoftmax.data.dataset import Dataset, check_finite
-from tfsoftmax.data.exact_numbers import as_kept
+from tfsoftmax.data.exact_numbers import convert_exactly
 from tfsoftmax.data.examples import frame_of, names_of, numbers_of_frame
 from tfsoftmax.data.kinds import ARRAYS, TABLE
 from tfsoftmax.data.options import SourceOptions, check_applicable
@@ -140,7 +140,7 @@ def from_tf_data(
             anonymous, first = Spec(shape, kept, (), missing=missing), collector.n_samples
             numbers = features.reshape(len(features), -1)
             collector.whole.add_rows(anonymous, numbers, first)
-            rows = as_kept(name, numbers, anonymous, first)
+            rows = convert_exactly(name, numbers, anonymous, first)
             check_finite(name, rows, anonymous, first)
             collector.add(rows, labels)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfsoftmax.data.bad_rows import BadRows
-from tfsoftmax.data.collector import collecting, kept
+from tfsoftmax.data.collector import collecting, load_cached
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.data.readers.folders import files_at
@@ -37,7 +37,7 @@ def load_parquet(path: Path, source: Source) -> Dataset:
     """
     files = files_at(path, source.name, FILES)
     key = source.key(files)
-    found = kept(source, key)
+    found = load_cached(source, key)
     if found is not None:
         return found
     names = column_names(files, source.name)

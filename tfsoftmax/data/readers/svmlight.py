@@ -48,7 +48,7 @@ def load_svmlight(path: Path, source: Source) -> Dataset:
         features, labels, usable = _read(path, source, collector.bad)
         rows = _dense(features, source)
         spec = Spec(rows.shape[1:], "float32", (), missing=source.options.fill)
-        usable &= collector.bad.finite(source.name, rows, spec, first=1)
+        usable &= collector.bad.find_finite(source.name, rows, spec, first=1)
         collector.add(rows, labels, usable=usable, first_row=1)
         return collector.dataset(lambda names: replace(spec, class_names=names))
 
@@ -144,7 +144,7 @@ def _without_bad(lines: io.BufferedReader, bad: BadRows, skipped: list[int]) -> 
         for place in _bad_places(texts):
             reason = _problem(texts[place : place + 1]).splitlines()[0]
             error = DataError(f"{bad.source}, line {numbers[place]}: {reason}")
-            bad.meet("that cannot be read", error)
+            bad.report("that cannot be read", error)
             skipped.append(len(out) + place)
         out += texts
     for row in skipped:

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfsoftmax.choices import Fill
-from tfsoftmax.data.collector import Collector, collecting, kept
+from tfsoftmax.data.collector import Collector, collecting, load_cached
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.images import read_image
 from tfsoftmax.data.options import SourceOptions
@@ -79,7 +79,7 @@ def load_tfrecord(path: Path, source: Source) -> Dataset:
     """
     files = files_at(path, source.name, "*.tfrecord*")
     key = source.key(files)
-    found = kept(source, key)
+    found = load_cached(source, key)
     if found is not None:
         return found
     import_tensorflow()
@@ -258,10 +258,10 @@ def _add(
                 whole[place] = example
             labels[place] = _label(found, layout, here)
         except DataError as error:
-            collector.bad.meet("that are no such record", error)
+            collector.bad.report("that are no such record", error)
             usable[place] = False
     collector.whole.add_rows(anonymous, whole, first, where)
-    usable &= collector.bad.finite(where, rows, anonymous, first, "record")
+    usable &= collector.bad.find_finite(where, rows, anonymous, first, "record")
     collector.add(rows, labels, usable=usable, first_row=first, where=where)
 
 

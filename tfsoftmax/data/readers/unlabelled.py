@@ -11,7 +11,7 @@ import numpy as np
 
 from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.dataset import check_finite
-from tfsoftmax.data.exact_numbers import as_kept
+from tfsoftmax.data.exact_numbers import convert_exactly
 from tfsoftmax.data.features import row_blocks
 from tfsoftmax.data.kinds import KINDS, PICTURE_SUFFIXES, function_of
 from tfsoftmax.data.names import Location, first_lines, kind_at, kinds_by_name, locate
@@ -107,7 +107,7 @@ def read_unlabelled(
     row = 1
     for frame in table.frames:
         numbers, _ = reader.rows(frame, row)
-        yield as_kept(name, numbers, spec, row)
+        yield convert_exactly(name, numbers, spec, row)
         row += len(frame)
 
 
@@ -158,7 +158,7 @@ def rows_of_array(path: Path, name: str, spec: Spec) -> Iterator[np.ndarray]:
     row = 1
     for block in row_blocks(features.reshape(len(features), width)):
         numbers = block.astype(np.float64) if block.dtype.kind != "f" else block
-        rows = as_kept(name, numbers, spec, row)
+        rows = convert_exactly(name, numbers, spec, row)
         check_finite(name, rows, spec, row, remedy=_REMEDY)
         row += len(rows)
         yield rows

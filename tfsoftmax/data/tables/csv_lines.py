@@ -91,7 +91,7 @@ def without_ragged_rows(
                 f"{bad.source}, row {row}: {len(cells)} columns, expected {width}; correct it, or "
                 "leave such rows out with " + setting("bad_rows", "skip")
             )
-            bad.meet(f"with too {few} columns", DataError(problem))
+            bad.report(f"with too {few} columns", DataError(problem))
             found.add(row)
             yield empty
     except csv.Error as error:

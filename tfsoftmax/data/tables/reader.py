@@ -10,7 +10,7 @@ import numpy as np
 
 from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.collector import Collector
-from tfsoftmax.data.notes import Reading
+from tfsoftmax.data.notes import Notes
 from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.tables.cells import NAMELESS, Cells, ColumnReader
@@ -165,7 +165,7 @@ class NumbersReader:
         apart = {self.index, *self.left_out}
         self.names = tuple(name for name in known if name not in apart)
         if not self.names:
-            found = Reading(index=self.index, left_out=self.left_out)
+            found = Notes(index=self.index, left_out=self.left_out)
             raise DataError(
                 f"{self._source}: no column is left to learn from, of {listed(known)}: "
                 + Message("; ").join(found.notes())
@@ -257,7 +257,7 @@ class NumbersReader:
         readers = [] if self._model else [self._readers[name] for name in self.names]
         return [reader for reader in readers if reader.doubtful]
 
-    def finish(self) -> Reading:
+    def finish(self) -> Notes:
         """What was found in all parts.
 
         Raises:
@@ -271,7 +271,7 @@ class NumbersReader:
                 reader.close()
                 self._check(reader, self._source)
         read = [self._readers[name] for name in self.names]
-        return Reading(
+        return Notes(
             index=self.index,
             left_out=self.left_out,
             identifying=tuple(
@@ -291,7 +291,7 @@ def _refuse(
     """Takes rows off the usable ones, those that are still among them; the first is an error."""
     new = rows & usable
     if new.any():
-        bad.meet(reason, DataError(problem(int(np.argmax(new)))), int(new.sum()))
+        bad.report(reason, DataError(problem(int(np.argmax(new)))), int(new.sum()))
         usable &= ~new
 
 
@@ -374,7 +374,7 @@ class TableReader:
         _refuse(collector.bad, usable, weights < 0, "with a weight below 0", problem)
         return weights, usable
 
-    def finish(self) -> Reading:
+    def finish(self) -> Notes:
         """What was found in all parts.
 
         Raises:
