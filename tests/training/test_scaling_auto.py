@@ -15,9 +15,8 @@ from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from tfsoftmax import Recipe, Scaling, Spec, export_model, fit, from_arrays, load_predictor
 from tfsoftmax.cli.train import main as train_command
-from tfsoftmax.data import quantiles as columns
-from tfsoftmax.data.quantiles import most_frequent, quantiles
-from tfsoftmax.data.statistics import ColumnStatistics
+from tfsoftmax.data import statistics as columns
+from tfsoftmax.data.statistics import ColumnStatistics, most_frequent, quantiles
 from tfsoftmax.training.prepare import with_scaling
 from tfsoftmax.training.scaling import described
 

@@ -1,7 +1,8 @@
-"""What the columns of a dataset are like, found in one pass over its rows."""
+"""Statistics of columns, found by reading the rows some at a time."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,10 @@ import numpy as np
 from tfsoftmax.data.features import FeaturesLike, row_blocks
 
 _EPSILON = float(np.finfo(np.float32).eps)
-# Fewer rows at a time than are read: each is needed as float64, more than once.
-_NUMBERS = 2**19
+# Numbers at a time, fewer than are read: each is needed as float64, more than once.
+_PART_NUMBERS = 2**19
+# Bytes of columns in memory at a time, for quantiles; a single column may be larger.
+_GROUP_BYTES = 2**28
 
 
 @dataclass
@@ -48,7 +51,7 @@ class ColumnStatistics:
     def of(cls, features: FeaturesLike) -> ColumnStatistics:
         """Of rows ``[n_samples, n_features]``, read a block at a time."""
         found = cls.none(features.shape[1])
-        a_part = max(1, _NUMBERS // features.shape[1])
+        a_part = max(1, _PART_NUMBERS // features.shape[1])
         for block in row_blocks(features):
             for start in range(0, len(block), a_part):
                 found.add(block[start : start + a_part])
@@ -113,3 +116,56 @@ class ColumnStatistics:
     def constant(self) -> np.ndarray:
         """Whether a column has one value only, or none."""
         return ~(self.low < self.high)
+
+
+def quantiles(features: FeaturesLike, columns: np.ndarray, shares: Sequence[float]) -> np.ndarray:
+    """Exact quantiles of some columns, by linear interpolation; missing values do not count.
+
+    Rows that are read from a file are read once for every 256 MiB of these columns.
+
+    Args:
+      features: ``[n_samples, n_features]``.
+      columns: indices; each column has at least one value.
+      shares: which quantiles, each from 0 to 1.
+
+    Returns:
+      float64 ``[len(shares), len(columns)]``.
+
+    >>> rows = np.array([[1.0, 5.0], [3.0, np.nan], [2.0, 7.0]])
+    >>> quantiles(rows, np.array([0, 1]), [0.5]).tolist()
+    [[2.0, 6.0]]
+    """
+    found = [
+        np.quantile(values.astype(np.float64), shares) for values in _columns(features, columns)
+    ]
+    return np.reshape(found, (len(columns), len(shares))).T
+
+
+def most_frequent(features: FeaturesLike, columns: np.ndarray) -> np.ndarray:
+    """The most frequent value of some columns, the smallest of equals; as for `quantiles`.
+
+    Returns:
+      float64 ``[len(columns)]``.
+
+    >>> most_frequent(np.array([[2.0], [np.nan], [1.0], [np.nan]]), np.array([0])).tolist()
+    [1.0]
+    """
+    found = []
+    for column in _columns(features, columns):
+        values, counts = np.unique(column, return_counts=True)
+        found.append(float(values[np.argmax(counts)]))
+    return np.array(found)
+
+
+def _columns(features: FeaturesLike, columns: np.ndarray) -> Iterator[np.ndarray]:
+    """The values of one column after the other, without those that are missing."""
+    n_samples = len(features)
+    a_group = max(1, _GROUP_BYTES // (n_samples * features.dtype.itemsize))
+    for first in range(0, len(columns), a_group):
+        wanted = columns[first : first + a_group]
+        group, done = np.empty((len(wanted), n_samples), features.dtype), 0
+        for block in row_blocks(features):
+            group[:, done : done + len(block)] = block[:, wanted].T
+            done += len(block)
+        for values in group:
+            yield values[values == values]  # NaN alone differs from itself.

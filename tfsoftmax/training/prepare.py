@@ -8,9 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from tfsoftmax.data.dataset import Dataset
-from tfsoftmax.data.quantiles import most_frequent, quantiles
 from tfsoftmax.data.split import with_validation
-from tfsoftmax.data.statistics import ColumnStatistics
+from tfsoftmax.data.statistics import ColumnStatistics, most_frequent, quantiles
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import setting
 from tfsoftmax.model import SoftmaxRegression

@@ -7,8 +7,7 @@ import logging
 import numpy as np
 
 from tfsoftmax.data.features import FeaturesLike
-from tfsoftmax.data.quantiles import quantiles
-from tfsoftmax.data.statistics import ColumnStatistics
+from tfsoftmax.data.statistics import ColumnStatistics, quantiles
 from tfsoftmax.messages import setting
 from tfsoftmax.spec import Scaling
 from tfsoftmax.training.recipe import Standardize
