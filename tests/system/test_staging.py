@@ -107,6 +107,69 @@ def test_what_a_kill_left_empty_is_removed_and_nothing_else(tmp_path):
     assert (empty.exists(), full.exists(), other.exists()) == (False, True, True)
 
 
+# A process stopped at each call with which it makes a staging folder, or removes it again.
+STOP_AT = """
+import os, signal, sys
+from pathlib import Path
+from tfsoftmax.system.files import staging_folder
+number, signal_number = int(sys.argv[2]), int(sys.argv[3])
+calls = 0
+
+def counted(call):
+    def stop_before(*arguments, **options):
+        global calls
+        if calls == number:
+            print("stopped", flush=True)
+            os.kill(os.getpid(), signal_number)
+        calls += 1
+        return call(*arguments, **options)
+    return stop_before
+
+for name in ("mkdir", "open", "ftruncate", "write", "unlink", "rmdir", "close"):
+    setattr(os, name, counted(getattr(os, name)))
+with staging_folder(Path(sys.argv[1])):
+    pass
+print(calls, flush=True)
+"""
+
+
+def stop_at(folder, number, signal_number):
+    return subprocess.Popen(
+        [sys.executable, "-c", STOP_AT, str(folder), str(number), str(signal_number)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_kill_at_any_moment_leaves_nothing_that_the_next_run_does_not_remove(tmp_path):
+    whole = stop_at(tmp_path, -1, signal.SIGKILL)
+    calls = int(whole.communicate(timeout=60)[0])
+    assert calls > 5
+    left = 0
+    for number in range(calls):
+        killed = stop_at(tmp_path, number, signal.SIGKILL)
+        killed.communicate(timeout=60)
+        assert killed.returncode == -signal.SIGKILL
+        left += len(list(tmp_path.iterdir()))
+        with staging_folder(tmp_path):
+            pass
+        assert not list(tmp_path.iterdir()), f"killed before call {number}"
+    assert left > 3
+
+
+def test_a_run_that_pauses_at_any_moment_is_not_disturbed_by_another(tmp_path):
+    calls = int(stop_at(tmp_path, -1, signal.SIGKILL).communicate(timeout=60)[0])
+    for number in range(calls):
+        paused = stop_at(tmp_path, number, signal.SIGSTOP)
+        assert paused.stdout.readline() == "stopped\n"
+        with staging_folder(tmp_path):
+            pass
+        paused.send_signal(signal.SIGCONT)
+        paused.communicate(timeout=60)
+        assert paused.returncode == 0, f"paused before call {number}"
+        assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_taken_for_a_dead_ones_is_made_again(tmp_path, monkeypatch):
     real, removed = tfsoftmax.system.files.acquire, []
 

@@ -40,8 +40,8 @@ def staging_folder(parent: Path) -> Iterator[Path]:
         remove_abandoned_staging(parent)
         while lock is None:
             staging = Path(tempfile.mkdtemp(prefix=_STAGING_PREFIX, dir=parent))
-            # While it is still empty, another process may take it for abandoned and remove it.
-            with suppress(FileNotFoundError):
+            # Until it says whose it is, another process may take it for abandoned and remove it.
+            with suppress(FileNotFoundError, BlockingIOError):
                 lock = acquire(staging / _LOCK_NAME)
         assert staging
         # mkdtemp's folders are private to the user, but a server that runs as another user
@@ -68,10 +68,20 @@ def remove_abandoned_staging(parent: Path) -> None:
                 if lock := acquire_abandoned(staging / _LOCK_NAME):
                     _discard(staging, lock)
                 elif _STAGING_NAME.fullmatch(entry.name):
-                    # A process killed just before or after the lock file existed leaves an
-                    # empty folder; rmdir removes no other.
-                    with suppress(OSError):
-                        staging.rmdir()
+                    _remove_without_content(staging)
+
+
+def _remove_without_content(staging: Path) -> None:
+    """Removes what a process leaves that was killed before or after it had any content.
+
+    That is an empty folder, or one with an empty lock file; rmdir removes no other.
+    """
+    with suppress(OSError):
+        if os.listdir(staging) == [_LOCK_NAME] and (
+            lock := acquire_abandoned(staging / _LOCK_NAME, or_empty=True)
+        ):
+            lock.release()
+        staging.rmdir()
 
 
 def _discard(staging: Path, lock: Lock | None) -> None:

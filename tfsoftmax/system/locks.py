@@ -62,9 +62,14 @@ def acquire(path: Path) -> Lock:
         os.close(descriptor)  # The process that held it has just removed it: try again.
 
 
-def acquire_abandoned(path: Path) -> Lock | None:
-    """Locks the lock file of a process that has ended; None unless that is certain."""
-    if holder_pid(path) is None:
+def acquire_abandoned(path: Path, *, or_empty: bool = False) -> Lock | None:
+    """Locks the lock file of a process that has ended; None unless that is certain.
+
+    Args:
+      path: the lock file.
+      or_empty: take an empty file for one, too: a process was killed before it wrote its id.
+    """
+    if holder_pid(path) is None and not (or_empty and _is_empty(path)):
         return None
     descriptor = None
     try:
@@ -87,6 +92,13 @@ def holder_pid(path: Path) -> int | None:
     except OSError:
         return None
     return int(found[1]) if found else None
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return path.stat().st_size == 0
+    except OSError:
+        return False
 
 
 def _is_same_file(path: Path, descriptor: int) -> bool:
