@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfsoftmax import ops
 from tfsoftmax.data.dataset import Dataset, Split
-from tfsoftmax.data.examples import labels_for, rows_for
+from tfsoftmax.data.inputs import labels_for, rows_for
 from tfsoftmax.device import device_blocks
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.metrics import Evaluation

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from tfsoftmax.data.dataset import check_finite
-from tfsoftmax.data.examples import rows_for
 from tfsoftmax.data.features import FeaturesLike
+from tfsoftmax.data.inputs import rows_for
 from tfsoftmax.errors import UnansweredError
 from tfsoftmax.metrics import rows_per_block
 from tfsoftmax.spec import Spec
 
 
 class Answering:
-    """A model that can be asked about rows, whatever they come in (`examples.rows_for`).
+    """A model that can be asked about rows, whatever they come in (`inputs.rows_for`).
 
     Attributes:
       spec: what goes in and what comes out.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfsoftmax.data.examples import rows_for
+from tfsoftmax.data.inputs import rows_for
 from tfsoftmax.errors import ExportError, IncompleteExportError, UsageError
 from tfsoftmax.export import manifest, metadata
 from tfsoftmax.export.load import SAVED_MODEL

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
-from tfsoftmax.data.examples import positions_of
+from tfsoftmax.data.inputs import positions_of
 from tfsoftmax.errors import ModelError
 from tfsoftmax.metrics import Evaluation, score_rows
 from tfsoftmax.prediction import Answering

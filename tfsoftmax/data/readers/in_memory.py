@@ -11,7 +11,7 @@ from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.data.collector import collecting
 from tfsoftmax.data.dataset import Dataset, check_finite
 from tfsoftmax.data.exact_numbers import convert_exactly
-from tfsoftmax.data.examples import frame_of, names_of, numbers_of_frame
+from tfsoftmax.data.frames import frame_of, names_of, numbers_of_frame
 from tfsoftmax.data.kinds import ARRAYS, TABLE
 from tfsoftmax.data.options import SourceOptions, check_applicable
 from tfsoftmax.data.readers.arrays import Arrays, dataset_of

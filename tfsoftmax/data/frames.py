@@ -1,0 +1,102 @@
+"""Tables in memory: a pandas or polars frame, or a structured array, as columns of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfsoftmax.choices import did_you_mean
+from tfsoftmax.data.options import SourceOptions
+from tfsoftmax.errors import ModelError
+from tfsoftmax.spec import Spec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def frame_of(given: Any) -> pd.DataFrame | None:
+    """What has named columns as a pandas frame; None for anything else."""
+    if hasattr(given, "iloc") and hasattr(given, "columns"):
+        return given
+    polars = hasattr(given, "get_column") and hasattr(given, "columns")
+    names = given.columns if polars else getattr(getattr(given, "dtype", None), "names", None)
+    if not names:
+        return None
+    import pandas as pd
+
+    return pd.DataFrame({name: np.asarray(given[name]) for name in names})
+
+
+def names_of(frame: pd.DataFrame) -> tuple[str, ...] | None:
+    """The names of a frame's columns; None where they are only counted, 0, 1, 2, ..."""
+    columns = list(frame.columns)
+    return None if columns == list(range(len(columns))) else tuple(map(str, columns))
+
+
+def numbers_of_frame(spec: Spec, frame: pd.DataFrame, where: str, first_row: int) -> np.ndarray:
+    """A frame's columns that a spec names, in its order, as numbers; NaN where one is missing.
+
+    Args:
+      spec: of the model.
+      frame: with the model's columns, or without names with as many.
+      where: what the rows are called in an error.
+      first_row: what the first of them is called.
+
+    Raises:
+      ModelError: if a column is not there, or there twice, or there are not as many.
+      DataError: naming row and column of what is no number.
+    """
+    found = names_of(frame)
+    if spec.feature_names is None or found is None:
+        if len(frame.columns) != spec.n_features:
+            raise ModelError(f"{where}: {_not_as_many(spec, len(frame.columns))}")
+        names = spec.feature_names or found or tuple(map(spec.feature_name, range(spec.n_features)))
+        return _numbers_in(frame, names, where, first_row)
+    places = {name: place for place, name in enumerate(found)}
+    for name in spec.feature_names:
+        if name not in places:
+            raise ModelError(
+                f"{where}: no column {name!r}, which the model takes; "
+                f"{did_you_mean(name, found)}it takes {_listed(spec.feature_names)}"
+            )
+        if found.count(name) > 1:
+            raise ModelError(f"{where}: two columns are called {name!r}; rename one")
+    wanted = frame.iloc[:, [places[name] for name in spec.feature_names]]
+    return _numbers_in(wanted, spec.feature_names, where, first_row)
+
+
+def _numbers_in(
+    frame: pd.DataFrame, names: Sequence[str], where: str, first_row: int
+) -> np.ndarray:
+    """All columns of a frame, which are called so in an error."""
+    kinds = {dtype.kind if isinstance(dtype, np.dtype) else "O" for dtype in frame.dtypes}
+    if kinds <= set("iuf") or kinds == {"b"}:
+        return frame.to_numpy()
+    from tfsoftmax.data.tables.reader import NumbersReader
+
+    # By position, as two columns of one name would both answer to it.
+    counted = frame.set_axis(list(map(str, names)), axis=1)
+    options = SourceOptions(missing="mean")  # What the model does of them is for it to say.
+    reader = NumbersReader(where, list(counted.columns), options, model=True, marks_known=False)
+    return reader.rows(counted, first_row)[0]
+
+
+def _not_as_many(spec: Spec, found: int) -> str:
+    if spec.feature_names is None:
+        return (
+            "the model has no names for its features, so columns are taken in their order, and "
+            f"there must be {spec.n_features:,} of them, not {found:,}"
+        )
+    return (
+        f"the {found:,} columns have no names, so they are taken in their order, and there must "
+        f"be {spec.n_features:,} of them; or name them: the model takes "
+        f"{_listed(spec.feature_names)}"
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    from tfsoftmax.data.tables.columns import listed
+
+    return listed(names)
