@@ -84,29 +84,29 @@ def main(mnist: Dataset) -> None:
             "`--recipe tutorial` on MNIST: W and b from N(0, 1), batches of 64, learning rate "
             "0.001 on the summed batch loss, 10 epochs. The published columns are what the "
             "tutorial's own notebook prints (The Straight Dope, *Multiclass logistic regression "
-            "from scratch*, notebook P02-C03); other editions print slightly other numbers, the "
-            "one this project started from 1.330, 0.755, 0.766 after the first epoch and 0.528, "
-            "0.881, 0.884 after the last. Loss is the moving average of the batches' mean losses, "
-            "smoothing 0.01.",
+            "from scratch*, notebook P02-C03). Other editions print slightly different numbers; "
+            "the edition this project started from prints 1.330, 0.755, 0.766 after the first "
+            "epoch and 0.528, 0.881, 0.884 after the last. Loss is the moving average of the "
+            "batches' mean losses, with smoothing 0.01.",
             tutorial_table(mnist),
         ),
         "The default recipe": (
-            "`--recipe default` on MNIST: zeros, batches of 64, a learning rate found in the rows, "
-            "lowered to 0 along a cosine.",
+            "`--recipe default` on MNIST: W and b start at 0, batches of 64, a learning rate that "
+            "is derived from the data and follows a cosine to 0.",
             default_table(mnist),
         ),
         "How many epochs small data needs": (
-            "The same recipe on small data; means of three seeds. Ten epochs are too few steps "
-            "there, so unless `--epochs` says otherwise the recipe goes on for at least 1,500 "
-            "steps.",
+            "The same recipe on small data; means of three seeds. Ten epochs have too few steps "
+            "there, so unless `--epochs` is given the recipe trains for at least 1,500 steps.",
             [*epochs_table("mnist5k", (10, 50, 100)), "", *epochs_table("digits", (10, 30, 150))],
         ),
     }
     page = [
         "# Quality",
         "",
-        "Measured, and this page written, by `python benchmarks/quality.py`.",
-        "Test rows are never trained on; in the choice of epochs below they only illustrate.",
+        "Written by `python benchmarks/quality.py`, which measures everything here.",
+        "Test rows are never trained on, and the number of epochs was not chosen by their results;",
+        "the last section only illustrates that choice.",
     ]
     for title, (text, table) in sections.items():
         page += ["", f"## {title}", "", text, "", *table]

@@ -1,8 +1,8 @@
-"""One command each from a real file to an exported model, beside scikit-learn's pipeline.
+"""Compares models trained by one command from real files with scikit-learn's pipeline.
 
     python benchmarks/sources.py [--mnist DATASET] [--stream-rows 6000000]
 
-writes real data out as people have it, trains on each file with `tfsoftmax-train`, fits
+writes real data to files of each kind, trains on each file with `tfsoftmax-train`, fits
 scikit-learn's StandardScaler and LogisticRegression to the same rows, and writes
 docs/sources.md.
 """
@@ -170,15 +170,15 @@ def row_of(case: Case, found: dict[str, Any]) -> str:
     return table_row(cells)
 
 
-_INTRODUCTION = """# Files people have, measured
+_INTRODUCTION = """# Accuracy on each kind of file
 
 Written by `benchmarks/sources.py`; do not edit.
 
-One command each from the file to an exported model, with nothing said but where it is and, for
-the CSV files, `--label-column`. Accuracy is that of the held-out rows, beside scikit-learn's
-`StandardScaler` and `LogisticRegression` on the same rows. The last columns are the exported
-SavedModel and `.tflite`, fed raw rows: rows with the trained model's class, and the largest
-difference of any probability.
+Each row is one command that turns a file into an exported model; its only options are the name of
+the file and, for CSV, `--label-column`. Accuracy is measured on the held-out rows, beside
+scikit-learn's `StandardScaler` and `LogisticRegression` on the same rows. The last two columns
+compare the exported SavedModel and `.tflite` file, given raw rows, with the trained model: the rows
+with the same predicted class, and the largest difference between probabilities.
 """
 
 
@@ -194,10 +194,10 @@ def main(mnist: tfsoftmax.Dataset, stream_rows: int) -> None:
         click.echo(lines[-1])
     lines += [
         "",
-        "## More rows than memory is given",
+        "## More rows than fit in memory",
         "",
-        "Random pictures of ten kinds, 784 bytes each, as `.npy` files; one epoch, memory limit "
-        "1 GiB. Memory is the process's peak less what it was with TensorFlow started.",
+        "Random pictures of ten classes, 784 bytes each, as `.npy` files; one epoch, memory limit "
+        "1 GiB. Memory is the peak of the process minus its memory after TensorFlow has started.",
         "",
         *stream.table(stream_rows),
     ]
