@@ -1,4 +1,4 @@
-"""Rows that cannot be used: an error, or left out and counted."""
+"""Rows that cannot be used: an error, or skipped and counted."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from tfsoftmax.data.notes import SkippedRows, reasons
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
 
-# If more rows than this cannot be used, the file is read in the wrong way.
-_MOST = 0.5
+# If a larger share of the rows cannot be used, the file is read in the wrong way.
+_LARGEST_SHARE = 0.5
 
 
 @dataclass
 class BadRows:
-    """Rows that cannot be used: the first is an error, unless such rows are to be skipped.
+    """Collects the rows that cannot be used; raises the first error unless they are skipped.
 
     Attributes:
       source: for messages.
-      skip: whether they are left out and counted.
+      skip: whether to skip and count them.
 
     >>> bad = BadRows("csv:flowers.csv", skip=True)
     >>> bad.report("without a usable label", DataError("csv:flowers.csv, row 3: no label; add it"))
@@ -34,15 +34,15 @@ class BadRows:
     _found: dict[str, SkippedRows] = field(default_factory=dict)
 
     def report(self, reason: str, error: DataError, rows: int = 1) -> None:
-        """Counts rows that cannot be used.
+        """Counts rows that cannot be used, or raises the error.
 
         Args:
-          reason: what they have in common.
-          error: says which is the first, and what is wrong.
+          reason: what the rows have in common.
+          error: names the first of them, and what is wrong with it.
           rows: how many.
 
         Raises:
-          DataError: the error, if bad rows are not to be skipped.
+          DataError: `error`, unless bad rows are skipped.
         """
         if not self.skip:
             raise error
@@ -51,17 +51,17 @@ class BadRows:
         self._found[reason] = replace(known, rows=known.rows + rows)
 
     def skipped(self) -> tuple[SkippedRows, ...]:
-        """The rows so far, by reason."""
+        """The rows skipped so far, by reason."""
         return tuple(self._found.values())
 
     def check(self, rows: int) -> None:
-        """Makes sure that of so many rows in the source not too many are left out.
+        """Checks that not too many of the source's rows are skipped.
 
         Raises:
-          DataError: if more than half of them are.
+          DataError: if more than half of them were.
         """
         count = sum(skipped.rows for skipped in self.skipped())
-        if count > _MOST * rows:
+        if count > _LARGEST_SHARE * rows:
             raise DataError(
                 f"{self.source}: {count:,} of {rows:,} rows cannot be used, more than half: "
                 f"{reasons(self.skipped())}; correct them, or read the file in another way"
@@ -70,7 +70,7 @@ class BadRows:
     def find_finite(
         self, where: str, features: np.ndarray, spec: Spec, first: int = 0, unit: str = "row"
     ) -> np.ndarray:
-        """Which rows have a number in every feature, or nothing where that may be.
+        """Finds the rows in which every feature is finite, or missing where the spec allows it.
 
         Args, Raises: as `check_finite`, unless bad rows are skipped.
 

@@ -1,4 +1,4 @@
-"""Rows as they are read from a source: kept in memory, or on the disk if they are many."""
+"""Collects the rows that a reader reads: in memory, or on disk beyond the memory limit."""
 
 from __future__ import annotations
 
@@ -26,19 +26,18 @@ from tfsoftmax.spec import Spec
 from tfsoftmax.system.files import staging_folder
 
 _log = logging.getLogger(__name__)
-# What a reader says of an example, before the classes are known: a Spec without names.
+# Makes the spec, once the class names are known.
 Describe = Callable[[tuple[str, ...]], Spec]
 
 
 class Collector:
-    """Takes in blocks of rows, and makes a dataset of them.
-
-    `collecting` opens it.
+    """Collects blocks of rows, and makes a dataset of them; made by `collecting`.
 
     Attributes:
-      bad: rows that cannot be used; what readers find of them is told there.
-      whole: is shown whole numbers before they are made float32.
-      n_read, n_samples: rows that came, and those of them that are kept.
+      bad: rows that cannot be used; readers report theirs here.
+      whole: readers show it whole numbers before they are converted to float32.
+      n_read: rows added.
+      n_samples: rows collected, which are those added but for the skipped ones.
     """
 
     def __init__(self, source: Source, key: str, staging: Path):
@@ -65,24 +64,25 @@ class Collector:
         first_row: int | None = None,
         where: str | None = None,
     ) -> None:
-        """Takes in more rows.
+        """Adds rows.
 
         Args:
-          features: ``[n, n_features]`` in the dtype they are to be kept in.
-          labels: ``[n]``, whatever they are.
+          features: ``[n, n_features]`` in the spec's dtype.
+          labels: ``[n]`` of any kind.
           weights: ``[n]``.
-          usable: bool ``[n]``, the rows that are not among the bad ones; None is all.
+          usable: bool ``[n]``, False for bad rows, which are skipped; None is all True.
           test: whether they are the source's own test rows.
-          first_row: what the first of them is called in an error; None counts from 0.
-          where: what the source is called in it, a part of many; None is by its name.
+          first_row: number of the first row in an error; None counts from 0.
+          where: what to call the source in an error, such as one of many files; None is its
+            name.
 
         Raises:
           DataError: naming the row, if a label is missing and bad rows are not skipped.
           OSError: if the disk is full.
         """
-        named = self.n_read if first_row is None else first_row
+        first_row = self.n_read if first_row is None else first_row
         self.n_read += len(features)
-        codes, usable = self._coded(np.asarray(labels), usable, named, where)
+        codes, usable = self._encode_labels(np.asarray(labels), usable, first_row, where)
         if not usable.all():
             features = features[usable]
             weights = None if weights is None else weights[usable]
@@ -96,17 +96,17 @@ class Collector:
             self._writer.add(features)
             return
         self._blocks.append(features)
-        # Half, because putting blocks together needs them twice for a moment.
+        # Half, because blocks are concatenated in the end, which needs twice their memory.
         if self._bytes > self._source.options.memory_limit // 2:
             self._writer = RowWriter(self._source, self._key, self._staging, features)
             for block in self._blocks:
                 self._writer.add(block)
             self._blocks.clear()
 
-    def _coded(
+    def _encode_labels(
         self, labels: np.ndarray, usable: np.ndarray | None, first_row: int, where: str | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The numbers of the classes of the usable rows, and which these are."""
+        """Class codes of the usable rows, and which rows are usable."""
         usable = np.ones(len(labels), bool) if usable is None else usable
         try:
             return self._classes.codes(labels[usable], first_row, where), usable
@@ -124,14 +124,14 @@ class Collector:
         return codes[usable], usable
 
     def dataset(self, describe: Describe, notes: Notes = NO_NOTES) -> Dataset:
-        """All rows as a dataset, some of them held out if none are the source's test rows.
+        """Makes a dataset of all rows; holds some out if the source has no test rows.
 
         Args:
-          describe: from class names to the spec.
-          notes: what should be known of how they were read, but for the bad rows.
+          describe: returns the spec, given the class names.
+          notes: what was found while the rows were read, apart from skipped rows.
 
         Raises:
-          DataError: if there are no rows, or their labels are no classes.
+          DataError: if there are no rows, or their labels cannot be classes.
         """
         name = self._source.name
         self._source.check_unchanged()
@@ -152,7 +152,7 @@ class Collector:
             try:
                 return split_rows(self._source, *load_rows(entry))
             except DataError:
-                shutil.rmtree(entry)  # It could never be used.
+                shutil.rmtree(entry)  # No run could use it.
                 raise
         features = np.concatenate(self._blocks)
         self._blocks.clear()
@@ -166,10 +166,10 @@ class Collector:
 
 @contextmanager
 def collecting(source: Source, key: str) -> Iterator[Collector]:
-    """A collector for a source whose kept rows have this key.
+    """A collector of a source's rows; rows beyond the memory limit are cached under a key.
 
     Raises:
-      DataError: if the disk cannot be written when it must be.
+      DataError: if the cache cannot be written.
     """
     folder = source.cache.folder
     try:
@@ -191,7 +191,7 @@ def collecting(source: Source, key: str) -> Iterator[Collector]:
 
 
 def load_cached(source: Source, key: str) -> Dataset | None:
-    """The dataset kept under a key; None if there is none that can be read."""
+    """The dataset cached under a key; None if there is none, or it is damaged."""
     if not key:
         return None
     try:

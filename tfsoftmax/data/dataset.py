@@ -1,4 +1,4 @@
-"""The one type that every data source returns, and the one door it is checked at."""
+"""`Dataset`, which every data source returns, and the checks of its rows."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _REMEDY = "take means for it with " + setting("missing", "mean")
 
 
 class CheckedFeatures(NamedTuple):
-    """Features that have been checked (`check_finite`).
+    """Features that passed `check_finite`.
 
     Attributes:
-      features: these, and no others.
-      missing: whether values of them may be missing.
+      features: the object that was checked.
+      missing: whether it may have missing values.
     """
 
     features: FeaturesLike
@@ -44,8 +44,8 @@ class Split:
       labels: int32 ``[n_samples]`` in ``[0, n_classes)``.
       weights: how much each row counts in training, float32 ``[n_samples]``, at least 0,
         in any unit; None where all count the same.
-      checked: the features once they have been checked, so that they are not checked again;
-        a split whose features are replaced by others has to be.
+      checked: set once the features are checked, so that they are not checked again; it
+        does not count for other features that replace them.
 
     >>> Split(np.eye(3), np.int32([0, 1, 2])).take(np.array([2, 0])).labels.tolist()
     [2, 0]
@@ -60,7 +60,7 @@ class Split:
         return len(self.labels)
 
     def take(self, indices: np.ndarray) -> Split:
-        """Some rows: copied, or left in the file that they are in, and then in its order."""
+        """Some of the rows, copied; rows in a file stay there, and come in the file's order."""
         features = features_of(self.features)
         if features.in_file:
             indices = np.sort(indices)
@@ -71,7 +71,7 @@ class Split:
         return Split(taken, labels, weights, checked=known and known._replace(features=taken))
 
     def check_features(self, where: str, spec: Spec) -> None:
-        """Makes sure that every feature is a number (`check_finite`), unless that is known."""
+        """Calls `check_finite` on the features, unless they have been checked."""
         known = self._checked_features
         if known and (spec.missing or not known.missing):
             return
@@ -80,7 +80,7 @@ class Split:
 
     @property
     def _checked_features(self) -> CheckedFeatures | None:
-        """What is known of these features, not of others that they replaced."""
+        """`checked`, unless it is about other features, which these replaced."""
         return self.checked if self.checked and self.checked.features is self.features else None
 
 
@@ -92,11 +92,11 @@ class Dataset:
       name: what the user calls it.
       spec: shape, dtype and range of an example, and the class names.
       train, test: the rows.
-      validation: rows held out of training to choose by: when to stop, how sure to be. None
-        where there are none (`data.split.with_validation` takes some off the training rows).
-      notes: what was found while the source was read; they are no part of the checksum.
-      only_measured: whether no model is to be trained on it: one class will do then, and no
-        training rows.
+      validation: rows held out for early stopping and calibration; None if there are none
+        (`data.split.with_validation` holds some out of the training rows).
+      notes: what was found while the source was read; not part of the checksum.
+      only_measured: whether it is only to evaluate a model on: then one class is enough, and
+        there may be no training rows.
       options: how the source was asked to be read; None where it takes no options.
       origin: what the data was before some of its rows or classes were chosen, for the record of
         a model; None where these are all.
@@ -132,12 +132,12 @@ class Dataset:
             _check_split(f"{self.name}: {part} split", split, self.spec)
 
     def splits(self) -> dict[str, Split]:
-        """The rows by what they are for: ``training``, ``test`` and ``validation``, if any."""
+        """The splits by name: ``training``, ``test`` and, if there is one, ``validation``."""
         named = {"training": self.train, "test": self.test, "validation": self.validation}
         return {name: split for name, split in named.items() if split is not None}
 
     def sha256(self) -> str:
-        """A checksum of all rows and labels, shapes and class names, whatever the source.
+        """Checksum of the spec and all rows, labels and weights, whatever the source.
 
         >>> rows = Split(np.zeros((2, 4), np.uint8), np.array([0, 1], np.int32))
         >>> Dataset("tiny", Spec((2, 2), "uint8", ("no", "yes"), (0, 255)), rows, rows).sha256()
@@ -155,11 +155,10 @@ class Dataset:
 
 
 def check_dataset(given: Dataset) -> Dataset:
-    """The same, if it is a dataset.
+    """Returns a dataset that can be trained on as it is.
 
     Raises:
-      UsageError: saying how one is made of what was given, or that no model is to be trained
-        on it.
+      UsageError: if it is not a dataset, saying how to make one, or is only to evaluate on.
     """
     if isinstance(given, Dataset) and given.only_measured:
         raise UsageError(
@@ -177,14 +176,14 @@ def check_dataset(given: Dataset) -> Dataset:
 
 
 def check_unchanged(dataset: Dataset, sha256: str) -> None:
-    """Makes sure that rows which lie in a file are still those they were.
+    """Checks that rows in files have not changed since a checksum was taken.
 
     Args:
-      dataset: that was trained on.
-      sha256: its checksum, from before.
+      dataset: whose rows were used.
+      sha256: its checksum, taken before.
 
     Raises:
-      DataError: if they are others.
+      DataError: if they have changed.
     """
     parts = dataset.splits().values()
     if any(features_of(part.features).in_file for part in parts) and dataset.sha256() != sha256:
@@ -233,15 +232,15 @@ def check_finite(
     unit: str = "row",
     remedy: str = _REMEDY,
 ) -> None:
-    """Makes sure that every feature is a number, or missing where the spec lets it be.
+    """Checks that every feature is finite, or missing if the spec allows missing values.
 
     Args:
-      where: what the rows are called in an error.
+      where: what to call the rows in an error.
       features: ``[n_samples, n_features]``.
       spec: of the rows.
-      first: what the first row is called.
-      unit: what a row is called.
-      remedy: what can be done about a missing value but to fill it in.
+      first: number of the first row in an error.
+      unit: what to call a row in an error.
+      remedy: what to do about a missing value other than fill it in, for an error.
 
     Raises:
       DataError: naming row and feature.
@@ -253,7 +252,7 @@ def check_finite(
         if spec.missing:
             finite |= np.isnan(block)
         if not finite.all():
-            row, column = (int(place) for place in np.argwhere(~finite)[0])
+            row, column = (int(index) for index in np.argwhere(~finite)[0])
             problem = "infinite, or beyond 3.4e38; correct it"
             if np.isnan(block[row, column]):
                 problem = "missing (NaN); fill it in, or " + remedy

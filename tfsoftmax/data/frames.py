@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def frame_of(given: Any) -> pd.DataFrame | None:
-    """What has named columns as a pandas frame; None for anything else."""
+    """Anything with named columns as a pandas frame; None for anything else."""
     if hasattr(given, "iloc") and hasattr(given, "columns"):
         return given
     polars = hasattr(given, "get_column") and hasattr(given, "columns")
@@ -30,60 +30,61 @@ def frame_of(given: Any) -> pd.DataFrame | None:
 
 
 def names_of(frame: pd.DataFrame) -> tuple[str, ...] | None:
-    """The names of a frame's columns; None where they are only counted, 0, 1, 2, ..."""
+    """The names of a frame's columns; None if they are only numbered, 0, 1, 2, ..."""
     columns = list(frame.columns)
     return None if columns == list(range(len(columns))) else tuple(map(str, columns))
 
 
 def numbers_of_frame(spec: Spec, frame: pd.DataFrame, where: str, first_row: int) -> np.ndarray:
-    """A frame's columns that a spec names, in its order, as numbers; NaN where one is missing.
+    """The columns that a spec names, in the spec's order, as numbers; NaN for a missing value.
 
     Args:
       spec: of the model.
-      frame: with the model's columns, or without names with as many.
-      where: what the rows are called in an error.
-      first_row: what the first of them is called.
+      frame: has the model's columns; without names, as many columns as the model has features.
+      where: what to call the rows in an error.
+      first_row: number of the first row in an error.
 
     Raises:
-      ModelError: if a column is not there, or there twice, or there are not as many.
-      DataError: naming row and column of what is no number.
+      ModelError: if a column is missing or occurs twice, or the number of columns is wrong.
+      DataError: naming row and column of a cell that is not a number.
     """
     found = names_of(frame)
     if spec.feature_names is None or found is None:
         if len(frame.columns) != spec.n_features:
-            raise ModelError(f"{where}: {_not_as_many(spec, len(frame.columns))}")
+            raise ModelError(f"{where}: {_wrong_number_of_columns(spec, len(frame.columns))}")
         names = spec.feature_names or found or tuple(map(spec.feature_name, range(spec.n_features)))
         return _numbers_in(frame, names, where, first_row)
-    places = {name: place for place, name in enumerate(found)}
+    index_of = {name: index for index, name in enumerate(found)}
     for name in spec.feature_names:
-        if name not in places:
+        if name not in index_of:
             raise ModelError(
                 f"{where}: no column {name!r}, which the model takes; "
                 f"{did_you_mean(name, found)}it takes {_listed(spec.feature_names)}"
             )
         if found.count(name) > 1:
             raise ModelError(f"{where}: two columns are called {name!r}; rename one")
-    wanted = frame.iloc[:, [places[name] for name in spec.feature_names]]
+    wanted = frame.iloc[:, [index_of[name] for name in spec.feature_names]]
     return _numbers_in(wanted, spec.feature_names, where, first_row)
 
 
 def _numbers_in(
     frame: pd.DataFrame, names: Sequence[str], where: str, first_row: int
 ) -> np.ndarray:
-    """All columns of a frame, which are called so in an error."""
+    """All columns of a frame as numbers; errors call the columns by these names."""
     kinds = {dtype.kind if isinstance(dtype, np.dtype) else "O" for dtype in frame.dtypes}
     if kinds <= set("iuf") or kinds == {"b"}:
         return frame.to_numpy()
     from tfsoftmax.data.tables.reader import NumbersReader
 
-    # By position, as two columns of one name would both answer to it.
-    counted = frame.set_axis(list(map(str, names)), axis=1)
-    options = SourceOptions(missing="mean")  # What the model does of them is for it to say.
-    reader = NumbersReader(where, list(counted.columns), options, model=True, marks_known=False)
-    return reader.rows(counted, first_row)[0]
+    # Columns are renamed because two of them may share a name.
+    renamed = frame.set_axis(list(map(str, names)), axis=1)
+    # Missing values become NaN here: what to do about them is the model's decision.
+    options = SourceOptions(missing="mean")
+    reader = NumbersReader(where, list(renamed.columns), options, model=True, marks_known=False)
+    return reader.rows(renamed, first_row)[0]
 
 
-def _not_as_many(spec: Spec, found: int) -> str:
+def _wrong_number_of_columns(spec: Spec, found: int) -> str:
     if spec.feature_names is None:
         return (
             "the model has no names for its features, so columns are taken in their order, and "

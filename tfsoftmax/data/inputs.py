@@ -1,4 +1,4 @@
-"""From what a caller hands in to rows for a model: tables by name, arrays by position."""
+"""Converts what a caller passes in to rows and labels for a model."""
 
 from __future__ import annotations
 
@@ -19,26 +19,27 @@ _REMEDY = "train with " + setting("missing", "mean") + ", whose models fill it i
 
 
 def rows_for(spec: Spec, given: Any, where: str = "rows", first_row: int = 0) -> FeaturesLike:
-    """Rows as a model takes them, out of whatever holds them.
+    """Converts a table, an array or a list to rows in the form that a model takes.
 
-    Columns of a table are found by the model's names for its features, in any order and among
-    others; a table whose columns have no names, or for a model without names, is taken column
-    by column, if there are just as many. Arrays and lists are taken by position.
+    The columns of a table are matched by name with the model's features: their order does not
+    matter, and other columns are ignored. If the table's columns or the model's features have no
+    names, columns are matched by position, and there must be as many. So are those of arrays
+    and lists.
 
     Args:
       spec: of the model.
       given: a pandas or polars frame, a structured array, or whatever `numpy.asarray` takes,
         ``[n_samples, n_features]`` or ``[n_samples, *example_shape]``; or a `Split`.
-      where: what the rows are called in an error.
-      first_row: what the first of them is called.
+      where: what to call the rows in an error.
+      first_row: number of the first row in an error.
 
     Returns:
-      ``[n_samples, n_features]`` in the spec's dtype; the same memory where that can be.
+      ``[n_samples, n_features]`` in the spec's dtype; shares the memory of `given` if possible.
 
     Raises:
-      ModelError: if it has not the model's columns or shape.
-      DataError: naming row and feature of a value that is missing, where the model fills
-        none in, infinite, no number, or beyond what the model's dtype holds.
+      ModelError: if columns or shape are not those of the model.
+      DataError: naming row and feature of a value that is not a number, is infinite or out of
+        the range of the model's dtype, or is missing although the model does not impute.
 
     >>> import pandas as pd
     >>> spec = Spec((2,), "float32", ("no", "yes"), feature_names=("x", "y"))
@@ -58,19 +59,19 @@ def rows_for(spec: Spec, given: Any, where: str = "rows", first_row: int = 0) ->
 
 
 def labels_for(spec: Spec, labels: Any, where: str = "labels") -> np.ndarray:
-    """The classes of labels as people have them, by the model's names for them.
+    """Converts labels to the indices of the model's classes.
 
     Args:
       spec: of the model.
-      labels: ``[n_samples]``, whole numbers, texts or booleans: the names of classes, not
-        their positions.
-      where: what they are called in an error.
+      labels: ``[n_samples]``, integers, strings or booleans: the names of classes, not their
+        indices.
+      where: what to call the labels in an error.
 
     Returns:
       int32 ``[n_samples]`` in ``[0, n_classes)``.
 
     Raises:
-      ModelError: if the model does not know a class.
+      ModelError: if the model does not have a class.
       DataError: naming the row of a label that is missing.
 
     >>> labels_for(Spec((2,), "float32", ("3", "7")), [7, 7.0, 3]).tolist()
@@ -84,12 +85,12 @@ def labels_for(spec: Spec, labels: Any, where: str = "labels") -> np.ndarray:
 
 
 def positions_of(names: Sequence[str], spec: Spec, where: str) -> np.ndarray:
-    """For each class of these names, its place among the model's classes, int32.
+    """The index of each of these classes among the model's, int32.
 
     Raises:
-      ModelError: if the model does not know one.
+      ModelError: if the model does not have one.
     """
-    ours = {name: position for position, name in enumerate(spec.class_names)}
+    ours = {name: index for index, name in enumerate(spec.class_names)}
     unknown = next((name for name in names if name not in ours), None)
     if unknown is not None:
         raise ModelError(
@@ -109,7 +110,7 @@ def _of_array(spec: Spec, given: Any, where: str) -> FeaturesLike:
     if isinstance(given, Features):
         _check_shape(spec, given.shape, where)
         return given
-    array = _plain(given, where)
+    array = _to_array(given, where)
     if array.ndim == 1 and (each == 1 or not array.size):
         return array.reshape(-1, each)
     _check_shape(spec, array.shape, where)
@@ -117,7 +118,7 @@ def _of_array(spec: Spec, given: Any, where: str) -> FeaturesLike:
 
 
 def _check_brightness(spec: Spec, rows: FeaturesLike, where: str) -> None:
-    """Refuses 0 and 1 of another type for a model of 0 to 255: almost black to it."""
+    """Rejects rows of 0 to 1 for a model that takes 0 to 255, for which they are almost black."""
     low, high = spec.value_range or (0.0, 1.0)
     if high > 1 and np.max(rows, initial=0) == 1:
         raise ModelError(
@@ -147,8 +148,8 @@ def _squeezed(shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(size for size in shape if size != 1)
 
 
-def _plain(given: Any, where: str) -> np.ndarray:
-    """An array of numbers or booleans."""
+def _to_array(given: Any, where: str) -> np.ndarray:
+    """Converts `given` to an array of numbers or booleans."""
     try:
         array = np.ma.filled(given.astype(np.float64), np.nan) if _masked(given) else given
         array = np.asanyarray(array)
@@ -157,7 +158,7 @@ def _plain(given: Any, where: str) -> np.ndarray:
             if any(texts):
                 found = array.flat[texts.index(True)]
                 raise DataError(f"{where}: found the text {found!r}; the model takes numbers")
-            array = array.astype(np.float64)  # of None, too, which becomes NaN
+            array = array.astype(np.float64)  # None becomes NaN
     except (ValueError, TypeError) as error:
         raise DataError(
             f"{where}: expected rows of numbers, all of one length ({str(error).splitlines()[0]})"

@@ -1,4 +1,4 @@
-"""Whether test rows are measured in the units of the training rows."""
+"""Warns if training and test rows differ so much in scale that one is in other units."""
 
 from __future__ import annotations
 
@@ -12,33 +12,36 @@ from tfsoftmax.data.features import FeaturesLike, read_rows
 from tfsoftmax.spec import Spec
 
 _log = logging.getLogger(__name__)
-# Rows looked at, in so many blocks spread over all; fewer of rows with very many columns.
-_ROWS, _BLOCKS, _NUMBERS = 1000, 20, 2**22
-# By chance, quartiles of so many rows do not differ by such a factor.
-_ENOUGH, _FACTOR = 20, 20.0
-# Of the columns that vary, more than this differ.
-_SHARE = 0.05
+# The sample: rows, in blocks spread over all rows, and at most so many numbers.
+_SAMPLE_ROWS = 1000
+_SAMPLE_BLOCKS = 20
+_SAMPLE_NUMBERS = 2**22
+# From so many rows on, quartiles do not differ by such a factor by chance.
+_FEWEST_ROWS = 20
+_LARGEST_FACTOR = 20.0
+# Share of the non-constant columns that may differ in scale without a warning.
+_LARGEST_SHARE = 0.05
 
 
 class _Quartiles(NamedTuple):
-    """Of each column: half of its values lie within `spread` around `middle`."""
+    """Median and interquartile range of each column, ``[n_features]``."""
 
-    middle: np.ndarray
-    spread: np.ndarray
+    median: np.ndarray
+    iqr: np.ndarray
 
 
 def warn_of_scales(name: str, train: Split, test: Split, spec: Spec) -> None:
-    """Says so if a source of this name brings test rows of very different scale."""
+    """Logs a warning if a source's test rows are of very different scale."""
     note = compare_scales(train.features, test.features, spec)
     if note:
         _log.warning("Note: %s: %s", name, note)
 
 
 def compare_scales(train: FeaturesLike, test: FeaturesLike, spec: Spec) -> str | None:
-    """A sentence if training and test rows are of very different scale; None if they are not.
+    """Describes how training and test rows differ in scale; None if they do not.
 
-    Compared are the medians of all that is not 0, and the quartiles of each column, on a sample
-    of the rows.
+    Compares the median magnitude of all non-zero values, and the quartiles of each column, on a
+    sample of the rows.
 
     Args:
       train: ``[n_samples, n_features]``.
@@ -54,22 +57,22 @@ def compare_scales(train: FeaturesLike, test: FeaturesLike, spec: Spec) -> str |
     """
     samples = _sample(train), _sample(test)
     found, theirs = (_typical(sample) for sample in samples)
-    if min(found, theirs) > 0 and max(found / theirs, theirs / found) > _FACTOR:
+    if min(found, theirs) > 0 and max(found / theirs, theirs / found) > _LARGEST_FACTOR:
         return _sentence("typical values are", found, theirs)
-    if min(map(len, samples)) < _ENOUGH:
+    if min(map(len, samples)) < _FEWEST_ROWS:
         return None
     ours, others = (_quartiles(sample) for sample in samples)
-    varied = (ours.spread > 0) & (others.spread > 0)
-    narrow, wide = np.minimum(ours.spread, others.spread), np.maximum(ours.spread, others.spread)
-    apart = (wide > _FACTOR * narrow) | (np.abs(ours.middle - others.middle) > _FACTOR * wide)
-    differ = np.flatnonzero(varied & apart)
-    if len(differ) <= _SHARE * varied.sum():
+    varied = (ours.iqr > 0) & (others.iqr > 0)
+    narrow, wide = np.minimum(ours.iqr, others.iqr), np.maximum(ours.iqr, others.iqr)
+    apart = np.abs(ours.median - others.median) > _LARGEST_FACTOR * wide
+    differ = np.flatnonzero(varied & (apart | (wide > _LARGEST_FACTOR * narrow)))
+    if len(differ) <= _LARGEST_SHARE * varied.sum():
         return None
-    name, place = spec.feature_name(int(differ[0])), differ[0]
-    first = f"medians of {name!r} are"
+    index = int(differ[0])
+    first = f"medians of {spec.feature_name(index)!r} are"
     if len(differ) > 1:
         first = f"{len(differ):,} columns are of different scale: {first}"
-    return _sentence(first, float(ours.middle[place]), float(others.middle[place]))
+    return _sentence(first, float(ours.median[index]), float(others.median[index]))
 
 
 def _sentence(what: str, found: float, theirs: float) -> str:
@@ -80,9 +83,9 @@ def _sentence(what: str, found: float, theirs: float) -> str:
 
 
 def _sample(features: FeaturesLike) -> np.ndarray:
-    a_block = max(1, min(_ROWS, _NUMBERS // features.shape[1]) // _BLOCKS)
-    starts = np.unique(np.linspace(0, max(0, len(features) - a_block), _BLOCKS).astype(int))
-    if len(features) <= _BLOCKS * a_block:
+    a_block = max(1, min(_SAMPLE_ROWS, _SAMPLE_NUMBERS // features.shape[1]) // _SAMPLE_BLOCKS)
+    starts = np.unique(np.linspace(0, max(0, len(features) - a_block), _SAMPLE_BLOCKS).astype(int))
+    if len(features) <= _SAMPLE_BLOCKS * a_block:
         starts, a_block = np.array([0]), len(features)
     return read_rows(features, [slice(start, start + a_block) for start in starts])
 

@@ -1,4 +1,4 @@
-"""Rows in training, test and validation rows: as the source has them, or some held out."""
+"""Splits rows into training, test and validation rows."""
 
 from __future__ import annotations
 
@@ -15,28 +15,27 @@ from tfsoftmax.data.source import Source
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
 
-# Fixed, and apart from a recipe's seed: every run of every recipe is measured on the
-# same rows.
+# Not the recipe's seed, so that every run of every recipe is evaluated on the same rows.
 SPLIT_SEED = 0
-# So many classes, a tenth of them of a single row, may be numbers that were meant as such.
-_MANY = 20
+# With more classes than this, a tenth of them of one row, the labels are probably numbers.
+_MANY_CLASSES = 20
 
 
 def split_rows(
     source: Source, spec: Spec, rows: Split, tests: np.ndarray, notes: Notes = NO_NOTES
 ) -> Dataset:
-    """A dataset of rows, in two: the source's own test rows, or else some held out.
+    """Makes a dataset of a source's rows, with its own test rows or with some held out.
 
     Args:
       source: of the rows.
       spec: of the rows.
       rows: all of them.
-      tests: bool ``[n_samples]``, which are the source's own test rows.
-      notes: what should be known of how they were read; it is said.
+      tests: bool ``[n_samples]``, True for the source's own test rows.
+      notes: what was found while the rows were read; logged as warnings.
 
     Raises:
-      DataError: if the rows are to be trained on, and their labels are no classes, or there
-        are no training rows, or too few to hold some out.
+      DataError: if a model is to be trained on the rows, and their labels cannot be classes,
+        or there are no training rows, or too few to hold some out.
     """
     measured = source.model is not None
     try:
@@ -47,7 +46,7 @@ def split_rows(
             raise
         tests = tests if tests.any() else ~tests
         indices = np.flatnonzero(~tests), np.flatnonzero(tests)
-    # In the source's order, so that it is the same dataset in memory and on the disk.
+    # In the source's order, so that the dataset is the same in memory and on disk.
     train, test = (rows.take(np.sort(part)) for part in indices)
     if tests.any() and len(train):
         warn_of_scales(source.name, train, test, spec)
@@ -66,7 +65,7 @@ def split_rows(
 def _part_indices(
     source: Source, spec: Spec, labels: np.ndarray, tests: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of the training and of the test rows."""
+    """Indices of the training rows and of the test rows."""
     if not tests.any():
         fraction = source.options.test_fraction
         return stratified_indices(labels, source.name, fraction, spec.class_names)
@@ -87,45 +86,45 @@ def stratified_split(
     fraction: float = TEST_FRACTION,
     class_names: tuple[str, ...] | None = None,
 ) -> tuple[Split, Split]:
-    """Rows to keep and rows held out, each class in the same proportion.
+    """Splits rows in two, with the same proportions of classes in both.
 
     Args:
       split: all rows.
-      name: of the source, for messages.
+      name: of the source, for errors.
       fraction: of the rows to hold out, between 0 and 1.
-      class_names: for messages.
+      class_names: for errors.
 
     Raises:
-      DataError: if a class has too few rows to be in both.
+      DataError: if a class has too few rows to be in both parts.
 
     >>> rows = Split(np.eye(10), np.repeat(np.int32([0, 1]), 5))
     >>> train, test = stratified_split(rows, "tiny")
     >>> len(train), sorted(test.labels.tolist())
     (8, [0, 1])
     """
-    kept, held = stratified_indices(split.labels, name, fraction, class_names)
-    return split.take(kept), split.take(held)
+    train, held_out = stratified_indices(split.labels, name, fraction, class_names)
+    return split.take(train), split.take(held_out)
 
 
 def stratified_indices(
     labels: np.ndarray, name: str, fraction: float, class_names: tuple[str, ...] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of the rows to keep and of those held out; as for `stratified_split`."""
+    """Indices of the rows of both parts, as for `stratified_split`."""
     from sklearn.model_selection import train_test_split
 
     counts = np.bincount(labels)
     if (counts == 1).any():
-        place = int(np.argmax(counts == 1))
-        rare = repr(class_names[place]) if class_names else place
+        code = int(np.argmax(counts == 1))
+        rare = repr(class_names[code]) if class_names else code
         doubt = ""
-        if len(counts) > _MANY and (counts == 1).sum() > len(counts) / 10:
+        if len(counts) > _MANY_CLASSES and (counts == 1).sum() > len(counts) / 10:
             doubt = f". There are {len(counts):,} classes: is it the right label column?"
         raise DataError(
             f"{name}: class {rare} has one row only, which cannot be both trained on and held "
             f"out; add rows of it, or remove it{doubt}"
         )
     try:
-        kept, held = train_test_split(
+        train, held_out = train_test_split(
             np.arange(len(labels)),
             test_size=fraction,
             random_state=SPLIT_SEED,
@@ -137,20 +136,18 @@ def stratified_indices(
             f"hold out a share of {fraction:g} with every class in it; add rows, or take another "
             f"share ({error})"
         ) from error
-    return kept, held
+    return train, held_out
 
 
 def with_validation(dataset: Dataset, fraction: float) -> Dataset:
-    """The dataset with a share of its training rows held out, to choose by.
-
-    One that has validation rows already stays as it is.
+    """Holds out a fraction of the training rows as validation rows, unless there are some.
 
     Args:
-      dataset: with training rows.
-      fraction: of them, between 0 and 1.
+      dataset: to hold rows out of.
+      fraction: of its training rows, between 0 and 1.
 
     Raises:
-      DataError: if a class has too few rows to be in both.
+      DataError: if a class has too few rows to be in both parts.
     """
     if dataset.validation is not None:
         return dataset
