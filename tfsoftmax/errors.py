@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tfsoftmax.messages import options_in, setting
+from tfsoftmax.messages import Message, options_in, setting
 
 if TYPE_CHECKING:
     from tfsoftmax.export.export import ExportResult
@@ -88,5 +88,5 @@ class IncompleteExportError(ExportError):
 
     def __init__(self, result: ExportResult):
         self.result = result
-        missing = "; ".join(f"{file}: {why}" for file, why in result.failed.items())
-        super().__init__(f"{result.path}: exported without {missing}")
+        missing = Message("; ").join(f"{file}: " + why for file, why in result.failed.items())
+        super().__init__(f"{result.path}: exported without " + missing)

@@ -1,7 +1,7 @@
 """A training option is a field: what is made of it, shown with one that is added here."""
 
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -9,13 +9,14 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from tfsoftmax import RECIPES, Recipe, UsageError
+from tfsoftmax import RECIPES, Recipe, UsageError, export_model, fit
 from tfsoftmax.choices import option, options_of
 from tfsoftmax.cli._flags import spelled
 from tfsoftmax.cli._grid import grid_options
 from tfsoftmax.cli._options import flags_of, options_table
 from tfsoftmax.cli._recipe import arguments_of, recipe_from, recipe_options
 from tfsoftmax.messages import setting
+from tfsoftmax.report import recipe_table
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -51,6 +52,20 @@ def test_an_added_option_is_in_help_docstring_table_and_json():
     row = "| `--dropout` | `dropout` | a number, below 1 | 0 (default), 0.25 (tutorial) | "
     assert f"{row}{said.format('--l2')} |" in options_table(ToyRecipe, TOYS)
     assert ToyRecipe(dropout=0.5).to_json()["dropout"] == 0.5
+
+
+def test_an_added_option_is_in_the_card_of_a_model(made, tmp_path, monkeypatch):
+    model, _ = fit(made, Recipe(epochs=1))
+    as_made = {"name": "default", **ToyRecipe(epochs=1, dropout=0.5).to_json()}
+    model.record = replace(model.record, recipe=as_made, asked=as_made)
+    # As if the field were declared in `Recipe` itself.
+    monkeypatch.setattr(recipe_table, "Recipe", ToyRecipe)
+    monkeypatch.setattr(recipe_table, "RECIPES", TOYS)
+    exported = export_model(model, tmp_path, "toy", check_on=made.test.features, formats=())
+    card = (exported.path / "README.md").read_text(encoding="utf-8")
+    help = options_of(ToyRecipe)["dropout"].help
+    assert f"| `dropout` | 0.5 | **chosen** | 0 | {help} |" in card
+    assert '"dropout": 0.5' in (exported.path / "tfsoftmax.json").read_text(encoding="utf-8")
 
 
 def test_an_added_option_is_taken_checked_and_said_again():

@@ -203,7 +203,7 @@ def _failed(failed: Mapping[str, str]) -> list[str]:
     return [
         "Asked for, too, and left out because the proof failed:",
         "",
-        *(f"* `{file}`: {why}." for file, why in failed.items()),
+        *(f"* `{file}`: " + why + "." for file, why in failed.items()),
         "",
     ]
 
