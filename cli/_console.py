@@ -11,10 +11,11 @@ from typing import Any
 import click
 
 from tfsoftmax import __version__
-from tfsoftmax.cli._errors import explained, say_error, show_unknown
-from tfsoftmax.cli._flags import spelled
+from tfsoftmax.cli._errors import explain, say_error, show_unknown
+from tfsoftmax.cli._flags import render, render_document
 from tfsoftmax.cli._interrupt import handle_signals
 from tfsoftmax.cli._streams import open_standard_streams
+from tfsoftmax.system.json_text import json_text
 
 
 class _PlainErrors(click.Command):
@@ -41,7 +42,7 @@ class _PlainErrors(click.Command):
                 if sys.stdout:
                     sys.stdout.flush()
         except (Exception, KeyboardInterrupt) as error:
-            message, code = explained(error, self.name)
+            message, code = explain(error, self.name)
             if {"-v", "--verbose"} & set(sys.argv if args is None else args):
                 show_unknown(error)
             if isinstance(error, click.exceptions.NoArgsIsHelpError):
@@ -82,6 +83,11 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def print_json(document: Any) -> None:
+    """Prints a document, whatever it says of options in the command's spelling."""
+    click.echo(json_text(render_document(document)))
+
+
 def set_verbosity(verbose: bool, quiet: bool) -> None:
     """Sets what is logged to standard error; call it before importing TensorFlow.
 
@@ -106,7 +112,7 @@ class _StderrHandler(logging.Handler):
     """Prints the library's messages as plain lines on standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        text = spelled(record.msg)
+        text = render(record.msg)
         if isinstance(record.args, tuple) and record.args:
-            text %= tuple(spelled(each) if isinstance(each, str) else each for each in record.args)
+            text %= tuple(render(each) if isinstance(each, str) else each for each in record.args)
         click.echo(text, err=True)

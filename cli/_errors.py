@@ -8,7 +8,7 @@ import traceback
 
 import click
 
-from tfsoftmax.cli._flags import spelled
+from tfsoftmax.cli._flags import render
 from tfsoftmax.cli._interrupt import ENDINGS
 from tfsoftmax.errors import TfsoftmaxError, UnknownDatasetError, UsageError
 
@@ -32,7 +32,7 @@ _SYMPTOMS = {
 }
 
 
-def explained(error: BaseException, command: str | None) -> tuple[str, int]:
+def explain(error: BaseException, command: str | None) -> tuple[str, int]:
     """The line that says what is wrong with a command, without its 'Error:', and the exit code."""
     if asked := _interrupt_behind(error):
         return ENDINGS[asked]
@@ -46,9 +46,9 @@ def explained(error: BaseException, command: str | None) -> tuple[str, int]:
     if isinstance(error, click.ClickException):
         return error.format_message(), error.exit_code
     if isinstance(error, UsageError | UnknownDatasetError):
-        return spelled(error), _USAGE
+        return render(error), _USAGE
     if isinstance(error, TfsoftmaxError):
-        return spelled(error), _FAILURE
+        return render(error), _FAILURE
     return _machine(error) or _unknown(error), _FAILURE
 
 

@@ -24,28 +24,28 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def spelled(text: object) -> str:
+def render(text: object) -> str:
     """A message, or the one of an error, with flags for the options that it names.
 
     >>> from tfsoftmax.messages import setting
-    >>> spelled("take the mean with " + setting("missing", "mean"))
+    >>> render("take the mean with " + setting("missing", "mean"))
     'take the mean with --missing mean'
     """
     if isinstance(text, BaseException):
         text = message_of(text)
-    return text.spelled(_flagged) if isinstance(text, Message) else str(text)
+    return text.render(_write) if isinstance(text, Message) else str(text)
 
 
-def in_flags(document: Any) -> Any:
+def render_document(document: Any) -> Any:
     """A JSON-ready document whose messages name flags."""
     if isinstance(document, dict):
-        return {key: in_flags(value) for key, value in document.items()}
+        return {key: render_document(value) for key, value in document.items()}
     if isinstance(document, list | tuple):
-        return [in_flags(value) for value in document]
-    return spelled(document) if isinstance(document, Message) else document
+        return [render_document(value) for value in document]
+    return render(document) if isinstance(document, Message) else document
 
 
-def _flagged(setting: Setting) -> str:
+def _write(setting: Setting) -> str:
     """As it is typed in a shell."""
     if setting.name in _OTHERS:
         return _OTHERS[setting.name]

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tfsoftmax.choices import Option
-from tfsoftmax.cli._flags import flag, spelled
+from tfsoftmax.cli._flags import flag, render
 from tfsoftmax.cli._options import add_options, flags_of
 from tfsoftmax.cli._types import Grid
 from tfsoftmax.training.recipe import Recipe
@@ -34,5 +34,5 @@ def _grid_option(declared: Option) -> Callable[..., Any]:
     return click.option(
         flag(declared.name),
         type=Grid(positive=declared.above is not None, auto=declared.default == "auto"),
-        help=f"{spelled(declared.help)} Values to try.  [default: {tried}]",
+        help=f"{render(declared.help)} Values to try.  [default: {tried}]",
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from tfsoftmax.cli._flags import spelled
+from tfsoftmax.cli._flags import render
 from tfsoftmax.errors import UsageError
 from tfsoftmax.system.paths import check_regular
 
@@ -139,7 +139,7 @@ def exported(
 def failed_files(result: ExportResult) -> int:
     """Prints an error for each file that was asked for and is not there; the exit code."""
     for file, why in result.failed.items():
-        click.echo(f"Error: {result.path} is without {file}: {spelled(why)}", err=True)
+        click.echo(f"Error: {result.path} is without {file}: {render(why)}", err=True)
     return 1 if result.failed else 0
 
 

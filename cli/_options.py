@@ -9,14 +9,14 @@ from typing import Any, Literal, get_args, get_origin
 import click
 
 from tfsoftmax.choices import Choices, Option, options_of, types_in_words
-from tfsoftmax.cli._flags import flag, spelled
+from tfsoftmax.cli._flags import flag, render
 from tfsoftmax.cli._types import ClassWeights, Delimiter, ImageSize, NumberOrAuto, Size
 
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 _WRITTEN: dict[str, Callable[[], click.ParamType]] = {"bytes": Size, "character": Delimiter}
 
 
-def option_of(declared: Option, named: Mapping[str, Choices]) -> _Decorator:
+def make_option(declared: Option, named: Mapping[str, Choices]) -> _Decorator:
     """The command's option for one that is declared; its value is None where it is not given.
 
     Args:
@@ -54,7 +54,7 @@ def flags_of(kind: type[Choices]) -> dict[str, Option]:
     return {name: declared for name, declared in options_of(kind).items() if declared.flag}
 
 
-def given(kind: type[Choices], options: dict[str, Any]) -> dict[str, Any]:
+def pop_given(kind: type[Choices], options: dict[str, Any]) -> dict[str, Any]:
     """Takes out of a command's options those of a class that were given."""
     asked = {name: options.pop(name) for name in flags_of(kind) if name in options}
     return {name: value for name, value in asked.items() if value is not None}
@@ -92,7 +92,7 @@ def table_of(options: Mapping[str, Option], named: Mapping[str, Choices]) -> str
         may_be = ", ".join(each for each in (types_in_words(declared), declared.bounds) if each)
         option = f"`{_flag_of(declared)}`" if declared.flag else ""
         default = _default(declared, named)
-        lines.append(f"| {option} | `{name}` | {may_be} | {default} | {spelled(declared.help)} |")
+        lines.append(f"| {option} | `{name}` | {may_be} | {default} | {render(declared.help)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -132,7 +132,7 @@ def _type(declared: Option) -> Any:
 
 
 def _help(declared: Option, named: Mapping[str, Choices]) -> str:
-    text, default = spelled(declared.help), _default(declared, named)
+    text, default = render(declared.help), _default(declared, named)
     return f"{text}  [default: {default}]" if default and bool not in declared.kinds else text
 
 
@@ -142,7 +142,7 @@ def _default(declared: Option, named: Mapping[str, Choices]) -> str:
     for name, choices in named.items():
         value = getattr(choices, declared.name)
         if value == declared.default and declared.usual:
-            found[name] = spelled(declared.usual)
+            found[name] = render(declared.usual)
         else:
             found[name] = f"{value:g}" if isinstance(value, float) else str(value)
     if len(set(found.values())) > 1:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tfsoftmax.cli._options import add_options, arguments_for, flags_of, given, option_of
+from tfsoftmax.cli._options import add_options, arguments_for, flags_of, make_option, pop_given
 from tfsoftmax.training.recipe import RECIPES, Recipe
 
 
@@ -32,7 +32,7 @@ def recipe_options(
         help="The recommended way to train, or the tutorial's.",
     )
     declared = flags_of(type(recipes["default"]))
-    made = (option_of(one, recipes) for name, one in declared.items() if name not in without)
+    made = (make_option(one, recipes) for name, one in declared.items() if name not in without)
     return add_options(command, [which, *made])
 
 
@@ -43,7 +43,7 @@ def recipe_from(options: dict[str, Any], recipes: Mapping[str, Recipe] = RECIPES
       UsageError: if its choices exclude each other.
     """
     recipe = recipes[options["recipe_name"]]
-    return recipe.but(**given(type(recipe), options))
+    return recipe.but(**pop_given(type(recipe), options))
 
 
 def arguments_of(

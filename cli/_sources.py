@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from tfsoftmax.choices import Option, options_of
-from tfsoftmax.cli._options import add_options, arguments_for, given, option_of
+from tfsoftmax.cli._options import add_options, arguments_for, make_option, pop_given
 from tfsoftmax.data.kinds import BUNDLED, KINDS
 from tfsoftmax.data.names import all_names, locate
 from tfsoftmax.data.options import SourceOptions, check_applicable, takers
@@ -169,7 +169,7 @@ def dataset_of_model_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def csv_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options that say how a table is written, by their names in `SourceOptions`."""
     declared = source_options()
-    return add_options(command, [option_of(declared[name], _USUAL) for name in _WRITTEN])
+    return add_options(command, [make_option(declared[name], _USUAL) for name in _WRITTEN])
 
 
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -178,9 +178,9 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def with_data(**options: Any) -> Any:
         folders = options.pop("data_dir"), options.pop("manual_dir")
-        return command(data=Data(*folders, given(SourceOptions, options)), **options)
+        return command(data=Data(*folders, pop_given(SourceOptions, options)), **options)
 
-    made = [option_of(each, _USUAL) for each in source_options().values() if each.flag]
+    made = [make_option(each, _USUAL) for each in source_options().values() if each.flag]
     return add_options(with_data, [*_FOLDERS, *made])
 
 

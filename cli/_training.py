@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tfsoftmax.cli._flags import in_flags
+from tfsoftmax.cli._flags import render_document
 from tfsoftmax.cli._recipe import arguments_of
 from tfsoftmax.system.json_text import json_text
 
@@ -120,7 +120,7 @@ def complete_record(
         trained.record, command=tuple(command), tuning=tuning.to_json() if tuning else None
     )
     convergence = diagnose(trained.model, trained.dataset, trained.history)
-    record = replace(trained.model.record, convergence=in_flags(convergence.to_json()))
+    record = replace(trained.model.record, convergence=render_document(convergence.to_json()))
     trained.model.record = record
     return record
 

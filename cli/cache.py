@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tfsoftmax.cli._console import PlainCommand, common_options, set_verbosity
-from tfsoftmax.system.json_text import json_text
+from tfsoftmax.cli._console import PlainCommand, common_options, print_json, set_verbosity
 
 if TYPE_CHECKING:
     from tfsoftmax.data.cache_entries import CacheEntry
@@ -48,7 +47,7 @@ def cache(data_dir: str | None, clear: bool, as_json: bool, verbose: bool, quiet
             file.unlink(missing_ok=True)
     if as_json:
         entries = [{**asdict(entry), "path": str(entry.path)} for entry in datasets]
-        click.echo(json_text({"removed": clear, "datasets": entries, "compiled": compiled}))
+        print_json({"removed": clear, "datasets": entries, "compiled": compiled})
         return
     _print_entries(datasets, compiled, "removed" if clear else "cached")
     if not clear and any(entry.source is None for entry in datasets):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tfsoftmax.cli._console import PlainCommand, common_options, set_verbosity
-from tfsoftmax.system.json_text import json_text
+from tfsoftmax.cli._console import PlainCommand, common_options, print_json, set_verbosity
 
 _STATES = {
     "ready": "ready, no download",
@@ -33,7 +32,7 @@ def datasets(data_dir: str | None, as_json: bool, verbose: bool, quiet: bool) ->
 
     entries = catalogue(data_dir)
     if as_json:
-        click.echo(json_text(entries))
+        print_json(entries)
         return
     width = max(len(entry["name"]) for entry in entries)
     for entry in entries:

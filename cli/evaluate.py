@@ -12,6 +12,7 @@ import click
 from tfsoftmax.cli._console import (
     TensorFlowCommand,
     common_options,
+    print_json,
     set_verbosity,
 )
 from tfsoftmax.cli._metrics import print_metrics
@@ -19,7 +20,6 @@ from tfsoftmax.cli._models import reading_options, recorded_data
 from tfsoftmax.cli._sources import Data, data_options, dataset_options
 from tfsoftmax.data.names import locate
 from tfsoftmax.errors import DataError
-from tfsoftmax.system.json_text import json_text
 
 if TYPE_CHECKING:
     from tfsoftmax import Spec, Split
@@ -88,7 +88,7 @@ def evaluate(
         }
         if n_trained_on is not None:
             document["training_rows"] = n_trained_on
-        click.echo(json_text({**document, **result.to_json(names)}))
+        print_json({**document, **result.to_json(names)})
         return
     click.echo(f"model     {predictor.path}")
     click.echo(f"rows      {result.n_samples:,} ({dataset.name}, {split})")

@@ -9,11 +9,11 @@ import click
 from tfsoftmax.cli._console import (
     TensorFlowCommand,
     common_options,
+    print_json,
     set_verbosity,
 )
 from tfsoftmax.cli._formats import Forms, format_options
 from tfsoftmax.cli._sources import Data, data_options, dataset_of_model_option
-from tfsoftmax.system.json_text import json_text
 
 
 @click.command(cls=TensorFlowCommand, name="export")
@@ -62,7 +62,7 @@ def export(
     target = (output_dir or (place.parent if place.is_file() else place.parent.parent), name)
     result = exported(trained.model, target, trained.dataset, forms, trained.record)
     if as_json:
-        click.echo(json_text(result.to_json()))
+        print_json(result.to_json())
     else:
         click.echo(f"{result.path}")
         printed_parity(result)

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tfsoftmax.cli._console import PlainCommand, common_options, set_verbosity
-from tfsoftmax.cli._flags import in_flags, spelled
+from tfsoftmax.cli._console import PlainCommand, common_options, print_json, set_verbosity
+from tfsoftmax.cli._flags import render
 from tfsoftmax.cli._sources import Data, complete_dataset, data_options
 from tfsoftmax.data.names import locate
-from tfsoftmax.system.json_text import json_text
 
 if TYPE_CHECKING:
     from tfsoftmax.data.inspection import Column, Inspection
@@ -67,7 +66,7 @@ def inspect(
             write_atomically(pictures, picture_sheet(dataset))
         found = inspect_dataset(dataset, official_test=False)
     if as_json:
-        click.echo(json_text(in_flags(found.to_json())))
+        print_json(found.to_json())
         return
     _print(found)
     if pictures:
@@ -91,7 +90,7 @@ def _print(found: Inspection) -> None:
     if found.notes:
         click.echo("\nnotes")
     for note in found.notes:
-        click.echo(f"  {spelled(note)}")
+        click.echo(f"  {render(note)}")
 
 
 def _print_pixels(columns: list[Column]) -> None:

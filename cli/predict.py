@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tfsoftmax.cli._console import PlainCommand, common_options, set_verbosity
-from tfsoftmax.cli._flags import spelled
+from tfsoftmax.cli._console import PlainCommand, common_options, print_json, set_verbosity
+from tfsoftmax.cli._flags import render
 from tfsoftmax.cli._interrupt import raise_pending_interrupt
 from tfsoftmax.cli._models import recorded_data
 from tfsoftmax.cli._sources import csv_options
 from tfsoftmax.data.names import Location
 from tfsoftmax.data.options import SourceOptions, check_applicable
 from tfsoftmax.errors import DataError
-from tfsoftmax.system.json_text import json_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,10 +83,10 @@ def predict(
                 answers += _answers(predictor.spec, found, names, top, as_json)
         except DataError as error:
             raise_pending_interrupt()  # Reading may fail because it was interrupted.
-            click.echo(f"Error: {spelled(error)}", err=True)
+            click.echo(f"Error: {render(error)}", err=True)
             failed += 1
     if as_json:
-        click.echo(json_text({"model": str(predictor.path), "answers": answers}))
+        print_json({"model": str(predictor.path), "answers": answers})
     return 1 if failed else 0
 
 

@@ -12,6 +12,7 @@ from tfsoftmax.cli._checkpoints import checkpoint_options, checkpoints_from
 from tfsoftmax.cli._console import (
     TensorFlowCommand,
     common_options,
+    print_json,
     set_verbosity,
 )
 from tfsoftmax.cli._formats import Forms, format_options
@@ -32,7 +33,6 @@ from tfsoftmax.cli._training import (
     write_history,
 )
 from tfsoftmax.data.names import locate
-from tfsoftmax.system.json_text import json_text
 
 if TYPE_CHECKING:
     from tfsoftmax import SoftmaxRegression
@@ -160,7 +160,7 @@ def train(
     seconds = time.perf_counter() - started
     if as_json:
         document = {**record.to_json(), "model": exported.to_json(), "seconds": seconds}
-        click.echo(json_text(document))
+        print_json(document)
     else:
         summarize(trained.history, record, exported)
         print_end(exported, dataset, data, seconds)

@@ -13,6 +13,7 @@ import click
 from tfsoftmax.cli._console import (
     TensorFlowCommand,
     common_options,
+    print_json,
     set_verbosity,
 )
 from tfsoftmax.cli._formats import Forms, format_options
@@ -34,7 +35,6 @@ from tfsoftmax.cli._training import (
 )
 from tfsoftmax.cli._tuning import print_table, tuning_progress, write_tuning
 from tfsoftmax.data.names import locate
-from tfsoftmax.system.json_text import json_text
 
 if TYPE_CHECKING:
     from tfsoftmax import Dataset, Recipe
@@ -158,7 +158,7 @@ def tune(
                 "recipe": {"name": recipe_name, **tuning.best.to_json()},
                 "seconds": time.perf_counter() - started,
             }
-            click.echo(json_text(measured))
+            print_json(measured)
         beside.end()
         return 0
     trained = trained_on(dataset, tuning.best, quiet)
@@ -171,7 +171,7 @@ def tune(
     seconds = time.perf_counter() - started
     if as_json:
         document = {**record.to_json(), "model": exported.to_json(), "seconds": seconds}
-        click.echo(json_text(document))
+        print_json(document)
     else:
         summarize(trained.history, record, exported)
         print_end(exported, dataset, data, seconds)

@@ -11,10 +11,10 @@ import click
 from tfsoftmax.cli._console import (
     TensorFlowCommand,
     common_options,
+    print_json,
     set_verbosity,
 )
 from tfsoftmax.cli._sources import Data, data_options, dataset_of_model_option
-from tfsoftmax.system.json_text import json_text
 
 if TYPE_CHECKING:
     from tfsoftmax.export.verify import Check
@@ -83,7 +83,7 @@ def verify(
             "checks": [check.to_json() for check in checks],
             "not_installed": [runtime.name for runtime in missing],
         }
-        click.echo(json_text(document))
+        print_json(document)
     installs = {runtime.install: runtime.name for runtime in reversed(missing)}
     for install, name in [] if quiet else reversed(installs.items()):
         click.echo(f"not installed: {name} ({install})", err=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import tfsoftmax
-from tfsoftmax.cli._flags import spelled
+from tfsoftmax.cli._flags import render
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import Message, setting
 
@@ -28,7 +28,7 @@ PACKAGE = Path(tfsoftmax.__file__).parent
 )
 def test_both_spellings(message, python, command):
     assert message == python
-    assert spelled(message) == (command or "a %s --l1 0.1, or 100 %")
+    assert render(message) == (command or "a %s --l1 0.1, or 100 %")
 
 
 def test_parts_survive_joining_nesting_errors_and_pickling():
@@ -36,10 +36,10 @@ def test_parts_survive_joining_nesting_errors_and_pickling():
     message = "row 3: " + inner + "; or " + setting("bad_rows", "skip")
     wanted = "row 3: take the mean (--missing mean); or --bad-rows skip"
     for each in (message, Message("row 3: ", inner, "; or ", setting("bad_rows", "skip"))):
-        assert spelled(each) == spelled(DataError(each)) == wanted
-        assert spelled(pickle.loads(pickle.dumps(DataError(each)))) == wanted
+        assert render(each) == render(DataError(each)) == wanted
+        assert render(pickle.loads(pickle.dumps(DataError(each)))) == wanted
     # What lost its parts is still right for Python.
-    assert spelled(f"{inner}") == 'take the mean (missing="mean")'
+    assert render(f"{inner}") == 'take the mean (missing="mean")'
 
 
 def texts(tree):

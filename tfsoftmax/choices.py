@@ -132,7 +132,7 @@ class Choices:
         if cls.__doc__:
             own = [each for each in cls.__dict__.items() if isinstance(each[1], Field)]
             cls.__doc__ = cls.__doc__.replace(
-                "{options}", "\n".join(_documented(name, each) for name, each in own).lstrip()
+                "{options}", "\n".join(_document(name, each) for name, each in own).lstrip()
             )
 
     def __post_init__(self) -> None:
@@ -170,11 +170,11 @@ def options_of(kind: Any) -> Mapping[str, Option]:
     >>> options_of(Recipe)["momentum"].bounds
     'at least 0 and below 1'
     """
-    return _declared(kind)
+    return _read_declarations(kind)
 
 
 @lru_cache
-def _declared(kind: Any) -> Mapping[str, Option]:
+def _read_declarations(kind: Any) -> Mapping[str, Option]:
     hints = get_type_hints(kind)
     found = {}
     for each in fields(kind):
@@ -185,7 +185,7 @@ def _declared(kind: Any) -> Mapping[str, Option]:
     return found
 
 
-def _documented(name: str, declared: Field[Any]) -> str:
+def _document(name: str, declared: Field[Any]) -> str:
     """What a docstring says of an option."""
     about: Option = declared.metadata["option"]
     default = about.usual or (
@@ -214,7 +214,7 @@ def check_types(choices: Any) -> None:
     """
     for name, declared in options_of(type(choices)).items():
         value = getattr(choices, name)
-        taken = [found for one in declared.kinds if (found := _taken(value, one))]
+        taken = [found for one in declared.kinds if (found := _convert(value, one))]
         if not taken:
             raise UsageError(setting(name) + f" must be {types_in_words(declared)}, not {value!r}")
         if taken[0][0] is not value:
@@ -234,7 +234,7 @@ def did_you_mean(name: object, known: Iterable[object]) -> str:
     return f"did you mean {near[0]!r}? " if near else ""
 
 
-def _taken(value: Any, kind: Any) -> tuple[Any] | None:
+def _convert(value: Any, kind: Any) -> tuple[Any] | None:
     """The value as one of this type, or None if it is none."""
     if kind is float and isinstance(value, Real) and not isinstance(value, bool):
         return (value if isinstance(value, int) else float(value),)
@@ -246,20 +246,20 @@ def _taken(value: Any, kind: Any) -> tuple[Any] | None:
     if origin is Literal:
         return (value,) if isinstance(value, str) and value in get_args(kind) else None
     if origin is tuple:
-        return _taken_tuple(value, get_args(kind))
+        return _convert_tuple(value, get_args(kind))
     if origin is not None and isinstance(value, origin):
         return (value,)
     return None
 
 
-def _taken_tuple(value: Any, kinds: tuple[Any, ...]) -> tuple[Any] | None:
+def _convert_tuple(value: Any, kinds: tuple[Any, ...]) -> tuple[Any] | None:
     if kinds[-1] is Ellipsis:
         value = (value,) if isinstance(value, kinds[0]) else value
     value = value.tolist() if hasattr(value, "tolist") else value
     if not isinstance(value, list | tuple):
         return None
     wanted = (kinds[0],) * len(value) if kinds[-1] is Ellipsis else kinds
-    parts = [_taken(part, kind) for part, kind in zip(value, wanted, strict=False)]
+    parts = [_convert(part, kind) for part, kind in zip(value, wanted, strict=False)]
     if len(parts) != len(wanted) or len(value) != len(wanted):
         return None
     found = tuple(part[0] for part in parts if part is not None)
@@ -275,10 +275,10 @@ def types_in_words(declared: Option) -> str:
     >>> types_in_words(options_of(Recipe)["learning_rate"])
     "a number or 'auto'"
     """
-    return " or ".join(_described(one) for one in declared.kinds if one is not NoneType)
+    return " or ".join(_type_in_words(one) for one in declared.kinds if one is not NoneType)
 
 
-def _described(kind: Any) -> str:
+def _type_in_words(kind: Any) -> str:
     if get_origin(kind) is Literal:
         known = get_args(kind)
         words = [word if word.isidentifier() else repr(word) for word in known]

@@ -29,7 +29,7 @@ class Message(str):
     >>> message = "take the mean: " + setting("missing", "mean") + "."
     >>> print(message)
     take the mean: missing="mean".
-    >>> message.spelled(lambda setting: f"<{setting.name}>")
+    >>> message.render(lambda setting: f"<{setting.name}>")
     'take the mean: <missing>.'
     """
 
@@ -54,7 +54,7 @@ class Message(str):
         parts = [part for text in texts for part in (self, text)]
         return Message(*parts[1:])
 
-    def spelled(self, spell: Callable[[Setting], str]) -> str:
+    def render(self, spell: Callable[[Setting], str]) -> str:
         """The text with every option as `spell` writes it."""
         return "".join(spell(part) if isinstance(part, Setting) else part for part in self.parts)
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from tfsoftmax import RECIPES, Recipe, UsageError, export_model, fit
 from tfsoftmax.choices import option, options_of
-from tfsoftmax.cli._flags import spelled
+from tfsoftmax.cli._flags import render
 from tfsoftmax.cli._grid import grid_options
 from tfsoftmax.cli._options import flags_of, options_table
 from tfsoftmax.cli._recipe import arguments_of, recipe_from, recipe_options
@@ -76,7 +76,7 @@ def test_an_added_option_is_taken_checked_and_said_again():
     for wrong, message in ((1.5, "below 1, not 1.5"), ("x", "a number, not 'x'")):
         with pytest.raises(UsageError, match=f"^dropout must be {message}") as caught:
             ToyRecipe(dropout=wrong)
-        assert spelled(caught.value) == f"--dropout must be {message}"
+        assert render(caught.value) == f"--dropout must be {message}"
         assert caught.value.options == ("dropout",)
 
 

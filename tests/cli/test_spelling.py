@@ -1,16 +1,23 @@
 """The same error or note from Python and from the command, each in its own words."""
 
 import re
+import shlex
 
+import click
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.bad_input import GOOD, HEADER, ROWS, csv, png
 from support.commands import QUICK, run
 
 from tfsoftmax import SourceOptions, TfsoftmaxError, load_dataset
-from tfsoftmax.cli._flags import spelled
+from tfsoftmax.cli._flags import render
+from tfsoftmax.cli._sources import data_options
 from tfsoftmax.cli.main import main as group
 from tfsoftmax.cli.train import main as train_command
+from tfsoftmax.data.tables.columns import named
+from tfsoftmax.messages import setting
 
 
 def pictures(folder):
@@ -61,7 +68,7 @@ def test_an_error_is_spelled_for_whoever_reads_it(tmp_path, case):
     assert python in str(caught.value)
     assert "--" not in str(caught.value)
     result = run(train_command, "--dataset", name, "--output-dir", tmp_path / "m")
-    assert result.stderr.splitlines()[-1] == f"Error: {spelled(caught.value)}"
+    assert result.stderr.splitlines()[-1] == f"Error: {render(caught.value)}"
     assert command in result.stderr
 
 
@@ -105,3 +112,20 @@ def test_advice_is_spelled_for_whoever_trains(tmp_path):
     for text in (result.stdout, card, described):
         assert "try --learning-rate auto." in text
         assert "learning_rate=" not in text
+
+
+NAMES = st.lists(
+    st.text("ab ,-='\"\\é", min_size=1, max_size=5).filter(lambda name: name == name.strip()),
+    min_size=1, max_size=5, unique=True,
+)  # fmt: skip
+
+
+@settings(max_examples=50)
+@given(NAMES)
+def test_columns_to_drop_can_be_copied_from_either_spelling(names):
+    advice = setting("drop", names)
+    assert eval(f"dict({advice})") == {"drop": names}
+    found = []
+    command = click.command()(data_options(lambda data: found.append(data)))
+    command.main(shlex.split(render(advice)), standalone_mode=False)
+    assert set(named(found[0].choices["drop"], names)) == set(names)

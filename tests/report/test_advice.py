@@ -10,8 +10,8 @@ import pytest
 from support.datasets import make_dataset
 
 from tfsoftmax import Dataset, Recipe, Spec, Split, diagnose, fit, tune
-from tfsoftmax.cli._flags import spelled
-from tfsoftmax.cli._options import given
+from tfsoftmax.cli._flags import render
+from tfsoftmax.cli._options import pop_given
 from tfsoftmax.cli._recipe import recipe_options
 
 
@@ -91,7 +91,7 @@ def followed_as_typed(sentence, dataset, recipe):
     options = []
     command = click.command()(recipe_options(lambda **given: options.append(given)))
     command.main([flag, value], standalone_mode=False)
-    return recipe.but(**given(Recipe, options[0]))
+    return recipe.but(**pop_given(Recipe, options[0]))
 
 
 @pytest.mark.parametrize("name", list(CASES))
@@ -102,7 +102,7 @@ def test_what_is_advised_makes_a_model_that_is_no_worse(name):
     found = diagnose(model, dataset, history)
     assert found.verdict == verdict, found.sentence
     advised = followed(found.sentence, dataset, recipe)
-    assert followed_as_typed(spelled(found.sentence), dataset, recipe) == advised
+    assert followed_as_typed(render(found.sentence), dataset, recipe) == advised
     before = history.last.test_log_loss
     after = fit(dataset, advised).history.last.test_log_loss
     assert after <= before * 1.001, found.sentence
