@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from tfsoftmax.data.dataset import check_finite
-from tfsoftmax.data.notes import SkippedRows, reasons
+from tfsoftmax.data.notes import SkippedRows, describe_skipped
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
 
@@ -64,7 +64,7 @@ class BadRows:
         if count > _LARGEST_SHARE * rows:
             raise DataError(
                 f"{self.source}: {count:,} of {rows:,} rows cannot be used, more than half: "
-                f"{reasons(self.skipped())}; correct them, or read the file in another way"
+                f"{describe_skipped(self.skipped())}; correct them, or read the file in another way"
             )
 
     def find_finite(

@@ -15,7 +15,7 @@ import numpy as np
 from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.exact_numbers import WholeNumbers
-from tfsoftmax.data.labels import ClassNames, doubts
+from tfsoftmax.data.labels import ClassNames, describe_doubts
 from tfsoftmax.data.notes import NO_NOTES, Notes
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.split import split_rows
@@ -142,8 +142,9 @@ class Collector:
         order = self._classes.order()
         labels = order[np.concatenate(self._labels)]
         spec = describe(self._classes.sorted(order))
-        for doubt in () if self._source.model else doubts(spec.class_names, np.bincount(labels)):
-            _log.warning("Note: %s", doubt)
+        if not self._source.model:
+            for doubt in describe_doubts(spec.class_names, np.bincount(labels)):
+                _log.warning("Note: %s", doubt)
         notes = replace(notes, rows=self.n_read, skipped=self.bad.skipped())
         weights = np.concatenate(self._weights) if self._weights else None
         tests = np.concatenate(self._tests)

@@ -1,4 +1,4 @@
-"""Rows that stand more than once, most of all on both sides of a split."""
+"""Finds rows that occur more than once, such as in both training and test rows."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.features import FeaturesLike, row_blocks
 
-_NUMBERS = 2**20
+_PART_NUMBERS = 2**20
 
 
 class SharedRows(NamedTuple):
-    """Test rows whose features are those of a training row, too.
+    """Test rows that have the same features as a training row.
 
     Attributes:
       rows: how many.
-      first: the number of the first of them in the test split; None if there is none.
+      first: index of the first of them in the test split; None if there is none.
     """
 
     rows: int
@@ -25,7 +25,7 @@ class SharedRows(NamedTuple):
 
 
 def shared_rows(dataset: Dataset) -> SharedRows:
-    """Finds test rows that are training rows, too, so that they test nothing.
+    """Finds test rows that are also training rows, and so do not test anything.
 
     >>> from tfsoftmax import Spec, Split
     >>> train = Split(np.eye(3, dtype=np.float32), np.int32([0, 1, 0]))
@@ -38,7 +38,7 @@ def shared_rows(dataset: Dataset) -> SharedRows:
 
 
 def rows_among(features: FeaturesLike, known: FeaturesLike) -> np.ndarray:
-    """Which rows are among other rows, too: bool, one for each.
+    """Whether each row is also among other rows: bool ``[n_samples]``.
 
     Args:
       features: ``[n_samples, n_features]``.
@@ -51,10 +51,10 @@ def rows_among(features: FeaturesLike, known: FeaturesLike) -> np.ndarray:
 
 
 def row_hashes(features: FeaturesLike) -> np.ndarray:
-    """A number for each row, uint64, the same for equal rows and hardly ever for others.
+    """A hash of each row, uint64: the same for equal rows, and hardly ever for different ones.
 
     It is the sum of the row's bit patterns, each times an odd number of its own, modulo 2^64
-    (multiply-shift hashing of vectors: Dietzfelbinger, 1996); zeros are all one zero.
+    (multiply-shift hashing of vectors: Dietzfelbinger, 1996); 0 and -0 are equal.
 
     >>> bool(np.diff(row_hashes(np.float32([[1, -0.0], [1, 0.0]])))[0])
     False
@@ -62,7 +62,7 @@ def row_hashes(features: FeaturesLike) -> np.ndarray:
     wide = np.dtype(f"u{features.dtype.itemsize}")
     factors = np.random.default_rng(0).integers(2**63, size=features.shape[1], dtype=np.uint64)
     factors = factors * np.uint64(2) + np.uint64(1)
-    a_part = max(1, _NUMBERS // features.shape[1])
+    a_part = max(1, _PART_NUMBERS // features.shape[1])
     hashes = []
     for block in row_blocks(features):
         for start in range(0, len(block), a_part):
@@ -70,7 +70,7 @@ def row_hashes(features: FeaturesLike) -> np.ndarray:
             if np.issubdtype(rows.dtype, np.floating):
                 rows = rows + 0  # -0.0 + 0 is 0.0
             patterns = rows.view(wide).astype(np.uint64)
-            # Low bits alone would stay low: mixed before they are weighted.
+            # Mix all bits of a pattern before it is multiplied.
             patterns = (patterns + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
             patterns ^= patterns >> np.uint64(32)
             hashes.append((patterns * factors).sum(axis=1, dtype=np.uint64))

@@ -1,4 +1,4 @@
-"""Pictures from people's disks, turned into what a model was trained on."""
+"""Reads image files as examples for a model, and turns examples into pictures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tfsoftmax.system.paths import check_regular
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 _MAX_16_BIT = 65535
-# An EXIF block is a prefix and a small TIFF file: a start that tells its byte order, the place
+# An EXIF block is a prefix and a small TIFF file: a start that tells its byte order, the offset
 # of a directory, and there the number of its entries and 12 bytes for each: the tag, a type,
 # a count and the value. Tag 0x112 is the orientation, one (1) 16-bit number (type 3).
 ByteOrder = Literal["little", "big"]
@@ -52,14 +52,14 @@ def read_image(
       path: the file.
       spec: of the model.
       invert: swap light and dark.
-      content: what the file holds, where `path` only says what to call it.
+      content: of the file; then `path` is only its name for errors.
 
     Returns:
       Array of the spec's shape and dtype.
 
     Raises:
-      DataError: if the model does not take images, or the file is no such picture, is
-        damaged, or would take too much memory.
+      DataError: if the model does not take images, or the file is not such a picture, is
+        damaged, or would need too much memory.
     """
     if not spec.is_image:
         raise DataError(f"{path}: the model takes {spec.n_features} numbers, not images")

@@ -1,4 +1,4 @@
-"""From the labels people have to classes ``0, 1, 2, ...`` with names."""
+"""Encodes labels of any kind as classes ``0, 1, 2, ...`` with names."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ import numpy as np
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.messages import message_of, setting
 
-# More classes than this, and more than every second row a new one, are no classes.
-_MANY = 100
-# Nor does a longer text name a class.
-_LONGEST = 1000
-# What None and the like are of in Python and pandas.
-_NOTHING = ("NoneType", "NAType", "NaTType")
-# What texts for a missing value look like, other than an empty one.
-_WORDS_FOR_NOTHING = ("na", "n/a", "nan", "none", "null", "<na>", "#n/a")
-_LAST_CHARACTER = 0x10FFFF
-_NO_TEXT = "the label is damaged: it holds what is no character; expected a text"
+# With more distinct labels than this, in more than half of the rows, they are not classes.
+_MANY_CLASSES = 100
+_LONGEST_NAME = 1000  # characters
+# Types of missing values in Python and pandas.
+_MISSING_TYPES = ("NoneType", "NAType", "NaTType")
+# Strings that often stand for a missing value, in lower case.
+_MISSING_WORDS = ("na", "n/a", "nan", "none", "null", "<na>", "#n/a")
+_LAST_CODE_POINT = 0x10FFFF
+_DAMAGED = "the label is damaged: it contains an invalid character; expected a text"
 _MISSING = (
     "the label is missing; fill it in, or remove the row (files: "
     + setting("bad_rows", "skip")
@@ -28,10 +27,10 @@ _MISSING = (
 
 
 class ClassNames:
-    """The classes seen so far, as they come: whole numbers, texts or booleans.
+    """Collects class names from labels: integers, strings or booleans.
 
     Args:
-      source: for messages.
+      source: for errors.
       encoding: of labels that are bytes.
 
     >>> names = ClassNames("example")
@@ -47,25 +46,28 @@ class ClassNames:
         self._bytes: dict[str, bytes] = {}
 
     def codes(self, labels: np.ndarray, first_row: int = 0, where: str | None = None) -> np.ndarray:
-        """A number for each label, in the order in which classes were first seen.
+        """Encodes labels by codes, given to classes in the order in which they are first seen.
 
         Args:
           labels: ``[n]`` of any kind.
-          first_row: what the first of them is called in an error.
-          where: what the source is called in it; None is by its name.
+          first_row: number of the first row in an error.
+          where: what to call the source in an error; None is its name.
+
+        Returns:
+          int32 ``[n]``; `order` turns these codes into final classes.
 
         Raises:
-          DataError: naming the row, if a label is missing, a number that is not whole, or
-            nothing that could be a name.
+          DataError: naming the row of a label that is missing, is not a whole number, or cannot
+            be a name.
         """
         labels, where = np.asarray(labels), where or self._source
         if labels.dtype.kind == "f":
             _check_whole(labels, where, first_row)
             labels = labels.astype(np.int64)
         if labels.dtype.kind in "iub":
-            unique, places = np.unique(labels, return_inverse=True)
+            unique, inverse = np.unique(labels, return_inverse=True)
             known = [self._code(str(value)) for value in unique]
-            return np.array(known, np.int32)[places]
+            return np.array(known, np.int32)[inverse]
         if labels.dtype.kind not in "SUO":
             raise DataError(
                 f"{where}: the labels are of type {labels.dtype}; expected whole numbers, "
@@ -82,7 +84,7 @@ class ClassNames:
         return np.array(found, np.int32)
 
     def _text(self, label: Any) -> Any:
-        """Bytes as a text, of which no others are read as the same; all else as it is."""
+        """Decodes bytes, unless other ones decode to the same string; returns all else as it is."""
         if not isinstance(label, bytes):
             return label
         try:
@@ -108,13 +110,13 @@ class ClassNames:
         return self._codes.setdefault(name, len(self._codes))
 
     def order(self) -> np.ndarray:
-        """The final class of each number that `codes` gave, int32.
+        """The final class of each code that `codes` returned, int32.
 
-        Classes are sorted by value if all are whole numbers, and else by name.
+        Classes are sorted by value if all are whole numbers, otherwise by name.
         """
         ranked = np.empty(len(self._codes), np.int32)
-        for place, name in enumerate(sorted(self._codes, key=_rank(self._codes))):
-            ranked[self._codes[name]] = place
+        for final, name in enumerate(sorted(self._codes, key=_sort_key(self._codes))):
+            ranked[self._codes[name]] = final
         return ranked
 
     def sorted(self, order: np.ndarray) -> tuple[str, ...]:
@@ -124,48 +126,48 @@ class ClassNames:
 
 
 def check_classes(source: str, names: Sequence[str], n_samples: int) -> None:
-    """Makes sure that classes can be told apart by a classifier, and be written down.
+    """Checks that there are at least two classes, not too many, and that names are one line each.
 
     Args:
-      source: for messages.
+      source: for errors.
       names: of the classes.
-      n_samples: rows of all classes together.
+      n_samples: number of rows.
 
     Raises:
-      DataError: if there are fewer than two, or so many that they are hardly classes, or a
-        name has a line break.
+      DataError: if there are fewer than two, so many that they are hardly classes, or a name
+        has a line break.
     """
     if len(names) < 2:
         raise DataError(
             f"{source}: all {n_samples:,} rows are of one class, {names[0]!r}; a classifier needs "
             "at least 2"
         )
-    if len(names) > _MANY and len(names) > n_samples / 2:
+    if len(names) > _MANY_CLASSES and len(names) > n_samples / 2:
         raise DataError(
             f"{source}: {len(names):,} different labels in {n_samples:,} rows (such as "
-            f"{names[0]!r}, {names[1]!r}): these are no classes; is it the right label column?"
+            f"{names[0]!r}, {names[1]!r}): these are not classes; is it the right label column?"
         )
     broken = [name for name in names if len(name.splitlines()) != 1]
     if broken:
         raise DataError(f"{source}: the class name {broken[0]!r} has a line break; rename it")
 
 
-def doubts(names: Sequence[str], counts: np.ndarray) -> list[str]:
-    """What may be wrong with the names of classes, a sentence each.
+def describe_doubts(names: Sequence[str], counts: np.ndarray) -> list[str]:
+    """Describes what may be wrong with class names, a sentence each.
 
     Args:
       names: of the classes.
       counts: rows of each.
 
-    >>> print(doubts(["NA", "oak", "Oak"], np.array([3, 5, 2]))[0])
+    >>> print(describe_doubts(["NA", "oak", "Oak"], np.array([3, 5, 2]))[0])
     3 rows have the label 'NA', which is taken for a class; na_values="NA" takes it for missing
     """
     found: list[str] = [
-        f"{counts[place]:,} rows have the label {name!r}, which is taken for a class; "
+        f"{counts[code]:,} rows have the label {name!r}, which is taken for a class; "
         + setting("na_values", name)
         + " takes it for missing"
-        for place, name in enumerate(names)
-        if name.lower() in _WORDS_FOR_NOTHING
+        for code, name in enumerate(names)
+        if name.lower() in _MISSING_WORDS
     ]
     alike: dict[str, str] = {}
     for name in names:
@@ -176,13 +178,13 @@ def doubts(names: Sequence[str], counts: np.ndarray) -> list[str]:
 
 
 def _check_characters(labels: np.ndarray, source: str, first_row: int) -> None:
-    """Looks at the numbers of the characters: Python fails on those that there are not."""
+    """Checks code points: Python cannot make a string of invalid ones."""
     if not labels.size or not labels.dtype.itemsize:
         return
     numbers = np.ascontiguousarray(labels).view(labels.dtype.byteorder + "u4")
-    strange = (numbers.reshape(len(labels), -1) > _LAST_CHARACTER).any(axis=1)
-    if strange.any():
-        raise DataError(f"{source}, row {first_row + int(np.argmax(strange))}: {_NO_TEXT}")
+    invalid = (numbers.reshape(len(labels), -1) > _LAST_CODE_POINT).any(axis=1)
+    if invalid.any():
+        raise DataError(f"{source}, row {first_row + int(np.argmax(invalid))}: {_DAMAGED}")
 
 
 def _check_whole(labels: np.ndarray, source: str, first_row: int) -> None:
@@ -194,7 +196,7 @@ def _check_whole(labels: np.ndarray, source: str, first_row: int) -> None:
 
 
 def _not_whole(label: float) -> str:
-    return f"the label {label:g} is no class: expected a whole number or a text"
+    return f"the label {label:g} is not a class: expected a whole number or a text"
 
 
 def _shown(label: bytes) -> str:
@@ -202,7 +204,7 @@ def _shown(label: bytes) -> str:
 
 
 def _name(label: Any) -> str:
-    """What a class is called; a `ValueError` says why a label cannot be one."""
+    """The name of a label's class; a `ValueError` says why it cannot have one."""
     if isinstance(label, float | np.floating):
         if label != label:  # NaN differs from itself
             raise ValueError(_MISSING)
@@ -211,26 +213,26 @@ def _name(label: Any) -> str:
             raise ValueError(_not_whole(number))
         label = int(number)
     kind = type(label).__name__
-    if kind in _NOTHING:
+    if kind in _MISSING_TYPES:
         raise ValueError(_MISSING)
     if isinstance(label, list | tuple | set | dict | np.ndarray):
         raise ValueError(f"the label is of type {kind}; expected a whole number or a text")
     name = str(label)
     if not name:
         raise ValueError(_MISSING)
-    if len(name) > _LONGEST:
+    if len(name) > _LONGEST_NAME:
         raise ValueError(
-            f"the label is a text of {len(name):,} characters ({name[:20]!r}...), which names no "
-            "class; is it the right label column?"
+            f"the label is a text of {len(name):,} characters ({name[:20]!r}...), which is not a "
+            "class name; is it the right label column?"
         )
     try:
         name.encode()
-    except UnicodeEncodeError as error:  # half a pair of UTF-16
-        raise ValueError(_NO_TEXT) from error
+    except UnicodeEncodeError as error:  # a lone surrogate
+        raise ValueError(_DAMAGED) from error
     return name
 
 
-def _rank(names: dict[str, int]) -> Any:
+def _sort_key(names: dict[str, int]) -> Any:
     try:
         values = {name: int(name) for name in names}
     except ValueError:

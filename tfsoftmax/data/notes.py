@@ -1,4 +1,4 @@
-"""What was found while a source was read: rows that are left out, and why."""
+"""What was found while a source was read, such as rows and columns left out and why."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class SkippedRows:
     Attributes:
       reason: what they have in common, as in ``"without a usable label"``.
       rows: how many.
-      first: which is the first, and what is wrong with it.
+      first: names the first of them, and what is wrong with it.
     """
 
     reason: str
@@ -30,17 +30,17 @@ class SkippedRows:
 
 @dataclass(frozen=True)
 class Notes:
-    """What should be known of how a source was read.
+    """What was found while a source was read.
 
     Attributes:
-      rows: that there are in the source.
+      rows: number of rows in the source.
       skipped: those of them that are left out.
-      index: the column of a table that is left out because it only numbers the rows.
-      left_out: columns that are left out because they are texts that differ in every row.
+      index: a column that is left out because it only numbers the rows.
+      left_out: columns that are left out because their texts differ in every row.
       identifying: columns of whole numbers that differ in every row.
-      marks: a mark and the column on whose every number it is, as in ``"$price"``.
+      marks: a mark and the column in which every number has it, as in ``"$price"``.
 
-    >>> Notes(5, (SkippedRows("without a usable label", 2, "row 3: it is missing"),)).notes()
+    >>> Notes(5, (SkippedRows("without a usable label", 2, "row 3: it is missing"),)).sentences()
     ['2 of 5 rows are left out: 2 without a usable label (the first: row 3: it is missing)']
     """
 
@@ -51,12 +51,14 @@ class Notes:
     identifying: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
 
-    def notes(self) -> list[str]:
-        """Sentences for whoever trains on it."""
+    def sentences(self) -> list[str]:
+        """A sentence for each thing that somebody who trains on the rows should know."""
         notes = []
         if self.skipped:
             count = sum(skipped.rows for skipped in self.skipped)
-            notes.append(f"{count:,} of {self.rows:,} rows are left out: {reasons(self.skipped)}")
+            notes.append(
+                f"{count:,} of {self.rows:,} rows are left out: {describe_skipped(self.skipped)}"
+            )
         if self.index:
             notes.append(f"column {self.index!r} is left out: it only numbers the rows")
         if self.left_out:
@@ -69,18 +71,18 @@ class Notes:
         return notes
 
     def log(self, name: str) -> None:
-        """Says what there is to be said of a source of this name."""
-        for note in self.notes():
+        """Logs a warning for each of the `sentences`."""
+        for note in self.sentences():
             _log.warning("Note: %s: %s", name, note)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-ready dictionary of what was found; `from_json` turns it back."""
+        """A JSON-ready dictionary of what was found, for `from_json`."""
         usual = asdict(Notes())
         return {key: value for key, value in asdict(self).items() if value != usual[key]}
 
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> Notes:
-        """What `to_json` described."""
+        """The notes that `to_json` described."""
         known: dict[str, Any] = {
             each.name: tuple(value) if isinstance(value := found[each.name], list) else value
             for each in fields(cls)
@@ -90,8 +92,8 @@ class Notes:
         return cls(**known)
 
 
-def reasons(skipped: Iterable[SkippedRows]) -> str:
-    """Rows by reason, for a sentence."""
+def describe_skipped(skipped: Iterable[SkippedRows]) -> str:
+    """Describes skipped rows by reason, as part of a sentence."""
     return "; ".join(f"{each.rows:,} {each.reason} (the first: {each.first})" for each in skipped)
 
 

@@ -1,4 +1,4 @@
-"""A sheet of pictures, some of each class: whether they are what one thinks they are."""
+"""A picture sheet: some training pictures of each class, to see whether labels are right."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.images import as_rgb
 from tfsoftmax.errors import UsageError
 
-_A_CLASS, _MOST_CLASSES = 12, 40
-_SIDE, _GAP, _LETTER = 48, 4, 7
+_PICTURES_PER_CLASS = 12
+_MOST_CLASSES = 40
+_SIDE = 48  # pixels, as the others
+_GAP = 4
+_LETTER_WIDTH = 7
 
 
 def picture_sheet(dataset: Dataset, seed: int = 0) -> bytes:
-    """A PNG file with a row of training pictures for each class, drawn at random.
+    """Makes a PNG file with a row of random training pictures for each class.
 
     Args:
       dataset: of images.
-      seed: of the draw.
+      seed: of the choice.
 
     Raises:
       UsageError: if its examples are no images.
@@ -36,15 +39,15 @@ def picture_sheet(dataset: Dataset, seed: int = 0) -> bytes:
         )
     generator = np.random.default_rng(seed)
     names = spec.class_names[:_MOST_CLASSES]
-    margin = _GAP + _LETTER * max(len(name) for name in names)
-    size = (margin + _A_CLASS * (_SIDE + _GAP), len(names) * (_SIDE + _GAP) + _GAP)
+    margin = _GAP + _LETTER_WIDTH * max(len(name) for name in names)
+    size = (margin + _PICTURES_PER_CLASS * (_SIDE + _GAP), len(names) * (_SIDE + _GAP) + _GAP)
     sheet = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(sheet)
-    for place, name in enumerate(names):
-        top = _GAP + place * (_SIDE + _GAP)
-        draw.text((_GAP, top + _SIDE / 2 - _LETTER), name, fill="black")
-        rows = np.flatnonzero(dataset.train.labels == place)
-        chosen = np.sort(generator.permutation(rows)[:_A_CLASS])
+    for label, name in enumerate(names):
+        top = _GAP + label * (_SIDE + _GAP)
+        draw.text((_GAP, top + _SIDE / 2 - _LETTER_WIDTH), name, fill="black")
+        rows = np.flatnonzero(dataset.train.labels == label)
+        chosen = np.sort(generator.permutation(rows)[:_PICTURES_PER_CLASS])
         if not len(chosen):
             continue
         pictures = as_rgb(dataset.train.features[chosen].reshape(-1, *spec.example_shape), spec)

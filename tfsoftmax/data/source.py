@@ -1,4 +1,4 @@
-"""A place that rows are read from: its name, how it is read, and what its files hold."""
+"""Where rows are read from: its name, its options, and what its files contain."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
 
-# Of what is read of a file, counted up when the same file is read otherwise.
-_READING = 3
-_BLOCK = 2**20
+# Part of every key; counted up when a version of this package reads the same file differently.
+_READER_VERSION = 3
+_BLOCK_BYTES = 2**20
 
 
 class Source:
-    """A place that rows are read from.
+    """A file, folder or other place that rows are read from.
 
     Attributes:
       name: in full, with its kind.
       options: how to read it.
-      cache: where what exceeds the memory limit is kept, for the next run too.
-      model: what a model takes that is only to be measured on the rows; None where one is to
-        be trained on them.
+      cache: for rows beyond the memory limit, which the next run uses again.
+      model: spec of the model that is to be evaluated on the rows; None to train on them.
       manual_dir: a folder with the original files of a source that would be downloaded.
     """
 
@@ -44,19 +43,19 @@ class Source:
         self._seen: dict[Path, tuple[int, ...]] = {}
 
     def key(self, files: Iterable[Path]) -> str:
-        """A name for what is kept of these files, which changes if the content of any does.
+        """A cache key for these files, which changes with their contents and the options.
 
-        Without files it is empty, and what is kept is called by what it holds.
+        Without files it is empty, and a cache entry is named after its own contents.
 
         Raises:
           DataError: if a file cannot be read.
         """
-        # What has nothing to do with what is read.
-        apart = ("memory_limit", "test_fraction")
+        # These do not change what is read.
+        unrelated = ("memory_limit", "test_fraction")
         options = self.options.to_json()
-        choices = {key: value for key, value in options.items() if key not in apart}
-        facts: list[Any] = [_READING, self.name.partition(":")[0], choices]
-        own = len(facts)
+        choices = {key: value for key, value in options.items() if key not in unrelated}
+        facts: list[Any] = [_READER_VERSION, self.name.partition(":")[0], choices]
+        n_facts = len(facts)
         for file in files:
             try:
                 self._seen[file] = _status(file)
@@ -64,12 +63,12 @@ class Source:
             except OSError as error:
                 reason = error.strerror or error
                 raise DataError(f"{self.name}: {file} cannot be read: {reason}") from error
-        if len(facts) == own:
+        if len(facts) == n_facts:
             return ""
         return "rows-" + hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
     def check_unchanged(self) -> None:
-        """Makes sure that no file was written to since `key` read it.
+        """Checks that no file has changed since `key` read it.
 
         Raises:
           DataError: naming the file.
@@ -94,6 +93,6 @@ def _status(file: Path) -> tuple[int, ...]:
 def _checksum(file: Path) -> str:
     digest = hashlib.sha256()
     with file.open("rb") as stream:
-        while block := stream.read(_BLOCK):
+        while block := stream.read(_BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()

@@ -18,15 +18,15 @@ _GROUP_BYTES = 2**28
 
 @dataclass
 class ColumnStatistics:
-    """Figures of each column, all ``[n_features]``; missing values (NaN) count in none.
+    """Statistics of each column, all ``[n_features]``; missing values (NaN) do not count.
 
     Attributes:
-      count: int64, values that are there.
+      count: int64, number of values that are not missing.
       mean: float64.
       squares: float64, sum of the squared differences from the mean.
       low, high: smallest and largest value; inf and -inf where there is none.
-      zeros: int64, values that are exactly 0.
-      n_samples: rows seen.
+      zeros: int64, number of values that are exactly 0.
+      n_samples: number of rows.
 
     >>> found = ColumnStatistics.of(np.array([[1.0, 5.0], [3.0, np.nan]]))
     >>> found.mean.tolist(), found.deviation.tolist(), found.missing.tolist()
@@ -43,13 +43,13 @@ class ColumnStatistics:
 
     @classmethod
     def none(cls, n_features: int) -> ColumnStatistics:
-        """Of no rows yet."""
+        """Statistics of no rows."""
         none, zeros = np.zeros(n_features, np.int64), np.zeros(n_features)
         return cls(none, zeros, zeros.copy(), zeros + np.inf, zeros - np.inf, none.copy())
 
     @classmethod
     def of(cls, features: FeaturesLike) -> ColumnStatistics:
-        """Of rows ``[n_samples, n_features]``, read a block at a time."""
+        """Statistics of rows ``[n_samples, n_features]``, read in one pass."""
         found = cls.none(features.shape[1])
         a_part = max(1, _PART_NUMBERS // features.shape[1])
         for block in row_blocks(features):
@@ -58,25 +58,25 @@ class ColumnStatistics:
         return found
 
     def add(self, rows: np.ndarray) -> None:
-        """Takes in more rows.
+        """Adds rows.
 
         Reference: Chan, Golub and LeVeque, Algorithms for computing the sample variance (The
-        American Statistician 1983), eq. 1.5: sums never grow with the mean, so that a column
-        of large values that differ little keeps its digits.
+        American Statistician 1983), eq. 1.5. Sums do not grow with the mean, so a column of large
+        values that differ little keeps its precision.
         """
         numbers = rows.astype(np.float64)
-        there = ~np.isnan(numbers) if np.issubdtype(rows.dtype, np.floating) else None
-        if there is None or there.all():
+        present = ~np.isnan(numbers) if np.issubdtype(rows.dtype, np.floating) else None
+        if present is None or present.all():
             count = np.full(rows.shape[1], len(rows))
             mean = numbers.mean(axis=0)
             squares = np.square(numbers - mean).sum(axis=0)
             low, high = numbers.min(axis=0), numbers.max(axis=0)
         else:
-            count = there.sum(axis=0)
-            mean = np.where(there, numbers, 0.0).sum(axis=0) / np.maximum(count, 1)
-            squares = np.where(there, np.square(numbers - mean), 0.0).sum(axis=0)
-            low = np.where(there, numbers, np.inf).min(axis=0)
-            high = np.where(there, numbers, -np.inf).max(axis=0)
+            count = present.sum(axis=0)
+            mean = np.where(present, numbers, 0.0).sum(axis=0) / np.maximum(count, 1)
+            squares = np.where(present, np.square(numbers - mean), 0.0).sum(axis=0)
+            low = np.where(present, numbers, np.inf).min(axis=0)
+            high = np.where(present, numbers, -np.inf).max(axis=0)
         total = np.maximum(self.count + count, 1)
         gap = mean - self.mean
         self.squares = self.squares + squares + gap**2 * (self.count * count / total)
@@ -88,12 +88,12 @@ class ColumnStatistics:
 
     @property
     def missing(self) -> np.ndarray:
-        """Rows without a value, for each column."""
+        """Number of missing values of each column."""
         return self.n_samples - self.count
 
     @property
     def deviation(self) -> np.ndarray:
-        """Standard deviation; 0 where what there is may be rounding."""
+        """Standard deviation; 0 where it may be only rounding errors."""
         deviation = np.sqrt(self.squares / np.maximum(self.count, 1))
         return np.where(deviation > _EPSILON * np.abs(self.mean), deviation, 0.0)
 
@@ -158,7 +158,7 @@ def most_frequent(features: FeaturesLike, columns: np.ndarray) -> np.ndarray:
 
 
 def _columns(features: FeaturesLike, columns: np.ndarray) -> Iterator[np.ndarray]:
-    """The values of one column after the other, without those that are missing."""
+    """The values of each column, without missing ones."""
     n_samples = len(features)
     a_group = max(1, _GROUP_BYTES // (n_samples * features.dtype.itemsize))
     for first in range(0, len(columns), a_group):

@@ -52,7 +52,7 @@ class RowWriter:
         self._width, self._dtype = like.shape[1], like.dtype
         self._n_samples = 0
         self._file = (staging / _FEATURES).open("wb")
-        # The header has room for any number of rows; how many is not known yet.
+        # Written again in the end, when the number of rows is known; its size stays the same.
         self._write_header()
 
     def add(self, features: np.ndarray) -> None:
@@ -75,7 +75,7 @@ class RowWriter:
         tests: np.ndarray,
         notes: Notes,
     ) -> Path:
-        """Writes what belongs to the rows, and gives the entry its place in the cache.
+        """Writes everything else, and moves the entry into the cache.
 
         Returns:
           The entry's folder.
@@ -99,7 +99,7 @@ class RowWriter:
         folder = self._source.cache.folder
         entry = folder / (self._key or f"rows-{self._digest.hexdigest()[:32]}")
         with suppress(FileNotFoundError):
-            # Damaged, or another process was as quick; it goes with the staging folder.
+            # It is damaged, or another process has just stored it; deleted with the staging folder.
             entry.rename(self._staging.parent / "before")
         self._staging.rename(entry)
         return entry

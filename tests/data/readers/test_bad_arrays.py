@@ -174,7 +174,7 @@ NPZ = {
         ),
     ),
     "fractions for labels": (
-        "row 1: the label 0.5 is no class",
+        "row 1: the label 0.5 is not a class",
         archive(features=FEATURES, labels=CLASSES * 0.5),
     ),
     "a label that is missing": (

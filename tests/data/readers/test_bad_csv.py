@@ -166,7 +166,7 @@ CSV = {
     "a quote never closed in the header": ("a quote .* never closed", csv('"' + GOOD)),
     "no header": ("its first row is 0, 0, x.*--no-header", csv(ROWS, "--label-column", "label")),
     "a column without a name": ("column 2 has no name", csv(GOOD.replace("b,", ",", 1))),
-    "continuous labels": ("these are no classes", csv(text_rows(np.linspace(0, 1, 250)))),
+    "continuous labels": ("these are not classes", csv(text_rows(np.linspace(0, 1, 250)))),
     "an id as the label": (
         "250 different labels in 250 rows",
         csv(text_rows(range(250), "id"), "--label-column", "id"),

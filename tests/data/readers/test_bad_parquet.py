@@ -117,11 +117,11 @@ PARQUET = {
         parquet(FRAME.assign(label=[datetime(2020, 1, 1), None] * 5)),
     ),
     "labels that are fractions": (
-        "row 2: the label 0.5 is no class",
+        "row 2: the label 0.5 is not a class",
         parquet(FRAME.assign(label=[0.0, 0.5] * 5)),
     ),
     "infinite labels": (
-        "row 2: the label inf is no class",
+        "row 2: the label inf is not a class",
         parquet(FRAME.assign(label=[0.0, np.inf] * 5)),
     ),
 }

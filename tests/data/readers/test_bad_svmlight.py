@@ -44,7 +44,7 @@ SVMLIGHT = {
         svmlight("1 1:2\n0 1:1e300\n" * 3),
     ),
     "a fraction for a label": (
-        "row 1: the label 1.5 is no class",
+        "row 1: the label 1.5 is not a class",
         svmlight("1.5 1:2\n0 1:1\n" * 3),
     ),
     "a label that is missing": ("row 1: the label is missing", svmlight("nan 1:2\n0 1:1\n" * 3)),

@@ -168,7 +168,7 @@ class NumbersReader:
             found = Notes(index=self.index, left_out=self.left_out)
             raise DataError(
                 f"{self._source}: no column is left to learn from, of {listed(known)}: "
-                + Message("; ").join(found.notes())
+                + Message("; ").join(found.sentences())
             )
 
     def _check(self, reader: ColumnReader, where: str) -> None:
