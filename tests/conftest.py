@@ -10,6 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
 from support.datasets import make_dataset
+from support.once import make_once
 
 from tfsoftmax import load_dataset
 from tfsoftmax.messages import Message
@@ -79,9 +80,11 @@ def mnist_dir():
 @pytest.fixture(scope="session")
 def prepared_mnist(mnist_dir, tmp_path_factory):
     """A data folder in which TensorFlow Datasets' mnist is prepared, from those files."""
-    folder = tmp_path_factory.mktemp("prepared")
-    load_dataset("mnist", data_dir=folder, manual_dir=mnist_dir)
-    return folder
+    return make_once(
+        tmp_path_factory,
+        "prepared_mnist",
+        lambda folder: load_dataset("mnist", data_dir=folder, manual_dir=mnist_dir),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -28,11 +28,6 @@ def model_of(spec, seed=0):
 
 
 @pytest.fixture(scope="module")
-def trained(digits):
-    return fit(digits, RECIPES["default"].but(epochs=5)).model
-
-
-@pytest.fixture(scope="module")
 def exported(trained, digits, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     return export_model(

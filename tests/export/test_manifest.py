@@ -13,12 +13,10 @@ from click.testing import CliRunner
 from tfsoftmax import (
     ExportError,
     ModelError,
-    Recipe,
     SoftmaxRegression,
     Spec,
     UsageError,
     export_model,
-    fit,
     load_predictor,
 )
 from tfsoftmax.cli.main import main
@@ -29,10 +27,9 @@ FORMATS = ("float32", "int8", "onnx")
 
 
 @pytest.fixture(scope="module")
-def version(digits, tmp_path_factory):
-    model = fit(digits, Recipe(epochs=5)).model
+def version(trained, digits, tmp_path_factory):
     return export_model(
-        model,
+        trained,
         tmp_path_factory.mktemp("models"),
         "digits",
         check_on=digits.test.features,

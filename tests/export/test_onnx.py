@@ -3,24 +3,19 @@ import onnxruntime
 import pytest
 
 from tfsoftmax import (
-    RECIPES,
     ModelError,
     SoftmaxRegression,
     Spec,
     UsageError,
     export_model,
-    fit,
     load_predictor,
 )
 from tfsoftmax.export import onnx as onnx_module
 
 
 @pytest.fixture(scope="module")
-def exported(digits, tmp_path_factory):
-    model = fit(digits, RECIPES["default"].but(epochs=5)).model
-    folder = tmp_path_factory.mktemp("models")
-    result = export_model(model, folder, "digits", check_on=digits.test.features, formats=("onnx",))
-    return model, result.path / "model.onnx"
+def exported(trained, everything):
+    return trained, everything / "model.onnx"
 
 
 def test_it_answers_as_the_model_in_a_runtime_that_knows_nothing_of_us(exported, digits):

@@ -26,19 +26,13 @@ from tfsoftmax.export.pictures import decoded
 
 
 @pytest.fixture(scope="module")
-def trained(digits):
-    return fit(digits, RECIPES["default"].but(epochs=5)).model
-
-
-@pytest.fixture(scope="module")
 def images(digits):
     return digits.test.features.reshape(-1, 8, 8)
 
 
 @pytest.fixture(scope="module")
-def version(trained, digits, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    return export_model(trained, folder, "digits", check_on=digits.test.features).path
+def version(everything):
+    return everything
 
 
 @pytest.fixture(scope="module")

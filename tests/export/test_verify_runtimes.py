@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from support.datasets import make_dataset
 
-from tfsoftmax import RECIPES, SoftmaxRegression, Spec, Split, export_model, fit
+from tfsoftmax import SoftmaxRegression, Spec, Split, export_model
 from tfsoftmax.cli.main import main
 from tfsoftmax.cli.verify import _print
 from tfsoftmax.export.artefacts import ARTEFACTS
@@ -35,23 +35,9 @@ def test_every_combination_that_runs_is_run():
 
 
 @pytest.fixture(scope="module")
-def trained(digits):
-    return fit(digits, RECIPES["default"].but(epochs=5)).model
-
-
-@pytest.fixture(scope="module")
-def checks(trained, digits, tmp_path_factory):
+def checks(everything_in_sevens, digits):
     """Of files of seven rows at a time, which does not divide the 360 that are asked."""
-    folder = export_model(
-        trained,
-        tmp_path_factory.mktemp("models"),
-        "digits",
-        check_on=digits.test.features,
-        calibrate_on=digits.train.features,
-        formats=tuple(ARTEFACTS),
-        tflite_batch=7,
-    ).path
-    return verify(folder, digits)[0]
+    return verify(everything_in_sevens, digits)[0]
 
 
 def test_files_of_a_fixed_batch_hold_in_every_runtime(checks):

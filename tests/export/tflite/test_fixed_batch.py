@@ -9,12 +9,10 @@ from click.testing import CliRunner
 from support.datasets import make_dataset
 
 from tfsoftmax import (
-    RECIPES,
     SoftmaxRegression,
     Spec,
     UsageError,
     export_model,
-    fit,
     load_predictor,
 )
 from tfsoftmax.cli._formats import TFLITE_KINDS
@@ -29,21 +27,8 @@ FORMATS = (*TFLITE_KINDS, "trainable")
 
 
 @pytest.fixture(scope="module")
-def trained(digits):
-    return fit(digits, RECIPES["default"].but(epochs=5)).model
-
-
-@pytest.fixture(scope="module")
-def version(trained, digits, tmp_path_factory):
-    return export_model(
-        trained,
-        tmp_path_factory.mktemp("models"),
-        "digits",
-        check_on=digits.test.features,
-        calibrate_on=digits.train.features,
-        formats=FORMATS,
-        tflite_batch=BATCH,
-    ).path
+def version(everything_in_sevens):
+    return everything_in_sevens
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -30,20 +30,8 @@ TFLITE = tuple(name for name in artefacts.ARTEFACTS if name != "onnx")
 
 
 @pytest.fixture(scope="module")
-def trained(digits):
-    return fit(digits, RECIPES["default"]).model
-
-
-@pytest.fixture(scope="module")
-def version(trained, digits, tmp_path_factory):
-    return export_model(
-        trained,
-        tmp_path_factory.mktemp("models"),
-        "digits",
-        check_on=digits.test.features,
-        calibrate_on=digits.train.features,
-        formats=TFLITE,
-    ).path
+def version(everything):
+    return everything
 
 
 @pytest.fixture(scope="module")
