@@ -1,4 +1,4 @@
-"""The options that say what data is, and where it comes from."""
+"""The options and arguments that say what data is used, and how it is read."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tfsoftmax.data.options import SourceOptions, check_applicable, takers
 if TYPE_CHECKING:
     from tfsoftmax import Dataset, Spec
 
-# How a CSV file, or a table of texts, is written; `predict` has to know that, too.
-_WRITTEN = ("delimiter", "decimal", "thousands", "na_values", "comment", "encoding", "header")
+# How a table is written, which `predict` has to know, too.
+_NOTATION = ("delimiter", "decimal", "thousands", "na_values", "comment", "encoding", "header")
 _USUAL = {"": SourceOptions()}
 _FOLDERS = (
     click.option(
@@ -40,11 +40,11 @@ _FOLDERS = (
 
 @dataclass(frozen=True)
 class Data:
-    """What a command was told of its data.
+    """What a command was told about its data.
 
     Attributes:
       data_dir, manual_dir: as `load_dataset` takes them.
-      choices: of `SourceOptions`, those that were made.
+      choices: the fields of `SourceOptions` that were given.
     """
 
     data_dir: str | None
@@ -52,7 +52,7 @@ class Data:
     choices: dict[str, Any]
 
     def options(self, name: str, recorded: dict[str, Any] | None = None) -> SourceOptions:
-        """The options to read with: those made here, over those recorded with a model.
+        """Combines the options given here with those recorded with a model.
 
         Args:
           name: of the dataset.
@@ -83,11 +83,11 @@ class Data:
         )
 
     def memory_limit(self) -> dict[str, int]:
-        """The limit that training has to keep, too, as a change of its recipe; empty if none."""
+        """The memory limit, if it was given, as a change of the recipe, which has one, too."""
         return {name: self.choices[name] for name in ("memory_limit",) if name in self.choices}
 
     def arguments(self) -> list[str]:
-        """The arguments that say the same of the data again, but for this machine's folders."""
+        """The arguments that give the same options again, without the folders of this machine."""
         return arguments_for(SourceOptions, self.choices)
 
 
@@ -105,7 +105,7 @@ def kinds_table() -> str:
 def complete_dataset(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Shell completion of dataset names, or else of paths; must not import what is slow."""
+    """Completes names of datasets, or else paths, in a shell; must not import slow modules."""
     names = [name for name in all_names() if name.startswith(incomplete)]
     return [CompletionItem(name) for name in names] or [CompletionItem(incomplete, type="file")]
 
@@ -169,11 +169,11 @@ def dataset_of_model_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def csv_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options that say how a table is written, by their names in `SourceOptions`."""
     declared = source_options()
-    return add_options(command, [make_option(declared[name], _USUAL) for name in _WRITTEN])
+    return add_options(command, [make_option(declared[name], _USUAL) for name in _NOTATION])
 
 
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options that say what data is; the command gets them as `data`."""
+    """Adds the options that say how data is read; the command gets them as `data`."""
 
     @functools.wraps(command)
     def with_data(**options: Any) -> Any:
@@ -185,7 +185,7 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def source_options() -> dict[str, Option]:
-    """The options of `SourceOptions`; their help says which kinds of source they are for."""
+    """The options of `SourceOptions`, with the kinds of source that they are for in their help."""
 
     def described(declared: Option) -> Option:
         kinds = takers(declared.name)

@@ -1,4 +1,4 @@
-"""``tfsoftmax datasets``: what can be trained on, and what is ready."""
+"""``tfsoftmax datasets``: lists what can be trained on, and what is ready."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _STATES = {
 def datasets(data_dir: str | None, as_json: bool, verbose: bool, quiet: bool) -> None:
     """List datasets to train on.
 
-    Any other image-classification dataset of TensorFlow Datasets works too, if all its
-    images have one shape; a configuration is named as in emnist/letters.
+    Other image-classification datasets of TensorFlow Datasets work too, if all images of the
+    dataset have one shape; a configuration is named as in emnist/letters.
     """
     set_verbosity(verbose, quiet)
     from tfsoftmax.data.load import catalogue

@@ -1,4 +1,4 @@
-"""``tfsoftmax inspect``: what data is like, before anything is trained on it."""
+"""``tfsoftmax inspect``: describes data before anything is trained on it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from tfsoftmax.data.names import locate
 if TYPE_CHECKING:
     from tfsoftmax.data.inspection import Column, Inspection
 
-# More columns, or classes, do not help anybody on a terminal; --json has all.
-_MOST_COLUMNS, _MOST_CLASSES = 40, 20
+# Shown on a terminal; --json has all.
+_MOST_COLUMNS = 40
+_MOST_CLASSES = 20
+# Length in characters of the bar of all rows.
 _BAR = 30
 
 
@@ -39,10 +41,10 @@ def inspect(
     verbose: bool,
     quiet: bool,
 ) -> None:
-    """Show what the data of SOURCE is like: columns, ranges, classes, what is missing.
+    """Describe the data of SOURCE: columns, ranges, classes, missing values.
 
-    SOURCE is what train takes as DATASET. Nothing is trained. What should be corrected
-    before training is said in notes at the end.
+    SOURCE is what train takes as DATASET. Nothing is trained. Notes at the end say what
+    should be corrected before training.
 
     \b
     Examples:
@@ -78,9 +80,9 @@ def _print(found: Inspection) -> None:
     click.echo(f"source    {found.name}")
     click.echo(f"rows      {found.rows:,} of {shape} features")
     if found.duplicate_rows:
-        click.echo(f"repeated  {found.duplicate_rows:,} rows stand in an earlier row, too")
+        click.echo(f"repeated  {found.duplicate_rows:,} rows are the same as an earlier row")
     if found.shared_rows:
-        click.echo(f"shared    {found.shared_rows:,} test rows are training rows, too")
+        click.echo(f"shared    {found.shared_rows:,} test rows are also training rows")
     if len(found.example_shape) > 1:
         _print_pixels(found.columns)
     else:

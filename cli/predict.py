@@ -71,7 +71,7 @@ def predict(
     said = {field: value for field, value in csv.items() if value is not None}
     _check_options(said, sources)
     predictor = load_predictor(model)
-    # Rows to be predicted come as those came that it learnt from, if nothing else is said.
+    # Unless options say otherwise, rows are written as the training rows were.
     recorded = recorded_data(model).get("options") or {}
     options = SourceOptions.from_json({**recorded, **said})
     answers: list[dict[str, Any]] = []
@@ -91,7 +91,7 @@ def predict(
 
 
 def _located(file: str) -> Location | DataError | None:
-    """Where rows are; None of a picture, an error of what nothing tells what it is."""
+    """Finds out what kind of rows a file holds; None if it is a picture; keeps the error."""
     from tfsoftmax.data.readers.unlabelled import locate_rows
 
     try:
@@ -101,9 +101,9 @@ def _located(file: str) -> Location | DataError | None:
 
 
 def _check_options(said: dict[str, Any], sources: list[Location | DataError | None]) -> None:
-    """Makes sure that every option says something of at least one file."""
+    """Checks that every option has a meaning for at least one file."""
     if any(isinstance(source, DataError) for source in sources):
-        return  # It may be of the file that is refused.
+        return  # The option may be meant for the file that is refused.
     tables = [source.kind for source in sources if isinstance(source, Location)]
     understood = {field for kind in tables for field in kind.options}
     what = " and ".join(sorted({kind.name for kind in tables})) or "pictures"
@@ -117,7 +117,7 @@ def _examples(
     options: SourceOptions,
     invert: bool,
 ) -> Iterator[tuple[np.ndarray, list[str], int]]:
-    """The examples in a file, a part at a time: what they are called, the first one's row."""
+    """Reads the examples in a file, a part at a time, with their names and the first row."""
     from tfsoftmax.data.images import read_image
     from tfsoftmax.data.readers.unlabelled import read_unlabelled
 

@@ -59,7 +59,7 @@ def test_inspect_as_json_agrees_with_pandas(odd):
         assert columns[name]["mean"] == pytest.approx(frame[name].mean())
         assert columns[name]["deviation"] == pytest.approx(frame[name].std(ddof=0))
     assert columns["since"]["type"].startswith("datetime")
-    assert any("of a type that is no number" in note for note in found["notes"])
+    assert any("of a type that is not a number" in note for note in found["notes"])
 
 
 def test_inspect_draws_a_sheet_of_pictures(tmp_path):

@@ -1,4 +1,4 @@
-"""What a source is like, as someone wants to know it before training."""
+"""Describes a source before training: columns, ranges, classes, and what to correct."""
 
 from __future__ import annotations
 
@@ -28,28 +28,29 @@ from tfsoftmax.messages import setting
 if TYPE_CHECKING:
     import pandas as pd
 
-# A class with this much less than its share is worth a word.
+# A class with less than this part of the mean number of rows is noted as rare.
 _RARE = 0.1
 _USABLE = ("number", "boolean")
+# Number of conflicts that notes show.
 _MOST_CONFLICTS = 5
 _FLOAT32_SPACING = 2.0**-23
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name, its type, and figures of the values that are there.
+    """One column: its name, its type, and statistics of its values.
 
     Attributes:
-      type: ``"number"``, ``"boolean"``, ``"text"`` (with `texts` values that are no numbers),
+      type: ``"number"``, ``"boolean"``, ``"text"`` (with `texts` values that are not numbers),
         or the file's own name of a type that cannot be used.
-      missing, infinite, texts: how many rows.
-      first_text: the first value that is no number, with its row, from 1.
+      missing, infinite, texts: number of rows.
+      first_text: the first value that is not a number, with its row, from 1.
       low, mean, high, deviation: None where no value is a number.
-      constant: whether it has one value only.
+      constant: whether it has only one value.
       same_as: an earlier column with the same values in every row.
       conflict: why its cells cannot be read as numbers of one kind; None if they can.
       role: of a column whose values all differ: ``"index"`` and ``"name"`` are left out of
-        training, ``"identifier"`` is a column of whole numbers; None of any other.
+        training, ``"identifier"`` is a column of whole numbers; None for other columns.
     """
 
     name: str
@@ -70,18 +71,18 @@ class Column:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found.
+    """The description of a source.
 
     Attributes:
       name: of the source.
-      rows: all of them; `test_rows` of them are the source's own test rows.
+      rows: number of rows; `test_rows` of them are the source's own test rows.
       columns: the features, or all columns of a table but its label.
       label: the column with the classes, of a table.
-      classes: rows of each, most frequent first; empty if it is not known which they are.
-      duplicate_rows: rows whose features stand in an earlier row, too.
-      shared_rows: test rows that are training rows, too, as the data would be split.
-      example_shape: of one example.
-      notes: sentences on what to do something about.
+      classes: number of rows of each, most frequent first; empty if the label is not known.
+      duplicate_rows: number of rows whose features are those of an earlier row.
+      shared_rows: number of test rows that are also training rows, as the data would be split.
+      example_shape: shape of one example.
+      notes: what should be corrected before training, a sentence each.
     """
 
     name: str
@@ -96,12 +97,12 @@ class Inspection:
     notes: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-ready dictionary of everything."""
+        """Returns everything as a JSON-ready dictionary."""
         return asdict(self)
 
 
 def inspect_dataset(dataset: Dataset, official_test: bool) -> Inspection:
-    """Looks at a dataset that is not a table.
+    """Describes a dataset that is not a table.
 
     Args:
       dataset: loaded, missing values allowed.
@@ -113,7 +114,7 @@ def inspect_dataset(dataset: Dataset, official_test: bool) -> Inspection:
     (1797, 64, 178, True)
     """
     spec = dataset.spec
-    gathered = _Gathered([spec.feature_name(index) for index in range(spec.n_features)])
+    gathered = _Statistics([spec.feature_name(index) for index in range(spec.n_features)])
     for split in dataset.splits().values():
         for block in row_blocks(split.features):
             gathered.add(block)
@@ -126,7 +127,7 @@ def inspect_dataset(dataset: Dataset, official_test: bool) -> Inspection:
 
 
 def inspect_table(location: Location, options: SourceOptions) -> Inspection:
-    """Looks at a table, whatever is in its columns.
+    """Describes a table, with columns of any type.
 
     Args:
       location: of a kind that can be opened as a table.
@@ -134,7 +135,7 @@ def inspect_table(location: Location, options: SourceOptions) -> Inspection:
 
     Raises:
       UsageError: if the kind does not understand an option.
-      DataError: if it is no such table.
+      DataError: if it is not such a table.
     """
     name, kind = location.name, location.kind
     check_applicable(options, kind.options, kind.name)
@@ -154,7 +155,7 @@ def inspect_table(location: Location, options: SourceOptions) -> Inspection:
     names = [column for column in asked or found if column not in apart]
     if not names:
         raise DataError(f"{name}: no column is left to look at, of {listed(found)}")
-    gathered, classes, unlabelled = _Gathered(names, options), Counter[str](), 0
+    gathered, classes, unlabelled = _Statistics(names, options), Counter[str](), 0
     for frame in table.frames:
         if frame.empty:
             continue
@@ -179,8 +180,8 @@ def inspect_table(location: Location, options: SourceOptions) -> Inspection:
     return inspection
 
 
-class _Gathered:
-    """Figures of columns and rows, as they come by."""
+class _Statistics:
+    """Statistics of columns and rows, collected part by part."""
 
     def __init__(self, names: Sequence[str], options: SourceOptions | None = None):
         self.names = list(names)
@@ -192,11 +193,11 @@ class _Gathered:
         self._hashes: list[np.ndarray] = []
 
     def add(self, rows: np.ndarray, texts: dict[int, pd.Series] | None = None) -> None:
-        """Rows of numbers ``[n, n_columns]``, NaN where one is missing.
+        """Adds rows of numbers ``[n, n_columns]``, NaN where a value is missing.
 
         Args:
           rows: the numbers.
-          texts: what else there is, by place of the column, then of the row.
+          texts: the values that are not numbers, by index of the column, then of the row.
         """
         if np.issubdtype(rows.dtype, np.floating):
             infinite = np.isinf(rows)
@@ -206,28 +207,28 @@ class _Gathered:
         self.statistics.add(rows)
         if texts:
             rows = rows.copy()
-            for place, column in texts.items():
-                rows[column.index, place] = _as_numbers(column)
+            for index, column in texts.items():
+                rows[column.index, index] = _as_numbers(column)
         for digest, numbers in zip(self._digests, np.ascontiguousarray(rows.T), strict=True):
             digest.update(numbers.data)
         self._hashes.append(row_hashes(rows))
 
     def add_frame(self, frame: pd.DataFrame) -> None:
-        """A part of a table, whatever is in it."""
+        """Adds a part of a table."""
         rows = np.full((len(frame), len(self.names)), np.nan)
         first_row, texts = self.statistics.n_samples + 1, {}
-        for place, name in enumerate(self.names):
+        for index, name in enumerate(self.names):
             column, reader = frame[name], self.readers[name]
             whole = column.dtype.kind in "iu" and not reader.like_words
             if reader.settled and (whole or (column.dtype.kind == "f" and reader.has_fractions)):
-                rows[:, place] = column.to_numpy(np.float64, na_value=np.nan)
+                rows[:, index] = column.to_numpy(np.float64, na_value=np.nan)
                 continue
             cells = reader.read(column, first_row)
-            rows[:, place] = cells.values
+            rows[:, index] = cells.values
             if cells.texts is not None:
-                texts[place] = cells.texts
+                texts[index] = cells.texts
             elif reader.type not in _USABLE:
-                texts[place] = column.set_axis(range(len(column))).dropna()
+                texts[index] = column.set_axis(range(len(column))).dropna()
         self.add(rows, texts)
 
     def inspection(
@@ -239,7 +240,7 @@ class _Gathered:
         test_rows: int,
         shared: int | None,
     ) -> Inspection:
-        """All that was gathered."""
+        """Describes all that was added."""
         if not self.statistics.n_samples:
             raise DataError(f"{name}: no rows, only the names of columns")
         columns = self._columns()
@@ -260,20 +261,20 @@ class _Gathered:
 
     def _columns(self) -> list[Column]:
         found = self.statistics
-        # Each is computed when it is asked for, of all columns: asked once.
+        # Each of these is computed, for all columns, whenever it is asked for.
         figures, constant = (found.low, found.mean, found.high, found.deviation), found.constant
         first: dict[bytes, str] = {}
         columns, numbers = [], ColumnReader("")
-        for place, name in enumerate(self.names):
+        for index, name in enumerate(self.names):
             reader = self.readers.get(name, numbers)
             reader.close()
-            any_there = bool(found.count[place])
+            any_there = bool(found.count[index])
             low, mean, high, deviation = (
-                float(figure[place]) if any_there else None for figure in figures
+                float(figure[index]) if any_there else None for figure in figures
             )
-            digest = self._digests[place].digest()
+            digest = self._digests[index].digest()
             shown = reader.first_text
-            missing = int(self.missing[place]) - reader.texts
+            missing = int(self.missing[index]) - reader.texts
             if reader.conflict:
                 missing = self.statistics.n_samples - reader.present
             columns.append(
@@ -281,14 +282,14 @@ class _Gathered:
                     name,
                     "text" if reader.texts else reader.type,
                     missing if reader.type in _USABLE else 0,
-                    int(self.infinite[place]),
+                    int(self.infinite[index]),
                     reader.texts,
                     f"row {shown.row:,}: {shown.text[:30]!r}" if shown else None,
                     low,
                     mean,
                     high,
                     deviation,
-                    bool(constant[place]) and any_there and not reader.texts,
+                    bool(constant[index]) and any_there and not reader.texts,
                     first.get(digest),
                     reader.conflict,
                     _role(reader),
@@ -299,7 +300,7 @@ class _Gathered:
 
 
 def _as_numbers(texts: pd.Series) -> np.ndarray:
-    """A number for each text, the same for the same, exact in float64."""
+    """Hashes each text to a number that is exact in float64."""
     import pandas as pd
 
     hashes = pd.util.hash_array(texts.map(str).to_numpy(object))
@@ -307,7 +308,7 @@ def _as_numbers(texts: pd.Series) -> np.ndarray:
 
 
 def _role(reader: ColumnReader) -> str | None:
-    """What training makes of a column that may only name the rows."""
+    """The role of a column that may only name the rows."""
     if not reader.distinct.holds:
         return None
     if reader.numbers_rows:
@@ -326,7 +327,7 @@ def _notes(columns: list[Column], classes: Counter[str], rows: int, pixels: bool
             notes.append(text + f": {shown}")
 
     def droppable(found: list[Column], text: str) -> None:
-        """Names all of them, as they can be pasted."""
+        """Names all of them, so that the option can be pasted."""
         if found:
             notes.append(f"{text}: " + setting("drop", [column.name for column in found]))
 
@@ -348,11 +349,11 @@ def _notes(columns: list[Column], classes: Counter[str], rows: int, pixels: bool
     droppable([c for c in texts if c.name in mostly], "text, to be turned into numbers or left out")
     few = [f"{c.name} ({c.texts:,}; {c.first_text})" for c in texts if c.name not in mostly]
     skip = setting("bad_rows", "skip")
-    note(few, "values that are no numbers, to be corrected or left out (" + skip + ")")
+    note(few, "values that are not numbers, to be corrected or left out (" + skip + ")")
     empty = [c for c in columns if c.type == "number" and c.mean is None and not c.texts]
     droppable([c for c in empty if not c.conflict], "without any value")
     strange = [c for c in columns if c.type not in (*_USABLE, "text")]
-    droppable(strange, "of a type that is no number")
+    droppable(strange, "of a type that is not a number")
     note(
         [f"{c.name} ({c.missing:,})" for c in columns if c.missing and not c.role],
         "missing values (" + setting("missing", "mean") + ")",

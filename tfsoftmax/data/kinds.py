@@ -1,8 +1,8 @@
-"""The kinds of data source: a row of a table says all there is to know of each.
+"""The kinds of data source: a table with a row for each.
 
-A source is added by a reader (`readers/`) and a row here. Listings, help texts, shell
-completion, the names of models, what a path without a kind is taken for, and which options
-apply come from the rows. Importing the table is cheap: readers are named, and imported when
+To add a source, write a reader (in `readers/`) and a row here. Listings, help texts, shell
+completion, the names of models, the kind of a path without one, and the options that apply
+are all made from the rows. Importing the table is cheap: readers are named, and imported when
 they are called.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 # ``module:function`` in `tfsoftmax.data.readers`, or the function itself.
 Reference = str | Callable[..., Any]
 
-# Fields of `SourceOptions`. What rows are trained on in parts is any source's to say.
+# Fields of `SourceOptions`. Rows of any source can be trained on in parts.
 EVERY_SOURCE = ("memory_limit",)
 ARRAYS = ("missing", "encoding", "test_fraction", *EVERY_SOURCE)
 TABLE = (
@@ -30,7 +30,7 @@ PICTURES = ("image_size", "color", "bad_rows", "test_fraction", *EVERY_SOURCE)
 TFRECORD = ("label_column", "features", "missing", "encoding", *PICTURES)
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
-# Endings of text files that say nothing of what is in them.
+# Suffixes of text files that do not tell what is in them.
 _PLAIN_TEXT = (".txt", ".data", ".dat")
 _SHARD = re.compile(r"-\d+-of-\d+")
 

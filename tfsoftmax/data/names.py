@@ -1,4 +1,4 @@
-"""Names of datasets: from what a user types to a kind of source and where it is."""
+"""Names of datasets: finds the kind of source and the path that a name stands for."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tfsoftmax.system.paths import describe_path, user_path
 
 # Names TensorFlow Datasets can answer to: 'mnist', 'emnist/balanced', 'mnist:3.0.1'.
 _TFDS_NAME = re.compile(r"[a-z][a-z0-9_]*(/[A-Za-z0-9_.\-]+)?(:[0-9.*]+)?")
-# Of a file whose name does not say what it is, so much is looked at.
-_BYTES_LOOKED_AT = 2**16
-_LINES_LOOKED_AT = 20
+# Read from a file whose name does not tell its kind.
+_BYTES_READ = 2**16
+_LINES_READ = 20
 _MOST_SUGGESTIONS = 3
 
 
 class Location(NamedTuple):
-    """What a name stands for.
+    """The source that a name stands for.
 
     Attributes:
       name: in full, with its kind: ``csv:flowers.csv``.
@@ -38,7 +38,7 @@ class Location(NamedTuple):
 
     @property
     def model_name(self) -> str:
-        """What to call a model of it, if nobody says so.
+        """The name of its models, if no other is given.
 
         >>> locate("csv:data/my flowers.csv.gz").model_name, locate("emnist/letters").model_name
         ('my-flowers', 'emnist-letters')
@@ -52,7 +52,7 @@ class Location(NamedTuple):
 
 
 def all_names() -> list[str]:
-    """Every name and prefix worth completing in a shell.
+    """Lists every name and prefix that a shell should complete.
 
     >>> "csv:" in all_names(), "mnist" in all_names()
     (True, True)
@@ -61,11 +61,11 @@ def all_names() -> list[str]:
 
 
 def locate(name: str) -> Location:
-    """What a name stands for: a dataset, ``KIND:PATH``, or a path that tells its kind.
+    """Finds the source of a name: a dataset, ``KIND:PATH``, or a path that tells its kind.
 
-    A path without a kind is told by its suffix, by what is in the folder, or by the first
-    lines of the file. Where a dataset has the same name as a file or folder, the dataset is
-    meant, unless the name has a separator or a suffix, as in ``./mnist``.
+    The kind of a path is told by its suffix, by the files in the folder, or by the first lines
+    of the file. Where a dataset has the same name as a file or folder, it is the dataset, unless
+    the name has a separator or a suffix, as in ``./mnist``.
 
     Args:
       name: as the user typed it.
@@ -74,7 +74,7 @@ def locate(name: str) -> Location:
       UsageError: if a kind has no path.
       UnknownDatasetError: if there is nothing of this name, or nothing tells what kind it is, or
         it may be of several, which are listed.
-      DataError: if the path cannot be looked at.
+      DataError: if the path cannot be read.
 
     >>> locate("csv:flowers.csv").path, locate("digits").kind.name
     (PosixPath('flowers.csv'), 'digits')
@@ -95,7 +95,7 @@ def locate(name: str) -> Location:
 
 
 def kind_at(name: str) -> Kind:
-    """The kind of the file or folder at a path, by its suffix or by what is in it.
+    """Finds the kind of a file or folder by its suffix or its content.
 
     Args:
       name: the path as the user typed it.
@@ -103,7 +103,7 @@ def kind_at(name: str) -> Kind:
     Raises:
       UnknownDatasetError: if nothing tells what kind it is, or it may be of several; it lists
         what can be written instead.
-      DataError: if it cannot be looked at.
+      DataError: if it cannot be read.
     """
     path = user_path(name)
     try:
@@ -129,7 +129,7 @@ def kind_at(name: str) -> Kind:
 
 
 def unknown_dataset(name: str, others: Iterable[str] = ()) -> UnknownDatasetError:
-    """The error for a name that nothing answers to, with the nearest names there are.
+    """Makes the error for an unknown name, which suggests the most similar ones.
 
     Args:
       name: what the user typed.
@@ -195,7 +195,7 @@ def _kinds_in(folder: Path) -> list[Kind]:
 
 
 def _holds(folder: str | Path, below: tuple[str, ...], kind: Kind) -> bool:
-    """Whether a file of a kind is in a folder, or so far below; looks no further than the first."""
+    """Whether a folder, or sub-folders of these patterns, hold a file of a kind."""
 
     def fits(entry: os.DirEntry[str]) -> bool:
         if entry.name.startswith("."):
@@ -210,7 +210,7 @@ def _holds(folder: str | Path, below: tuple[str, ...], kind: Kind) -> bool:
 
 
 def kinds_by_name(file_name: str) -> list[Kind]:
-    """The kinds that the suffix of a file's name says.
+    """Finds the kinds that the suffix of a file's name tells.
 
     >>> [kind.name for kind in kinds_by_name("flowers.csv.gz")]
     ['csv']
@@ -228,9 +228,9 @@ def _kinds_of_file(path: Path) -> list[Kind]:
 
 
 def first_lines(path: Path) -> list[str]:
-    """The first lines of a text file, unpacked, without blank ones and comments after ``#``.
+    """Reads the first lines of a text file, unpacked, without blank lines and ``#`` comments.
 
-    There are none of a file that is not text, and of what is no regular file.
+    A file that is not text, or not a regular file, has none.
     """
     import bz2
     import gzip
@@ -247,16 +247,16 @@ def first_lines(path: Path) -> list[str]:
                 file = gzip.GzipFile(fileobj=raw)
             elif start == b"BZh":
                 file = bz2.BZ2File(raw)
-            content = file.read(_BYTES_LOOKED_AT)
+            content = file.read(_BYTES_READ)
     except (EOFError, zlib.error, gzip.BadGzipFile):
         return []
     if b"\0" in content:
         return []
     text = io.StringIO(content.decode("utf-8-sig", "replace"))
     lines = [line.rstrip("\r\n") for line in text]
-    if len(content) == _BYTES_LOOKED_AT and len(lines) > 1:
+    if len(content) == _BYTES_READ and len(lines) > 1:
         lines.pop()  # it is cut off
-    return [line for line in lines if line.strip() and line[0] != "#"][:_LINES_LOOKED_AT]
+    return [line for line in lines if line.strip() and line[0] != "#"][:_LINES_READ]
 
 
 def _near(typed: str, known: Collection[str]) -> list[str]:

@@ -197,12 +197,12 @@ CSV = {
         csv("a,label\n1,x\n2,y\n3,x\n4,y\n", "--test-fraction", "0.01"),
     ),
     "a delimiter that is a quote": (
-        "cannot stand between columns",
+        "cannot separate columns",
         csv(GOOD, "--delimiter", '"'),
         2,
     ),
     "a delimiter that ends lines": (
-        "cannot stand between columns",
+        "cannot separate columns",
         csv(GOOD, "--delimiter", "\n"),
         2,
     ),

@@ -44,7 +44,7 @@ def test_datasets_that_do_not_fit_are_refused_before_any_download(name, message,
 
 
 def test_a_manual_folder_that_is_none(tmp_path):
-    with pytest.raises(DataError, match="manual folder .*nowhere is no folder"):
+    with pytest.raises(DataError, match="manual folder .*nowhere is not a folder"):
         load_dataset("kmnist", data_dir=tmp_path, manual_dir=tmp_path / "nowhere")
 
 

@@ -14,7 +14,7 @@ from tfsoftmax.cli.train import main as train_command
 
 GOOD = [((float(n), n / 2), "xy"[n % 2]) for n in range(40)]
 BAD = {
-    "7,oops,x": "with a value that is no number",
+    "7,oops,x": "with a value that is not a number",
     "7,,x": "with a missing value",
     "7,1e300,x": "with a value beyond 3.4e38",
     "7,3,": "without a usable label",
@@ -101,13 +101,14 @@ def test_the_count_is_said_and_goes_with_the_model(tmp_path):
     arguments = ["--dataset", name, "--bad-rows", "skip", "--epochs", "1", "--tflite", "none"]
     result = run(train_command, *arguments, "--output-dir", tmp_path / "models")
     assert result.exit_code == 0, result.stderr
-    assert "1 of 41 rows are left out: 1 with a value that is no number" in result.stderr
+    assert "1 of 41 rows are left out: 1 with a value that is not a number" in result.stderr
     folder = tmp_path / "models/t/1"
     described = json.loads((folder / "tfsoftmax.json").read_text())
     (skipped,) = described["dataset"]["reading"]["skipped"]
     assert (skipped["rows"], skipped["first"][:6]) == (1, "row 41")
     assert (
-        "| rows left out with a value that is no number | 1 |" in (folder / "README.md").read_text()
+        "| rows left out with a value that is not a number | 1 |"
+        in (folder / "README.md").read_text()
     )
     # Every row that is asked about is answered, or it is an error.
     (tmp_path / "new.csv").write_text("a,b\n1,2\n7,oops\n")

@@ -28,15 +28,16 @@ from tfsoftmax.messages import message_of, setting
 from tfsoftmax.spec import Spec
 from tfsoftmax.system.paths import check_regular
 
-# What people call them, once capitals are small: training rows, and test rows.
+# The names that arrays and files have, in small letters.
 _PARTS = ("train", "test")
-_FEATURES, _LABELS = ("features", "x", "data", "images"), ("labels", "y", "target", "label")
+_FEATURES = ("features", "x", "data", "images")
+_LABELS = ("labels", "y", "target", "label")
 _KEPT = ("uint8", "float32")
 _ONE_TYPE = (
     "training rows are whole numbers from {low} to {high}: save both parts in one type and scale"
 )
 _LONGEST_HEADER = 10_000  # as NumPy has it
-# What zip files that are damaged or odd make `zipfile` and its decompressors raise.
+# Errors of `zipfile` and its decompressors for damaged and unusual files.
 _DAMAGED = (
     ValueError,
     EOFError,
@@ -117,7 +118,7 @@ def load_npy(path: Path, source: Source) -> Dataset:
 
 
 def mapped(path: Path) -> np.ndarray:
-    """The array in an ``.npy`` file, left there.
+    """Maps the array in an ``.npy`` file into memory.
 
     Raises:
       OSError: if the file cannot be read.
@@ -139,7 +140,7 @@ def mapped(path: Path) -> np.ndarray:
 
 
 def _named(source: Source, found: Mapping[str, Any], what: str) -> dict[tuple[str, str], str]:
-    """The names of the arrays that are features and labels, by part and kind."""
+    """Finds the arrays that are features and labels: their names, by part and kind."""
     plain = {name.lower().replace("-", "_"): name for name in found}
     named: dict[tuple[str, str], str] = {}
     for part in _PARTS:
@@ -204,7 +205,7 @@ def _member(
 
 
 def _npy_header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Shape, whether it is in Fortran's order, and type; a `ValueError` says what is wrong."""
+    """Reads shape, whether the order is Fortran's, and type; a `ValueError` says what is wrong."""
     start = stream.read(12)
     if len(start) < 12 or start[:6] != b"\x93NUMPY" or start[6] not in (1, 2, 3):
         raise ValueError(f"not an .npy array: it starts with {start[:6]!r}")
@@ -231,12 +232,12 @@ def _npy_header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
 
 
 def _data_offset(path: Path, entry: zipfile.ZipInfo) -> int:
-    """Where a member's bytes begin: after its own header, whose lengths are its own, too."""
+    """Offset of a member's bytes, which follow a header that says its own length."""
     with path.open("rb") as file:
         file.seek(entry.header_offset)
         header = file.read(30)
     if len(header) < 30 or header[:4] != b"PK\3\4":
-        raise ValueError("its place in the file is damaged")
+        raise ValueError("its header within the file is damaged")
     lengths = np.frombuffer(header, "<u2", 2, 26)
     return entry.header_offset + 30 + int(lengths.sum())
 
@@ -265,7 +266,7 @@ def dataset_of(
     feature_names: tuple[str, ...] | None = None,
     value_range: tuple[float, float] | None = None,
 ) -> Dataset:
-    """A dataset of arrays, which are checked and, if they need be, made float32.
+    """Makes a dataset of arrays; checks them, and converts them to float32 where necessary.
 
     Args:
       source: its name and the options to read it with.
@@ -295,7 +296,7 @@ def dataset_of(
     def spec(names: tuple[str, ...]) -> Spec:
         return Spec(tuple(shape), kept, names, value_range, feature_names, source.options.fill)
 
-    # Of a file in Fortran's order, rows cannot be read one after the other.
+    # In Fortran's order a row is scattered over the whole file.
     scattered = isinstance(train.features, np.memmap) and not train.features.flags.c_contiguous
     if kept == dtype.name and dtype.isnative and test is None and not scattered:
         return _in_place(source, train, spec(("", "")), spec)
@@ -317,7 +318,7 @@ def _range_of_pixels(features: np.ndarray) -> tuple[float, float]:
 
 
 def _in_place(source: Source, rows: Arrays, anonymous: Spec, spec: Any) -> Dataset:
-    """Rows that can stay where they are, in memory or in a mapped file."""
+    """Makes a dataset without a copy, of rows in memory or in a mapped file."""
     features = _flat(rows.features)
     classes = ClassNames(source.name, source.options.encoding)
     codes = classes.codes(np.asarray(rows.labels))

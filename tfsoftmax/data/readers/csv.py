@@ -31,7 +31,8 @@ from tfsoftmax.messages import setting
 if TYPE_CHECKING:
     import pandas as pd
 
-_NUMBERS_A_PART, _ROWS_OF_TEXT = 2**21, 10_000
+_NUMBERS_PER_PART = 2**21
+_TEXT_ROWS_PER_PART = 10_000
 _DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -39,7 +40,7 @@ def load_csv(path: Path, source: Source) -> Dataset:
     """Reads a CSV file, a part at a time.
 
     Args:
-      path: of the file; if it is gzipped that is seen.
+      path: of the file, which may be gzipped.
       source: its name and the options to read it with.
 
     Raises:
@@ -59,7 +60,7 @@ def load_csv(path: Path, source: Source) -> Dataset:
         ):
             table.add(collector, part.frame, part.first_row, part.usable)
         settle_doubts(path, source.name, source.options, names, table.features.doubtful)
-        _look_as_written(path, source, names, table.spec(()).feature_names or (), collector.whole)
+        _read_as_text(path, source, names, table.spec(()).feature_names or (), collector.whole)
         return collector.dataset(table.spec, table.finish())
 
 
@@ -70,10 +71,10 @@ def open_table(path: Path, name: str, options: SourceOptions, bad: BadRows) -> T
       path: of the file.
       name: for messages.
       options: how to read it; the label's column is read as text.
-      bad: what is told of rows of another width.
+      bad: counts rows of another width.
 
     Raises:
-      DataError: if it is no such table.
+      DataError: if it is not such a table.
     """
     check_file(path, name)
     names = header_of(path, name, options)
@@ -86,25 +87,25 @@ def open_table(path: Path, name: str, options: SourceOptions, bad: BadRows) -> T
     return Table(names, (part.frame for part in parts), settle)
 
 
-def _look_as_written(
+def _read_as_text(
     path: Path, source: Source, names: list[str], columns: Sequence[str], whole: WholeNumbers
 ) -> None:
-    """Looks at whole numbers that pandas has rounded, because others of the column are missing."""
-    doubtful = {columns[place]: place for place in whole.doubtful}
+    """Reads whole numbers again as text, which pandas rounded because others are missing."""
+    doubtful = {columns[index]: index for index in whole.doubtful}
     if not doubtful:
         return
     bad = BadRows(source.name, source.options.bad_rows == "skip")
     for part in read_parts(path, source.name, source.options, names, None, bad, list(doubtful)):
-        for name, place in doubtful.items():
+        for name, index in doubtful.items():
             numbers = integers_in(part.frame[name])
-            whole.compare(place, numbers, f"column {name!r}", part.first_row)
+            whole.compare(index, numbers, f"column {name!r}", part.first_row)
 
 
 def header_of(path: Path, name: str, options: SourceOptions) -> list[str]:
-    """The names of a CSV file's columns.
+    """Reads the names of a CSV file's columns.
 
     Raises:
-      DataError: if there are none, or they look like anything but names.
+      DataError: if there are none, or they do not look like names.
     """
     with _reading(path, name, options) as (pandas, stream):
         try:
@@ -120,7 +121,7 @@ def header_of(path: Path, name: str, options: SourceOptions) -> list[str]:
             raise DataError(f"{name}: the file is empty; expected a header and rows") from error
     found = [str(value).strip() for value in first.iloc[0]]
     if not options.header:
-        return [str(place) for place in range(1, len(found) + 1)]
+        return [str(index) for index in range(1, len(found) + 1)]
     if len(found) == 1:
         other = next((mark for mark in _DELIMITERS if mark in found[0]), None)
         if other and other != _delimiter(path, options):
@@ -139,10 +140,10 @@ def header_of(path: Path, name: str, options: SourceOptions) -> list[str]:
         )
     if not found[0] and len(found) > 1:
         found[0] = NAMELESS  # An index is written so.
-    nameless = [place for place, value in enumerate(found, start=1) if not value]
+    nameless = [index for index, value in enumerate(found, start=1) if not value]
     if nameless and not options.features:
         raise DataError(f"{name}: column {nameless[0]} has no name in the first row; give it one")
-    return [value or f"Unnamed: {place}" for place, value in enumerate(found)]
+    return [value or f"Unnamed: {index}" for index, value in enumerate(found)]
 
 
 class Part(NamedTuple):
@@ -168,17 +169,17 @@ def read_parts(
     bad: BadRows | None = None,
     as_text: list[str] | None = None,
 ) -> Iterator[Part]:
-    """The rows of a CSV file, a part at a time.
+    """Reads the rows of a CSV file, a part at a time.
 
     Args:
       path: of the file.
       name: for messages.
       options: how to read it.
       names: of its columns.
-      label: the column that is kept as text, whatever it is.
-      bad: what is told of rows of another width; with None, rows that are too long are an
-        error, and values that are short of a row are missing.
-      as_text: columns to read as they are written, and no others; fewer rows at a time.
+      label: a column to keep as text.
+      bad: counts rows of another width. With None, a row that is too long is an error, and
+        the values that a short row lacks are missing.
+      as_text: the only columns to read, as text, fewer rows at a time.
 
     Raises:
       DataError: naming the row, if one has too many columns or the file cannot be read.
@@ -186,7 +187,7 @@ def read_parts(
     ragged: set[int] = set()
     with _reading(path, name, options) as (pandas, stream):
         if bad and (bad.skip or (options.missing != "error" and len(names) > 1)):
-            # What a short row lacks would be filled in as if it were missing.
+            # The values that a short row lacks would be filled in as if they were missing.
             how = (len(names), _delimiter(path, options), options.comment, options.header)
             stream = Lines(without_ragged_rows(stream, bad, ragged, *how))
         elif len(names) == 1:
@@ -195,7 +196,7 @@ def read_parts(
             stream,
             header=0 if options.header else None,
             names=names,
-            chunksize=_ROWS_OF_TEXT if as_text else max(1, _NUMBERS_A_PART // len(names)),
+            chunksize=_TEXT_ROWS_PER_PART if as_text else max(1, _NUMBERS_PER_PART // len(names)),
             converters={label: str.strip} if label else None,
             low_memory=False,
             index_col=False,
@@ -216,15 +217,14 @@ def read_parts(
 def settle_doubts(
     path: Path, name: str, options: SourceOptions, names: list[str], doubtful: list[ColumnReader]
 ) -> None:
-    """Looks at how numbers are written that pandas has read, where that alone can tell.
+    """Finds out from their text what numbers mean that pandas has read.
 
     Args:
       path: of the file.
       name: for messages.
       options: how to read it.
       names: of its columns.
-      doubtful: what has read columns that are not clear; of one that can be read in two ways,
-        this becomes its conflict.
+      doubtful: readers of ambiguous columns; a column that stays ambiguous gets a conflict.
     """
     notation, readers = Notation(options.decimal), {reader.name: reader for reader in doubtful}
     texts = {column: ColumnReader(column, notation, options.na_values) for column in readers}
@@ -242,7 +242,7 @@ def settle_doubts(
 
 
 def _missing(names: list[str], label: str | None, options: SourceOptions) -> dict[str, list[str]]:
-    """What stands for a missing value in each column; a class may be called NA or None."""
+    """The texts that mean a missing value in each column; a class may be called NA or None."""
     from pandas._libs.parsers import STR_NA_VALUES
 
     asked = list(options.na_values)
@@ -264,15 +264,15 @@ def _delimiter(path: Path, options: SourceOptions) -> str:
         return "\t" if path.name.removesuffix(".gz").endswith(".tsv") else ","
     if not options.delimiter.isascii() or options.delimiter in '"\r\n\0':
         raise UsageError(
-            f"delimiter {options.delimiter!r} cannot stand between columns; expected an ASCII "
-            "character that is no quote and ends no line"
+            f"delimiter {options.delimiter!r} cannot separate columns; expected an ASCII "
+            "character other than a quote or the end of a line"
         )
     return options.delimiter
 
 
 @contextmanager
 def _reading(path: Path, name: str, options: SourceOptions) -> Iterator[tuple[Any, Any]]:
-    """Yields pandas and the file as text; what goes wrong with either becomes one line."""
+    """Yields pandas and the file as text; errors of either become a `DataError` of one line."""
     import pandas
 
     try:

@@ -1,4 +1,4 @@
-"""Files of a source: the one at its path, or those in the folder there."""
+"""The files of a source: the file at its path, or the files in the folder there."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from tfsoftmax.system.paths import describe_path
 
 
 def check_file(path: Path, name: str) -> None:
-    """Makes sure that there is a file at a path.
+    """Checks that there is a file at a path.
 
     Raises:
-      DataError: if there is none, or something else.
+      DataError: if there is nothing, or something other than a file.
     """
     found = describe_path(path)
     if found != "a file":
@@ -21,10 +21,10 @@ def check_file(path: Path, name: str) -> None:
 
 
 def files_at(path: Path, name: str, pattern: str) -> list[Path]:
-    """The file at a path, or those in the folder there whose names are of a pattern, by name.
+    """Lists the file at a path, or the files of a pattern in the folder there, sorted by name.
 
     Raises:
-      DataError: if there are none, or a link leads out of the folder.
+      DataError: if there are no such files, or a link leads out of the folder.
     """
     found = describe_path(path)
     if found == "a file":
@@ -43,10 +43,10 @@ def files_at(path: Path, name: str, pattern: str) -> list[Path]:
 
 
 def check_link(path: Path, root: Path, name: str) -> None:
-    """Makes sure that a path below a folder, if it is a link, stays in the folder.
+    """Checks that a path below a folder, if it is a link, leads to something in the folder.
 
     Raises:
-      DataError: if it leads out of it, or nowhere.
+      DataError: if it leads out of the folder, or nowhere.
     """
     if not path.is_symlink():
         return

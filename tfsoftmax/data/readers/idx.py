@@ -26,10 +26,11 @@ _UINT8 = 0x08
 _MAX_DIMENSIONS = 4
 _GZIP_MAGIC = b"\x1f\x8b"
 # deflate cannot expand by more than about 1032 : 1 (zlib's documentation), so a header
-# that promises more than that is a lie, found out before any memory is taken.
+# that promises more than that is refused before any memory is allocated.
 _MAX_EXPANSION = 1040
 
-_IMAGES, _LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
+_IMAGES = "images-idx3-ubyte"
+_LABELS = "labels-idx1-ubyte"
 _PREFIXES = {"training": "train", "test": "t10k"}
 
 
@@ -40,7 +41,7 @@ def load_idx(folder: Path, source: Source) -> Dataset:
       folder: holds ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``,
         ``t10k-images-idx3-ubyte`` and ``t10k-labels-idx1-ubyte``, each with or without
         ``.gz``. A dot before ``idx`` instead of a dash is taken too.
-      source: its name, and the model that is measured on it, if any.
+      source: its name, and the model to be measured on it, if any.
 
     Raises:
       DataError: naming the file that is missing, truncated or not what it should be.
@@ -84,7 +85,7 @@ def load_idx(folder: Path, source: Source) -> Dataset:
 def read_idx(path: Path, n_dimensions: int) -> np.ndarray:
     """Reads one IDX file of unsigned bytes, gzipped or not.
 
-    No more memory is taken than the file can hold by its size.
+    No more memory is allocated than a file of this size can fill.
 
     Args:
       path: the file.
@@ -159,7 +160,7 @@ def _parse(stream: BinaryIO, path: Path, n_dimensions: int, available: int) -> n
 
 
 def _find(folder: Path, file: str, name: str) -> Path:
-    """The file of this name: with or without .gz, with a dash or a dot before 'idx'."""
+    """Finds the file of a name, with or without .gz, with a dash or a dot before 'idx'."""
     candidates = [
         folder / f"{variant}{ending}"
         for variant in (file, file.replace("-idx", ".idx"))

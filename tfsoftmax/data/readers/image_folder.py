@@ -1,4 +1,4 @@
-"""Folders of pictures: one sub-folder a class."""
+"""Folders of pictures, with a sub-folder for each class."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ from tfsoftmax.system.paths import describe_path
 _log = logging.getLogger(__name__)
 _OFFICIAL = {"train", "test"}
 _GRAY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F")
-# Decoded at once; each is an example by then, however large its file is.
-_PICTURES_A_PART, _PIXELS_A_PART = 256, 2**26
+# Decoded at a time. A decoded picture has the size of an example, however large its file is.
+_PICTURES_PER_PART = 256
+_PIXELS_PER_PART = 2**26
 _THREADS = 4
 _LONGEST_SIDE = 4096
 _Found = TypeVar("_Found")
@@ -54,7 +55,7 @@ def load_images(folder: Path, source: Source) -> Dataset:
     training and the test rows.
 
     Args:
-      folder: of the folder.
+      folder: its path.
       source: its name and the options to read it with.
 
     Raises:
@@ -81,19 +82,19 @@ def load_images(folder: Path, source: Source) -> Dataset:
                 np.zeros((len(part), math.prod(shape)), np.uint8),
                 np.ones(len(part), bool),
             )
-            for place, row in enumerate(pool.map(read, part)):
+            for index, row in enumerate(pool.map(read, part)):
                 if isinstance(row, DataError):
                     collector.bad.report("whose picture cannot be read", row)
-                    usable[place] = False
+                    usable[index] = False
                 else:
-                    rows[place] = row
+                    rows[index] = row
             labels = np.array([one.label for one in part])
             collector.add(rows, labels, usable=usable, test=part[0].test)
         return collector.dataset(spec)
 
 
 def _unless_damaged(read: Callable[[], _Found]) -> _Found | DataError:
-    """What is read of a picture, or the error that says why it cannot be."""
+    """Calls a function that reads a picture; returns its error if the picture is damaged."""
     try:
         return read()
     except DataError as error:
@@ -101,28 +102,27 @@ def _unless_damaged(read: Callable[[], _Found]) -> _Found | DataError:
 
 
 def pictures_in(folder: Path, name: str) -> list[Picture]:
-    """The pictures of every class, by class and file name.
+    """Lists the pictures of every class, by class and file name.
 
     Raises:
-      DataError: if there are none, or a link leads out of the folder.
+      DataError: if there are no pictures, or a link leads out of the folder.
     """
     if not folder.is_dir():
         found = describe_path(folder)
         raise DataError(f"{name}: expected a folder with one sub-folder a class, found {found}")
     classes = _folders(folder, folder, name)
-    official = {place.name for place in classes} == _OFFICIAL
-    if official and all(_folders(place, folder, name) for place in classes):
-        parts = [(place, place.name == "test") for place in classes]
-        classes = [inner for place, _ in parts for inner in _folders(place, folder, name)]
-    else:
-        official = False
+    parts = classes if {part.name for part in classes} == _OFFICIAL else []
+    inner = [_folders(part, folder, name) for part in parts]
+    official = bool(inner) and all(inner)
+    if official:
+        classes = [class_folder for part in inner for class_folder in part]
     pictures, left_out = [], []
-    for place in classes:
-        for path in sorted(place.iterdir()):
+    for class_folder in classes:
+        for path in sorted(class_folder.iterdir()):
             check_link(path, folder, name)
             if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file():
-                test = official and place.parent.name == "test"
-                pictures.append(Picture(path, place.name, test))
+                test = official and class_folder.parent.name == "test"
+                pictures.append(Picture(path, class_folder.name, test))
             elif not path.name.startswith("."):
                 left_out.append(path)
     if left_out:
@@ -139,25 +139,25 @@ def pictures_in(folder: Path, name: str) -> list[Picture]:
     return pictures
 
 
-def _folders(place: Path, root: Path, name: str) -> list[Path]:
-    found = [entry for entry in sorted(place.iterdir()) if not entry.name.startswith(".")]
+def _folders(folder: Path, root: Path, name: str) -> list[Path]:
+    found = [entry for entry in sorted(folder.iterdir()) if not entry.name.startswith(".")]
     for entry in found:
         check_link(entry, root, name)
     return [entry for entry in found if entry.is_dir()]
 
 
 def _parts(pictures: list[Picture], pixels: int) -> Iterator[list[Picture]]:
-    a_part = max(1, min(_PICTURES_A_PART, _PIXELS_A_PART // pixels))
+    n_per_part = max(1, min(_PICTURES_PER_PART, _PIXELS_PER_PART // pixels))
     for test in (False, True):
         chosen = [picture for picture in pictures if picture.test == test]
-        for start in range(0, len(chosen), a_part):
-            yield chosen[start : start + a_part]
+        for start in range(0, len(chosen), n_per_part):
+            yield chosen[start : start + n_per_part]
 
 
 def _shape(
     pictures: list[Picture], folder: Path, source: Source, pool: ThreadPoolExecutor
 ) -> tuple[tuple[int, int], str]:
-    """Height and width, and color: what is asked for, or what all pictures have."""
+    """Finds height and width, and color: those asked for, or those that all pictures have."""
     options = source.options
     if options.image_size and options.color:
         return options.image_size, options.color
@@ -189,14 +189,16 @@ def _shape(
 
 
 def head_of(path: Path | str, content: bytes | None = None) -> tuple[tuple[int, int], bool]:
-    """Height and width, upright, and whether it is gray; reads a picture's beginning only.
+    """Reads the height and width of a picture when upright, and whether it is gray.
+
+    Only the beginning of the file is read.
 
     Args:
       path: the file.
       content: what the file holds, where `path` only says what to call it.
 
     Raises:
-      DataError: if it is no picture, or too large a one.
+      DataError: if it is not a picture, or is too large.
     """
     file = path if content is None else io.BytesIO(content)
     try:
@@ -227,7 +229,7 @@ def head_of(path: Path | str, content: bytes | None = None) -> tuple[tuple[int, 
 
 
 def check_side(name: str, size: tuple[int, ...]) -> None:
-    """Makes sure that pictures of a size can be taken as they are.
+    """Checks that pictures of a size can be used without scaling.
 
     Raises:
       DataError: if they are too large.

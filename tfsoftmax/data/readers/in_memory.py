@@ -1,4 +1,4 @@
-"""What a program has in memory as a dataset: arrays, pandas frames, ``tf.data``."""
+"""Datasets of what a program has in memory: arrays, pandas frames, ``tf.data``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import tensorflow as tf
 
-_ROWS_A_PART = 1024
+_ROWS_PER_PART = 1024
 
 
 def from_arrays(
@@ -39,7 +39,7 @@ def from_arrays(
     name: str = "arrays",
     options: SourceOptions | None = None,
 ) -> Dataset:
-    """A dataset of NumPy arrays, frames of numbers, or whatever `numpy.asarray` takes.
+    """Makes a dataset of NumPy arrays, frames of numbers, or anything `numpy.asarray` takes.
 
     Args:
       features: numbers ``[n_samples, ...]``; uint8 and float32 are kept as they are, without
@@ -78,7 +78,7 @@ def from_arrays(
 def from_frame(
     frame: pd.DataFrame, *, name: str = "frame", options: SourceOptions | None = None
 ) -> Dataset:
-    """A dataset of a pandas frame, columns chosen as for ``csv:``.
+    """Makes a dataset of a pandas frame, whose columns are chosen as for ``csv:``.
 
     Args:
       frame: the table.
@@ -106,9 +106,9 @@ def from_frame(
 def from_tf_data(
     elements: tf.data.Dataset, *, name: str = "tf.data", options: SourceOptions | None = None
 ) -> Dataset:
-    """A dataset of a finite ``tf.data.Dataset`` of (features, label) pairs, batched or not.
+    """Makes a dataset of a finite ``tf.data.Dataset`` of (features, label) pairs, batched or not.
 
-    It is gone through once; what exceeds the memory limit is kept on the disk.
+    It is read once; rows that exceed the memory limit are kept on the disk.
 
     Args:
       elements: pairs of numbers and a label (a whole number or a text).
@@ -117,7 +117,7 @@ def from_tf_data(
 
     Raises:
       UsageError: if another option is given.
-      DataError: if elements are no pairs, endless, or something is wrong with a row.
+      DataError: if the elements are not pairs, are endless, or something is wrong with a row.
 
     >>> import tensorflow as tf
     >>> pairs = tf.data.Dataset.from_tensor_slices((np.eye(10), [0, 1] * 5))
@@ -130,7 +130,7 @@ def from_tf_data(
     if elements.cardinality() == -1:
         raise DataError(f"{name}: it is endless; take(n) makes it end")
     source = _source(name, options, ARRAYS)
-    batches = elements if spec[1].shape.rank else elements.batch(_ROWS_A_PART)
+    batches = elements if spec[1].shape.rank else elements.batch(_ROWS_PER_PART)
     with collecting(source, source.key([])) as collector:
         shape: tuple[int, ...] | None = None
         for features, labels in batches.as_numpy_iterator():
@@ -155,9 +155,9 @@ def from_tf_data(
 def _numbers(
     given: Any, names: tuple[str, ...] | None, where: str
 ) -> tuple[np.ndarray, tuple[str, ...] | None]:
-    """The numbers of an array or a frame, and what its columns are called.
+    """Takes the numbers and the names of the columns of an array or a frame.
 
-    `names` are those that are wanted, in this order; None takes all.
+    `names` are the columns wanted, in this order; None takes all.
     """
     frame = frame_of(given)
     if frame is None:

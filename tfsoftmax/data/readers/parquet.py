@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FILES = "*.parquet"
-_NUMBERS_A_PART = 2**21
+_NUMBERS_PER_PART = 2**21
 
 
 def load_parquet(path: Path, source: Source) -> Dataset:
@@ -60,12 +60,12 @@ def open_table(path: Path, name: str, options: SourceOptions, bad: BadRows) -> T
     Args:
       path: of the file or folder.
       name: for messages.
-      options: not looked at: a file says itself how it is to be read.
-      bad: not told of anything: all rows are of one width.
+      options: not used: the file itself says how to read it.
+      bad: not used: all rows have the same width.
 
     Raises:
       UsageError: if the package pyarrow is missing.
-      DataError: if it is no such table.
+      DataError: if it is not such a table.
     """
     files = files_at(path, name, FILES)
     names = column_names(files, name)
@@ -74,11 +74,11 @@ def open_table(path: Path, name: str, options: SourceOptions, bad: BadRows) -> T
 
 
 def column_names(files: list[Path], name: str) -> list[str]:
-    """The columns that all the files have.
+    """Reads the names of the columns, which all files must have.
 
     Raises:
       UsageError: if the package pyarrow is missing.
-      DataError: if a file is no Parquet file, or has other columns than the first.
+      DataError: if a file is not a Parquet file, or has other columns than the first.
     """
     first: list[str] = []
     for file in files:
@@ -97,9 +97,9 @@ def column_names(files: list[Path], name: str) -> list[str]:
 def read_parts(
     files: list[Path], name: str, wanted: list[str], raw: str | None = None
 ) -> Iterator[tuple[Path, int, pd.DataFrame]]:
-    """The rows of these columns, a part at a time, with the file and the first row's number.
+    """Reads some columns, a part at a time, with the file and the number of the first row.
 
-    Texts that are not UTF-8, and those of the column `raw`, come as bytes.
+    Texts that are not UTF-8, and those of the column `raw`, are bytes.
 
     Raises:
       DataError: if a file cannot be read.
@@ -109,10 +109,10 @@ def read_parts(
     for file in files:
         row = 1
         opened = _opened(file, name)
-        rows = max(1, _NUMBERS_A_PART // len(wanted))
+        rows = max(1, _NUMBERS_PER_PART // len(wanted))
         try:
             for batch in opened.iter_batches(batch_size=rows, columns=wanted):
-                # What pandas noted of an index would take that column out, or be damaged.
+                # Metadata that pandas wrote about an index would remove that column, or be damaged.
                 plain = _checked(batch.replace_schema_metadata(None), raw)
                 yield file, row, plain.to_pandas(types_mapper=_exact(plain))
                 row += batch.num_rows
@@ -121,11 +121,11 @@ def read_parts(
 
 
 def _checked(batch: Any, raw: str | None) -> Any:
-    """The batch with texts that are not UTF-8, and those of the column `raw`, as bytes."""
+    """Converts texts that are not UTF-8, and those of the column `raw`, to bytes."""
     from pyarrow import ArrowInvalid, types
 
-    for place, field in enumerate(batch.schema):
-        column = batch.column(place)
+    for index, field in enumerate(batch.schema):
+        column = batch.column(index)
         if types.is_dictionary(field.type):
             column = column.dictionary_decode()
         if not (types.is_string(column.type) or types.is_large_string(column.type)):
@@ -138,7 +138,7 @@ def _checked(batch: Any, raw: str | None) -> Any:
         except ArrowInvalid:
             usable = False
         if not usable:
-            batch = batch.set_column(place, field.name, as_bytes)
+            batch = batch.set_column(index, field.name, as_bytes)
     return batch
 
 

@@ -1,4 +1,4 @@
-"""svmlight: a row a line, ``LABEL INDEX:VALUE ...``, read by scikit-learn."""
+"""svmlight: a line for each row, ``LABEL INDEX:VALUE ...``, read by scikit-learn."""
 
 from __future__ import annotations
 
@@ -26,21 +26,22 @@ from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_LINES_A_PART = 4096
-# A column has room in memory, in the model and in every report, whether it is used or not.
-_COLUMNS_FOR_NOTHING, _COLUMNS_A_VALUE = 2**17, 1000
+_LINES_PER_PART = 4096
+# Every column up to the largest index takes memory, in the model and in reports, used or not.
+_COLUMNS_ALWAYS_ALLOWED = 2**17
+_COLUMNS_PER_VALUE = 1000
 _EMPTY_ROW = b"0\n"
 
 
 def load_svmlight(path: Path, source: Source) -> Dataset:
-    """Reads an svmlight file, ``.gz`` and ``.bz2`` too. What a row leaves out is 0.
+    """Reads an svmlight file, also ``.gz`` and ``.bz2``. Features that a row leaves out are 0.
 
     Args:
       path: of the file.
       source: its name and the options to read it with.
 
     Raises:
-      DataError: naming the line of what is wrong, or if rows that are not sparse would take
+      DataError: naming the line of what is wrong, or if the rows as dense arrays would take
         more than the memory limit.
     """
     check_file(path, source.name)
@@ -55,8 +56,8 @@ def load_svmlight(path: Path, source: Source) -> Dataset:
 
 def _dense(features: Any, source: Source) -> np.ndarray:
     n_samples, n_features = features.shape
-    expected = max(_taken(source), _COLUMNS_FOR_NOTHING)
-    if n_features > max(expected, _COLUMNS_A_VALUE * features.nnz):
+    expected = max(_n_features(source), _COLUMNS_ALWAYS_ALLOWED)
+    if n_features > max(expected, _COLUMNS_PER_VALUE * features.nnz):
         raise DataError(
             f"{source.name}: its largest index makes {n_features:,} features, for {features.nnz:,} "
             "values in all its rows: correct the index, or number the features from 1 up"
@@ -76,7 +77,7 @@ def _dense(features: Any, source: Source) -> np.ndarray:
 
 
 def _read(path: Path, source: Source, bad: BadRows) -> tuple[Any, np.ndarray, np.ndarray]:
-    """Features, sparse, labels, and which rows are usable."""
+    """Reads sparse features, labels, and which rows are usable."""
     from sklearn.datasets import load_svmlight_file
 
     skipped: list[int] = []
@@ -93,21 +94,21 @@ def _read(path: Path, source: Source, bad: BadRows) -> tuple[Any, np.ndarray, np
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"{source.name}: cannot be read: {reason}") from error
-    if features.shape[1] < _taken(source):  # Rows leave out what is 0, the last features too.
-        features.resize(len(labels), _taken(source))
+    if features.shape[1] < _n_features(source):  # The last features may be 0 in all rows.
+        features.resize(len(labels), _n_features(source))
     usable = np.ones(len(labels), bool)
     usable[skipped] = False
     return features, labels, usable
 
 
-def _taken(source: Source) -> int:
-    """Features that the model takes which is measured on the rows, if one is."""
+def _n_features(source: Source) -> int:
+    """Number of features of the model that is measured on the rows; 0 if none is."""
     return source.model.n_features if source.model else 0
 
 
 @contextmanager
 def _lines(path: Path, source: Source) -> Iterator[io.BufferedReader]:
-    """The file's bytes, unpacked, no more of them than the memory limit."""
+    """Opens the file, unpacked; more bytes than the memory limit are an error."""
     limit = source.options.memory_limit
     with path.open("rb") as raw:
         file: Any = raw
@@ -136,37 +137,37 @@ class _Bounded(BoundedLines):
 
 
 def _without_bad(lines: io.BufferedReader, bad: BadRows, skipped: list[int]) -> bytes:
-    """The text with an empty row for each line that cannot be read; their numbers, from 0."""
+    """Replaces each line that cannot be read by an empty row; notes its row in `skipped`."""
     found = ((n, line) for n, line in enumerate(lines, start=1) if line.partition(b"#")[0].strip())
     out: list[bytes] = []
-    while part := list(islice(found, _LINES_A_PART)):
+    while part := list(islice(found, _LINES_PER_PART)):
         numbers, texts = zip(*part, strict=True)
-        for place in _bad_places(texts):
-            reason = _problem(texts[place : place + 1]).splitlines()[0]
-            error = DataError(f"{bad.source}, line {numbers[place]}: {reason}")
+        for index in _bad_indices(texts):
+            reason = _problem(texts[index : index + 1]).splitlines()[0]
+            error = DataError(f"{bad.source}, line {numbers[index]}: {reason}")
             bad.report("that cannot be read", error)
-            skipped.append(len(out) + place)
+            skipped.append(len(out) + index)
         out += texts
     for row in skipped:
         out[row] = _EMPTY_ROW
     return b"".join(out)
 
 
-def _bad_places(lines: Sequence[bytes]) -> list[int]:
-    """Which lines scikit-learn cannot read, found by halves."""
+def _bad_indices(lines: Sequence[bytes]) -> list[int]:
+    """Finds the lines that scikit-learn cannot read, by bisection."""
     if not _problem(lines):
         return []
     if len(lines) == 1:
         return [0]
     half = len(lines) // 2
-    return _bad_places(lines[:half]) + [half + place for place in _bad_places(lines[half:])]
+    return _bad_indices(lines[:half]) + [half + index for index in _bad_indices(lines[half:])]
 
 
 def _bad_line(path: Path, source: Source) -> tuple[int, str] | None:
-    """The first line that scikit-learn cannot read, and why; None if each alone is fine."""
+    """Finds the first line that scikit-learn cannot read, and why; None if it reads each."""
     number = 1
     with _lines(path, source) as lines:
-        while part := list(islice(lines, _LINES_A_PART)):
+        while part := list(islice(lines, _LINES_PER_PART)):
             if _problem(part):
                 while len(part) > 1:
                     half = len(part) // 2

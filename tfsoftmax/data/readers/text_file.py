@@ -1,4 +1,4 @@
-"""Files of text: unpacked, of bounded lines, and decoded, or one line that says why not."""
+"""Text files: unpacked and decoded, with lines of bounded length."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.messages import setting
 
 _GZIP_MAGIC = b"\x1f\x8b"
-# No row of numbers is so long; a file that unzips to endless lines is stopped by it.
+# Bytes. No row of numbers is so long; it stops a file that unzips to an endless line.
 _LONGEST_LINE = 2**26
 _WIDE = ("utf-16", "utf-32")
 _BYTE_ORDERS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -23,7 +23,7 @@ _BYTE_ORDERS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 @contextmanager
 def text_file(path: Path, name: str, encoding: str) -> Iterator[io.TextIOWrapper]:
-    """A file as text, unzipped if it is gzipped; line ends stay as they are.
+    """Opens a file as text, unzipped if it is gzipped; line ends are not changed.
 
     Args:
       path: of the file.
@@ -32,7 +32,7 @@ def text_file(path: Path, name: str, encoding: str) -> Iterator[io.TextIOWrapper
 
     Raises:
       UsageError: if there is no such encoding.
-      DataError: here or while it is read, if it cannot be.
+      DataError: now or while it is read, if it cannot be read.
     """
     usual = encoding_of(encoding)
     try:
@@ -56,10 +56,10 @@ def text_file(path: Path, name: str, encoding: str) -> Iterator[io.TextIOWrapper
 
 
 def encoding_of(name: str) -> str:
-    """Python's name of an encoding, which lets a mark at the beginning of a file be.
+    """Finds Python's name of an encoding, of UTF-8 the one that skips a byte order mark.
 
     Raises:
-      UsageError: if there is none of the name.
+      UsageError: if there is no encoding of that name.
     """
     try:
         io.TextIOWrapper(io.BytesIO(), name)  # knows those that are not of text
@@ -75,7 +75,7 @@ def _before(error: UnicodeDecodeError) -> str:
 
 
 class BoundedLines(io.RawIOBase):
-    """A stream of bytes whose lines are of bounded length, and that holds no zero bytes.
+    """A stream of bytes that refuses endless lines and zero bytes.
 
     Args:
       file: opened to be read as bytes.

@@ -14,12 +14,13 @@ def load_tfds(source: Source) -> Dataset:
 
     Raises:
       UnknownDatasetError: if TensorFlow Datasets does not know the name.
-      DataError: if it cannot be had, or is not of images of one shape with one label each.
+      DataError: if it is neither here nor can be downloaded, or does not hold images of one shape
+        with one label each.
     """
     decoded = source.cache.load(source.name, source.name)
     if decoded is not None:
         return decoded
-    # TensorFlow Datasets takes longer to import than all that is left to do.
+    # Importing TensorFlow Datasets takes longer than all of the reading.
     from tfsoftmax.data.readers.tfds_builder import TfdsSource
 
     return TfdsSource(source.name, source.cache.data_dir, source.manual_dir).load(source.cache)

@@ -50,12 +50,12 @@ class TfdsSource:
         self.name, self.data_dir, self.manual_dir = name, data_dir, manual_dir
 
     def load(self, cache: DatasetCache) -> Dataset:
-        """Prepares it if need be, decodes it and keeps it in the cache.
+        """Prepares it if necessary, decodes it and keeps it in the cache.
 
         Raises:
           UnknownDatasetError: if TensorFlow Datasets does not know the name.
           DataError: if the dataset is not of images of one shape with one label each, or
-            cannot be had, with or without a network.
+            is neither here nor can be downloaded.
         """
         builder = self.builder()
         spec, keys = self._spec(builder)
@@ -69,14 +69,14 @@ class TfdsSource:
                 f"{self.name}: cannot keep the decoded arrays in {cache.folder}: "
                 f"{error.strerror or error}; " + _ANOTHER
             ) from error
-        # The stored arrays are mapped from disk, so what was decoded can be let go.
+        # The stored arrays are mapped from the disk, so the decoded ones can be freed.
         return cache.load(self.name, self.name) or dataset
 
     def builder(self) -> Any:
         """The ``tfds.core.DatasetBuilder`` of this name; needs no network.
 
         Raises:
-          UnknownDatasetError: if there is none of this name.
+          UnknownDatasetError: if there is no dataset of this name.
           DataError: if there is, but not with this configuration or version.
         """
         try:
@@ -93,7 +93,7 @@ class TfdsSource:
             ) from error
 
     def _spec(self, builder: Any) -> tuple[Spec, tuple[str, str]]:
-        """What an example is, and the names of its image and its label."""
+        """Describes an example, and names its image and its label."""
         info = builder.info
         keys = info.supervised_keys
         features = info.features
@@ -128,9 +128,9 @@ class TfdsSource:
             # TFDS reports on standard output, which is for results.
             with redirect_stdout(io.StringIO()):
                 builder.download_and_prepare(download_config=config)
-        # Besides its own errors, a builder's parser raises anything on damaged files.
+        # On damaged files a builder's parser raises errors of any type.
         except Exception as error:
-            # It says 'downloaded to' of files it was given, too.
+            # It says 'downloaded to' even of files that it was given.
             reason = re.sub("^Artifact .*, downloaded to (.*), has", r"\1 has", _first_line(error))
             advice = "if a file is damaged, fetch it again"
             if isinstance(error, OSError) and error.errno:
@@ -140,9 +140,9 @@ class TfdsSource:
             ) from error
 
     def _check_obtainable(self, builder: Any) -> None:
-        """Fails within seconds where TFDS itself would retry a dead network for minutes."""
+        """Fails within seconds where TFDS would retry an unreachable network for minutes."""
         if self.manual_dir and not self.manual_dir.is_dir():
-            raise DataError(f"{self.name}: the manual folder {self.manual_dir} is no folder")
+            raise DataError(f"{self.name}: the manual folder {self.manual_dir} is not a folder")
         missing = {
             url: info.filename
             for url, info in (builder.url_infos or {}).items()
@@ -245,7 +245,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def describe(name: str, data_dir: Path) -> dict[str, str]:
-    """Facts about a dataset that need no network: ``about`` and ``state`` for a listing."""
+    """Describes a dataset for a listing, without a network: its ``about`` and ``state``."""
     source = TfdsSource(name, data_dir)
     builder = source.builder()
     spec, _ = source._spec(builder)

@@ -36,13 +36,15 @@ from tfsoftmax.spec import Spec
 from tfsoftmax.system.startup import import_tensorflow
 
 _FEATURES = ("features", "inputs", "image")
-_RECORDS_A_PART, _BYTES_A_PART, _NUMBERS_A_PART = 1024, 2**26, 2**24
-_HEAD = 12
+_RECORDS_PER_PART = 1024
+_BYTES_PER_PART = 2**26
+_NUMBERS_PER_PART = 2**24
+_HEAD_BYTES = 12
 _PICTURE_STARTS = (b"\x89PNG", b"\xff\xd8", b"RIFF")
 
 
 class Layout(NamedTuple):
-    """What a record looks like, found in the first.
+    """The form of a record, found in the first one.
 
     Attributes:
       label: the feature with the label.
@@ -68,7 +70,7 @@ class Layout(NamedTuple):
 
 
 def load_tfrecord(path: Path, source: Source) -> Dataset:
-    """Reads a TFRecord file, ``.gz`` too, or all the files in a folder in order of their names.
+    """Reads a TFRecord file, also ``.gz``, or all files in a folder in the order of their names.
 
     Args:
       path: of the file or folder.
@@ -90,9 +92,9 @@ def load_tfrecord(path: Path, source: Source) -> Dataset:
             _check_frames(file, where, source.options.memory_limit)
             for records in _parts(file, where):
                 layout = layout or _layout(records, where, source)
-                a_part = max(1, _NUMBERS_A_PART // math.prod(layout.shape))
-                for start in range(0, len(records), a_part):
-                    part = records[start : start + a_part]
+                n_per_part = max(1, _NUMBERS_PER_PART // math.prod(layout.shape))
+                for start in range(0, len(records), n_per_part):
+                    part = records[start : start + n_per_part]
                     _add(collector, part, layout, where, number, source)
                     number += len(part)
         if layout is None:
@@ -102,9 +104,9 @@ def load_tfrecord(path: Path, source: Source) -> Dataset:
 
 
 def _check_frames(file: Path, where: str, limit: int) -> None:
-    """Goes from record to record by their lengths: TensorFlow's reader trusts them blindly.
+    """Checks the length of every record, which TensorFlow's reader would trust blindly.
 
-    The format: a length (uint64, little endian), its checksum (4 bytes), so many bytes, their
+    A record is a length (uint64, little endian), its checksum (4 bytes), so many bytes, their
     checksum (4 bytes).
 
     Raises:
@@ -115,10 +117,10 @@ def _check_frames(file: Path, where: str, limit: int) -> None:
         with file.open("rb") as raw:
             stream: Any = gzip.GzipFile(fileobj=raw) if zipped else raw
             size = file.stat().st_size
-            while head := stream.read(_HEAD):
+            while head := stream.read(_HEAD_BYTES):
                 here = f"{where}, record {number}"
                 length = int.from_bytes(head[:8], "little")
-                if len(head) < _HEAD or (not zipped and length > size - raw.tell() - 4):
+                if len(head) < _HEAD_BYTES or (not zipped and length > size - raw.tell() - 4):
                     raise DataError(f"{here}: damaged, or no TFRecord: the file ends within it")
                 if length > limit:
                     raise DataError(f"{here}: {length:,} bytes, more than the memory limit")
@@ -141,7 +143,7 @@ def _skip(stream: Any, count: int, here: str) -> None:
 
 
 def _parts(file: Path, where: str) -> Iterator[list[bytes]]:
-    """The records of a file, some at a time."""
+    """Reads the records of a file, some at a time."""
     import tensorflow as tf
 
     kind = "GZIP" if file.suffix == ".gz" else ""
@@ -151,7 +153,7 @@ def _parts(file: Path, where: str) -> Iterator[list[bytes]]:
         for record in tf.data.TFRecordDataset(str(file), kind).as_numpy_iterator():
             records.append(record)
             size += len(record)
-            if len(records) == _RECORDS_A_PART or size > _BYTES_A_PART:
+            if len(records) == _RECORDS_PER_PART or size > _BYTES_PER_PART:
                 read += len(records)
                 yield records
                 records, size = [], 0
@@ -166,7 +168,7 @@ def _parts(file: Path, where: str) -> Iterator[list[bytes]]:
 
 
 def _parsed(record: bytes, where: str) -> dict[str, tuple[str, Any]]:
-    """A record's features: kind and values."""
+    """Parses a record into its features: kind and values of each."""
     import tensorflow as tf
     from google.protobuf.message import DecodeError
 
@@ -183,7 +185,7 @@ def _parsed(record: bytes, where: str) -> dict[str, tuple[str, Any]]:
 
 
 def _layout(records: list[bytes], where: str, source: Source) -> Layout:
-    """What the first record looks like, or the first that can be read if others are skipped."""
+    """Finds the form of the first record, or of the first readable one if others are skipped."""
     if source.options.bad_rows == "skip":
         for number, record in enumerate(records, start=1):
             with suppress(DataError):
@@ -246,20 +248,20 @@ def _add(
     labels = np.zeros(len(records), object if layout.of_label == "bytes" else np.int64)
     usable = np.ones(len(records), bool)
     whole = np.zeros(rows.shape if layout.kind == "int64" else 0, np.int64)
-    for place, record in enumerate(records):
-        here = f"{where}, record {first + place}"
+    for index, record in enumerate(records):
+        here = f"{where}, record {first + index}"
         try:
             found = _parsed(record, here)
             for name in (*layout.features, layout.label):
                 if name not in found:
                     raise DataError(f"{here}: no feature {name!r}")
-            rows[place] = example = _example(found, layout, anonymous, source.options, here)
+            rows[index] = example = _example(found, layout, anonymous, source.options, here)
             if whole.size and example.dtype == np.int64:
-                whole[place] = example
-            labels[place] = _label(found, layout, here)
+                whole[index] = example
+            labels[index] = _label(found, layout, here)
         except DataError as error:
-            collector.bad.report("that are no such record", error)
-            usable[place] = False
+            collector.bad.report("that are not such a record", error)
+            usable[index] = False
     collector.whole.add_rows(anonymous, whole, first, where)
     usable &= collector.bad.find_finite(where, rows, anonymous, first, "record")
     collector.add(rows, labels, usable=usable, first_row=first, where=where)
@@ -308,7 +310,7 @@ def _example(
 
 
 def _check_picture(content: bytes, spec: Spec, options: SourceOptions, here: str) -> None:
-    """Makes sure that nothing is lost without a word: size or color of a later picture."""
+    """Checks that a later picture is not scaled, nor its color dropped, without being asked."""
     size, gray = head_of(here, content)
     first = spec.example_shape
     if not options.image_size and size != first[:2]:

@@ -1,4 +1,4 @@
-"""Rows without labels, to be predicted: tables and arrays from people's disks."""
+"""Rows without labels, to be predicted: tables and arrays in files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _REMEDY = (
 
 
 def locate_rows(name: str) -> Location | None:
-    """Where rows to be predicted are; None if it is a picture.
+    """Finds out what kind of rows a file to be predicted holds; None if it is a picture.
 
     Args:
       name: of a file or folder as the user typed it, perhaps with its kind before it.
@@ -62,22 +62,22 @@ def locate_rows(name: str) -> Location | None:
 
 
 def _is_picture(path: Path) -> bool:
-    """Whether a file is taken for a picture: by its suffix, or because it can be nothing else."""
+    """Whether a file is read as a picture: by its suffix, or because it cannot be rows."""
     if path.suffix.lower() in PICTURE_SUFFIXES:
         return True
     return not (kinds_by_name(path.name) or path.is_dir() or first_lines(path))
 
 
 def read_unlabelled(
-    place: Location | Path, spec: Spec, options: SourceOptions | None = None
+    rows: Location | Path, spec: Spec, options: SourceOptions | None = None
 ) -> Iterator[np.ndarray]:
-    """The rows of a file as raw examples, a part at a time.
+    """Reads the rows of a file as raw examples, a part at a time.
 
     Columns of a table are found by the model's names for them, in any order and among others;
     a model without names takes all columns, in their order.
 
     Args:
-      place: of the rows, as `locate_rows` finds it, or a path that it would find.
+      rows: as `locate_rows` finds them, or the path of a file of which it would find them.
       spec: of the model.
       options: how to read a table.
 
@@ -87,9 +87,9 @@ def read_unlabelled(
     Raises:
       DataError: naming the row and column, from 1, of what is wrong.
     """
-    location = place if isinstance(place, Location) else locate_rows(str(place))
+    location = rows if isinstance(rows, Location) else locate_rows(str(rows))
     if location is None:
-        raise DataError(f"{place}: a picture, and no rows")
+        raise DataError(f"{rows}: it is a picture; expected rows")
     name, kind, path = location
     if kind.unlabelled:
         yield from function_of(kind.unlabelled)(path, name, spec)
@@ -129,7 +129,7 @@ def _wanted(name: str, found: list[str], spec: Spec) -> list[str]:
 
 
 def rows_of_array(path: Path, name: str, spec: Spec) -> Iterator[np.ndarray]:
-    """The rows of an ``.npy`` file.
+    """Reads the rows of an ``.npy`` file, a part at a time.
 
     Args:
       path: of the file.

@@ -1,4 +1,4 @@
-"""The cells of a table's column as numbers, all of them read in the same way."""
+"""Reads the cells of a table's column as numbers, all in the same way."""
 
 from __future__ import annotations
 
@@ -28,19 +28,20 @@ _WORDS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
 _MARKED = rf"^([+-]?)\s*({MARK}?)\s*([+-]?)\s*([^+$€£%()-]+?)\s*({MARK}?)$"
 _ANY_NUMBER = "|".join(notation.pattern for notation in NOTATIONS)
 _LIKE_A_NUMBER = rf"(?:\(?\s*[+-]?\s*{MARK}?\s*\(?\s*(?:{_ANY_NUMBER})\s*\)?\s*{MARK}?\s*\)?)"
-# What pandas calls an index that has no name, in a CSV and in a Parquet file.
-NAMELESS, _INDEXES = "Unnamed: 0", ("Unnamed: 0", "__index_level_0__")
-# Of fewer rows, all may differ by chance.
+# How pandas calls an index without a name, in a CSV file and in a Parquet file.
+NAMELESS = "Unnamed: 0"
+_INDEXES = (NAMELESS, "__index_level_0__")
+# In fewer rows, all values may differ by chance.
 _ROWS_TO_IDENTIFY = 20
-# A number with a unit after it.
+# A number followed by a unit.
 _MEASURED = r"^[+-]?[0-9][0-9.,]*\s*([^0-9.,\s]+)$"
-# Cells looked at for how the numbers of a part are written, to be named in an error.
+# Number of cells of a part in which examples for messages are looked for.
 _SAMPLE = 1000
 
 
 @dataclass(frozen=True)
 class Example:
-    """A cell that shows how a column is written."""
+    """A cell to show in a message how a column is written."""
 
     row: int
     text: str
@@ -55,7 +56,7 @@ class Cells:
 
     Attributes:
       values: float64 ``[n]``, NaN where there is no number.
-      texts: those that are no numbers, by their places; None if there are none.
+      texts: the cells that are not numbers, by their indices; None if there are none.
     """
 
     values: np.ndarray
@@ -63,22 +64,21 @@ class Cells:
 
 
 class ColumnReader:
-    """Reads one column, part after part, and sees to it that all its cells are read alike.
+    """Reads one column, part after part, and finds out whether all cells are written alike.
 
     Args:
       name: of the column.
       notation: how its numbers are written where they are text.
       na_values: texts that stand for a missing value.
-      mark: that is on every number, such as ``"$"``, or ``""`` for none; None if it is to be
-        found out.
-      droppable: whether the column can be left out; a trained model needs its columns.
+      mark: on every number, such as ``"$"``, or ``""`` for no mark; None to find out.
+      droppable: whether the column can be left out, as it can until a model is trained.
 
     Attributes:
       type: ``"number"``, ``"boolean"``, ``"text"``, or the file's own name of a type that
         cannot be used.
-      conflict: why its cells cannot be read alike; None if they can.
-      present: cells that are not missing.
-      texts: those of them that are no numbers.
+      conflict: why its cells cannot be read in one way; None if they can.
+      present: number of cells that are not missing.
+      texts: number of those that are not numbers.
       first_text: the first of those.
       distinct: whether all its values differ.
 
@@ -111,23 +111,23 @@ class ColumnReader:
 
     @property
     def remedy(self) -> str:
-        """The end of a message: what can be done but to correct the cells."""
+        """The end of a message: what can be done other than correcting the cells."""
         out = ", or leave the column out with " + setting("drop", [self.name])
         return out if self._droppable else ""
 
     @property
     def is_text(self) -> bool:
-        """Whether most of its cells so far are texts."""
+        """Whether most cells so far are texts."""
         return self.texts > self.present / 2
 
     @property
     def mark(self) -> str:
-        """What stands on every number: ``"$"``, ``"%"`` or the like, or nothing."""
+        """The mark on every number, such as ``"$"`` or ``"%"``; empty if there is none."""
         return next(iter(self._marks), "")
 
     @property
     def settled(self) -> bool:
-        """Whether more numbers could tell nothing new, but for those `like_words`."""
+        """Whether more numbers cannot change how it is read, except for those `like_words`."""
         plain = self.type == "number" and not self.texts and not self.na_values
         return plain and not self.distinct.possible and list(self._marks) == [""]
 
@@ -138,30 +138,30 @@ class ColumnReader:
 
     @property
     def has_fractions(self) -> bool:
-        """Whether there is a number that is surely a fraction."""
+        """Whether some number certainly is a fraction."""
         return "fraction" in self._first
 
     @property
     def doubtful(self) -> bool:
-        """Whether all fractions so far might be thousands, and only their text can tell."""
+        """Whether all fractions so far might be thousands, which only their text can show."""
         asked = self.notation.thousands or "fraction" in self._first
         return "maybe groups" in self._first and not asked
 
     @property
     def numbers_rows(self) -> bool:
-        """Whether it is an index that was written with the table, as pandas writes one."""
+        """Whether it is an index that pandas wrote with the table."""
         whole = self.type == "number" and self.present and not self.texts
         return self.name in _INDEXES and bool(whole) and self.distinct.possible
 
     @property
     def names_rows(self) -> bool:
-        """Whether it is a text that differs in every row so far."""
+        """Whether it has a different text in every row so far."""
         plain = self.is_text and not self.conflict and not self._measured
         return plain and self.distinct.possible
 
     @property
     def identifies_rows(self) -> bool:
-        """Whether it seems to number the rows: whole numbers that all differ."""
+        """Whether it may number the rows: whole numbers that all differ."""
         plain = self.type == "number" and not self.texts and self.present >= _ROWS_TO_IDENTIFY
         return plain and self.distinct.holds
 
@@ -170,7 +170,7 @@ class ColumnReader:
 
         Args:
           column: its cells.
-          first_row: what the first is called.
+          first_row: number of the first row, for messages.
         """
         import pandas as pd
 
@@ -198,31 +198,31 @@ class ColumnReader:
         return Cells(values)
 
     def _look(self, values: np.ndarray, there: np.ndarray, first_row: int, is_word: bool) -> None:
-        """Keeps in mind how numbers that are no text are written."""
+        """Notes how numbers are written that pandas has parsed."""
         if not there.any():
             return
-        place = int(np.argmax(there))
-        first = Example(first_row + place, f"{values[place]:.15g}")
+        index = int(np.argmax(there))
+        first = Example(first_row + index, f"{values[index]:.15g}")
         if is_word:
             self.type = "boolean"
-            self._first.setdefault("word", Example(first.row, str(bool(values[place]))))
+            self._first.setdefault("word", Example(first.row, str(bool(values[index]))))
         else:
             self._marks.setdefault("", first)
             if "number" not in self._first:
-                self._keep("number", values, there & (values != 0) & (values != 1), first_row)
-            for numbers in (values[:_SAMPLE], values):  # The first tell all, mostly.
+                self._note("number", values, there & (values != 0) & (values != 1), first_row)
+            for numbers in (values[:_SAMPLE], values):  # the first ones mostly suffice
                 if "fraction" not in self._first:
                     fractions = np.isfinite(numbers) & (numbers != np.floor(numbers))
                     groups = fractions & like_groups(numbers)
-                    self._keep("maybe groups", numbers, groups, first_row)
-                    self._keep("fraction", numbers, fractions & ~groups, first_row)
+                    self._note("maybe groups", numbers, groups, first_row)
+                    self._note("fraction", numbers, fractions & ~groups, first_row)
         self._check()
 
-    def _keep(self, form: str, values: np.ndarray, which: np.ndarray, first_row: int) -> None:
+    def _note(self, form: str, values: np.ndarray, which: np.ndarray, first_row: int) -> None:
         if form not in self._first and which.any():
-            place = int(np.argmax(which))
-            text = f"{values[place]:.15g}".replace(".", self.notation.decimal)
-            self._first[form] = Example(first_row + place, text)
+            index = int(np.argmax(which))
+            text = f"{values[index]:.15g}".replace(".", self.notation.decimal)
+            self._first[form] = Example(first_row + index, text)
 
     def _of_texts(self, column: pd.Series, first_row: int) -> Cells:
         import pandas as pd
@@ -254,7 +254,7 @@ class ColumnReader:
         return Cells(values, texts if len(texts) else None)
 
     def _strings(self, cells: pd.Series, values: np.ndarray, first_row: int) -> pd.Series:
-        """Fills in the numbers among some texts, gives back the others."""
+        """Writes the numbers among some texts to `values`, returns the other texts."""
         plain = cells[cells.str.fullmatch(self.notation.pattern).astype(bool)]
         values[plain.index] = self.notation.numbers(plain)
         self._look_at_texts(plain, values, first_row)
@@ -265,26 +265,26 @@ class ColumnReader:
         if len(words):
             values[words.index] = words
             self.type = "boolean"
-            place = int(words.index[0])
-            self._first.setdefault("word", Example(first_row + place, rest[place]))
+            index = int(words.index[0])
+            self._first.setdefault("word", Example(first_row + index, rest[index]))
             rest = rest.drop(words.index)
         rest = self._marked(rest, values, first_row)
         like = rest[rest.str.fullmatch(_LIKE_A_NUMBER).astype(bool)]
         texts = rest.drop(like.index)
         self._check()
         if len(like) and self.texts + len(texts) <= self.present / 2:
-            place = int(like.index[0])
+            index = int(like.index[0])
             numbers = [*plain[:_SAMPLE], *like[:_SAMPLE]]
-            self._refuse(Example(first_row + place, like[place]), numbers)
+            self._refuse(Example(first_row + index, like[index]), numbers)
             return texts
         return rest
 
     def _marked(self, rest: pd.Series, values: np.ndarray, first_row: int) -> pd.Series:
-        """Fills in the numbers that have a mark, gives back the others."""
+        """Writes the numbers that have a mark to `values`, returns the other texts."""
         if rest.empty:
             return rest
         parts = rest.str.extract(_MARKED).fillna("")
-        sign, before, other_sign, body, after = (parts[place].astype(object) for place in range(5))
+        sign, before, other_sign, body, after = (parts[index].astype(object) for index in range(5))
         mark = before + after
         fits = (mark.str.len() == 1) & ((sign == "") | (other_sign == ""))
         fits &= body.str.fullmatch(self.notation.pattern).astype(bool)
@@ -293,19 +293,19 @@ class ColumnReader:
         negative = (sign + other_sign)[fits] == "-"
         values[rest.index[fits]] = self.notation.numbers(body[fits]) * np.where(negative, -1, 1)
         for found in mark[fits].unique():
-            place = int(rest.index[fits & (mark == found)][0])
-            self._marks.setdefault(found, Example(first_row + place, rest[place]))
+            index = int(rest.index[fits & (mark == found)][0])
+            self._marks.setdefault(found, Example(first_row + index, rest[index]))
         return rest[~fits]
 
     def _look_at_texts(self, plain: pd.Series, values: np.ndarray, first_row: int) -> None:
-        """Keeps in mind how numbers that are texts are written."""
+        """Notes how numbers are written that are texts."""
         if plain.empty:
             return
 
         def keep(form: str, found: pd.Series) -> None:
             if form not in self._first and found.any():
-                place = int(found.idxmax())
-                self._first[form] = Example(first_row + place, plain[place])
+                index = int(found.idxmax())
+                self._first[form] = Example(first_row + index, plain[index])
 
         self._marks.setdefault("", Example(first_row + int(plain.index[0]), plain.iloc[0]))
         numbers = values[plain.index]
@@ -318,7 +318,7 @@ class ColumnReader:
             keep("fraction", pointed & ~like_groups)
 
     def _check(self) -> None:
-        """Notes what makes cells contradict each other."""
+        """Notes a conflict between cells, if there is one."""
         word, number = self._first.get("word"), self._first.get("number")
         marks = dict(self._marks)
         if self.expected_mark is not None and marks:
@@ -349,7 +349,7 @@ class ColumnReader:
             self.conflict = f"row {example.row}, column {self.name!r}: " + text
 
     def _refuse(self, example: Example, numbers: Iterable[str]) -> None:
-        """Notes that a cell is a number only if it is read in another way than is asked for."""
+        """Notes that a cell is a number only in another notation than the one asked for."""
         text = example.text
         if "(" in text or ")" in text:
             inner = re.sub(rf"[()\s]|{MARK}", "", text)
@@ -377,12 +377,12 @@ class ColumnReader:
         self._conflict(example, refused + "; it is " + ways(found, asked) + self.remedy)
 
     def close(self) -> None:
-        """Notes what can only be known when all parts are read: numbers of two meanings."""
+        """Notes numbers of two meanings, which are only known once all parts have been read."""
         example, whole = self._first.get("like groups"), self._first.get("whole")
         if not example or "fraction" in self._first or self.notation.thousands:
             return
         if self.notation == Notation() and not whole:
-            return  # 1.234 and 2.000: a point before three digits each time.
+            return  # 1.234 and 2.000: all of them have a point before three digits
         beside = f"with whole numbers only beside it, such as {whole}" if whole else "on its own"
         meanings = ways(readings(example.text, ["900"]), "")
         self._conflict(example, f"{beside}, {example.text!r} is " + meanings)

@@ -1,4 +1,4 @@
-"""Tables, whatever file they come from: columns to features, one column to labels."""
+"""Which columns of a table are features, and which one has the labels."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _LABELS = ("label", "class", "target")
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns of a table are what.
+    """The columns of a table by their role.
 
     Attributes:
-      label: with the classes; None where they are not asked for.
-      features: to learn from, in this order.
-      weight: what each row counts; None where all count the same.
+      label: the column with the classes; None where it is not needed.
+      features: the columns to learn from, in this order.
+      weight: the column with the weight of each row; None where all count the same.
     """
 
     label: str | None
@@ -30,7 +30,7 @@ class Columns:
     weight: str | None = None
 
     def spec(self, class_names: tuple[str, ...], options: SourceOptions) -> Spec:
-        """What an example of the table is."""
+        """Describes an example of the table."""
         return Spec(
             (len(self.features),),
             "float32",
@@ -41,7 +41,7 @@ class Columns:
 
 
 def columns_of(source: str, found: Sequence[str], options: SourceOptions) -> Columns:
-    """Finds the columns that the options ask for.
+    """Assigns the columns of a table their roles.
 
     Args:
       source: for messages.
@@ -49,8 +49,8 @@ def columns_of(source: str, found: Sequence[str], options: SourceOptions) -> Col
       options: what is asked for.
 
     Raises:
-      DataError: naming the column, if one is not there or there twice, or no column can be
-        told to be the label, or none is left to learn from.
+      DataError: naming the column, if one is missing or there twice, if it is not clear which
+        one has the labels, or if no column is left to learn from.
     """
     check_once(source, found)
     known = set(found)
@@ -76,10 +76,10 @@ def columns_of(source: str, found: Sequence[str], options: SourceOptions) -> Col
 
 
 def check_once(source: str, found: Sequence[str]) -> None:
-    """Makes sure that no two columns of a table have the same name.
+    """Checks that no two columns of a table have the same name.
 
     Raises:
-      DataError: naming one that stands twice.
+      DataError: naming a name that is there twice.
     """
     twice = [name for name, count in Counter(found).items() if count > 1]
     if twice:
@@ -87,7 +87,7 @@ def check_once(source: str, found: Sequence[str]) -> None:
 
 
 def usual_label(found: Sequence[str]) -> str | None:
-    """The column that is called ``label``, ``class`` or ``target``, if there is just one.
+    """Finds the column called ``label``, ``class`` or ``target``, if there is exactly one.
 
     >>> usual_label(["x", "Class"])
     'Class'
@@ -109,20 +109,20 @@ def _label_among(source: str, found: Sequence[str], dropped: Sequence[str]) -> s
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names for a message, the first and the last if there are many.
+    """Lists names for a message, only the first and the last if there are many.
 
     >>> listed(["a", "b"])
     "'a', 'b'"
     """
     shown = [repr(name) for name in names]
     if len(shown) > 12:
-        # The last is the label more often than any other.
+        # The last column is most often the label.
         shown[9:-2] = [f"... ({len(shown) - 11:,} more)"]
     return ", ".join(shown)
 
 
 def named(asked: Sequence[str], found: Collection[str]) -> tuple[str, ...]:
-    """The names of columns in what was asked for: each is one, or several with commas between.
+    """Splits what was asked for into names of columns: at commas, unless a column is called so.
 
     >>> named(["a,b", "price, net"], {"a", "b", "price, net"})
     ('a', 'b', 'price, net')

@@ -1,4 +1,4 @@
-"""Lines of a CSV file on their way to pandas, where it would pass over some without a word."""
+"""Changes lines of a CSV file before pandas reads them, where it would drop rows silently."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tfsoftmax.messages import setting
 
 
 class Lines(io.TextIOBase):
-    """Lines as a file of text.
+    """Lines as a text file.
 
     >>> Lines(["a\\n", "1\\n"]).read(2)
     'a\\n'
@@ -26,7 +26,7 @@ class Lines(io.TextIOBase):
         return True
 
     def read(self, size: int | None = -1) -> str:
-        """Whole lines of about so many characters; all that is left if it is negative."""
+        """Reads complete lines of about `size` characters; all that are left if it is negative."""
         found, count = [], 0
         for line in self._lines:
             found.append(line)
@@ -37,9 +37,9 @@ class Lines(io.TextIOBase):
 
 
 def with_blank_rows(lines: Iterable[str], comment: str | None, header: bool) -> Iterator[str]:
-    """The lines of a table of one column, whose blank lines are rows without a value.
+    """Makes the blank lines of a table of one column rows without a value.
 
-    Those after the last row, or before the column's name, are none.
+    Blank lines after the last row, or before the column's name, are not rows.
 
     >>> list(with_blank_rows(["a\\n", "1\\n", "\\n", "2\\n", "\\n"], None, header=True))
     ['a\\n', '1\\n', '""\\n2\\n']
@@ -64,19 +64,19 @@ def without_ragged_rows(
     comment: str | None,
     header: bool,
 ) -> Iterator[str]:
-    """The lines of a table, with an empty row in the place of each of another width.
+    """Replaces the rows of a table that have another width by empty ones.
 
     Args:
       lines: of the file.
-      bad: what is told of such rows.
-      found: their numbers, from 1, are added to it.
-      width: columns of a row.
-      delimiter: between them.
-      comment: what begins a comment, if anything does.
+      bad: counts such rows.
+      found: the numbers of such rows, from 1, are added to it.
+      width: number of columns.
+      delimiter: between columns.
+      comment: the character that begins a comment; None if there are no comments.
       header: whether the first row holds the columns' names.
 
     Raises:
-      DataError: if they are no lines of a table at all.
+      DataError: if they are not lines of a table at all.
     """
     empty = delimiter * (width - 1) + "\n" if width > 1 else '""\n'
     row = -1 if header else 0
@@ -101,7 +101,7 @@ def without_ragged_rows(
 def _rows(
     lines: Iterable[str], delimiter: str, comment: str | None
 ) -> Iterator[tuple[list[str], str]]:
-    """Rows that are not blank: their cells, and the lines they are of."""
+    """Splits lines into rows that are not blank: their cells, and their lines."""
     taken: list[str] = []
 
     def recorded() -> Iterator[str]:

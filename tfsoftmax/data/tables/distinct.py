@@ -1,4 +1,4 @@
-"""Columns whose values all differ: they name rows, and say nothing of others."""
+"""Finds columns whose values all differ: they name rows, and say nothing about other rows."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ _HEAD = 1000
 
 
 class Distinct:
-    """Whether all values of a column differ, as its parts come by.
+    """Finds out whether all values of a column differ, part by part.
 
-    It costs next to nothing where two of the first values are equal, as they mostly are.
+    It costs almost nothing where two of the first values are equal, as in most columns.
 
     >>> names = Distinct()
     >>> names.add(np.array([3.0, 1.0])), names.add(np.array([2.0])), names.holds
@@ -22,7 +22,7 @@ class Distinct:
         self.possible = True
 
     def add(self, values: np.ndarray) -> None:
-        """Takes in more values, which must be whole: neither a fraction nor NaN names a row."""
+        """Adds values; a fraction or NaN cannot name a row."""
         alike = not self._parts or self._parts[0].dtype == values.dtype
         self.possible = (
             self.possible and alike and _all_differ(values[:_HEAD]) and _all_differ(values)
@@ -33,13 +33,13 @@ class Distinct:
             self._parts.clear()
 
     def fail(self) -> None:
-        """Says that it is not so."""
+        """Decides that they do not all differ."""
         self.possible = False
         self._parts.clear()
 
     @property
     def holds(self) -> bool:
-        """Whether all that were added differ."""
+        """Whether all values added differ."""
         if self.possible and len(self._parts) > 1:
             self._parts = [np.concatenate(self._parts)]
             self.possible = _all_differ(self._parts[0])

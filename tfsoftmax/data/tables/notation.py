@@ -1,4 +1,4 @@
-"""How numbers are written in text: what stands before decimals, and between thousands."""
+"""How numbers are written in text: with which decimal point and thousands separator."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tfsoftmax.messages import Message, setting
 if TYPE_CHECKING:
     import pandas as pd
 
-# People's spelling of one character, and the others that stand for it in files.
+# Characters as users type them, and the variants that files have.
 _SPELLINGS = {" ": " \u00a0\u2009\u202f", "'": "'\u2019"}
 _EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
-# What may stand on a number.
+# Marks before or after a number.
 MARK = "[$€£%]"
 _ROUNDING = 1e-6
 _INFINITE = "[iI][nN][fF](?:[iI][nN][iI][tT][yY])?"
@@ -29,8 +29,8 @@ class Notation:
     """A way to write numbers.
 
     Attributes:
-      decimal: what stands before the decimals.
-      thousands: what stands between groups of three digits; None where nothing does.
+      decimal: the decimal point.
+      thousands: the separator of groups of three digits; None if there is none.
 
     >>> Notation(",", ".").python("1.234,5"), Notation(".", ",").reads("1,5")
     ('1234.5', False)
@@ -41,18 +41,18 @@ class Notation:
 
     @cached_property
     def pattern(self) -> str:
-        """A regular expression of whole numbers and fractions, plain or grouped as they must be."""
+        """A regular expression of whole numbers and fractions, grouped correctly or not at all."""
         decimal, between = re.escape(self.decimal), self._between
         fraction = f"(?:{decimal}[0-9]*)?"
         forms = [f"[0-9]+{fraction}{_EXPONENT}", f"{decimal}[0-9]+{_EXPONENT}", _INFINITE]
         if between:
-            # A group that begins with 0 is none: 0,123 has decimals.
+            # 0,123 has decimals, as a number with thousands does not begin with 0.
             forms.append(f"[1-9][0-9]{{0,2}}(?:{between}[0-9]{{3}})+{fraction}")
         return f"[+-]?(?:{'|'.join(forms)})"
 
     @cached_property
     def like_groups(self) -> str:
-        """A regular expression of fractions that might be thousands in another notation."""
+        """A regular expression of fractions that may be thousands in another notation."""
         return rf"[+-]?[1-9][0-9]{{0,2}}{re.escape(self.decimal)}[0-9]{{3}}"
 
     @property
@@ -62,15 +62,15 @@ class Notation:
         return f"[{_SPELLINGS.get(self.thousands, re.escape(self.thousands))}]"
 
     def reads(self, text: str) -> bool:
-        """Whether a text is a number, written in this way."""
+        """Whether a text is a number in this notation."""
         return re.fullmatch(self.pattern, text) is not None
 
     def python(self, text: str) -> str:
-        """A number in this notation as Python writes it."""
+        """Rewrites a number in this notation as Python writes it."""
         return re.sub(self._between or "(?!)", "", text).replace(self.decimal, ".")
 
     def numbers(self, texts: pd.Series) -> np.ndarray:
-        """Texts that are all numbers in this notation, float64."""
+        """Converts texts, all of them numbers in this notation, to float64."""
         import pandas as pd
 
         if self._between:
@@ -81,7 +81,7 @@ class Notation:
 
     @property
     def options(self) -> str:
-        """The options that ask for it; empty if none need be given."""
+        """The options that ask for it; empty if none is necessary."""
         said = [setting("thousands", self.thousands)] if self.thousands else []
         return Message(" and ").join([*said, *[setting("decimal", ",")] * (self.decimal == ",")])
 
@@ -100,7 +100,7 @@ NOTATIONS = (
 
 
 def readings(text: str, others: Iterable[str]) -> dict[str, Notation]:
-    """What a text may mean, for each meaning the simplest notation all texts can be in.
+    """Finds what a text may mean, with the simplest notation for each that fits all texts.
 
     Args:
       text: a number in some notation.
@@ -117,22 +117,22 @@ def readings(text: str, others: Iterable[str]) -> dict[str, Notation]:
         if notation.reads(text) and all(map(notation.reads, others)):
             found.setdefault(f"{float(notation.python(text)):.15g}", notation)
     if len(found) > 1:
-        # A decimal comma alone would leave open what this text means.
+        # A decimal comma alone would not decide between the two meanings.
         clear = {Notation(","): Notation(",", "."), Notation(): Notation(".", ",")}
         found = {value: clear.get(notation, notation) for value, notation in found.items()}
     return found
 
 
 def like_groups(numbers: np.ndarray) -> np.ndarray:
-    """Which fractions may have been written as a group of up to three digits, and three more."""
-    with np.errstate(invalid="ignore", over="ignore"):  # of infinite ones, which are none
+    """Which fractions may have been written as thousands: up to three digits, and three more."""
+    with np.errstate(invalid="ignore", over="ignore"):  # infinite ones are not fractions
         thousands = np.abs(numbers) * 1000
         near = np.abs(thousands - np.rint(thousands)) < _ROUNDING
     return near & (thousands >= 1000) & (thousands < 1_000_000)
 
 
 def ways(found: dict[str, Notation], asked: str) -> str:
-    """What a text means, each meaning with the options that ask for it."""
+    """Words for the meanings of a text, each with the options that ask for it."""
     ways = [
         f"{value} (" + (way.options or "without " + asked) + ")" for value, way in found.items()
     ]
@@ -140,5 +140,5 @@ def ways(found: dict[str, Notation], asked: str) -> str:
 
 
 def bare(text: str) -> str:
-    """A number without its mark."""
+    """Removes the mark of a number."""
     return re.sub(rf"{MARK}|^\s+|\s+$", "", text).strip()

@@ -1,4 +1,4 @@
-"""The rows of a table, part after part: numbers, labels, and what is left out of them."""
+"""Reads the rows of a table, part after part: numbers and labels, and rows to leave out."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ if TYPE_CHECKING:
 def readers_of(
     names: Sequence[str], options: SourceOptions, model: bool = False, marks_known: bool = True
 ) -> dict[str, ColumnReader]:
-    """What reads each of some columns, as the options say.
+    """Makes a reader for each of some columns.
 
     Args:
       names: of the columns.
       options: how numbers are written, what is missing, which columns have a mark.
-      model: whether a model reads them, which has marks where they say so and nowhere else.
-      marks_known: whether they say it; a frame in memory brings no options.
+      model: whether they are read for a trained model, for which columns have marks only
+        where the options say so.
+      marks_known: whether the options say so; those of a frame in memory do not.
     """
     notation = Notation(options.decimal, options.thousands)
     known = {mark[1:]: mark[:1] for mark in options.marks or ()}
@@ -45,21 +46,20 @@ def readers_of(
 
 
 class NumbersReader:
-    """Columns of a table as float32, part after part.
+    """Reads columns of a table as float32, part after part.
 
     Args:
       source: for messages.
       names: of the columns.
       options: how they are written, whether values may be missing.
-      model: whether a model reads them.
+      model: whether they are read for a trained model.
       marks_known: whether the options say which columns have a mark.
       leave_out: whether columns that only name the rows may be left out.
-      remedy: what can be done about a missing value, if it is not what can be done before
-        training.
+      remedy: what can be done about a missing value; None for what can be done before training.
 
     Attributes:
       names: of the columns that are read; known after the first part.
-      index, left_out: columns that are not: of row numbers, and texts that differ in each row.
+      index, left_out: columns that are not read: row numbers, and texts that all differ.
     """
 
     def __init__(
@@ -88,14 +88,14 @@ class NumbersReader:
         where: str | None = None,
         usable: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The next part.
+        """Reads the next part.
 
         Args:
           frame: with the columns.
-          first_row: what its first row is called.
-          collector: what is told of rows that cannot be used, and shown whole numbers; None
-            makes those rows an error.
-          where: what the source is called in errors, a part of many.
+          first_row: number of its first row, for messages.
+          collector: counts rows that cannot be used, and checks whole numbers; None makes such
+            rows an error.
+          where: name of the source, or of a part of it, for messages.
           usable: bool ``[n]``, rows that are not known to be bad; None is all.
 
         Returns:
@@ -117,9 +117,9 @@ class NumbersReader:
             if self._first and len(frame):
                 self._choose(cells)
             numbers = np.empty((len(frame), len(self.names)), order="F")
-            for place, name in enumerate(self.names):
+            for index, name in enumerate(self.names):
                 self._check(self._readers[name], where)
-                numbers[:, place] = cells[name].values
+                numbers[:, index] = cells[name].values
                 self._without_texts(cells[name], name, first_row, bad, usable, where)
         if collector:
             collector.whole.add_frame(frame, self.names, numbers, first_row, where)
@@ -130,7 +130,7 @@ class NumbersReader:
         return out, usable
 
     def _settled(self, frame: pd.DataFrame, first_row: int) -> np.ndarray | None:
-        """All columns at once, if they are numbers of which all is known that must be."""
+        """Reads all columns at once, if they are numbers and it is settled how to read them."""
         if self._first or self.index or self.left_out:
             return None
         if not all(self._readers[name].settled for name in self.names):
@@ -172,7 +172,7 @@ class NumbersReader:
             )
 
     def _check(self, reader: ColumnReader, where: str) -> None:
-        """Makes sure that a column is one of numbers."""
+        """Checks that a column is one of numbers."""
         if reader.conflict:
             raise DataError(f"{where}, " + reader.conflict)
         if reader.type not in ("number", "boolean"):
@@ -202,7 +202,7 @@ class NumbersReader:
                 "number; correct it" + _as_missing(texts[row]) + self._ways_out(name)
             )
 
-        _refuse(bad, usable, strange, "with a value that is no number", problem)
+        _refuse(bad, usable, strange, "with a value that is not a number", problem)
 
     def _without_missing(
         self, numbers: np.ndarray, first_row: int, bad: BadRows, usable: np.ndarray, where: str
@@ -230,16 +230,16 @@ class NumbersReader:
         usable: np.ndarray,
         where: str,
     ) -> None:
-        # Seen by what becomes of it: the largest float32 is written as a text that is larger.
+        # Checked after the conversion: the largest float32 is written as a larger decimal number.
         beyond = np.isinf(out)
         if not beyond.any():
             return
 
         def problem(row: int) -> str:
-            place = int(np.argmax(beyond[row]))
-            name = self.names[place]
+            index = int(np.argmax(beyond[row]))
+            name = self.names[index]
             return (
-                f"{where}, row {first_row + row}, column {name!r}: {numbers[row, place]:g} is "
+                f"{where}, row {first_row + row}, column {name!r}: {numbers[row, index]:g} is "
                 "beyond what can be computed with (3.4e38); correct it" + self._ways_out(name)
             )
 
@@ -253,15 +253,15 @@ class NumbersReader:
 
     @property
     def doubtful(self) -> list[ColumnReader]:
-        """Columns read so far whose numbers may have another meaning; only their text can tell."""
+        """Readers of columns whose numbers may have another meaning; only their text can show."""
         readers = [] if self._model else [self._readers[name] for name in self.names]
         return [reader for reader in readers if reader.doubtful]
 
     def finish(self) -> Notes:
-        """What was found in all parts.
+        """Summarises what was found in all parts.
 
         Raises:
-          DataError: if it turns out that a column cannot be used.
+          DataError: if a column turns out to be unusable.
         """
         for name, reader in self._readers.items():
             if name in self.left_out:
@@ -288,7 +288,7 @@ def _refuse(
     reason: str,
     problem: Callable[[int], str],
 ) -> None:
-    """Takes rows off the usable ones, those that are still among them; the first is an error."""
+    """Marks rows as unusable; the first that was usable before is an error, or is counted."""
     new = rows & usable
     if new.any():
         bad.report(reason, DataError(problem(int(np.argmax(new)))), int(new.sum()))
@@ -296,11 +296,11 @@ def _refuse(
 
 
 class TableReader:
-    """The rows of a table that is learned from, part after part.
+    """Reads the labelled rows of a table, part after part.
 
     Args:
-      source: its name, options, and the model that is measured on it, if any.
-      columns: which are what.
+      source: its name, options, and the model to be measured on it, if any.
+      columns: by their role.
     """
 
     def __init__(self, source: Source, columns: Columns):
@@ -325,14 +325,14 @@ class TableReader:
         usable: np.ndarray | None = None,
         where: str | None = None,
     ) -> None:
-        """Hands a part to a collector.
+        """Adds a part to a collector.
 
         Args:
-          collector: what takes the rows.
+          collector: takes the rows.
           frame: the part.
-          first_row: what its first row is called.
-          usable: bool ``[n]``, the rows that are not among the bad ones; None is all.
-          where: what the source is called in errors, a part of many.
+          first_row: number of its first row, for messages.
+          usable: bool ``[n]``, the rows that are not known to be bad; None is all.
+          where: name of the source, or of a part of it, for messages.
 
         Raises:
           DataError: naming row and column, if a value is not a number or missing.
@@ -375,22 +375,22 @@ class TableReader:
         return weights, usable
 
     def finish(self) -> Notes:
-        """What was found in all parts.
+        """Summarises what was found in all parts.
 
         Raises:
-          DataError: if it turns out that a column cannot be used.
+          DataError: if a column turns out to be unusable.
         """
         self._weights.finish()
         return self.features.finish()
 
     def spec(self, class_names: tuple[str, ...]) -> Spec:
-        """What an example of the table is, once all parts are read."""
+        """Describes an example of the table, once all parts have been read."""
         columns = replace(self._columns, features=self.features.names)
         return columns.spec(class_names, self._source.options)
 
 
 def _as_missing(text: str) -> str:
-    """How to say that a text without digits stands for a missing value."""
+    """How to declare a text without digits a missing value; empty for other texts."""
     if any(character.isdigit() for character in text) and not text.startswith("#"):
         return ""
     return "; or, if it stands for a missing value, say " + setting("na_values", text[:40])

@@ -1,4 +1,4 @@
-"""A table that is open: its columns' names, and its rows, part after part."""
+"""An open table: the names of its columns, and its rows, part after part."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def _no_doubts(readers: list[ColumnReader]) -> None:
 
 @dataclass(frozen=True)
 class Table:
-    """A table as its file has it, whatever is in the columns.
+    """A table as its file has it, with columns of any type.
 
     Attributes:
-      names: of the columns, each once.
-      frames: the rows, to be gone through once.
-      settle_doubts: looks at how numbers are written, for readers of columns that are doubtful
-        once all rows have been read.
+      names: of the columns, all different.
+      frames: the rows; they can be read once.
+      settle_doubts: finds out what numbers mean from their text, for readers of columns that are
+        still ambiguous once all rows have been read.
     """
 
     names: list[str]
