@@ -45,14 +45,14 @@ def features(dataset):
 PLAIN = sorted(np.float32(FRAME[["size", "count"]]).tolist())
 
 
-@pytest.mark.parametrize("a_part", [2**21, 30])
+@pytest.mark.parametrize("per_part", [2**21, 30])
 @pytest.mark.parametrize(
     "index",
     [range(ROWS), range(1, ROWS + 1), ORDER, ORDER * 3 + 7],
     ids=["from 0", "from 1", "shuffled", "some of many"],
 )
-def test_the_index_that_pandas_writes_is_no_feature(tmp_path, notes, monkeypatch, index, a_part):
-    monkeypatch.setattr("tfsoftmax.data.readers.csv._NUMBERS_A_PART", a_part)
+def test_the_index_that_pandas_writes_is_no_feature(tmp_path, notes, monkeypatch, index, per_part):
+    monkeypatch.setattr("tfsoftmax.data.readers.csv._NUMBERS_PER_PART", per_part)
     frame = FRAME.set_axis(index)
     for name in (
         written(tmp_path, frame, index=True),
@@ -74,9 +74,9 @@ def test_a_column_without_a_name_that_is_no_index_is_an_error(tmp_path):
         assert features(dataset) == PLAIN
 
 
-@pytest.mark.parametrize("a_part", [2**21, 30])
-def test_texts_that_differ_in_every_row_are_left_out(tmp_path, notes, monkeypatch, a_part):
-    monkeypatch.setattr("tfsoftmax.data.readers.csv._NUMBERS_A_PART", a_part)
+@pytest.mark.parametrize("per_part", [2**21, 30])
+def test_texts_that_differ_in_every_row_are_left_out(tmp_path, notes, monkeypatch, per_part):
+    monkeypatch.setattr("tfsoftmax.data.readers.csv._NUMBERS_PER_PART", per_part)
     frame = FRAME.assign(**{"full, name": [f"Person {n}" for n in range(ROWS)]})
     name = written(tmp_path, frame)
     dataset = load_dataset(name)

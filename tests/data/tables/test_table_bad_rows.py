@@ -32,9 +32,9 @@ def good_lines():
     return [f"{a:g},{b:g},{label}" for (a, b), label in GOOD]
 
 
-@pytest.mark.parametrize("a_part", [2**21, 9])
-def test_every_other_row_is_there_and_each_bad_one_counted(tmp_path, monkeypatch, a_part):
-    monkeypatch.setattr("tfsoftmax.data.readers.csv._NUMBERS_A_PART", a_part)
+@pytest.mark.parametrize("per_part", [2**21, 9])
+def test_every_other_row_is_there_and_each_bad_one_counted(tmp_path, monkeypatch, per_part):
+    monkeypatch.setattr("tfsoftmax.data.readers.csv._NUMBERS_PER_PART", per_part)
     lines = good_lines()
     for place, line in enumerate(BAD):
         lines.insert(5 * place, line)
