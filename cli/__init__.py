@@ -1,1 +1,1 @@
-"""Command line of tfsoftmax: one command a file; each parses, calls the library, prints."""
+"""The command line: one file for each command, which parses, calls the library and prints."""

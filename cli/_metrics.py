@@ -20,7 +20,7 @@ def print_metrics(result: Evaluation, names: tuple[str, ...]) -> None:
     frequent = names[int(result.confusion.sum(axis=1).argmax())]
     click.echo(f"accuracy  {result.accuracy:.4f}")
     click.echo(f"log-loss  {result.log_loss:.4f}")
-    click.echo(f"balanced  {result.balanced_accuracy:.4f} (accuracy with all classes as frequent)")
+    click.echo(f"balanced  {result.balanced_accuracy:.4f} (mean recall of the classes)")
     click.echo(
         f"baseline  accuracy {result.baseline_accuracy:.4f} by always predicting {frequent!r}, "
         f"log-loss {result.baseline_log_loss:.4f} by predicting each class's share of these rows"

@@ -1,6 +1,6 @@
 """Multiclass logistic regression (softmax regression), from scratch in TensorFlow 2.
 
-The whole journey in a handful of lines::
+A complete example::
 
     import tfsoftmax
 
@@ -15,9 +15,9 @@ Conventions, for every function of the package:
 * ``features [n_samples, n_features]`` in their compact dtype (pixels stay uint8),
   ``labels [n_samples]`` int32 in ``[0, n_classes)``, ``logits [n_samples, n_classes]``;
 * arguments come in the order ``(logits, labels)``;
-* losses are per example, in nats; whoever calls takes the mean.
+* losses are per example, in nats; the caller takes the mean.
 
-Names are imported on first use, so that ``import tfsoftmax`` does not pay for TensorFlow.
+Names are imported on first use, so that ``import tfsoftmax`` does not import TensorFlow.
 """
 
 from importlib import import_module
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-_HOME = {
+_MODULE_OF = {
     "Dataset": "tfsoftmax.data.dataset",
     "Split": "tfsoftmax.data.dataset",
     "load_dataset": "tfsoftmax.data.load",
@@ -68,9 +68,9 @@ _HOME = {
     "CheckpointError": "tfsoftmax.errors",
 }
 
-__all__ = ["__version__", *_HOME]
+__all__ = ["__version__", *_MODULE_OF]
 
-if TYPE_CHECKING:  # the same names, where a type checker finds them
+if TYPE_CHECKING:  # The same names again, for type checkers.
     from tfsoftmax.data.dataset import Dataset as Dataset
     from tfsoftmax.data.dataset import Split as Split
     from tfsoftmax.data.load import load_dataset as load_dataset
@@ -114,9 +114,9 @@ if TYPE_CHECKING:  # the same names, where a type checker finds them
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module 'tfsoftmax' has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
+    value = getattr(import_module(_MODULE_OF[name]), name)
     globals()[name] = value
     return value
 

@@ -1,1 +1,1 @@
-"""Where data comes from: readers, and the one `Dataset` they all return."""
+"""Reads data: a reader for each kind of source, all of which return a `Dataset`."""

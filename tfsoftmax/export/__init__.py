@@ -1,1 +1,1 @@
-"""Out to where models live: files written whole and proven equal to the model."""
+"""Exports models, and checks that the files predict the same as the model in memory."""

@@ -1,1 +1,1 @@
-"""What is said and shown of a run: how far it converged, the model card, plots."""
+"""Reports on a run: whether it converged, the model card, TensorBoard, plots."""

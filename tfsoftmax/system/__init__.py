@@ -1,1 +1,1 @@
-"""What the package needs of the machine: files, locks, TensorFlow's start."""
+"""Files and locks, paths, and the start of TensorFlow."""

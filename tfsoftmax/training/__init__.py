@@ -1,1 +1,1 @@
-"""From a dataset and a recipe to a trained model."""
+"""Trains a model on a dataset, with the options of a recipe."""

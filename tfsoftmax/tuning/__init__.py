@@ -1,1 +1,1 @@
-"""Penalties and learning rate chosen by cross-validation."""
+"""Chooses penalties and learning rate by cross-validation."""

@@ -1,1 +1,1 @@
-"""One file for each kind of source."""
+"""The readers, one file for each kind of source."""

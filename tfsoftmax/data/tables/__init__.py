@@ -1,1 +1,1 @@
-"""How the columns of a table are read: which is which, what is a number, and how it is written."""
+"""Reads the columns of tables: which ones to use, and how numbers written as text are parsed."""

@@ -1,1 +1,1 @@
-"""TFLite files: made, described, proven."""
+"""Exports TFLite files: conversion, half precision, metadata, training on a device."""

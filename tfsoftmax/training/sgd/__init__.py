@@ -1,1 +1,1 @@
-"""Stochastic gradient descent by hand: what it is fed, the compiled loop, the update rule."""
+"""Stochastic gradient descent: batches of rows, the compiled loop, update rules, schedules."""
