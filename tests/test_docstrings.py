@@ -23,7 +23,7 @@ def test_public_names_exist_and_are_documented(name):
     value = getattr(tfsoftmax, name)
     if inspect.isclass(value) or inspect.isfunction(value):
         assert value.__doc__
-        assert inspect.getmodule(value).__name__.startswith(tfsoftmax._HOME[name])
+        assert inspect.getmodule(value).__name__.startswith(tfsoftmax._MODULE_OF[name])
 
 
 def test_unknown_names_are_attribute_errors():
