@@ -43,6 +43,7 @@ def test_its_record_agrees_with_its_card(number):
     assert record["recipe"]["name"] == "default"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", ["1", "2"])
 def test_this_code_makes_it_again(number, prepared_mnist):
     dataset = load_dataset("mnist", data_dir=prepared_mnist)

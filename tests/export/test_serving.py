@@ -263,6 +263,7 @@ int main(int argc, char** argv) {
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc")
 def test_a_c_program_predicts_through_tensorflows_own_library(
     version, images, trained, digits, tmp_path
@@ -298,24 +299,32 @@ def test_a_c_program_predicts_through_tensorflows_own_library(
     )
 
 
-def test_saved_model_cli_runs_every_signature(version, tmp_path):
+@pytest.mark.parametrize(
+    "signature",
+    [
+        "serving_bytes",
+        pytest.param("serving_default", marks=pytest.mark.slow),
+        pytest.param("classify", marks=pytest.mark.slow),
+    ],
+)
+def test_saved_model_cli_runs_every_signature(version, tmp_path, signature):
     np.save(tmp_path / "rows.npy", np.zeros((2, 8, 8), np.uint8))
     np.save(tmp_path / "pictures.npy", np.array([png(np.zeros((8, 8), np.uint8))]))
     examples = "[{'inputs': " + str([0] * 64) + "}]"
-    for signature, arguments in (
-        ("serving_bytes", ["--inputs", f"image_bytes={tmp_path / 'pictures.npy'}"]),
-        ("serving_default", ["--inputs", f"inputs={tmp_path / 'rows.npy'}"]),
-        ("classify", ["--input_examples", f"inputs={examples}"]),
-    ):
-        command = ["saved_model_cli", "run", "--dir", str(version), "--tag_set", "serve"]
-        result = subprocess.run(
-            [*command, "--signature_def", signature, *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert result.returncode == 0, result.stderr[-500:]
-        assert "Result for output key" in result.stdout
+    arguments = {
+        "serving_bytes": ["--inputs", f"image_bytes={tmp_path / 'pictures.npy'}"],
+        "serving_default": ["--inputs", f"inputs={tmp_path / 'rows.npy'}"],
+        "classify": ["--input_examples", f"inputs={examples}"],
+    }[signature]
+    command = ["saved_model_cli", "run", "--dir", str(version), "--tag_set", "serve"]
+    result = subprocess.run(
+        [*command, "--signature_def", signature, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-500:]
+    assert "Result for output key" in result.stdout
 
 
 def test_a_model_loaded_again_is_the_model(version, trained):

@@ -3,12 +3,14 @@
 import hashlib
 import io
 import json
+import shutil
 import zipfile
 from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.datasets import make_dataset
 from support.runs import RECIPE, bytes_of
 
 from tfsoftmax import CheckpointError, Checkpoints, Recipe, UsageError, fit
@@ -130,20 +132,32 @@ WRONG = {
 }
 
 
+STOPPING = RECIPE.but(early_stopping="log_loss", validation_fraction=0.2)
+SAVING = {"every_steps": 3, "every_seconds": None, "resume": True}
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory):
+    """The checkpoints of a run that ended, and the bytes it ended with."""
+    folder = tmp_path_factory.mktemp("ended")
+    return folder, bytes_of(
+        fit(make_dataset(), STOPPING, checkpoints=Checkpoints(folder, **SAVING))
+    )
+
+
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_right_checksum_over_wrong_content_is_damage_too(tmp_path, made, log, wrong):
-    recipe = RECIPE.but(early_stopping="log_loss", validation_fraction=0.2)
-    checkpoints = Checkpoints(tmp_path, every_steps=3, every_seconds=None, resume=True)
-    whole = fit(made, recipe, checkpoints=checkpoints)
+def test_a_right_checksum_over_wrong_content_is_damage_too(tmp_path, made, log, ended, wrong):
+    shutil.copytree(ended[0], tmp_path, dirs_exist_ok=True)
+    checkpoints = Checkpoints(tmp_path, **SAVING)
     newest, *others = saved(tmp_path)
     assert others
     rewritten(newest, WRONG[wrong])
-    assert bytes_of(fit(made, recipe, checkpoints=checkpoints)) == bytes_of(whole)
+    assert bytes_of(fit(made, STOPPING, checkpoints=checkpoints)) == ended[1]
     assert f"{newest} is damaged" in log.text
     for path in saved(tmp_path):
         path.unlink() if path in others else rewritten(path, WRONG[wrong])
     with pytest.raises(CheckpointError, match="none of its 1 checkpoints is whole"):
-        fit(made, recipe, checkpoints=checkpoints)
+        fit(made, STOPPING, checkpoints=checkpoints)
     assert saved(tmp_path) == [newest]
 
 

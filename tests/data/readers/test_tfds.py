@@ -104,6 +104,7 @@ def test_a_prepared_dataset_is_decoded_once_and_kept(tmp_path, monkeypatch, no_n
     np.testing.assert_array_equal(again.test.features, dataset.test.features)
 
 
+@pytest.mark.slow
 def test_official_mnist_from_a_manual_folder(prepared_mnist, mnist_dir):
     prepared = load_dataset("mnist", data_dir=prepared_mnist)
     official = load_dataset(f"idx:{mnist_dir}")
@@ -113,6 +114,7 @@ def test_official_mnist_from_a_manual_folder(prepared_mnist, mnist_dir):
         np.testing.assert_array_equal(np.bincount(ours.labels), np.bincount(theirs.labels))
 
 
+@pytest.mark.slow
 def test_the_tutorials_published_figures(prepared_mnist):
     """Tolerances wide enough for the luck of the seed: four seeds spread by half of them."""
     dataset = load_dataset("mnist", data_dir=prepared_mnist)
