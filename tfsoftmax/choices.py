@@ -191,7 +191,7 @@ def _document(name: str, declared: Field[Any]) -> str:
     default = about.usual or (
         f'"{about.default}"' if isinstance(about.default, str) else about.default
     )
-    said = [about.help, about.bounds and f"{about.bounds.capitalize()}.", f"Default: {default}."]
+    said = [about.help, about.bounds and f"{about.bounds.capitalize()}.", f"Default: {default!s}."]
     text = f"{name}: {' '.join(each for each in said if each)}"
     return textwrap.fill(text, _LINE, initial_indent=" " * 6, subsequent_indent=" " * 8)
 
