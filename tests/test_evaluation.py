@@ -4,7 +4,7 @@ import sklearn.metrics
 import tensorflow as tf
 
 from tfsoftmax import SoftmaxRegression, Split, evaluate
-from tfsoftmax.device import placed
+from tfsoftmax.device import to_device
 from tfsoftmax.metrics import evaluate_probabilities
 
 
@@ -37,7 +37,7 @@ def test_figures_equal_scikit_learns(model, made):
 )
 def test_blocks_do_not_change_the_figures(model, made, monkeypatch, on_device, name, numbers):
     whole = evaluate(model, made.train)
-    split = placed(made.train, 10**9) if on_device else made.train
+    split = to_device(made.train, 10**9) if on_device else made.train
     monkeypatch.setattr(f"tfsoftmax.{name}", numbers)
     parts = evaluate(SoftmaxRegression(made.spec, np.random.default_rng(3).standard_normal), split)
     np.testing.assert_array_equal(parts.confusion, whole.confusion)

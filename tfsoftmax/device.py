@@ -1,4 +1,4 @@
-"""Rows on the device: as tensors that share the arrays' memory, whole or block by block."""
+"""Moves rows to the device, all at once or block by block, without copying where possible."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import tensorflow as tf
 from tfsoftmax.data.dataset import Split
 from tfsoftmax.data.features import FeaturesLike, aligned, read_rows
 
-# Bytes read at once of rows that are not on the device yet.
+# Bytes of rows that are read at a time.
 _READ_BYTES = 2**23
 
 _Argument = TypeVar("_Argument")
 _Result = TypeVar("_Result")
 
 
-def placed(split: Split, memory_limit: int) -> Split:
-    """The rows as tensors on the current device if they fit, else as they are."""
+def to_device(split: Split, memory_limit: int) -> Split:
+    """The rows as tensors on the current device if they fit; otherwise unchanged."""
     if split.features.nbytes > memory_limit:
         return split
     weights = None if split.weights is None else to_tensor(split.weights)
@@ -27,9 +27,9 @@ def placed(split: Split, memory_limit: int) -> Split:
 
 
 def to_tensor(rows: FeaturesLike) -> tf.Tensor:
-    """The rows as a tensor on the current device, sharing an array's memory where that can be.
+    """The rows as a tensor on the current device, sharing an array's memory if possible.
 
-    `tf.convert_to_tensor` makes a copy of the array, and often one more.
+    `tf.convert_to_tensor` copies an array, and often twice.
 
     >>> import numpy as np
     >>> to_tensor(np.arange(3)).numpy().tolist()
@@ -59,16 +59,16 @@ def read_ahead(
 
 
 def device_blocks(split: Any) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-    """The rows on the device: at once if they are there, or else block by block."""
+    """The rows as tensors on the device: all at once if they are there, else block by block."""
     features, labels = split.features, split.labels
     if tf.is_tensor(features):
         yield features, labels
         return
     n_samples = len(labels)
-    a_block = max(1, _READ_BYTES * n_samples // features.nbytes)
+    block_rows = max(1, _READ_BYTES * n_samples // features.nbytes)
 
     def read(start: int) -> tuple[tf.Tensor, tf.Tensor]:
-        rows = slice(start, min(start + a_block, n_samples))
+        rows = slice(start, min(start + block_rows, n_samples))
         return to_tensor(read_rows(features, [rows])), tf.constant(labels[rows])
 
-    yield from read_ahead(read, range(0, n_samples, a_block))
+    yield from read_ahead(read, range(0, n_samples, block_rows))

@@ -1,4 +1,4 @@
-"""How good a model in memory is."""
+"""Evaluates a model in memory."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tfsoftmax.metrics import Evaluation
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.prediction import check_answered
 
-# Float32 features of this many numbers, or as many logits, 4 MB, stay in a core's cache between
-# the cast and the matmul; whole blocks would go through memory twice.
+# Features or logits of so many float32 numbers (4 MB) stay in a core's cache between the cast and
+# the matmul; larger parts would go through memory twice.
 _CACHED_NUMBERS = 2**20
 
 
@@ -26,8 +26,8 @@ def _score(
     model: SoftmaxRegression, features: tf.Tensor, labels: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Loss, predicted class and its probability of each row."""
-    a_part = max(1, _CACHED_NUMBERS // max(model.spec.n_features, model.spec.n_classes))
-    parts = -(-tf.shape(labels)[0] // a_part)
+    part_rows = max(1, _CACHED_NUMBERS // max(model.spec.n_features, model.spec.n_classes))
+    parts = -(-tf.shape(labels)[0] // part_rows)
 
     def score_part(
         part: tf.Tensor,
@@ -35,7 +35,7 @@ def _score(
         predicted: tf.TensorArray,
         confidences: tf.TensorArray,
     ) -> tuple[tf.Tensor, ...]:
-        rows = slice(part * a_part, (part + 1) * a_part)
+        rows = slice(part * part_rows, (part + 1) * part_rows)
         logits = model.logits(features[rows])
         classes = tf.argmax(logits, axis=-1, output_type=tf.int32)
         part_losses = ops.cross_entropy(logits, labels[rows])
@@ -51,7 +51,7 @@ def _score(
         for dtype in (tf.float32, tf.int32, tf.float32)
     )
     _, losses, predicted, confidences = tf.while_loop(
-        # One part more is under way while another waits for its turn on a core.
+        # Two parts at a time keep all cores busy.
         lambda part, *_: part < parts,
         score_part,
         (0, *empty),
@@ -84,7 +84,7 @@ def evaluate(model: SoftmaxRegression, split: Any) -> Evaluation:
     n_samples = len(split.labels)
     if not n_samples:
         raise ValueError("cannot evaluate on no rows")
-    # Traced once a model, whatever the number of rows.
+    # Traced once for each model, whatever the number of rows.
     score = _score.get_concrete_function(
         model,
         tf.TensorSpec([None, model.spec.n_features], split.features.dtype),
@@ -109,7 +109,7 @@ def evaluate(model: SoftmaxRegression, split: Any) -> Evaluation:
 
 
 def _split(model: SoftmaxRegression, given: Any) -> Any:
-    """Rows and labels, of whatever holds them."""
+    """Rows and labels from whatever was given."""
     if isinstance(given, tuple | list) and len(given) == 2:
         rows = rows_for(model.spec, given[0])
         labels = labels_for(model.spec, given[1])

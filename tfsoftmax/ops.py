@@ -81,8 +81,8 @@ def cross_entropy(
     shifted = _shifted(logits, axis)
     # A mask rather than a gather: its gradient is elementwise too, which XLA fuses, where
     # a gather's would scatter. And a mask rather than a product: 0 * -inf is no number.
-    n_classes, place = tf.shape(logits)[axis], -1 if axis == -1 else 0
-    chosen = tf.one_hot(labels, n_classes, on_value=True, off_value=False, axis=place)
+    n_classes, classes_axis = tf.shape(logits)[axis], -1 if axis == -1 else 0
+    chosen = tf.one_hot(labels, n_classes, on_value=True, off_value=False, axis=classes_axis)
     target = tf.reduce_sum(tf.where(chosen, shifted, tf.zeros_like(shifted)), axis)
     if smoothing:
         target += smoothing * (tf.reduce_mean(shifted, axis) - target)

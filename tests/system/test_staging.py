@@ -11,7 +11,7 @@ from tfsoftmax import Checkpoints
 from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.export.versions import check_output
 from tfsoftmax.system.files import staging_folder, write_atomically
-from tfsoftmax.training.checkpoint import Keeper
+from tfsoftmax.training.checkpoint import Saver
 
 WRITE_FOREVER = """
 import sys, time
@@ -54,7 +54,7 @@ def halves(folder):
 
 ROOMS = {
     "checkpoints": lambda folder: (
-        folder / "run", lambda: Keeper(Checkpoints(folder / "run")).close()
+        folder / "run", lambda: Saver(Checkpoints(folder / "run")).close()
     ),
     "models": lambda folder: (
         folder / "models" / "m", lambda: check_output(folder / "models" / "m")

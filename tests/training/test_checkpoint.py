@@ -8,7 +8,7 @@ from support.datasets import make_dataset
 
 from tfsoftmax import CheckpointError, Checkpoints, Recipe, UsageError, fit
 from tfsoftmax.data.split import with_validation
-from tfsoftmax.training.checkpoint import Keeper, Snapshot, restore_latest, saved
+from tfsoftmax.training.checkpoint import Saver, Snapshot, restore_latest, saved_checkpoints
 
 RECIPE = Recipe(
     epochs=6,
@@ -84,8 +84,8 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(tmp_path, made
     whole = fit(made, recipe)
     checkpoints = Checkpoints(tmp_path, every_steps=7, every_seconds=None, resume=True)
     fit(made, recipe, checkpoints=checkpoints)
-    assert len(saved(tmp_path)) >= 2
-    newest = saved(tmp_path)[0]
+    assert len(saved_checkpoints(tmp_path)) >= 2
+    newest = saved_checkpoints(tmp_path)[0]
     content = bytearray(newest.read_bytes())
     content[len(content) // 2] ^= 1
     newest.write_bytes(
@@ -137,11 +137,11 @@ def test_another_run_is_not_taken_up(tmp_path, made):
 
 def test_a_disk_that_fails_does_not_end_a_run_that_goes_well(tmp_path, log):
     """Writing fails here because the folder turns into a file."""
-    keeper = Keeper(Checkpoints(tmp_path / "run"))
+    saver = Saver(Checkpoints(tmp_path / "run"))
     (tmp_path / "run").rename(tmp_path / "moved")
     (tmp_path / "run").write_text("")
-    keeper.save(Snapshot({"step": 1}, {}))
-    keeper.close()
+    saver.save(Snapshot({"step": 1}, {}))
+    saver.close()
     assert "no checkpoint could be written" in log.text
 
 

@@ -10,7 +10,7 @@ from support.datasets import make_dataset
 
 from tfsoftmax import DataError, Dataset, Recipe, SoftmaxRegression, Spec, Split, fit, from_arrays
 from tfsoftmax.data.split import stratified_split
-from tfsoftmax.training.learning_rate import Inputs, curvature, sampled
+from tfsoftmax.training.learning_rate import Inputs, curvature, sample_rows
 from tfsoftmax.training.prepare import resolve
 
 AUTO = Recipe(l2=0.0, standardize="off")
@@ -20,7 +20,7 @@ AUTO = Recipe(l2=0.0, standardize="off")
 def test_the_curvature_is_half_the_largest_eigenvalue(n_features):
     dataset = make_dataset(n_train=300, n_features=n_features)
     rows = dataset.train.features.astype(np.float64)
-    inputs = sampled(SoftmaxRegression(dataset.spec), dataset.train, AUTO)
+    inputs = sample_rows(SoftmaxRegression(dataset.spec), dataset.train, AUTO)
     for centered in (False, True):
         X = np.column_stack([rows - centered * rows.mean(axis=0), np.ones(300)])
         expected = np.linalg.eigvalsh(X.T @ X / 300)[-1] / 2
@@ -53,7 +53,7 @@ def test_rows_count_as_they_are_weighted():
     )
     model = SoftmaxRegression(dataset.spec)
     found, expected = (
-        curvature(sampled(model, rows, AUTO), centered=True) for rows in (weighted, repeated)
+        curvature(sample_rows(model, rows, AUTO), centered=True) for rows in (weighted, repeated)
     )
     assert found == pytest.approx(expected, rel=1e-4)
 

@@ -210,12 +210,12 @@ def test_no_step_down_is_left_where_the_proximal_step_moves_nothing():
 def test_centring_there_and_back_changes_no_logits():
     objective, plain = Objective(tf.identity, CENTER), Objective(tf.identity)
     parameters, inputs = parted(somewhere()), tf.constant(INPUTS)
-    centered = objective.centered(parameters)
+    centered = objective.to_centered(parameters)
     np.testing.assert_allclose(
         objective.logits(centered, inputs), plain.logits(parameters, inputs), atol=1e-12
     )
     np.testing.assert_allclose(
-        joined(objective.uncentered(centered)), joined(parameters), atol=1e-12
+        joined(objective.from_centered(centered)), joined(parameters), atol=1e-12
     )
 
 

@@ -14,7 +14,7 @@ from support.datasets import make_dataset
 from support.runs import RECIPE, bytes_of
 
 from tfsoftmax import CheckpointError, Checkpoints, Recipe, UsageError, fit
-from tfsoftmax.training.checkpoint import Snapshot, saved
+from tfsoftmax.training.checkpoint import Snapshot, saved_checkpoints
 
 STEPS = 5  # of an epoch: the made rows are 50
 
@@ -149,16 +149,16 @@ def ended(tmp_path_factory):
 def test_a_right_checksum_over_wrong_content_is_damage_too(tmp_path, made, log, ended, wrong):
     shutil.copytree(ended[0], tmp_path, dirs_exist_ok=True)
     checkpoints = Checkpoints(tmp_path, **SAVING)
-    newest, *others = saved(tmp_path)
+    newest, *others = saved_checkpoints(tmp_path)
     assert others
     rewritten(newest, WRONG[wrong])
     assert bytes_of(fit(made, STOPPING, checkpoints=checkpoints)) == ended[1]
     assert f"{newest} is damaged" in log.text
-    for path in saved(tmp_path):
+    for path in saved_checkpoints(tmp_path):
         path.unlink() if path in others else rewritten(path, WRONG[wrong])
     with pytest.raises(CheckpointError, match="none of its 1 checkpoints is whole"):
         fit(made, STOPPING, checkpoints=checkpoints)
-    assert saved(tmp_path) == [newest]
+    assert saved_checkpoints(tmp_path) == [newest]
 
 
 def test_a_run_saved_before_its_recipe_was_kept_as_asked_is_resumed(tmp_path, made):
@@ -173,7 +173,7 @@ def test_a_run_saved_before_its_recipe_was_kept_as_asked_is_resumed(tmp_path, ma
             facts.pop(fact, None)
         return Snapshot(json.loads(json.dumps(facts)), arrays)
 
-    rewritten(saved(tmp_path)[0], older)
+    rewritten(saved_checkpoints(tmp_path)[0], older)
     again = Checkpoints(tmp_path, resume=True)
     with pytest.raises(UsageError, match="l2 .*, not 0.1"):
         fit(made, recipe.but(l2=0.1), checkpoints=again)

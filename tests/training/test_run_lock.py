@@ -9,14 +9,14 @@ import pytest
 
 from tfsoftmax import CheckpointError, Checkpoints, Recipe, UsageError, fit
 from tfsoftmax.training import checkpoint
-from tfsoftmax.training.checkpoint import Keeper
+from tfsoftmax.training.checkpoint import Saver
 
 KEEP_FOREVER = """
 import sys, time
 from pathlib import Path
 from tfsoftmax import Checkpoints
-from tfsoftmax.training.checkpoint import Keeper
-keeper = Keeper(Checkpoints(Path(sys.argv[1]), resume=True))
+from tfsoftmax.training.checkpoint import Saver
+saver = Saver(Checkpoints(Path(sys.argv[1]), resume=True))
 print("keeping", flush=True)
 time.sleep(60)
 """
@@ -54,11 +54,11 @@ def test_a_second_run_is_refused_and_told_which_is_the_first(tmp_path, made, oth
 
 
 def test_a_run_in_this_process_counts_as_any_other(tmp_path):
-    keeper = Keeper(Checkpoints(tmp_path))
+    saver = Saver(Checkpoints(tmp_path))
     with pytest.raises(CheckpointError, match=f"process {os.getpid()}"):
-        Keeper(Checkpoints(tmp_path))
-    keeper.close()
-    Keeper(Checkpoints(tmp_path)).close()
+        Saver(Checkpoints(tmp_path))
+    saver.close()
+    Saver(Checkpoints(tmp_path)).close()
 
 
 def test_a_refused_run_lets_go_and_a_check_leaves_nothing(tmp_path, made):

@@ -8,7 +8,7 @@ from support.process import run_python
 from support.runs import RECIPE, bytes_of
 
 from tfsoftmax import CheckpointError, Checkpoints, SoftmaxRegression, fit
-from tfsoftmax.training.checkpoint import Snapshot, saved
+from tfsoftmax.training.checkpoint import Snapshot, saved_checkpoints
 
 TRAIN = """
     import resource, sys
@@ -97,5 +97,5 @@ def test_a_run_is_resumed_with_the_loop_it_began_with(tmp_path, made, no_xla, mo
     resumed = fit(made, RECIPE, checkpoints=Checkpoints(tmp_path / "plain", resume=True))
     assert resumed.history.xla is False
     assert bytes_of(resumed) == bytes_of(whole)
-    facts = Snapshot.from_bytes(saved(tmp_path / "plain")[0].read_bytes()).facts
+    facts = Snapshot.from_bytes(saved_checkpoints(tmp_path / "plain")[0].read_bytes()).facts
     assert facts["xla"] is False

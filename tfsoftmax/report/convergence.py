@@ -1,4 +1,4 @@
-"""How far above its minimum a run left what it minimised, what held it back, what to do."""
+"""How far from the minimum a run ended, what held it back, and what to do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tfsoftmax.evaluation import evaluate
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.report.verdict import Facts, Scales, Tested, Verdict, judge
 from tfsoftmax.training.history import History
-from tfsoftmax.training.learning_rate import Inputs, relative_step, sampled
+from tfsoftmax.training.learning_rate import Inputs, relative_step, sample_rows
 from tfsoftmax.training.objective import CLASSES, Objective, Parameters, parameters_of
 from tfsoftmax.training.sample_weights import full_row_weights
 
@@ -36,7 +36,7 @@ _MULTIPLICATIONS = 2**30
 _TOLERANCE = 1e-4
 # How much of the diagonal stands in for rows that are not in the sample (measured).
 _UNSEEN = 0.7
-# How much of the diagonal keeps flat directions from being endless.
+# How much of the diagonal is added so that no direction is flat.
 _DAMPING = 1e-9
 # How much of a column's squared mean is rounding, once float32 has taken the mean off.
 _ROUNDING = 1e-11
@@ -109,36 +109,36 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
         dataset = with_validation(dataset, recipe.held_out)
     train, n_classes = dataset.train, model.spec.n_classes
     objective = Objective.of(model, recipe)
-    sample = sampled(model, train, recipe, _sample_size(model))
+    sample = sample_rows(model, train, recipe, _sample_size(model))
     # Columns around 0, with a bias to match: the same objective, and far easier to solve.
     center = sample.rows.mean(axis=0)
     sharpness = history.temperature or 1.0
     parameters = [tf.cast(part, tf.float64) * sharpness for part in parameters_of(model)]
-    centered = replace(objective, center=center).centered(parameters)
+    centered = replace(objective, center=center).to_centered(parameters)
     weights = full_row_weights(train, model.spec.class_names, recipe.class_weight)
-    # Weights gone wild overflow; what comes of it is put right below.
+    # Huge weights overflow; the results are made finite below.
     with np.errstate(all="ignore"):
         found = _over_all_rows(objective, centered, center, train, weights)
         loss = found.loss + float(objective.penalty(parameters[0]))
         of_W, of_b = found.gradient
         slopes = objective.shortest_subgradient([of_W + of_b * center, of_b], parameters)
         norm = float(np.linalg.norm(_joined(slopes)))
-        falls = _falls(objective, found, sample, center, centered)
-        fall = float(falls.sum())
+        decrements = _decrements(objective, found, sample, center, centered)
+        decrement = float(decrements.sum())
         step = relative_step(recipe, sample, len(train))
     test = _tested(model, dataset)
-    loss, norm, fall, step = (
-        number if math.isfinite(number) else _LARGEST for number in (loss, norm, fall, step)
+    loss, norm, decrement, step = (
+        number if math.isfinite(number) else _LARGEST for number in (loss, norm, decrement, step)
     )
     guessing, lowest = math.log(n_classes), objective.lower_bound(n_classes)
-    # Where every row is told apart, larger weights always come nearer to 0.
+    # If the classes are separable, larger weights always lower the loss.
     no_minimum = found.separable and not objective.always_has_a_minimum
     least = loss if no_minimum else loss - guessing
-    gap = max(0.0, min(max(fall, least), loss - lowest))
+    gap = max(0.0, min(max(decrement, least), loss - lowest))
     facts = Facts(history, loss, gap, guessing, test, step, None, no_minimum)
-    # Where nothing was learnt nothing falls, be it that a penalty holds the weights of columns
-    # that vary little.
-    scales = Scales.of(model.spec, sample.rows, falls if facts.learnt else None)
+    # Where nothing was learnt the decrements say nothing of scales: a penalty may hold the weights
+    # of columns that vary little.
+    scales = Scales.of(model.spec, sample.rows, decrements if facts.learnt else None)
     facts = facts._replace(scales=scales)
     verdict, sentence = judge(facts)
     named = scales[:3] if scales and verdict == "scale" else ()
@@ -163,7 +163,7 @@ def _tested(model: SoftmaxRegression, dataset: Dataset) -> Tested:
 
 
 def _sample_size(model: SoftmaxRegression) -> int:
-    """As many rows as can be worked on."""
+    """How many rows the estimate can afford."""
     n_features, n_classes = model.spec.n_features, model.spec.n_classes
     affordable = _MULTIPLICATIONS // (2 * _ITERATIONS * n_features * n_classes)
     return max(_FEWEST_ROWS, min(_SAMPLED_NUMBERS // max(n_features, n_classes), affordable))
@@ -233,7 +233,7 @@ def _joined(parameters: Sequence[Any]) -> np.ndarray:
     return np.concatenate([np.asarray(part) for part in parameters], axis=-1)
 
 
-def _falls(
+def _decrements(
     objective: Objective,
     found: _Found,
     sample: Inputs,

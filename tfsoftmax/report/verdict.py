@@ -109,7 +109,7 @@ class Facts(NamedTuple):
     no_minimum: bool
 
     @property
-    def wild(self) -> bool:
+    def worse_than_zero(self) -> bool:
         """Whether zero weights would do better."""
         return self.loss > self.guessing * (1 + _NEAR)
 
@@ -189,7 +189,7 @@ def _held_back(facts: Facts) -> tuple[Verdict, str] | None:
         if recipe.standardize == "off":
             sentence += ": scale the features (" + setting("standardize", "auto") + ")"
         return "scale", sentence + "."
-    if facts.wild and facts.step > _MODEST_STEP:
+    if facts.worse_than_zero and facts.step > _MODEST_STEP:
         return "smaller_learning_rate", (
             f"The learning rate {recipe.learning_rate:.3g} is too large: the training loss, "
             f"{_nats(facts.loss)}, is worse than guessing's, {_nats(facts.guessing)}; try "
@@ -232,11 +232,11 @@ def _ended(facts: Facts) -> tuple[Verdict, str]:
 
 def _unfinished(facts: Facts, gap: str) -> tuple[Verdict, str]:
     history = facts.history
-    recipe, epochs, kept = history.recipe, history.epochs, history.best_epoch
-    if kept and kept < len(epochs):
+    recipe, epochs, best_epoch = history.recipe, history.epochs, history.best_epoch
+    if best_epoch and best_epoch < len(epochs):
         return "stopped_early", (
             f"Stopped early: more epochs would lower the training loss by {gap}, but the "
-            f"validation {recipe.early_stopping} was best after epoch {kept}."
+            f"validation {recipe.early_stopping} was best after epoch {best_epoch}."
         )
     if facts.hovers:
         return "smaller_learning_rate", (

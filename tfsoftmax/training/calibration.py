@@ -1,4 +1,4 @@
-"""Probabilities that can be taken at their word: temperature scaling."""
+"""Temperature scaling: probabilities that match how often the model is right."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tfsoftmax.data.dataset import Split
 from tfsoftmax.metrics import rows_per_block
 from tfsoftmax.model import SoftmaxRegression
 
-# Beyond a hundred times softer or sharper the rows say nothing of how sure to be.
-_MOST = 100.0
+# The temperature is searched between 1 / 100 and 100.
+_LARGEST_TEMPERATURE = 100.0
 
 
 def calibrate(model: SoftmaxRegression, split: Split) -> float:
-    """Makes a model as sure of itself as it is right, on rows it has not been trained on.
+    """Calibrates a model's probabilities on rows that it was not trained on.
 
     Its logits are divided by the temperature that minimises these rows' mean cross-entropy,
     which changes no predicted class. The logits of a linear model are divided by dividing W
@@ -26,7 +26,7 @@ def calibrate(model: SoftmaxRegression, split: Split) -> float:
       split: validation rows.
 
     Returns:
-      The temperature: above 1 where the model was too sure.
+      The temperature; above 1 if the model was overconfident.
 
     Reference: Guo et al., On calibration of modern neural networks (ICML 2017), section 4.2.
 
@@ -42,7 +42,7 @@ def calibrate(model: SoftmaxRegression, split: Split) -> float:
 
     def mean_loss(log_sharpness: float) -> float:
         sharpness, total = np.exp(log_sharpness), 0.0
-        # Of some rows at a time, each time anew: all logits of many classes are too much to keep.
+        # Logits are computed again each time: those of many classes may not fit in memory.
         for start in range(0, len(labels), block_rows):
             rows = slice(start, start + block_rows)
             logits = model.logits(split.features[rows]).numpy().astype(np.float64)
@@ -51,7 +51,7 @@ def calibrate(model: SoftmaxRegression, split: Split) -> float:
             total += float(loss.sum())
         return total / len(labels)
 
-    limit = np.log(_MOST)
+    limit = np.log(_LARGEST_TEMPERATURE)
     found = scipy.optimize.minimize_scalar(mean_loss, bounds=(-limit, limit), method="bounded")
     temperature = float(np.exp(-found.x))
     for parameter in model.parameters:

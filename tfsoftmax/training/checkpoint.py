@@ -1,9 +1,9 @@
-"""Runs that can be resumed where they were, to the bit.
+"""Saves runs, so that they can be resumed exactly where they were.
 
 A checkpoint is one file: a line that says what it is, the SHA-256 of all that follows, and
-an ``.npz`` archive of every number the run goes on from. It is written beside, forced to
-the disk and renamed, in a thread of its own while training goes on; whatever is not whole
-when it is read is passed over for the one before it.
+an ``.npz`` archive of every number the run goes on from. It is written aside, forced to
+the disk and renamed, in a thread of its own while training goes on. A file that is damaged is
+skipped when a run is resumed, and the one before it is used.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _DIGEST = 64
 _NAME = re.compile(r"step-(\d{12})\.ckpt")
 _FACTS = "facts"
 _LOCK = ".tfsoftmax-run"
-# What reading content of any shape may raise.
+# What reading damaged content may raise.
 DAMAGE = (
     ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, MemoryError,
     EOFError, zipfile.BadZipFile,
@@ -49,11 +49,11 @@ class Checkpoints:
     """Where and how often a run is saved.
 
     Attributes:
-      folder: made if it is missing; a run has it to itself.
+      folder: created if it is missing; only one run at a time can save in it.
       every_steps: save after each multiple of this many steps.
       every_seconds: save when this long has passed; None leaves it to `every_steps`.
-      keep: how many files are kept, the latest.
-      resume: go on with the run that is saved there; if none is, begin.
+      keep: how many of the latest files are kept.
+      resume: continue the run that is saved there, if there is one.
 
     Raises:
       UsageError: if a number is out of range.
@@ -73,12 +73,11 @@ class Checkpoints:
 
 
 class Snapshot(NamedTuple):
-    """All that a run goes on from.
+    """Everything that is needed to resume a run.
 
     Attributes:
-      facts: JSON-ready, or dataclasses, which are turned when they are written; ``step`` is
-        the number of steps done.
-      arrays: by name, or tensors.
+      facts: JSON-ready values or dataclasses; ``step`` is the number of steps done.
+      arrays: arrays or tensors by name.
     """
 
     facts: dict[str, Any]
@@ -104,7 +103,7 @@ class Snapshot(NamedTuple):
         """The snapshot within a checkpoint file.
 
         Raises:
-          ValueError: if a byte of it is missing or not as it was written.
+          ValueError: if it is incomplete or damaged.
         """
         if not content.startswith(_MAGIC):
             raise ValueError("it does not start as a checkpoint does")
@@ -124,7 +123,7 @@ class Snapshot(NamedTuple):
         return cls(facts, arrays)
 
 
-def saved(folder: Path) -> list[Path]:
+def saved_checkpoints(folder: Path) -> list[Path]:
     """The checkpoints in a folder, the latest first."""
     if not folder.is_dir():
         return []
@@ -132,21 +131,21 @@ def saved(folder: Path) -> list[Path]:
 
 
 def restore_latest(folder: Path, restore: Callable[[Snapshot], None]) -> bool:
-    """Restores a folder's latest checkpoint that is whole and holds a run.
+    """Restores the latest checkpoint in a folder that is not damaged.
 
-    Others are named in a warning and passed over.
+    Damaged ones are named in a warning and skipped.
 
     Args:
       folder: may be missing.
-      restore: raises one of `DAMAGE` where a snapshot's content makes no run.
+      restore: raises one of `DAMAGE` if the content of a snapshot is not a run's.
 
     Returns:
-      Whether there is a checkpoint.
+      Whether there was a checkpoint.
 
     Raises:
       CheckpointError: if there are checkpoints and none can be restored.
     """
-    paths = saved(folder)
+    paths = saved_checkpoints(folder)
     for path in paths:
         try:
             snapshot = Snapshot.from_bytes(path.read_bytes())
@@ -167,12 +166,12 @@ def restore_latest(folder: Path, restore: Callable[[Snapshot], None]) -> bool:
     return False
 
 
-def claimed(checkpoints: Checkpoints) -> Lock:
-    """The lock that lets one run save in a folder, which is made if it is missing.
+def lock_folder(checkpoints: Checkpoints) -> Lock:
+    """Locks a folder for one run to save in; the folder is created if it is missing.
 
     Raises:
       OSError: if files cannot be written to the folder.
-      UsageError: if a run is saved there and is not to be resumed.
+      UsageError: if a run is saved there and `resume` is false.
       CheckpointError: if another run saves there now.
     """
     folder = checkpoints.folder
@@ -190,7 +189,7 @@ def claimed(checkpoints: Checkpoints) -> Lock:
         ) from None
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(folder)) from error
-    if saved(folder) and not checkpoints.resume:
+    if saved_checkpoints(folder) and not checkpoints.resume:
         lock.release()
         raise UsageError(
             f"{folder} has checkpoints of an earlier run: add "
@@ -204,32 +203,32 @@ def claimed(checkpoints: Checkpoints) -> Lock:
 
 
 def check_checkpoints(checkpoints: Checkpoints) -> None:
-    """Finds out now what `Keeper` would find; leaves nothing behind.
+    """Checks that a `Saver` will be able to save, and leaves nothing behind.
 
     Raises:
-      OSError, UsageError, CheckpointError: as it does.
+      OSError, UsageError, CheckpointError: as `Saver` does.
     """
     with staging_folder(checkpoints.folder):
-        claimed(checkpoints).release()
+        lock_folder(checkpoints).release()
 
 
-class Keeper:
+class Saver:
     """Saves a run as it goes, in a thread of its own.
 
-    If the disk is slower than the run, the latest snapshot takes the place of one that
-    waits. A failure to write is a warning: it must not end a run that goes well.
+    If the disk is slower than the run, a snapshot that is waiting to be written is replaced by
+    the next. A failure to write is only a warning: training goes on.
     """
 
     def __init__(self, checkpoints: Checkpoints):
-        """Makes sure that it will be able to write.
+        """Locks the folder and starts the thread.
 
         Raises:
           OSError: if it cannot write to the folder.
-          UsageError: if a run is saved there and is not to be resumed.
+          UsageError: if a run is saved there and `resume` is false.
           CheckpointError: if another run saves there now.
         """
         self.checkpoints = checkpoints
-        self._lock = claimed(checkpoints)
+        self._lock = lock_folder(checkpoints)
         self._failing = False
         self._saved_at = time.monotonic()
         self._waiting: Snapshot | None = None
@@ -238,25 +237,25 @@ class Keeper:
         self._thread = threading.Thread(target=self._write_all, name="tfsoftmax-checkpoint")
         self._thread.start()
 
-    def due(self, step: int) -> bool:
-        """Whether a run that has done `step` steps is to be saved now."""
+    def is_due(self, step: int) -> bool:
+        """Whether a run should be saved now, after `step` steps."""
         every, seconds = self.checkpoints.every_steps, self.checkpoints.every_seconds
         if every and step % every == 0:
             return True
         return seconds is not None and time.monotonic() - self._saved_at >= seconds
 
     def save(self, snapshot: Snapshot) -> None:
-        """Has a snapshot written while the caller goes on."""
+        """Writes a snapshot in the background."""
         self._saved_at = time.monotonic()
         with self._changed:
             self._waiting = snapshot
             self._changed.notify()
 
     def close(self, last: Snapshot | None = None) -> bool:
-        """Waits until all is written, and then writes a last snapshot.
+        """Waits until everything is written, then writes a last snapshot.
 
         Returns:
-          Whether the last one is written.
+          Whether the last one was written.
         """
         with self._changed:
             self._closing = True
@@ -294,7 +293,7 @@ class Keeper:
             self._failing = True
             return False
         self._failing = False
-        for path in saved(folder)[self.checkpoints.keep :]:
+        for path in saved_checkpoints(folder)[self.checkpoints.keep :]:
             with suppress(OSError):
                 os.unlink(path)
         return True

@@ -1,4 +1,4 @@
-"""When to stop, and which epoch to go back to."""
+"""Early stopping: when to stop, and which epoch to go back to."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tfsoftmax.training.recipe import Recipe
 
 @dataclass
 class EarlyStopping:
-    """Follows one figure of the validation rows, and keeps the weights of its best epoch.
+    """Follows one figure of the validation rows, and keeps the parameters of its best epoch.
 
     Attributes:
-      metric: `Evaluation`'s figure; a log-loss is to fall, all others to rise.
+      metric: the figure of `Evaluation`; a log-loss should fall, all others should rise.
       patience: epochs without a better figure before it is time to stop.
       min_delta: how much better it must be to count.
-      best, best_epoch: the best figure so far, and the epoch it is of, from 1.
-      weights: of that epoch, W and b.
+      best, best_epoch: the best figure so far and its epoch, from 1.
+      parameters: of that epoch, W and b.
 
     Reference: Prechelt, Early stopping, but when? (1998), the criterion UP.
 
@@ -35,22 +35,22 @@ class EarlyStopping:
     min_delta: float = 0.0
     best: float | None = None
     best_epoch: int = 0
-    weights: list[np.ndarray] | None = None
+    parameters: list[np.ndarray] | None = None
 
     @classmethod
     def of(cls, recipe: Recipe) -> EarlyStopping | None:
-        """As a recipe has it; None if it trains to the end."""
+        """What a recipe asks for; None if it trains to the end."""
         if recipe.early_stopping is None:
             return None
         return cls(recipe.early_stopping, recipe.patience, recipe.min_delta)
 
-    def update(self, epoch: int, validation: Evaluation, weights: list[np.ndarray]) -> bool:
-        """Takes in an epoch.
+    def update(self, epoch: int, validation: Evaluation, parameters: list[np.ndarray]) -> bool:
+        """Records the figures of an epoch.
 
         Args:
           epoch: from 1.
           validation: how good the model is after it.
-          weights: of the model then.
+          parameters: of the model then.
 
         Returns:
           Whether it is time to stop.
@@ -58,22 +58,22 @@ class EarlyStopping:
         found = getattr(validation, self.metric)
         sign = 1 if self.metric == "log_loss" else -1
         if self.best is None or sign * (self.best - found) > self.min_delta:
-            self.best, self.best_epoch, self.weights = found, epoch, weights
-        return self.over(epoch)
+            self.best, self.best_epoch, self.parameters = found, epoch, parameters
+        return self.should_stop(epoch)
 
-    def over(self, epoch: int) -> bool:
+    def should_stop(self, epoch: int) -> bool:
         """Whether it is time to stop after an epoch."""
         return epoch - self.best_epoch >= self.patience
 
-    def resumed(self, saved: dict[str, Any], weights: list[np.ndarray] | None) -> EarlyStopping:
-        """The same, where `to_json` says that another one had come.
+    def resumed(self, saved: dict[str, Any], parameters: list[np.ndarray] | None) -> EarlyStopping:
+        """The same, at the point that a saved `to_json` describes.
 
         Raises:
-          ValueError, KeyError, TypeError: if it says no such thing.
+          ValueError, KeyError, TypeError: if it describes none.
         """
-        best = None if weights is None else float(saved["best"])
-        return replace(self, best=best, best_epoch=int(saved["best_epoch"]), weights=weights)
+        best = None if parameters is None else float(saved["best"])
+        return replace(self, best=best, best_epoch=int(saved["best_epoch"]), parameters=parameters)
 
     def to_json(self) -> dict[str, Any]:
-        """All of it but the weights, JSON-ready."""
-        return {key: value for key, value in asdict(self).items() if key != "weights"}
+        """Everything but the parameters, JSON-ready."""
+        return {key: value for key, value in asdict(self).items() if key != "parameters"}

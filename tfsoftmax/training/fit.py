@@ -60,8 +60,8 @@ def fit(
     """Trains a model by stochastic gradient descent on the cross-entropy.
 
     The same dataset and recipe give the same bytes in W and b on the same machine. Every
-    row is used once an epoch, in an order drawn anew; a last batch that is short counts
-    for the rows it has.
+    row is used once an epoch, in a new random order; a last batch that is short counts for the
+    rows it has.
 
     Args:
       dataset: the training rows, and the test rows to measure on after every epoch.

@@ -17,12 +17,12 @@ from tfsoftmax.training.recipe import Recipe
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.training.sample_weights import full_row_weights
 
-# The largest eigenvalue settles on few rows; of so many numbers it takes a blink.
+# A sample of so many numbers gives the largest eigenvalue in a few milliseconds.
 _SAMPLED_NUMBERS = 2**20
 _FEWEST_ROWS = 64
 # Up to so many columns all eigenvalues cost no more than the largest alone.
 _FEW_COLUMNS = 100
-# What share of the largest eigenvalue may be wrong.
+# Relative error that is accepted in the largest eigenvalue.
 _EIGENVALUE_ERROR = 1e-3
 # How many times as long the first step is as the one that never goes too far. Where the rate
 # falls, twice as long is still stable at the bound itself, and the bound is seldom reached.
@@ -32,7 +32,7 @@ _SMALLEST_RATE = 1e-30
 
 
 class Inputs(NamedTuple):
-    """Evenly spaced training rows as training sees them, float64.
+    """A sample of the training rows as training sees them, float64.
 
     Attributes:
       rows: scaled, ``[n, n_features]``, not centred.
@@ -49,16 +49,16 @@ class Inputs(NamedTuple):
         return self.weights @ self.rows / total if total else np.zeros(self.rows.shape[1])
 
 
-def sampled(
+def sample_rows(
     model: SoftmaxRegression, split: Split, recipe: Recipe, n_rows: int | None = None
 ) -> Inputs:
-    """A sample of the training rows, the same at every call.
+    """Evenly spaced training rows, the same at every call.
 
     Args:
       model: for its scaling and its classes.
       split: training rows.
       recipe: for the classes' weights.
-      n_rows: how many at most; None is about as many as make a million numbers.
+      n_rows: how many at most; None is as many as make about a million numbers.
     """
     n_samples, n_features = split.features.shape
     wanted = n_rows or max(_FEWEST_ROWS, _SAMPLED_NUMBERS // n_features)
@@ -72,23 +72,23 @@ def sampled(
 def center_of(model: SoftmaxRegression, split: Split, recipe: Recipe) -> np.ndarray | None:
     """What a run subtracts from the scaled features, float32 ``[n_features]``.
 
-    Any point would do, as the bias makes up for it: at the rows' mean the loss curves least.
+    Any point has the same minimum, because the bias adapts; at the mean the loss curves least.
 
     Args:
       model: for its scaling.
       split: training rows.
-      recipe: None is the answer where it does not centre.
+      recipe: whether it centres; if not, the result is None.
     """
-    return sampled(model, split, recipe).center.astype(np.float32) if recipe.center else None
+    return sample_rows(model, split, recipe).center.astype(np.float32) if recipe.center else None
 
 
 def learning_rate_for(
     recipe: Recipe, l2: float, inputs: Inputs, n_samples: int, name: str
 ) -> float:
-    """The learning rate that suits the rows, as 2 digits have it.
+    """The learning rate that suits the rows, to two digits.
 
     It is 2 / (curvature + 2 l2) where the rate falls, and 1 / (curvature + l2) where it is
-    constant, divided by how far such a step reaches in the end (`reach`).
+    constant, divided by the step's `reach`.
 
     Args:
       recipe: how to train.
@@ -139,7 +139,7 @@ def relative_step(recipe: ResolvedRecipe, inputs: Inputs, n_samples: int) -> flo
 
 
 def curvature(inputs: Inputs, batch_size: int | None = None, centered: bool = False) -> float:
-    """How much the mean loss of a batch may curve, whatever W and b are.
+    """An upper bound of the curvature of a batch's mean loss, whatever W and b are.
 
     For all rows it is half the largest eigenvalue of ``X' X / n``, X the features with a
     column of ones for the bias: a step of 1 / curvature never goes too far. A batch of B rows

@@ -99,7 +99,7 @@ class Objective:
           inputs: scaled features ``[n_rows, n_inputs]``.
         """
         # Taking c off the bias is the same as off every row, for a batch-th of the work.
-        W, b = self.uncentered(parameters)
+        W, b = self.from_centered(parameters)
         # All models' products as one.
         products = tf.matmul(tf.reshape(W, [-1, W.shape[-1]]), inputs, transpose_b=True)
         return tf.reshape(products, [*b.shape[:-1], -1]) + b
@@ -136,7 +136,7 @@ class Objective:
         n_classes = logits.shape[CLASSES]
         chosen = tf.one_hot(labels, n_classes, axis=0, dtype=logits.dtype)
         target = (1 - self.smoothing) * chosen + self.smoothing / n_classes
-        gradient = self.pulled_back(weights * (probabilities - target), inputs)
+        gradient = self.to_parameters(weights * (probabilities - target), inputs)
         return Sums(loss, gradient, logits, probabilities)
 
     def hessian_product(
@@ -162,7 +162,7 @@ class Objective:
         cast = [tf.cast(part, inputs.dtype) for part in direction]
         moved = probabilities * tf.cast(self.logits(cast, inputs), probabilities.dtype)
         total = tf.reduce_sum(moved, CLASSES, keepdims=True)
-        return self.pulled_back(weights * (moved - probabilities * total), inputs)
+        return self.to_parameters(weights * (moved - probabilities * total), inputs)
 
     def hessian_diagonal(
         self, probabilities: tf.Tensor, inputs: tf.Tensor, weights: tf.Tensor
@@ -170,11 +170,11 @@ class Objective:
         """The diagonal of the same Hessian, ``p (1 - p) x^2`` summed over the rows."""
         if self.center is not None:
             inputs -= tf.cast(self.center, inputs.dtype)
-        return _pulled_back(weights * probabilities * (1 - probabilities), tf.square(inputs))
+        return _to_parameters(weights * probabilities * (1 - probabilities), tf.square(inputs))
 
-    def pulled_back(self, of_logits: tf.Tensor, inputs: tf.Tensor) -> list[tf.Tensor]:
+    def to_parameters(self, of_logits: tf.Tensor, inputs: tf.Tensor) -> list[tf.Tensor]:
         """From a derivative with respect to logits to that with respect to W and b."""
-        W, b = _pulled_back(of_logits, inputs)
+        W, b = _to_parameters(of_logits, inputs)
         return [W, b] if self.center is None else [W - b * tf.cast(self.center, b.dtype), b]
 
     def penalty(self, W: tf.Tensor) -> tf.Tensor:
@@ -228,11 +228,11 @@ class Objective:
         """What a step multiplies the gradient of its batch's mean loss with."""
         return learning_rate * tf.cast(n_rows, tf.float32) if self.sum_of_batch else learning_rate
 
-    def centered(self, parameters: Parameters) -> list[tf.Tensor]:
+    def to_centered(self, parameters: Parameters) -> list[tf.Tensor]:
         """The parameters that give the same logits once c is taken off the features."""
         return self._shifted(parameters, -1.0)
 
-    def uncentered(self, parameters: Parameters) -> list[tf.Tensor]:
+    def from_centered(self, parameters: Parameters) -> list[tf.Tensor]:
         """From those back: ``W (x - c) + b = W x + (b - W c)``."""
         return self._shifted(parameters, 1.0)
 
@@ -275,6 +275,6 @@ def set_parameters(model: SoftmaxRegression, parameters: Parameters) -> None:
     model.b.assign(b[:, 0])
 
 
-def _pulled_back(of_logits: tf.Tensor, inputs: tf.Tensor) -> list[tf.Tensor]:
+def _to_parameters(of_logits: tf.Tensor, inputs: tf.Tensor) -> list[tf.Tensor]:
     W = tf.matmul(tf.cast(of_logits, inputs.dtype), inputs)
     return [tf.cast(W, of_logits.dtype), tf.reduce_sum(of_logits, -1, keepdims=True)]

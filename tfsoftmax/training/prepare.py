@@ -1,4 +1,4 @@
-"""Before the first step: what a recipe leaves to be found in the rows."""
+"""Prepares a run: finds in the rows what a recipe leaves open."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tfsoftmax.errors import DataError
 from tfsoftmax.messages import setting
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.spec import Scaling
-from tfsoftmax.training.learning_rate import Inputs, learning_rate_for, sampled
+from tfsoftmax.training.learning_rate import Inputs, learning_rate_for, sample_rows
 from tfsoftmax.training.recipe import Recipe, Standardize
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
-from tfsoftmax.training.scaling import as_kept, scaling_of
+from tfsoftmax.training.scaling import scaling_of, to_float32
 
 
 def prepare(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, ResolvedRecipe]:
@@ -57,7 +57,7 @@ def resolve(
     Args:
       recipe: as it was asked for.
       dataset: to train on, with its scaling.
-      sample: what gives training rows as `sampled` does; None is `sampled`.
+      sample: what gives training rows as `sample_rows` does; None is `sample_rows`.
 
     Raises:
       DataError: if features are so large that no learning rate suits them.
@@ -73,7 +73,7 @@ def resolve(
     l2, learning_rate = recipe.l2_for(n_samples), recipe.learning_rate
     if learning_rate == "auto":
         model = SoftmaxRegression(dataset.spec)
-        inputs = sample() if sample else sampled(model, dataset.train, recipe)
+        inputs = sample() if sample else sample_rows(model, dataset.train, recipe)
         learning_rate = learning_rate_for(recipe, l2, inputs, n_samples, dataset.name)
     return ResolvedRecipe.of(
         recipe, epochs=recipe.epochs_for(n_samples), l2=l2, learning_rate=learning_rate
@@ -129,5 +129,5 @@ def _filling(dataset: Dataset, found: ColumnStatistics, scaling: Scaling) -> Sca
         values = quantiles(features, every, (0.5,))[0]
     elif spec.missing == "most_frequent":
         values = most_frequent(features, every)
-    told = np.flatnonzero(found.missing) if spec.missing == "indicator" else every[:0]
-    return replace(scaling, fill=as_kept(values), indicators=tuple(told.tolist()))
+    watched = np.flatnonzero(found.missing) if spec.missing == "indicator" else every[:0]
+    return replace(scaling, fill=to_float32(values), indicators=tuple(watched.tolist()))

@@ -26,10 +26,8 @@ ClassWeight = Literal["balanced"] | Mapping[str, float] | None
 class Recipe(Choices):
     """How to train. Change one choice with ``recipe.but(epochs=20)``.
 
-    What is minimised is the mean loss of the training rows, weighted if they have weights,
-    plus ``l2 / 2`` times the sum of the squares of W, plus ``l1`` times the sum of its
-    magnitudes. W is what multiplies the features once they are scaled; the bias is never
-    penalised. In scikit-learn's terms ``l2 = 1 / (C * n_samples)``.
+    What training minimises is written in `tfsoftmax.training.objective`; in scikit-learn's terms
+    ``l2 = 1 / (C * n_samples)``.
 
     Attributes:
       {options}

@@ -1,4 +1,4 @@
-"""A run saved as it goes, and resumed to the bit, if it is the same run."""
+"""Saves a run as it goes, and resumes it exactly, if it is the same run."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ import tensorflow as tf
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.errors import UsageError
 from tfsoftmax.messages import setting
-from tfsoftmax.training.checkpoint import Checkpoints, Keeper, Snapshot, restore_latest
+from tfsoftmax.training.checkpoint import Checkpoints, Saver, Snapshot, restore_latest
 from tfsoftmax.training.history import EpochMetrics
 from tfsoftmax.training.recipe import Recipe
 from tfsoftmax.training.run import Run
 from tfsoftmax.training.sgd.updates import State
 
 _log = logging.getLogger(__name__)
-# What was not yet a choice when older checkpoints were written.
+# Options that did not exist when older checkpoints were written, as those runs had them.
 _OLDER = {"center": False}
 _ANOTHER = "give " + setting("checkpoints") + " another folder to begin again"
 
 
 def identity_of(run: Run, asked: Recipe, dataset: Dataset) -> dict[str, Any]:
-    """What makes a run the same one: its recipe as asked and as resolved, data, start."""
+    """What must be the same to resume a run: its recipe as asked and as resolved, data, start."""
     return {
         "asked": asked.to_json(),
         "recipe": run.recipe.to_json(),
@@ -42,17 +42,17 @@ def identity_of(run: Run, asked: Recipe, dataset: Dataset) -> dict[str, Any]:
 def saving(
     run: Run, checkpoints: Checkpoints, identity: dict[str, Any]
 ) -> Iterator[Callable[[], None]]:
-    """Resumes a run, and saves it until the block ends.
+    """Resumes a run if that is asked for, and saves it until the block ends.
 
     Yields:
-      What is to be called after every call of the loop.
+      A function to call after every call of the loop.
 
     Raises:
       CheckpointError: if a run is saved that cannot be resumed, or another run saves there.
       OSError: if nothing can be written to the folder before the run begins.
       UsageError: if another run is saved, or one that is not to be resumed.
     """
-    keeper = Keeper(checkpoints)
+    saver = Saver(checkpoints)
     safe: Snapshot | None = None
     interrupted = False
     try:
@@ -65,10 +65,10 @@ def saving(
 
         def on_step() -> None:
             nonlocal safe
-            # Whenever a KeyboardInterrupt comes, this one is of a single moment.
+            # A KeyboardInterrupt may come at any time: this snapshot is of one moment.
             safe = snapshot_of(run, identity)
-            if keeper.due(run.trainer.loop.done):
-                keeper.save(safe)
+            if saver.is_due(run.trainer.loop.done):
+                saver.save(safe)
 
         yield on_step
         safe = snapshot_of(run, identity)
@@ -76,21 +76,21 @@ def saving(
         interrupted = True
         raise
     finally:
-        saved = keeper.close(safe)
+        saved = saver.close(safe)
         if interrupted and safe and saved:
             _log.info("saved in %s after step %s", checkpoints.folder, f"{safe.facts['step']:,}")
 
 
 def snapshot_of(run: Run, identity: dict[str, Any]) -> Snapshot:
-    """All that a run goes on from, as it is now."""
+    """Everything that is needed to resume a run, as it is now."""
     loop, stopping = run.trainer.loop, run.stopping
     arrays = {
         f"{part}.{index}": tensor
         for part, tensors in loop.state._asdict().items()
         for index, tensor in enumerate(tensors)
     }
-    if stopping and stopping.weights:
-        arrays |= {f"best.{index}": best for index, best in enumerate(stopping.weights)}
+    if stopping and stopping.parameters:
+        arrays |= {f"best.{index}": best for index, best in enumerate(stopping.parameters)}
     facts = {
         "step": loop.done,
         "moving_loss": run.trainer.moving_loss.value,
@@ -104,10 +104,10 @@ def snapshot_of(run: Run, identity: dict[str, Any]) -> Snapshot:
 
 
 def restore(run: Run, snapshot: Snapshot) -> None:
-    """Puts a run where a snapshot of one with the same recipe, but for its epochs, was.
+    """Sets a run to what a snapshot has; only the number of epochs may differ.
 
     Raises:
-      ValueError, KeyError, TypeError: if it is none; the run is then as it was.
+      ValueError, KeyError, TypeError: if the snapshot is not a run's; the run is unchanged.
     """
     facts, arrays = snapshot
 
@@ -123,7 +123,7 @@ def restore(run: Run, snapshot: Snapshot) -> None:
     state = State(*([tf.constant(array) for array in named(*part)] for part in parts.items()))
     epochs = [EpochMetrics.from_json(epoch) for epoch in facts["history"]]
     moving_loss = facts["moving_loss"] and float(facts["moving_loss"])
-    # The last one may be trained and not measured yet.
+    # The last epoch may have been trained and not measured yet.
     if step - len(epochs) * loop.feed.steps not in range(loop.feed.steps + 1):
         raise ValueError(f"{len(epochs)} epochs do not go with step {step:,}")
     lengths = history.resumed_lengths(facts)
@@ -152,9 +152,9 @@ def _resume(run: Run, found: Snapshot, identity: dict[str, Any], folder: Path) -
 
 
 def _check_identity(found: dict[str, Any], expected: dict[str, Any], folder: Path) -> None:
-    """Refuses to resume another run; what was asked for comes before what was made of it."""
+    """Refuses to resume another run; names what was asked for before what follows from it."""
     before = f"the run saved in {folder}"
-    if "asked" in found:  # older ones have only what was made of it
+    if "asked" in found:  # Older checkpoints have only the resolved recipe.
         _check_recipe(found["asked"], expected["asked"], before)
     if found["dataset"] != expected["dataset"]:
         raise UsageError(f"{before} was made on other data; " + _ANOTHER)

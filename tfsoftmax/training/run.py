@@ -1,4 +1,4 @@
-"""A run, epoch by epoch: trained, measured, and ended where its recipe says."""
+"""Runs a recipe epoch by epoch: train, measure, stop."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from tfsoftmax.data.dataset import Dataset, Split
-from tfsoftmax.device import placed
+from tfsoftmax.device import to_device
 from tfsoftmax.errors import UnansweredError
 from tfsoftmax.evaluation import evaluate
 from tfsoftmax.metrics import Evaluation
@@ -20,37 +20,37 @@ from tfsoftmax.training.trainer import Progress, Trainer
 
 
 class Run:
-    """A run between two epochs.
+    """The state of a run between two epochs.
 
     Attributes:
-      model: that is trained.
-      recipe: how.
+      model: the model that is trained.
+      recipe: how it is trained.
       trainer: what trains it.
       test: the test rows, on the device if there is room.
-      history: what was measured.
-      stopping: what says when to stop; None trains to the end.
+      history: the figures so far.
+      stopping: early stopping; None trains to the end.
     """
 
     def __init__(self, model: SoftmaxRegression, dataset: Dataset, recipe: ResolvedRecipe):
         self.model, self.recipe = model, recipe
         self.trainer = Trainer(model, dataset.train, recipe)
-        # On the device once, not once an epoch, as far as there is room.
+        # Moved to the device once, not in every epoch, as far as there is room.
         self._train = self.trainer.feed.rows
         spare = recipe.memory_limit - dataset.train.features.nbytes
-        self.test = placed(dataset.test, spare)
+        self.test = to_device(dataset.test, spare)
         spare -= dataset.test.features.nbytes
-        self._validation = dataset.validation and placed(dataset.validation, spare)
+        self._validation = dataset.validation and to_device(dataset.validation, spare)
         self.history = History(recipe, lengths=[(0, recipe.epochs)])
         self.stopping = EarlyStopping.of(recipe)
 
     @property
     def ended(self) -> bool:
-        """Whether there is nothing left to do."""
+        """Whether all epochs are done, or early stopping has stopped."""
         done = len(self.history.epochs)
-        return done >= self.recipe.epochs or bool(self.stopping and self.stopping.over(done))
+        return done >= self.recipe.epochs or bool(self.stopping and self.stopping.should_stop(done))
 
     def epoch(self, on_progress: Callable[[Progress], None] | None) -> EpochMetrics:
-        """Trains to the end of the epoch that is due, and measures."""
+        """Trains the next epoch, or the rest of it, and measures."""
         epoch, loop = len(self.history.epochs), self.trainer.loop
         started = time.perf_counter()
         moving_loss = self.trainer.run_epoch(epoch, on_progress)
@@ -72,17 +72,18 @@ class Run:
             evaluation_seconds=time.perf_counter() - trained,
         )
         if self.stopping and validation:
-            weights = [parameter.numpy() for parameter in self.model.parameters]
-            self.stopping.update(epoch + 1, validation, weights)
+            parameters = [parameter.numpy() for parameter in self.model.parameters]
+            self.stopping.update(epoch + 1, validation, parameters)
         self.history.epochs.append(metrics)
         self.history.xla = loop.xla
         return metrics
 
     def end(self) -> None:
         """Goes back to the best epoch and calibrates, where the recipe asks for it."""
-        if self.stopping and self.stopping.weights:
-            for parameter, best in zip(self.model.parameters, self.stopping.weights, strict=True):
-                parameter.assign(best)
+        if self.stopping and self.stopping.parameters:
+            best = self.stopping.parameters
+            for variable, value in zip(self.model.parameters, best, strict=True):
+                variable.assign(value)
             self.history.best_epoch = self.stopping.best_epoch
         if self.recipe.calibrate and self._validation:
             self.history.temperature = calibrate(self.model, self._validation)
@@ -91,5 +92,5 @@ class Run:
         try:
             return evaluate(self.model, split)
         except UnansweredError:
-            # W and b are finite still, but what they make of rows is not.
+            # W and b are still finite, but the logits are not.
             self.trainer.diverged(math.inf)

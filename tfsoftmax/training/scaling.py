@@ -1,4 +1,4 @@
-"""How columns are scaled: each by what suits its values, found in the training rows."""
+"""Chooses how columns are scaled, each by what suits its values in the training rows."""
 
 from __future__ import annotations
 
@@ -14,19 +14,23 @@ from tfsoftmax.training.recipe import Standardize
 
 _log = logging.getLogger(__name__)
 
-# How far from mean 0 and deviation 1 columns may be and still be taken as they are.
-_FARTHEST_MEAN, _DEVIATIONS = 1.0, (0.25, 4.0)
-# Deviations from the mean that only heavy tails and rare values reach, and what scaled numbers
-# are cut off at where there are such (measured).
-_FAR, _LIMIT = 10.0, 5.0
-# The share of columns that are mostly zeros from which others belong to them, and the least
-# share of zeros that these have (measured).
-_MANY, _FREQUENT = 0.5, 0.1
-# How many times as large as one another magnitudes in one unit are at most.
+# Columns are left as they are if no mean is farther from 0, and all deviations are between these.
+_FARTHEST_MEAN = 1.0
+_SMALLEST_DEVIATION = 0.25
+_LARGEST_DEVIATION = 4.0
+# Only heavy tails and rare values are so many deviations from the mean.
+_FAR = 10.0
+# Where there are such, scaled numbers are clipped to plus and minus this (measured).
+_LIMIT = 5.0
+# If more than this share of columns are mostly zeros, so are others, such as frequent words, ...
+_MANY = 0.5
+# ... that have at least this share of zeros (measured).
+_FREQUENT = 0.1
+# Columns in one unit have magnitudes that differ by at most this factor.
 _ONE_UNIT = 100.0
 # What float32 can still divide by.
 _SMALLEST = float(np.finfo(np.float32).tiny)
-# Half of normally distributed values lie between the quartiles, which are so many deviations apart.
+# The quartiles of a normal distribution are so many deviations apart.
 _QUARTILES = 1.349
 
 
@@ -54,7 +58,7 @@ def scaling_of(
         # Bytes are all of one unit, most often pixels.
         low, high = float(found.low.min()), float(found.high.max())
         return Scaling(low, 1.0 / (high - low)) if high > low else Scaling(low)
-    if _near(found):
+    if _is_standardised(found):
         return Scaling()
     sparse, heavy = _sparse(found), _heavy(found)
     offset = np.where(sparse, 0.0, found.mean)
@@ -65,8 +69,8 @@ def scaling_of(
         low, middle, high = quantiles(features, columns, (0.25, 0.5, 0.75))
         # Where half of the values are the same, quartiles say nothing.
         spread = (high - low) / _QUARTILES
-        told = spread > 0
-        offset[columns[told]], unit[columns[told]] = middle[told], spread[told]
+        known = spread > 0
+        offset[columns[known]], unit[columns[known]] = middle[known], spread[known]
     return _scaling(offset, unit, _LIMIT if heavy.any() else None)
 
 
@@ -98,7 +102,7 @@ def _sparse(found: ColumnStatistics) -> np.ndarray:
     return sparse | ((found.zero_share > _FREQUENT) & alike & ~_heavy(found) & ~found.constant)
 
 
-def _near(found: ColumnStatistics) -> bool:
+def _is_standardised(found: ColumnStatistics) -> bool:
     varying = found.deviation[found.deviation > 0]
     if (
         not len(varying)
@@ -106,8 +110,7 @@ def _near(found: ColumnStatistics) -> bool:
         or _farthest(found).max() > _FAR
     ):
         return False
-    low, high = _DEVIATIONS
-    return bool(low <= varying.min() and varying.max() <= high)
+    return bool(varying.min() >= _SMALLEST_DEVIATION and varying.max() <= _LARGEST_DEVIATION)
 
 
 def _farthest(found: ColumnStatistics) -> np.ndarray:
@@ -137,9 +140,9 @@ def _warn_of_rare_values(found: ColumnStatistics) -> None:
 
 def _scaling(offset: np.ndarray, unit: np.ndarray, limit: float | None = None) -> Scaling:
     scale = np.divide(1.0, unit, out=np.ones_like(unit), where=unit >= _SMALLEST)
-    return Scaling(as_kept(offset), as_kept(scale), limit=limit)
+    return Scaling(to_float32(offset), to_float32(scale), limit=limit)
 
 
-def as_kept(numbers: np.ndarray) -> tuple[float, ...]:
-    """One number for each feature, as the graph will have them: float32."""
+def to_float32(numbers: np.ndarray) -> tuple[float, ...]:
+    """One number for each feature, rounded to float32 as in the graph."""
     return tuple(numbers.astype(np.float32).astype(np.float64).tolist())

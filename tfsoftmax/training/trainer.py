@@ -103,6 +103,6 @@ class Trainer:
 
 
 def _asked_l2(recipe: Recipe, n_samples: int) -> float:
-    """The penalty that divergence may be blamed on: none that nobody asked for."""
+    """The l2 that a divergence may be blamed on; 0 if nobody asked for one."""
     usual = replace(Recipe(), l1=recipe.l1).l2_for(n_samples)
     return 0.0 if recipe.l2 in (None, usual) else recipe.l2

@@ -1,4 +1,4 @@
-"""Going on from a trained model, on new rows, and with classes it has never seen."""
+"""Continues from a trained model, on new rows and with classes that are new to it."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.spec import Spec
 
 NewClasses = Literal["error", "add", "ignore"]
-# How far below the mean of the others a new class's logit begins: its probability is then
-# at most a millionth of all others' mean.
+# How far below the mean of the others a new class's logit starts: its probability is then at
+# most a millionth of their mean.
 _MARGIN = np.log(1e6)
 
 
 def warm_start(
     model: SoftmaxRegression, dataset: Dataset, new_classes: NewClasses = "error"
 ) -> tuple[SoftmaxRegression, Dataset]:
-    """A model and a dataset that fit each other, to hand to `fit`.
+    """Matches a trained model and a new dataset to each other, for `fit`.
 
     Columns of a table are matched by name, and the model's weights follow the dataset's order.
-    Classes are matched by name, too, and those the model knows keep their places. A class that
-    is added gets the mean of all columns of W and of b, less 14 in b: as no mean is above
-    the largest, every row whatsoever is still predicted as before, and no probability
-    changes by more than a millionth.
+    Classes are matched by name, too, and those that the model knows keep their order. A class that
+    is added gets the mean of all columns of W and of b, less 14 in b. A mean is never above the
+    largest, so every row is predicted as before, and no probability changes by more than a
+    millionth.
 
     Args:
       model: trained before; it stays as it is.
@@ -72,18 +72,18 @@ def warm_start(
             + setting("new_classes", "ignore")
         )
     names = known + new if new_classes == "add" else known
-    ours = {name: place for place, name in enumerate(names)}
-    places = np.array([ours.get(name, -1) for name in dataset.spec.class_names])
+    ours = {name: index for index, name in enumerate(names)}
+    new_labels = np.array([ours.get(name, -1) for name in dataset.spec.class_names])
     spec = replace(model.spec, class_names=names)
     aligned = replace(
         dataset,
         spec=spec,
-        train=_aligned(dataset.train, places),
-        test=_aligned(dataset.test, places),
-        validation=dataset.validation and _aligned(dataset.validation, places),
+        train=_relabel(dataset.train, new_labels),
+        test=_relabel(dataset.test, new_labels),
+        validation=dataset.validation and _relabel(dataset.validation, new_labels),
         origin=DataRecord.of(dataset),
     )
-    return _grown(model, spec), aligned
+    return _add_classes(model, spec), aligned
 
 
 def _with_columns_of(dataset: Dataset, model: SoftmaxRegression) -> SoftmaxRegression:
@@ -102,12 +102,12 @@ def _with_columns_of(dataset: Dataset, model: SoftmaxRegression) -> SoftmaxRegre
             f"{dataset.name} has no column {missing[0]!r}, which the model to start from takes; it "
             f"has {listed(theirs)}"
         )
-    at = {name: place for place, name in enumerate(ours)}
+    at = {name: index for index, name in enumerate(ours)}
     order = [at[name] for name in theirs]
     scaling = model.spec.scaling and model.spec.scaling.reorder(order)
     spec = replace(model.spec, feature_names=theirs, scaling=scaling)
     moved = SoftmaxRegression(spec)
-    # What says that a feature is missing follows them all, in the order it had.
+    # The indicators of missing features come last, in the order they had.
     rows = [*order, *range(spec.n_features, spec.n_inputs)]
     moved.W.assign(model.W.numpy()[rows])
     moved.b.assign(model.b)
@@ -125,15 +125,14 @@ def _check_examples(model: SoftmaxRegression, dataset: Dataset) -> None:
         )
 
 
-def _aligned(split: Split, places: np.ndarray) -> Split:
-    labels = places[split.labels].astype(np.int32)
+def _relabel(split: Split, new_labels: np.ndarray) -> Split:
+    labels = new_labels[split.labels].astype(np.int32)
     if (labels >= 0).all():
         return replace(split, labels=labels)
-    kept = np.flatnonzero(labels >= 0)
-    return replace(split, labels=labels).take(kept)
+    return replace(split, labels=labels).take(np.flatnonzero(labels >= 0))
 
 
-def _grown(model: SoftmaxRegression, spec: Spec) -> SoftmaxRegression:
+def _add_classes(model: SoftmaxRegression, spec: Spec) -> SoftmaxRegression:
     count = spec.n_classes - model.spec.n_classes
     grown = SoftmaxRegression(spec)
     W, b = (parameter.numpy().astype(np.float64) for parameter in model.parameters)

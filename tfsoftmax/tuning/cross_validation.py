@@ -18,7 +18,7 @@ from tfsoftmax.device import device_blocks
 from tfsoftmax.errors import DataError
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.training.build import build_loop, initializer_of
-from tfsoftmax.training.learning_rate import sampled
+from tfsoftmax.training.learning_rate import sample_rows
 from tfsoftmax.training.objective import CLASSES, Objective, Parameters
 from tfsoftmax.training.recipe import Recipe
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
@@ -140,7 +140,7 @@ def _centers(
     """What each fold's models are centred on, ``[folds, 1, 1, n_inputs]``."""
     plain = replace(recipe, class_weight=None)  # The folds' weights have it already.
     folds = (Split(rows.features, rows.labels, column) for column in weights.T)
-    centers = [sampled(model, fold, plain).center for fold in folds]
+    centers = [sample_rows(model, fold, plain).center for fold in folds]
     return np.stack(centers, dtype=np.float32)[:, None, None]
 
 

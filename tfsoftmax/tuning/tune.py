@@ -16,7 +16,7 @@ from tfsoftmax.data.dataset import Dataset, check_dataset
 from tfsoftmax.errors import TfsoftmaxError, UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.model import SoftmaxRegression
-from tfsoftmax.training.learning_rate import sampled
+from tfsoftmax.training.learning_rate import sample_rows
 from tfsoftmax.training.prepare import resolve, with_scaling
 from tfsoftmax.training.recipe import Recipe, recipe_of
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
@@ -286,7 +286,7 @@ def _resolved(grid: list[Recipe], dataset: Dataset) -> list[tuple[ResolvedRecipe
     """Each resolved, beside the learning rate that was asked for; none twice."""
     found: dict[Any, tuple[ResolvedRecipe, LearningRate]] = {}
     rates: dict[Any, ResolvedRecipe] = {}
-    sample = cache(lambda: sampled(SoftmaxRegression(dataset.spec), dataset.train, grid[0]))
+    sample = cache(lambda: sample_rows(SoftmaxRegression(dataset.spec), dataset.train, grid[0]))
     for one in grid:
         # What "auto" gives is a matter of l2 alone.
         key = one.l2, one.learning_rate

@@ -1,7 +1,7 @@
-"""What the compiled loop is fed: rows on the device, a chunk at a time, in a drawn order.
+"""Feeds the compiled loop: rows on the device, chunk by chunk, in random order.
 
-Data that fits is one chunk that stays. What does not fit is read chunk by chunk, the next
-one while the last one trains; chunks have one shape, so one compiled function serves both.
+Data that fits in memory is one chunk that stays. Other data is read chunk by chunk, the next one
+while the last one trains; chunks have one shape, so one compiled function serves both.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import tensorflow as tf
 
 from tfsoftmax.data.dataset import Split
 from tfsoftmax.data.features import read_rows
-from tfsoftmax.device import placed, read_ahead, to_tensor
+from tfsoftmax.device import read_ahead, to_device, to_tensor
 from tfsoftmax.training.seeds import ORDER_STREAM
 
-# Rows that lie together are read together, at least this many bytes at once: enough for a
-# disk to read at speed, few enough that a chunk mixes rows from hundreds of places.
+# Neighbouring rows are read together, at least this many bytes at once: enough for a disk to read
+# at full speed, few enough that a chunk mixes rows from hundreds of blocks.
 _BLOCK_BYTES = 2**18
-# How many chunks can be in memory at once: the one that trains, the one read ahead, and
-# one that is on its way out or in.
+# How many chunks can be in memory at once: the one that trains, the one read ahead, and one that
+# is being moved.
 _CHUNKS_IN_MEMORY = 3
 
 
 class Chunk(NamedTuple):
-    """Rows to train on, and the order to do it in.
+    """Rows to train on, and their order.
 
     Attributes:
       features, labels: tensors on the device, ``[chunk_rows, n_features]`` and
@@ -48,24 +48,24 @@ class Chunk(NamedTuple):
 
     @property
     def steps(self) -> int:
-        """How many there are in it."""
+        """How many steps the chunk has."""
         return -(-self.n_samples // self.order.shape[1])
 
 
 class Feed:
-    """Training rows, every one once an epoch, in an order drawn anew.
+    """The training rows, each once an epoch, in a new random order each time.
 
-    Rows beyond the memory limit are taken in blocks, in an order of blocks drawn anew, as
-    many a chunk as fit, and mixed within the chunk; so a file sorted by class does no harm
-    as long as a chunk spans many blocks.
+    Rows beyond the memory limit are read in blocks, in a new random order of blocks. A chunk is
+    as many blocks as fit, and its rows are shuffled; so a file sorted by class does no harm as
+    long as a chunk has many blocks.
 
     Reference: Xu et al., In-database machine learning with CorgiPile (SIGMOD 2022).
 
     Attributes:
       n_samples, batch_size: rows in all, rows a step.
-      steps: of an epoch.
-      chunk_steps: of a chunk, at most.
-      rows: all of them, to evaluate on; on the device if that is where they stay.
+      steps: steps in an epoch.
+      chunk_steps: most steps in a chunk.
+      rows: all rows, to evaluate on; on the device if they fit.
 
     >>> split = Split(np.zeros((10, 3), np.uint8), np.zeros(10, np.int32))
     >>> feed = Feed(split, batch_size=4, seed=0, memory_limit=2**30)
@@ -79,7 +79,7 @@ class Feed:
         self.batch_size = min(batch_size, self.n_samples)
         self.steps = -(-self.n_samples // self.batch_size)
         self._seed = seed
-        self.rows = placed(split, memory_limit)
+        self.rows = to_device(split, memory_limit)
         if self.rows is split:
             self._set_chunks(split.features.nbytes // self.n_samples, memory_limit)
         else:
@@ -91,7 +91,7 @@ class Feed:
 
         Args:
           epoch: from 0.
-          taken: how many of its steps have been taken; what they used is left out.
+          taken: how many of its steps are done already; their rows are left out.
 
         Raises:
           DataError: if rows cannot be read from the file they are in.
@@ -103,12 +103,13 @@ class Feed:
             yield Chunk(rows.features, rows.labels, rows.weights, self.n_samples, order, taken)
             return
         blocks = generator.permutation(-(-self.n_samples // self._block_rows))
-        a_chunk = self._chunk_rows // self._block_rows
-        parts = [blocks[first : first + a_chunk] for first in range(0, len(blocks), a_chunk)]
+        chunk_blocks = self._chunk_rows // self._block_rows
+        starts = range(0, len(blocks), chunk_blocks)
+        parts = [blocks[first : first + chunk_blocks] for first in starts]
         sizes = [self._rows_in(part) for part in parts]
         while sizes and taken >= (steps := -(-sizes[0] // self.batch_size)):
             taken -= steps
-            self._order(generator, sizes.pop(0))  # So that the next is drawn as it would be.
+            self._order(generator, sizes.pop(0))  # Advances the generator.
         for (features, labels, weights), n_samples in zip(
             read_ahead(self._read, parts[len(parts) - len(sizes) :]), sizes, strict=True
         ):
@@ -117,11 +118,11 @@ class Feed:
             taken = 0
 
     def _set_chunks(self, row_bytes: int, memory_limit: int) -> None:
-        # Whole batches a block: then at most one batch of an epoch is short, as in memory.
+        # A block is a whole number of batches, so that only the last batch of an epoch is short.
         batch_bytes = self.batch_size * row_bytes
         self._block_rows = -(-_BLOCK_BYTES // batch_bytes) * self.batch_size
-        a_chunk = max(1, memory_limit // _CHUNKS_IN_MEMORY // (self._block_rows * row_bytes))
-        self._chunk_rows = a_chunk * self._block_rows
+        chunk_blocks = max(1, memory_limit // _CHUNKS_IN_MEMORY // (self._block_rows * row_bytes))
+        self._chunk_rows = chunk_blocks * self._block_rows
 
     def _rows_in(self, blocks: np.ndarray) -> int:
         starts = blocks * self._block_rows

@@ -68,7 +68,7 @@ class Loop:
         """
         self.feed = feed
         self._objective = objective
-        self.state = updates.start(objective.centered(parameters))
+        self.state = updates.start(objective.to_centered(parameters))
         self.done = 0
         self.pause_every: int | None = None
         self._rates, self._average_weights = rates, average_weights
@@ -86,7 +86,7 @@ class Loop:
         state = self.state
         # A share of the steps that rounds to none leaves no mean.
         averaged = state.averages and self._average_weights(np.array([self.done - 1]))[0] > 0
-        return self._objective.uncentered(state.averages if averaged else state.parameters)
+        return self._objective.from_centered(state.averages if averaged else state.parameters)
 
     def run_epoch(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Trains on the rest of the epoch that `done` is in, a call at a time.
@@ -115,7 +115,7 @@ class Loop:
         first = chunk.first_step
         while first < chunk.steps:
             last = min(first + self._steps_a_call(), chunk.steps)
-            # Bounds as a tensor: numbers would be traced, and compiled, anew for each value.
+            # Bounds as a tensor: numbers would be traced and compiled again for each value.
             bounds = tf.constant([first, last])
             rows = (chunk.features, chunk.labels, chunk.weights)
             losses = self._call(self.state, *rows, *numbers, bounds)
