@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import click
 
-# As in tfsoftmax.export.tflite and artefacts, which are too slow to import for an option's help.
-TFLITE_KINDS = ("float32", "float16", "dynamic", "int8", "uint8", "micro")
-_ALSO = ("mediapipe", "trainable", "onnx")
-_MOST_ROWS = 4096
+from tfsoftmax.cli._options import add_options
+from tfsoftmax.export.formats import DEFAULT, FORMATS, TFLITE_FLAG, Format, FormatOption
+from tfsoftmax.export.formats import format_options as options_of_formats
 
 
 class Forms(NamedTuple):
     """What a command was told to write beside the SavedModel, as `export_model` takes it."""
 
     formats: tuple[str, ...]
-    tflite_batch: int | None
+    options: Mapping[str, Any]
 
 
 class KindList(click.ParamType):
     """Names separated by commas."""
 
     name = "KINDS"
+
+    def __init__(self, names: tuple[str, ...]):
+        self.names = names
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
         """Splits and checks."""
@@ -34,41 +36,49 @@ class KindList(click.ParamType):
             return ()
         kinds = tuple(kind.strip() for kind in value.split(","))
         for kind in kinds:
-            if kind not in TFLITE_KINDS:
-                self.fail(f"{kind!r} is not one of {', '.join(TFLITE_KINDS)}", param, ctx)
+            if kind not in self.names:
+                self.fail(f"{kind!r} is not one of {', '.join(self.names)}", param, ctx)
         return kinds
 
 
 def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options that say what is written; the command gets them as `forms`."""
+    listed = tuple(name for name, row in FORMATS.items() if row.flag == TFLITE_FLAG)
+    flagged = {name: row for name, row in FORMATS.items() if name not in listed}
+    settings = options_of_formats()
 
     @functools.wraps(command)
-    def with_forms(tflite: tuple[str, ...], tflite_batch: int | None, **options: Any) -> Any:
-        also = [name for name in _ALSO if options.pop(name)]
-        return command(forms=Forms((*tflite, *also), tflite_batch), **options)
+    def with_forms(tflite: tuple[str, ...], **options: Any) -> Any:
+        also = [name for name in flagged if options.pop(name)]
+        chosen = {name: options.pop(name) for name in settings}
+        return command(forms=Forms((*tflite, *also), chosen), **options)
 
-    for decorate in (
-        click.option(
-            "--onnx", is_flag=True, help="Write model.onnx, too (pip install 'tfsoftmax[onnx]')."
-        ),
-        click.option(
-            "--trainable", is_flag=True, help="Write a TFLite file that can learn on its device."
-        ),
-        click.option("--mediapipe", is_flag=True, help="Write a TFLite file for MediaPipe Tasks."),
-        click.option(
-            "--tflite-batch",
-            type=click.IntRange(1, _MOST_ROWS),
-            metavar="N",
-            help="Rows that the TFLite files take at a time, no more and no fewer: 1 for browsers "
-            "(LiteRT.js). Without it, any number.",
-        ),
-        click.option(
-            "--tflite",
-            type=KindList(),
-            default="float32",
-            show_default=True,
-            help=f"TFLite files to write, separated by commas: {', '.join(TFLITE_KINDS)}; or none.",
-        ),
-    ):
-        with_forms = decorate(with_forms)
-    return with_forms
+    return add_options(
+        with_forms,
+        [
+            click.option(
+                TFLITE_FLAG,
+                type=KindList(listed),
+                default=",".join(DEFAULT),
+                show_default=True,
+                help=f"TFLite files to write, separated by commas: {', '.join(listed)}; or none.",
+            ),
+            *map(_number_option, settings.values()),
+            *map(_flag, flagged.values()),
+        ],
+    )
+
+
+def _number_option(option: FormatOption) -> Any:
+    return click.option(
+        f"--{option.name.replace('_', '-')}",
+        type=click.IntRange(option.least, option.most),
+        metavar="N",
+        help=option.help,
+    )
+
+
+def _flag(form: Format) -> Any:
+    return click.option(
+        form.flag, form.name, is_flag=True, help=f"Write {form.file}, too: {form.about}."
+    )

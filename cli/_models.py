@@ -126,7 +126,8 @@ def exported(
                 *place,
                 check_on=dataset.test.features,
                 calibrate_on=dataset.train.features,
-                **forms._asdict(),
+                formats=forms.formats,
+                **forms.options,
                 record=record,
                 on_step=check_interrupt,
             )

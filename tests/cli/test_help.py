@@ -10,10 +10,8 @@ from support.commands import assert_one_line, run
 from support.process import TFSOFTMAX, TRAIN, run_python
 
 from tfsoftmax import __version__
-from tfsoftmax.cli._formats import TFLITE_KINDS
 from tfsoftmax.cli.main import main as group
 from tfsoftmax.cli.train import main as train_command
-from tfsoftmax.export.tflite.convert import KINDS
 
 
 def commands():
@@ -49,10 +47,6 @@ def test_examples_in_the_help_keep_their_lines():
 
 def test_the_group_has_the_same_train_command():
     assert group.get_command(click.Context(group), "train") is train_command
-
-
-def test_the_kinds_in_the_help_are_those_there_are():
-    assert TFLITE_KINDS == KINDS
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from support.once import make_once
 
 from tfsoftmax import RECIPES, export_model, fit
-from tfsoftmax.export.artefacts import ARTEFACTS
+from tfsoftmax.export.formats import FORMATS
 
 
 @pytest.fixture(scope="session")
@@ -14,7 +14,7 @@ def trained(digits):
 
 def export_everything(model, dataset, folder, **options):
     rows = {"check_on": dataset.test.features, "calibrate_on": dataset.train.features}
-    export_model(model, folder, "digits", formats=tuple(ARTEFACTS), **rows, **options)
+    export_model(model, folder, "digits", formats=tuple(FORMATS), **rows, **options)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,8 @@ from tfsoftmax import (
     export_model,
     load_predictor,
 )
-from tfsoftmax.export import onnx as onnx_module
+from tfsoftmax.export.onnx.convert import import_onnx
+from tfsoftmax.export.onnx.predictor import import_onnxruntime
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +48,10 @@ def test_what_is_no_onnx_model_of_ours(content, tmp_path, exported):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["onnx", "onnxruntime"])
-def test_a_missing_package_is_named_with_its_command(monkeypatch, name):
+@pytest.mark.parametrize(
+    ("name", "load"), [("onnx", import_onnx), ("onnxruntime", import_onnxruntime)]
+)
+def test_a_missing_package_is_named_with_its_command(monkeypatch, name, load):
     monkeypatch.setitem(__import__("sys").modules, name, None)
     with pytest.raises(UsageError, match=r"pip install 'tfsoftmax\[onnx\]'"):
-        getattr(onnx_module, f"_{name}")()
+        load()

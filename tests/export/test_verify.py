@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from tfsoftmax.cli.main import main
 from tfsoftmax.export import runtimes
-from tfsoftmax.export.artefacts import ARTEFACTS
+from tfsoftmax.export.formats import FORMATS
 
 
 def run(*arguments):
@@ -149,7 +149,7 @@ def test_a_table_of_real_measurements_holds_everywhere(tmp_path):
     dataset = Dataset("cancer", Spec((30,), "float32", names), *parts)
     model, history = fit(dataset, Recipe(learning_rate=0.1))
     assert history.last.test_accuracy > 0.95
-    formats = [name for name in ARTEFACTS if name != "mediapipe"]
+    formats = [name for name in FORMATS if name != "mediapipe"]
     exported = export_model(
         model,
         tmp_path,

@@ -11,8 +11,9 @@ from support.datasets import make_dataset
 from tfsoftmax import SoftmaxRegression, Spec, Split, export_model
 from tfsoftmax.cli.main import main
 from tfsoftmax.cli.verify import _print
-from tfsoftmax.export.artefacts import ARTEFACTS
-from tfsoftmax.export.parity import EXACT, ROUNDED, compare
+from tfsoftmax.export.demand import EXACT, ROUNDED
+from tfsoftmax.export.formats import FORMATS
+from tfsoftmax.export.parity import compare
 from tfsoftmax.export.runtimes import RUNTIMES
 from tfsoftmax.export.verify import Check, _in_time, verify
 
@@ -20,7 +21,7 @@ BY_NAME = {runtime.name: runtime for runtime in RUNTIMES}
 
 
 def files(*formats):
-    return {ARTEFACTS[name].file for name in formats}
+    return {FORMATS[name].file for name in formats}
 
 
 def test_every_combination_that_runs_is_run():
@@ -31,7 +32,7 @@ def test_every_combination_that_runs_is_run():
     for name in ("OpenVINO", "OpenVINO f32"):
         assert set(BY_NAME[name].files) == {"saved_model.pb", *inference}
     assert set(BY_NAME["TFLite Micro"].files) == files("int8", "uint8", "micro")
-    assert set(BY_NAME["LiteRT"].files) == files(*(set(ARTEFACTS) - {"onnx"}))
+    assert set(BY_NAME["LiteRT"].files) == files(*(set(FORMATS) - {"onnx"}))
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tfsoftmax.errors import TfsoftmaxError, UsageError
 from tfsoftmax.export import manifest, metadata
-from tfsoftmax.export.artefacts import ARTEFACTS, Artefact
+from tfsoftmax.export.formats import FORMATS, Format
 from tfsoftmax.export.saved_model import SavedModelPredictor
 from tfsoftmax.spec import Spec
 
@@ -23,7 +23,7 @@ def problems(predictor: SavedModelPredictor) -> dict[str, str]:
     """
     folder, expected = predictor.path, predictor.spec.class_names
     found = manifest.problems(folder)
-    for file, read in _sources(predictor).items():
+    for file, read in _readers(predictor).items():
         if file in found:
             continue
         try:
@@ -38,21 +38,21 @@ def problems(predictor: SavedModelPredictor) -> dict[str, str]:
     return found
 
 
-def _sources(predictor: SavedModelPredictor) -> dict[str, Callable[[], Names | None]]:
+def _readers(predictor: SavedModelPredictor) -> dict[str, Callable[[], Names | None]]:
     """What reads the class names, for each file that holds them."""
     folder = predictor.path
-    sources: dict[str, Callable[[], Names | None]] = {"saved_model.pb": predictor.labels}
+    readers: dict[str, Callable[[], Names | None]] = {"saved_model.pb": predictor.labels}
     text = Path("assets", metadata.LABELS_NAME)
     if (folder / text).is_file():
-        sources[text.as_posix()] = lambda: _of_text(folder / text, predictor.spec)
-    for artefact in ARTEFACTS.values():
-        if (folder / artefact.file).is_file():
-            sources[artefact.file] = partial(_of_artefact, artefact, folder)
-    return sources
+        readers[text.as_posix()] = lambda: _of_text(folder / text, predictor.spec)
+    for form in FORMATS.values():
+        if (folder / form.file).is_file():
+            readers[form.file] = partial(_of_artefact, form, folder)
+    return readers
 
 
-def _of_artefact(artefact: Artefact, folder: Path) -> Names:
-    return artefact.load(folder / artefact.file).spec.class_names
+def _of_artefact(form: Format, folder: Path) -> Names:
+    return form.load(folder / form.file).spec.class_names
 
 
 def _of_text(path: Path, spec: Spec) -> Names:

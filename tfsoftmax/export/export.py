@@ -14,6 +14,15 @@ import numpy as np
 from tfsoftmax.data.inputs import rows_for
 from tfsoftmax.errors import ExportError, IncompleteExportError, UsageError
 from tfsoftmax.export import manifest, metadata
+from tfsoftmax.export.formats import (
+    DEFAULT,
+    FORMATS,
+    Ingredients,
+    check_formats,
+    check_options,
+    find_formats,
+    format_options,
+)
 from tfsoftmax.export.load import SAVED_MODEL
 from tfsoftmax.export.versions import is_text, model_folder, new_version
 from tfsoftmax.messages import message_of
@@ -25,8 +34,6 @@ if TYPE_CHECKING:
     from tfsoftmax.training.record import RunRecord
 
 _log = logging.getLogger(__name__)
-
-TFLITE_NAME = "model.tflite"
 
 
 @dataclass(frozen=True)
@@ -63,11 +70,11 @@ def export_model(
     name: str,
     *,
     check_on: Any,
-    formats: Sequence[str] = ("float32",),
-    tflite_batch: int | None = None,
+    formats: Sequence[str] = DEFAULT,
     calibrate_on: Any = None,
     record: RunRecord | Mapping[str, Any] | None = None,
     on_step: Callable[[], None] | None = None,
+    **options: int | None,
 ) -> ExportResult:
     """Writes ``output_dir/name/VERSION/``, VERSION the next free integer.
 
@@ -84,19 +91,20 @@ def export_model(
       name: of the model: letters, digits, '.', '_' and '-'.
       check_on: raw rows, for example the test split's: an array ``[n_samples, n_features]`` or
         ``[n_samples, *example_shape]``, or a table with the model's columns.
-      formats: what to write beside the SavedModel: TFLite files of the kinds ``float32``,
-        ``float16``, ``dynamic``, ``int8`` and ``uint8``, one for ``mediapipe``, a
-        ``trainable`` one, and ``onnx``.
-      tflite_batch: how many rows the TFLite files take at a time, from 1 to 4,096; None for any
-        number, which runtimes of fixed shapes, such as LiteRT.js, refuse.
+      formats: what to write beside the SavedModel, by the names that `tfsoftmax export --help`
+        lists, such as ``float32``, ``int8`` or ``onnx``.
       calibrate_on: raw training rows, the same way, for ``int8`` and ``uint8``.
       record: how the model was made, for its card and ``tfsoftmax.json``; a dictionary must be
         JSON-ready. None takes what `fit` left in the model, unless W or b has changed since.
       on_step: called between files and before the folder appears; what it raises stops
         the export.
+      options: of the formats. ``tflite_batch`` is how many rows the TFLite files take at a time,
+        from 1 to 4,096; None, as without it, is any number, which runtimes of fixed shapes, such
+        as LiteRT.js, refuse.
 
     Raises:
-      UsageError: if a format is unknown, does not suit the model, or lacks its package.
+      UsageError: if an option is unknown or out of range; if a format is unknown, does not suit
+        the model, or lacks its package.
       ModelError: if rows have not the model's columns or shape, or `record` has other content
         than this package keeps there.
       DataError: naming row and feature of a value that the model does not take.
@@ -112,14 +120,12 @@ def export_model(
     [[0.5, 0.5]]
     """
     from tfsoftmax.export import serving
-    from tfsoftmax.export.artefacts import Source, check_batch, chosen, proven
-    from tfsoftmax.export.formats import check_formats
+    from tfsoftmax.export.proof import write_proven
     from tfsoftmax.export.saved_model import ExportedModel, save
     from tfsoftmax.report import card
 
-    artefacts = chosen(formats)
     check_formats(formats, model.spec)
-    check_batch(tflite_batch)
+    chosen = check_options(options)
     check_on = rows_for(model.spec, check_on, "check_on")
     if not len(check_on):
         raise UsageError("check_on has no rows; give some that the files can be proven on")
@@ -145,17 +151,16 @@ def export_model(
         serving.write_warm_up(folder, model.spec, name, examples)
         serving.write_requests(folder, model.spec, name, examples)
         description = metadata.describe(model.spec, name, recorded)
-        description |= {"compared_rows": len(check_on), "needs": needs}
-        if tflite_batch:
-            description["tflite_batch"] = int(tflite_batch)
+        description |= {"compared_rows": len(check_on), "needs": needs, **chosen}
         _write(folder / metadata.FILE_NAME, description)
         parity = {SAVED_MODEL: _proven_saved_model(model, folder, check_on)}
-        source = Source(exported, name, calibrate_on, tflite_batch)
-        for artefact in artefacts:
+        ingredients = Ingredients(exported, name, calibrate_on, chosen)
+        for form in find_formats(formats):
             step()
-            path = folder / artefact.file
+            path = folder / form.file
             try:
-                needs[path.name], parity[path.name] = proven(artefact, source, path, check_on, step)
+                proven = write_proven(form, ingredients, path, check_on, step)
+                needs[path.name], parity[path.name] = proven
             except ExportError as error:
                 path.unlink(missing_ok=True)
                 failed[path.name] = message_of(error)
@@ -163,10 +168,12 @@ def export_model(
         if failed:
             description["failed"] = failed
         _write(folder / metadata.FILE_NAME, description)
-        (folder / card.FILE_NAME).write_text(card.card(description, folder), "utf-8")
+        notes = [format_options()[option].note(value) for option, value in chosen.items()]
+        (folder / card.FILE_NAME).write_text(card.card(description, folder, notes), "utf-8")
         manifest.write(folder)
         step()
-    tflite = version.path / TFLITE_NAME if TFLITE_NAME in parity else None
+    file = FORMATS["float32"].file
+    tflite = version.path / file if file in parity else None
     result = ExportResult(version.path, tflite, parity, failed)
     if failed:
         raise IncompleteExportError(result)

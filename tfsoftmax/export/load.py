@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfsoftmax.errors import ModelError
+from tfsoftmax.export.formats import format_of
 from tfsoftmax.export.predictor import Predictor
 from tfsoftmax.export.versions import versions
 from tfsoftmax.system.paths import check_regular, user_path
@@ -30,14 +31,8 @@ def load_predictor(path: str | os.PathLike[str]) -> Predictor:
     """
     place = user_path(path)
     _check_regular(place)
-    if place.is_file() and place.suffix == ".onnx":
-        from tfsoftmax.export.onnx import OnnxPredictor
-
-        return OnnxPredictor(place)
     if place.is_file():
-        from tfsoftmax.export.tflite.convert import TFLitePredictor
-
-        return TFLitePredictor(place)
+        return format_of(place).load(place)
     return load_saved_model(version_folder(place))
 
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.errors import ExportError
+from tfsoftmax.export.demand import EXACT, Demand
 from tfsoftmax.export.predictor import Predictor
 from tfsoftmax.metrics import rows_per_block
 from tfsoftmax.model import SoftmaxRegression
 
-TOLERANCE = 1e-5
 # Logits beyond hundreds, as a wild learning rate gives, differ by their own rounding
 # between two orders of summation; this many roundings of the largest are allowed, up to
 # a difference nobody would call equal.
@@ -22,28 +22,6 @@ _ROUNDINGS, _LOOSEST = 4, 1e-3
 # Two classes that are as probable as each other, as weights that hardly left 0 make them, are
 # told apart by rounding alone: this much below the most probable is as good.
 _TIE = 1e-6
-
-
-@dataclass(frozen=True)
-class Demand:
-    """What is asked of an artefact.
-
-    Attributes:
-      tolerance: largest absolute difference of any probability.
-      same_class: share of rows on which the most probable class must be the same; where it
-        is not 1, one row may differ however few there are.
-    """
-
-    tolerance: float = TOLERANCE
-    same_class: float = 1.0
-
-
-EXACT = Demand()
-# What fewer bits a weight can keep: half precision has 11 bits, integers 8.
-HALF = Demand(tolerance=1e-3, same_class=0.99)
-INTEGER = Demand(tolerance=1.0, same_class=0.99)
-# What is left of any file in a runtime that rounds as it sees fit.
-ROUNDED = INTEGER
 
 
 @dataclass(frozen=True)

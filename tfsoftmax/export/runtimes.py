@@ -13,20 +13,16 @@ from typing import NamedTuple
 import numpy as np
 
 from tfsoftmax.data.images import as_rgb
-from tfsoftmax.export import onnx
+from tfsoftmax.export.demand import ROUNDED, Demand
+from tfsoftmax.export.formats import FORMATS
 from tfsoftmax.export.load import SAVED_MODEL, load_predictor
-from tfsoftmax.export.parity import ROUNDED, Demand
 from tfsoftmax.export.predictor import answer_in_blocks
-from tfsoftmax.export.tflite import convert as tflite
-from tfsoftmax.export.tflite import trainable
-from tfsoftmax.export.tflite.convert import TFLitePredictor
+from tfsoftmax.export.tflite.predictor import TFLitePredictor
 from tfsoftmax.spec import Spec
 from tfsoftmax.system.startup import silence_native_log
 
 # From raw examples [n, *example_shape] to probabilities [n, n_classes].
 Answer = Callable[[np.ndarray], np.ndarray]
-
-_INFERENCE_FILES = (*(tflite.file_name(kind) for kind in tflite.KINDS), tflite.MEDIAPIPE_FILE)
 
 
 class Runtime(NamedTuple):
@@ -36,8 +32,8 @@ class Runtime(NamedTuple):
       name: as its makers write it.
       package: to import; what is not there is not run.
       install: the command that brings it.
-      files: the artefacts it can run, ``saved_model.pb`` for the SavedModel.
       load: from the artefact's path, a folder for the SavedModel, to what answers.
+      saved_model: whether it runs the SavedModel; `Format.runs_in` says which other files.
       batches: whether it takes more than one row at once.
       demand: what is asked of it, where it is not what is asked of the artefact.
     """
@@ -45,10 +41,16 @@ class Runtime(NamedTuple):
     name: str
     package: str
     install: str
-    files: tuple[str, ...]
     load: Callable[[Path, Spec], Answer]
+    saved_model: bool = False
     batches: bool = True
     demand: Demand | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The artefacts it runs; the SavedModel is ``saved_model.pb``."""
+        files = [form.file for form in FORMATS.values() if self.package in form.runs_in]
+        return (SAVED_MODEL, *files) if self.saved_model else tuple(files)
 
     @property
     def installed(self) -> bool:
@@ -134,63 +136,30 @@ def _mediapipe(path: Path, spec: Spec) -> Answer:
     return answer
 
 
-_OPENVINO_FILES = (
-    SAVED_MODEL,
-    # Not the trainable one: it has no type for variables.
-    *_INFERENCE_FILES,
-    onnx.FILE_NAME,
-)
-
 RUNTIMES = (
-    Runtime("TensorFlow", "tensorflow", "pip install tensorflow", (SAVED_MODEL,), _own),
-    Runtime(
-        "LiteRT",
-        "ai_edge_litert",
-        "pip install ai-edge-litert",
-        (*_INFERENCE_FILES, trainable.FILE_NAME),
-        _own,
-    ),
-    Runtime(
-        "ONNX Runtime",
-        "onnxruntime",
-        "pip install 'tfsoftmax[onnx]'",
-        (onnx.FILE_NAME,),
-        _own,
-    ),
+    Runtime("TensorFlow", "tensorflow", "pip install tensorflow", _own, saved_model=True),
+    Runtime("LiteRT", "ai_edge_litert", "pip install ai-edge-litert", _own),
+    Runtime("ONNX Runtime", "onnxruntime", "pip install 'tfsoftmax[onnx]'", _own),
     # As people run it: on processors that have bfloat16 it rounds to that.
     Runtime(
         "OpenVINO",
         "openvino",
         "pip install openvino",
-        _OPENVINO_FILES,
         partial(_openvino, {}),
+        saved_model=True,
         demand=ROUNDED,
     ),
     Runtime(
         "OpenVINO f32",
         "openvino",
         "pip install openvino",
-        _OPENVINO_FILES,
         partial(_openvino, {"INFERENCE_PRECISION_HINT": "f32"}),
+        saved_model=True,
     ),
-    Runtime(
-        "TFLite Micro",
-        "tflite_micro",
-        "pip install tflite-micro",
-        # Not the others: it has no kernel to turn bytes into numbers (float32, MediaPipe), for
-        # half precision, for numbers times int8 weights (dynamic), or for ONE_HOT (trainable).
-        tuple(tflite.file_name(kind) for kind in ("micro", "int8", "uint8")),
-        _micro,
-        batches=False,
-    ),
-    Runtime(
-        "MediaPipe",
-        "mediapipe",
-        "pip install mediapipe",
-        (tflite.MEDIAPIPE_FILE,),
-        _mediapipe,
-        batches=False,
-    ),
+    # It has no kernel to turn bytes into numbers (float32, MediaPipe), for half precision, for
+    # numbers times int8 weights (dynamic), or for ONE_HOT (trainable).
+    Runtime("TFLite Micro", "tflite_micro", "pip install tflite-micro", _micro, batches=False),
+    Runtime("MediaPipe", "mediapipe", "pip install mediapipe", _mediapipe, batches=False),
 )
 
 

@@ -14,9 +14,10 @@ from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.errors import TfsoftmaxError
 from tfsoftmax.export import agreement
-from tfsoftmax.export.artefacts import ARTEFACTS
+from tfsoftmax.export.demand import EXACT, Demand
+from tfsoftmax.export.formats import FORMATS
 from tfsoftmax.export.load import SAVED_MODEL, load_saved_model
-from tfsoftmax.export.parity import EXACT, Demand, Parity, compare
+from tfsoftmax.export.parity import Parity, compare
 from tfsoftmax.export.runtimes import RUNTIMES, Answer, Runtime, latency
 from tfsoftmax.metrics import evaluate_probabilities
 from tfsoftmax.model import SoftmaxRegression
@@ -86,8 +87,8 @@ def verify(
     positions = predictor.positions_of(dataset)
     model = predictor.model()
     rows = Split(dataset.test.features, positions[dataset.test.labels])
-    present = [SAVED_MODEL, *(a.file for a in ARTEFACTS.values() if (folder / a.file).is_file())]
-    demands = {artefact.file: artefact.demand for artefact in ARTEFACTS.values()}
+    demands = {form.file: form.demand for form in FORMATS.values()}
+    present = [SAVED_MODEL, *(file for file in demands if (folder / file).is_file())]
     checks, missing = [], []
     for file, problem in agreement.problems(predictor).items():
         path = folder / file

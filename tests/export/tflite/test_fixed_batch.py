@@ -15,15 +15,15 @@ from tfsoftmax import (
     export_model,
     load_predictor,
 )
-from tfsoftmax.cli._formats import TFLITE_KINDS
 from tfsoftmax.cli.main import main
-from tfsoftmax.export.artefacts import ARTEFACTS
+from tfsoftmax.export.formats import FORMATS
 from tfsoftmax.export.predictor import answer_in_blocks
 from tfsoftmax.export.saved_model import ExportedModel
 from tfsoftmax.export.tflite import convert as tflite
 
 BATCH = 7
-FORMATS = (*TFLITE_KINDS, "trainable")
+TFLITE_KINDS = tuple(name for name, row in FORMATS.items() if row.flag == "--tflite")
+NAMES = (*TFLITE_KINDS, "trainable")
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +31,10 @@ def version(everything_in_sevens):
     return everything_in_sevens
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_shape_is_fixed(version, name):
     """In the shapes and in their signatures, which LiteRT.js goes by."""
-    interpreter = Interpreter(str(version / ARTEFACTS[name].file))
+    interpreter = Interpreter(str(version / FORMATS[name].file))
     tensors = []
     for signature in interpreter.get_signature_list():
         runner = interpreter.get_signature_runner(signature)
@@ -47,11 +47,11 @@ def test_every_shape_is_fixed(version, name):
         assert (BATCH,) in shapes
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("rows", [1, BATCH, 2 * BATCH + 3])
 def test_any_number_of_rows_is_answered(version, trained, digits, name, rows):
     features = digits.test.features[:rows]
-    found = load_predictor(version / ARTEFACTS[name].file).probabilities(features.reshape(-1, 8, 8))
+    found = load_predictor(version / FORMATS[name].file).probabilities(features.reshape(-1, 8, 8))
     assert found.shape == (rows, 10)
     tolerance = {"float16": 1e-3, "int8": 0.05, "uint8": 0.05}.get(name, 1e-5)
     np.testing.assert_allclose(found, trained.probabilities(features).numpy(), atol=tolerance)

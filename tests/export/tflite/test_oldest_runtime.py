@@ -8,7 +8,7 @@ from ai_edge_litert import schema_py_generated as schema
 from support.datasets import make_dataset
 
 from tfsoftmax import RECIPES, SoftmaxRegression, export_model, fit, load_dataset
-from tfsoftmax.export import artefacts
+from tfsoftmax.export.formats import FORMATS
 from tfsoftmax.export.tflite import version as tflite_version
 
 # TensorFlow's table, lite/tools/versioning/runtime_version.cc: the operators and versions that
@@ -47,7 +47,7 @@ TABLE = {
     ("ZEROS_LIKE", 1): "1.12.0",
 }
 NAMES = {value: key for key, value in vars(schema.BuiltinOperator).items() if type(value) is int}
-TFLITE = tuple(name for name in artefacts.ARTEFACTS if name != "onnx")
+TFLITE = tuple(name for name in FORMATS if name != "onnx")
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def version(tmp_path_factory):
         "mnist5k",
         check_on=dataset.test.features,
         calibrate_on=dataset.train.features,
-        formats=tuple(artefacts.ARTEFACTS),
+        formats=tuple(FORMATS),
     ).path
 
 
@@ -70,7 +70,7 @@ def numbers(dotted):
 
 @pytest.mark.parametrize("name", TFLITE)
 def test_a_file_needs_the_newest_of_what_its_operators_need(version, name):
-    content = (version / artefacts.ARTEFACTS[name].file).read_bytes()
+    content = (version / FORMATS[name].file).read_bytes()
     codes = schema.ModelT.InitFromPackedBuf(content).operatorCodes
     needed = [TABLE[NAMES[code.builtinCode], code.version] for code in codes]
     assert tflite_version.oldest_runtime(content) == max(needed, key=numbers)
@@ -85,7 +85,7 @@ def test_the_record_and_the_card_say_it(version):
     needs = json.loads((version / "tfsoftmax.json").read_text())["needs"]
     assert needs.pop("model.onnx") == "ONNX opset 17"
     assert needs == {
-        (file := artefacts.ARTEFACTS[name].file): "TFLite "
+        (file := FORMATS[name].file): "TFLite "
         + tflite_version.oldest_runtime((version / file).read_bytes())
         for name in TFLITE
     }

@@ -19,14 +19,14 @@ from tfsoftmax import (
     fit,
     load_predictor,
 )
-from tfsoftmax.export import artefacts
+from tfsoftmax.export.formats import FORMATS, Ingredients
 from tfsoftmax.export.saved_model import ExportedModel
 from tfsoftmax.export.tflite import convert as tflite
 from tfsoftmax.export.tflite import trainable
 from tfsoftmax.training.prepare import resolve
 from tfsoftmax.training.trainer import Trainer
 
-TFLITE = tuple(name for name in artefacts.ARTEFACTS if name != "onnx")
+TFLITE = tuple(name for name in FORMATS if name != "onnx")
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def mnist_sized(tmp_path_factory):
 def test_sizes_for_784_by_10(mnist_sized, kind, most):
     """Of the model itself: without the metadata in it and the files attached to it."""
     rows = np.random.default_rng(0).integers(0, 256, (50, 784), np.uint8)
-    content = artefacts.ARTEFACTS[kind].make(artefacts.Source(mnist_sized, "m", rows))
+    content = FORMATS[kind].make(Ingredients(mnist_sized, "m", rows))
     attached = json.loads(zipfile.ZipFile(io.BytesIO(content)).read("tfsoftmax.json"))
     packed = content[: attached["model"]["bytes"]]
     assert len(packed) - len(standard_metadata(packed)) <= most
@@ -65,7 +65,7 @@ def standard_metadata(packed):
 
 @pytest.mark.parametrize("name", TFLITE)
 def test_every_kind_answers_as_the_model(version, trained, digits, name):
-    artefact = artefacts.ARTEFACTS[name]
+    artefact = FORMATS[name]
     found = load_predictor(version / artefact.file).probabilities(
         digits.test.features.reshape(-1, 8, 8)
     )
@@ -78,7 +78,7 @@ def test_every_kind_answers_as_the_model(version, trained, digits, name):
 
 @pytest.mark.parametrize("name", TFLITE)
 def test_only_built_in_operations(version, name):
-    content = (version / artefacts.ARTEFACTS[name].file).read_bytes()
+    content = (version / FORMATS[name].file).read_bytes()
     model = schema.ModelT.InitFromPackedBuf(content)
     assert all(code.customCode is None for code in model.operatorCodes)
     flex = [code for code in model.operatorCodes if code.builtinCode == 32]  # CUSTOM

@@ -13,7 +13,6 @@ from tfsoftmax.system.startup import as_os_errors, silence_native_log
 if TYPE_CHECKING:
     from tfsoftmax.model import SoftmaxRegression
 
-FILE_NAME = "model-trainable.tflite"
 SIGNATURES = ("infer", "train", "get_weights", "set_weights")
 
 

@@ -1,32 +1,28 @@
-"""ONNX: the form that runtimes outside TensorFlow's family take, written by hand."""
+"""A model as ONNX, written operation by operation."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tfsoftmax.errors import UsageError
-from tfsoftmax.export import manifest, metadata
-from tfsoftmax.export.predictor import Predictor
+from tfsoftmax.export import metadata
 
 if TYPE_CHECKING:
     from tfsoftmax.model import SoftmaxRegression
 
-FILE_NAME = "model.onnx"
 # Old enough for every runtime of these years, new enough for all that is used. ONNX 1.12 brought
 # both; ONNX Runtime before 1.18 refuses IR version 10.
 _OPSET, _IR_VERSION = 17, 8
 # What a runtime must know to run a file.
 NEEDS = f"ONNX opset {_OPSET}"
-_SPEC_KEY = "tfsoftmax"
-_NO_DIGEST = "0" * 64
-_DIGEST = re.compile(rb'"sha256": "([^"]{64})"')
+SPEC_KEY = "tfsoftmax"
+NO_DIGEST = "0" * 64
+DIGEST = re.compile(rb'"sha256": "([^"]{64})"')
 
 
 def convert(model: SoftmaxRegression, name: str) -> bytes:
@@ -43,7 +39,7 @@ def convert(model: SoftmaxRegression, name: str) -> bytes:
     Raises:
       UsageError: if the package onnx is missing.
     """
-    onnx = _onnx()
+    onnx = import_onnx()
     helper, numpy_helper = onnx.helper, onnx.numpy_helper
     spec = model.spec
     dtype = helper.np_dtype_to_tensor_dtype(np.dtype(spec.dtype))
@@ -88,28 +84,12 @@ def convert(model: SoftmaxRegression, name: str) -> bytes:
         opset_imports=[helper.make_opsetid("", _OPSET)],
         ir_version=_IR_VERSION,
     )
-    description = {**metadata.identity(spec, name), "sha256": _NO_DIGEST}
-    helper.set_model_props(proto, {_SPEC_KEY: metadata.to_bytes(description).decode("utf-8")})
+    description = {**metadata.identity(spec, name), "sha256": NO_DIGEST}
+    helper.set_model_props(proto, {SPEC_KEY: metadata.to_bytes(description).decode("utf-8")})
     onnx.checker.check_model(proto, full_check=True)
     content = proto.SerializeToString(deterministic=True)
     digest = hashlib.sha256(content).hexdigest().encode()
-    return _DIGEST.sub(b'"sha256": "%b"' % digest, content, count=1)
-
-
-def _check_digest(content: bytes) -> None:
-    """Makes sure that a file is as it was written.
-
-    Its SHA-256, taken with zeros in its own place, is in its metadata. Files of the first
-    versions have none.
-
-    Raises:
-      ValueError: if it is another.
-    """
-    found = _DIGEST.search(content)
-    if found:
-        zeros = content[: found.start(1)] + _NO_DIGEST.encode() + content[found.end(1) :]
-        if hashlib.sha256(zeros).hexdigest() != found[1].decode():
-            raise ValueError("it is damaged or was changed: its checksum does not match")
+    return DIGEST.sub(b'"sha256": "%b"' % digest, content, count=1)
 
 
 def _scaled(
@@ -145,62 +125,10 @@ def _scaled(
     return nodes
 
 
-class OnnxPredictor(Predictor):
-    """An ``.onnx`` file, run by ONNX Runtime."""
-
-    def __init__(self, path: Path):
-        """Loads it.
-
-        Raises:
-          UsageError: if the package onnxruntime is missing.
-          ModelError: if it is not an ONNX file, or does not answer as `convert`'s do.
-        """
-        runtime = _onnxruntime()
-        self.path = path
-        manifest.check_file(path)
-        try:
-            content = path.read_bytes()
-            _check_digest(content)
-            options = runtime.SessionOptions()
-            options.log_severity_level = 4
-            self._session = runtime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
-            )
-            properties = self._session.get_modelmeta().custom_metadata_map
-            if _SPEC_KEY not in properties:
-                raise ValueError("no spec is attached to it")
-            spec = metadata.spec_from_bytes(properties[_SPEC_KEY].encode("utf-8"))
-            (inputs,) = self._session.get_inputs()
-            outputs = {output.name: output for output in self._session.get_outputs()}
-            shape, n_classes = tuple(inputs.shape[1:]), outputs["probabilities"].shape[-1]
-        # Every error of ONNX Runtime is a class of its own, derived from nothing else.
-        except Exception as error:
-            raise self.unusable(error) from error
-        kinds = {"float": "float32", "double": "float64"}
-        kind = inputs.type.removeprefix("tensor(").removesuffix(")")
-        self.check_fit(spec, shape, kinds.get(kind, kind), n_classes)
-        self.spec = spec
-
-    def raw_probabilities(self, examples: np.ndarray) -> np.ndarray:
-        """Probability of each class, as `Answering.raw_probabilities`."""
-        return self._session.run(["probabilities"], {"inputs": examples})[0]
-
-
-def _onnx() -> Any:
+def import_onnx() -> Any:
+    """The package, or a UsageError that says how to install it."""
     try:
         import onnx
     except ImportError as error:
         raise UsageError("ONNX needs the package onnx: pip install 'tfsoftmax[onnx]'") from error
     return onnx
-
-
-def _onnxruntime() -> Any:
-    # It would make up a number for this machine, keep it, and report to its makers.
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise UsageError(
-            "running an .onnx file needs onnxruntime: pip install 'tfsoftmax[onnx]'"
-        ) from error
-    return onnxruntime

@@ -1,0 +1,1 @@
+"""ONNX: the form that runtimes outside TensorFlow's family take."""

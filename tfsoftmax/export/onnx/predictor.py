@@ -1,0 +1,85 @@
+"""ONNX files, loaded and run by ONNX Runtime."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfsoftmax.errors import UsageError
+from tfsoftmax.export import manifest, metadata
+from tfsoftmax.export.onnx.convert import DIGEST, NO_DIGEST, SPEC_KEY
+from tfsoftmax.export.predictor import Predictor
+
+
+def _check_digest(content: bytes) -> None:
+    """Makes sure that a file is as it was written.
+
+    Its SHA-256, taken with zeros in its own place, is in its metadata. Files of the first
+    versions have none.
+
+    Raises:
+      ValueError: if it is another.
+    """
+    found = DIGEST.search(content)
+    if found:
+        zeros = content[: found.start(1)] + NO_DIGEST.encode() + content[found.end(1) :]
+        if hashlib.sha256(zeros).hexdigest() != found[1].decode():
+            raise ValueError("it is damaged or was changed: its checksum does not match")
+
+
+class OnnxPredictor(Predictor):
+    """An ``.onnx`` file, run by ONNX Runtime."""
+
+    def __init__(self, path: Path):
+        """Loads it.
+
+        Raises:
+          UsageError: if the package onnxruntime is missing.
+          ModelError: if it is not an ONNX file, or does not answer as `convert`'s do.
+        """
+        runtime = import_onnxruntime()
+        self.path = path
+        manifest.check_file(path)
+        try:
+            content = path.read_bytes()
+            _check_digest(content)
+            options = runtime.SessionOptions()
+            options.log_severity_level = 4
+            self._session = runtime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"]
+            )
+            properties = self._session.get_modelmeta().custom_metadata_map
+            if SPEC_KEY not in properties:
+                raise ValueError("no spec is attached to it")
+            spec = metadata.spec_from_bytes(properties[SPEC_KEY].encode("utf-8"))
+            (inputs,) = self._session.get_inputs()
+            outputs = {output.name: output for output in self._session.get_outputs()}
+            shape, n_classes = tuple(inputs.shape[1:]), outputs["probabilities"].shape[-1]
+        # Every error of ONNX Runtime is a class of its own, derived from nothing else.
+        except Exception as error:
+            raise self.unusable(error) from error
+        kinds = {"float": "float32", "double": "float64"}
+        kind = inputs.type.removeprefix("tensor(").removesuffix(")")
+        self.check_fit(spec, shape, kinds.get(kind, kind), n_classes)
+        self.spec = spec
+
+    def raw_probabilities(self, examples: np.ndarray) -> np.ndarray:
+        """Probability of each class, as `Answering.raw_probabilities`."""
+        return self._session.run(["probabilities"], {"inputs": examples})[0]
+
+
+def import_onnxruntime() -> Any:
+    """The package, or a UsageError that says how to install it."""
+    # It would make up a number for this machine, keep it, and report to its makers.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise UsageError(
+            "running an .onnx file needs onnxruntime: pip install 'tfsoftmax[onnx]'"
+        ) from error
+    return onnxruntime
