@@ -24,15 +24,15 @@ def block_bytes(request, monkeypatch):
 
 
 def test_chosen_rows_are_those_of_the_file(mapped, block_bytes):
-    places = np.sort(np.random.default_rng(1).permutation(500)[:123])
-    some = features_of(mapped).take(places)
+    indices = np.sort(np.random.default_rng(1).permutation(500)[:123])
+    some = features_of(mapped).take(indices)
     assert isinstance(some, ChosenRows)
     assert (some.shape, some.nbytes, len(some)) == ((123, 7), 123 * 28, 123)
-    np.testing.assert_array_equal(some[:], mapped[places])
-    np.testing.assert_array_equal(some[np.array([5, 2, 77])], mapped[places[[5, 2, 77]]])
+    np.testing.assert_array_equal(some[:], mapped[indices])
+    np.testing.assert_array_equal(some[np.array([5, 2, 77])], mapped[indices[[5, 2, 77]]])
     np.testing.assert_array_equal(np.concatenate(list(map(np.copy, row_blocks(some)))), some[:])
     found = read_rows(some, [slice(100, 200), slice(3, 10)])
-    np.testing.assert_array_equal(found, mapped[places[[*range(100, 123), *range(3, 10)]]])
+    np.testing.assert_array_equal(found, mapped[indices[[*range(100, 123), *range(3, 10)]]])
     assert read_rows(some, [slice(2)], 5).shape == (5, 7)
 
 
@@ -44,11 +44,11 @@ def test_rows_of_chosen_rows_are_of_the_same_file(mapped):
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 59), unique=True, min_size=1), st.data())
-def test_any_slice_of_any_rows(places, data):
+def test_any_slice_of_any_rows(indices, data):
     features = np.arange(120.0).reshape(60, 2)
-    some = ChosenRows(features, np.sort(places))
-    start, stop = sorted(data.draw(st.tuples(*[st.integers(0, len(places))] * 2)))
-    np.testing.assert_array_equal(some[start:stop], features[np.sort(places)][start:stop])
+    some = ChosenRows(features, np.array(indices))
+    start, stop = sorted(data.draw(st.tuples(*[st.integers(0, len(indices))] * 2)))
+    np.testing.assert_array_equal(some[start:stop], features[indices][start:stop])
 
 
 def test_training_on_them_is_training_on_a_copy(mapped):

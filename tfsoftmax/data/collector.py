@@ -34,8 +34,8 @@ class Collector:
     """Collects blocks of rows, and makes a dataset of them; made by `collecting`.
 
     Attributes:
-      bad: rows that cannot be used; readers report theirs here.
-      whole: readers show it whole numbers before they are converted to float32.
+      bad_rows: rows that cannot be used; readers report theirs here.
+      whole_numbers: readers show it whole numbers before they are converted to float32.
       n_read: rows added.
       n_samples: rows collected, which are those added but for the skipped ones.
     """
@@ -49,8 +49,8 @@ class Collector:
         self._tests: list[np.ndarray] = []
         self._bytes = 0
         self._writer: RowWriter | None = None
-        self.bad = BadRows(source.name, source.options.bad_rows == "skip")
-        self.whole = WholeNumbers(source.name)
+        self.bad_rows = BadRows(source.name, source.options.bad_rows == "skip")
+        self.whole_numbers = WholeNumbers(source.name)
         self.n_read = self.n_samples = 0
 
     def add(
@@ -111,7 +111,7 @@ class Collector:
         try:
             return self._classes.codes(labels[usable], first_row, where), usable
         except DataError:
-            if not self.bad.skip:
+            if not self.bad_rows.skip:
                 raise
         codes, usable = np.zeros(len(labels), np.int32), usable.copy()
         for row in np.flatnonzero(usable):
@@ -119,7 +119,7 @@ class Collector:
             try:
                 codes[row] = self._classes.codes(label, first_row + int(row), where)[0]
             except DataError as error:
-                self.bad.report("without a usable label", error)
+                self.bad_rows.report("without a usable label", error)
                 usable[row] = False
         return codes[usable], usable
 
@@ -135,8 +135,8 @@ class Collector:
         """
         name = self._source.name
         self._source.check_unchanged()
-        self.bad.check(self.n_read)
-        self.whole.check()
+        self.bad_rows.check(self.n_read)
+        self.whole_numbers.check()
         if not self.n_samples:
             raise DataError(f"{name}: no rows; there is nothing to train on")
         order = self._classes.order()
@@ -145,7 +145,7 @@ class Collector:
         if not self._source.model:
             for doubt in describe_doubts(spec.class_names, np.bincount(labels)):
                 _log.warning("Note: %s", doubt)
-        notes = replace(notes, rows=self.n_read, skipped=self.bad.skipped())
+        notes = replace(notes, rows=self.n_read, skipped=self.bad_rows.skipped())
         weights = np.concatenate(self._weights) if self._weights else None
         tests = np.concatenate(self._tests)
         if self._writer:

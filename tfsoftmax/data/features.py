@@ -1,4 +1,4 @@
-"""Rows of features, read some at a time, wherever they are: in memory, in a file, or elsewhere."""
+"""Rows of features, read some at a time, whether they are in memory, in a file or elsewhere."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 
 from tfsoftmax.errors import DataError
 
-# What TensorFlow asks of memory that it is to use without a copy.
+# Alignment of memory that TensorFlow uses without a copy.
 _ALIGNMENT_BYTES = 64
-# Read at once where rows are gone through one after the other.
+# Read at once in a pass over all rows.
 _BLOCK_BYTES = 2**23
 
 
@@ -114,10 +114,10 @@ class _ArrayRows(Features):
 
 
 class _FileRows(Features):
-    """Rows of a read-only memory map, read from the file rather than looked at in the map.
+    """Rows of a read-only memory map, read from its file.
 
-    Pages that are looked at stay with the process, so that going through a large file would fill
-    its memory.
+    Pages of a map that are accessed stay in memory, so that a pass over a large file would fill
+    it.
     """
 
     in_file = True
@@ -144,10 +144,10 @@ class _FileRows(Features):
 
 
 class ChosenRows(Features):
-    """Some rows of others, left where those are.
+    """Some rows of other features, read when they are needed.
 
     Attributes:
-      indices: of the rows, ``[n_samples]``; faster where they rise.
+      indices: of the rows, ``[n_samples]``; rising ones are read faster.
 
     >>> rows = ChosenRows(np.arange(8.0).reshape(4, 2), np.array([1, 3]))
     >>> rows.shape, rows[1:].tolist()
@@ -177,7 +177,7 @@ class ChosenRows(Features):
 
 
 def features_of(given: FeaturesLike) -> Features:
-    """Rows with the methods of `Features`, also where they are those of an array.
+    """Features with the methods of `Features`; an array is wrapped.
 
     >>> features_of(np.eye(2)).take(np.array([1])).tolist()
     [[0.0, 1.0]]
@@ -188,10 +188,10 @@ def features_of(given: FeaturesLike) -> Features:
 
 
 def row_blocks(features: FeaturesLike) -> Iterator[np.ndarray]:
-    """All rows in their order, some megabytes at a time; each block is gone with the next.
+    """All rows in order, in blocks of some megabytes; the next block overwrites this one.
 
     Raises:
-      DataError: if the rows cannot be read, as the file they are in ends early.
+      DataError: if the rows cannot be read, such as from a file that ends early.
 
     >>> [block.tolist() for block in row_blocks(np.eye(2))]
     [[[1.0, 0.0], [0.0, 1.0]]]
@@ -211,11 +211,11 @@ def read_rows(
     Args:
       features: ``[n_samples, n_features]``.
       blocks: slices of rows, with a step of 1.
-      n_rows: how many rows to make room for; those behind what was read hold anything. None is
-        as many as are read.
+      n_rows: rows of the result, at least as many as are read; the others are uninitialised.
+        None is as many as are read.
 
     Raises:
-      DataError: if the rows cannot be read, as the file they are in ends early.
+      DataError: if the rows cannot be read, such as from a file that ends early.
 
     >>> read_rows(np.arange(6.0)[:, None], [slice(4, 9), slice(0, 1)])[:, 0].tolist()
     [4.0, 5.0, 0.0]
@@ -229,7 +229,7 @@ def read_rows(
 
 
 def aligned(features: FeaturesLike) -> np.ndarray:
-    """All rows in memory that TensorFlow can use without a copy: the same memory if it can be.
+    """All rows in memory that TensorFlow can use without a copy: their own memory if possible.
 
     Raises:
       DataError: as for `read_rows`.
@@ -270,7 +270,7 @@ def _read_indices(features: Features, indices: np.ndarray, out: np.ndarray) -> N
 
 
 def _read_rising(features: Features, indices: np.ndarray, out: np.ndarray) -> None:
-    """Copies the rows of these rising indices; what lies between them is read, too."""
+    """Copies the rows of these rising indices; rows between them are read, too."""
     a_part = _rows_per_block(features)
     buffer = np.empty((min(a_part, len(features)), *features.shape[1:]), features.dtype)
     done = 0

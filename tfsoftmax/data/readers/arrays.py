@@ -339,7 +339,7 @@ def _collect(
 ) -> None:
     first, where = 0, f"{source.name}: {part} rows"
     for block in row_blocks(rows.features):
-        collector.whole.add_rows(anonymous, _flat(block), first, where)
+        collector.whole_numbers.add_rows(anonymous, _flat(block), first, where)
         numbers = convert_exactly(where, _flat(block), anonymous, first, _ONE_TYPE)
         check_finite(where, numbers, anonymous, first)
         stop = first + len(block)

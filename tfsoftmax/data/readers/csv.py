@@ -56,11 +56,13 @@ def load_csv(path: Path, source: Source) -> Dataset:
     table = TableReader(source, columns)
     with collecting(source, key) as collector:
         for part in read_parts(
-            path, source.name, source.options, names, columns.label, collector.bad
+            path, source.name, source.options, names, columns.label, collector.bad_rows
         ):
             table.add(collector, part.frame, part.first_row, part.usable)
         settle_doubts(path, source.name, source.options, names, table.features.doubtful)
-        _read_as_text(path, source, names, table.spec(()).feature_names or (), collector.whole)
+        _read_as_text(
+            path, source, names, table.spec(()).feature_names or (), collector.whole_numbers
+        )
         return collector.dataset(table.spec, table.finish())
 
 

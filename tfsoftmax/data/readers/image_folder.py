@@ -84,7 +84,7 @@ def load_images(folder: Path, source: Source) -> Dataset:
             )
             for index, row in enumerate(pool.map(read, part)):
                 if isinstance(row, DataError):
-                    collector.bad.report("whose picture cannot be read", row)
+                    collector.bad_rows.report("whose picture cannot be read", row)
                     usable[index] = False
                 else:
                     rows[index] = row

@@ -139,7 +139,7 @@ def from_tf_data(
             missing = source.options.fill
             anonymous, first = Spec(shape, kept, (), missing=missing), collector.n_samples
             numbers = features.reshape(len(features), -1)
-            collector.whole.add_rows(anonymous, numbers, first)
+            collector.whole_numbers.add_rows(anonymous, numbers, first)
             rows = convert_exactly(name, numbers, anonymous, first)
             check_finite(name, rows, anonymous, first)
             collector.add(rows, labels)

@@ -46,10 +46,10 @@ def load_svmlight(path: Path, source: Source) -> Dataset:
     """
     check_file(path, source.name)
     with collecting(source, source.key([path])) as collector:
-        features, labels, usable = _read(path, source, collector.bad)
+        features, labels, usable = _read(path, source, collector.bad_rows)
         rows = _dense(features, source)
         spec = Spec(rows.shape[1:], "float32", (), missing=source.options.fill)
-        usable &= collector.bad.find_finite(source.name, rows, spec, first=1)
+        usable &= collector.bad_rows.find_finite(source.name, rows, spec, first=1)
         collector.add(rows, labels, usable=usable, first_row=1)
         return collector.dataset(lambda names: replace(spec, class_names=names))
 

@@ -260,10 +260,10 @@ def _add(
                 whole[index] = example
             labels[index] = _label(found, layout, here)
         except DataError as error:
-            collector.bad.report("that are not such a record", error)
+            collector.bad_rows.report("that are not such a record", error)
             usable[index] = False
-    collector.whole.add_rows(anonymous, whole, first, where)
-    usable &= collector.bad.find_finite(where, rows, anonymous, first, "record")
+    collector.whole_numbers.add_rows(anonymous, whole, first, where)
+    usable &= collector.bad_rows.find_finite(where, rows, anonymous, first, "record")
     collector.add(rows, labels, usable=usable, first_row=first, where=where)
 
 

@@ -105,7 +105,7 @@ class NumbersReader:
           DataError: naming row and column, if a value is not a number or missing.
         """
         where = where or self._source
-        bad = collector.bad if collector else BadRows(self._source, skip=False)
+        bad = collector.bad_rows if collector else BadRows(self._source, skip=False)
         usable = np.ones(len(frame), bool) if usable is None else usable.copy()
         numbers = self._settled(frame, first_row)
         if numbers is None:
@@ -122,7 +122,7 @@ class NumbersReader:
                 numbers[:, index] = cells[name].values
                 self._without_texts(cells[name], name, first_row, bad, usable, where)
         if collector:
-            collector.whole.add_frame(frame, self.names, numbers, first_row, where)
+            collector.whole_numbers.add_frame(frame, self.names, numbers, first_row, where)
         self._without_missing(numbers, first_row, bad, usable, where)
         with np.errstate(over="ignore"):
             out = np.ascontiguousarray(numbers, np.float32)
@@ -371,7 +371,7 @@ class TableReader:
                 f"{self._columns.weight!r}: a weight of {weights[row]:g}; expected 0 or more"
             )
 
-        _refuse(collector.bad, usable, weights < 0, "with a weight below 0", problem)
+        _refuse(collector.bad_rows, usable, weights < 0, "with a weight below 0", problem)
         return weights, usable
 
     def finish(self) -> Notes:
