@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from support.marks import slow
 from support.process import TFSOFTMAX, run_python
 
 LABELS = ("dog", "ñandú", "蛇")
@@ -145,7 +146,7 @@ def listening(process):
 
 @pytest.mark.parametrize(
     ("number", "code", "word"),
-    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+    [(signal.SIGINT, 130, "interrupted"), slow(signal.SIGTERM, 143, "terminated")],
 )
 def test_a_signal_while_a_table_is_read_ends_the_command_at_any_moment(
     tmp_path, number, code, word

@@ -9,6 +9,7 @@ import time
 
 import pytest
 from support.commands import QUICK
+from support.marks import slow
 from support.process import TFSOFTMAX, TRAIN
 
 
@@ -32,7 +33,7 @@ def endless(tmp_path):
     process.communicate()
 
 
-@pytest.mark.parametrize("presses", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("presses", [1, slow(2)])
 def test_ctrl_c_ends_it_at_once_and_leaves_nothing(endless, tmp_path, presses):
     started = time.monotonic()
     for _ in range(presses):

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from support.commands import assert_one_line, run
+from support.marks import slow
 from support.process import run_python
 
 from tfsoftmax import Recipe, evaluate, fit, load_dataset
@@ -168,9 +169,7 @@ def test_the_output_folder_is_checked_before_anything_is_trained(tmp_path):
     assert run(command, *arguments, "--no-refit", "--l2", "0.1").exit_code == 0
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [("SIGINT", 130), pytest.param("SIGTERM", 143, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), slow("SIGTERM", 143)])
 def test_a_signal_while_it_trains_ends_it_with_one_line(tmp_path, number, code):
     script = f"""
         import os, signal, sys

@@ -8,6 +8,7 @@ import subprocess
 import numpy as np
 import pytest
 from support.datasets import make_dataset
+from support.marks import slow
 from support.process import TFSOFTMAX, TRAIN
 
 from tfsoftmax import Checkpoints, ModelError, Recipe, SoftmaxRegression, fit
@@ -111,9 +112,7 @@ def test_what_is_rescued_is_read_only_if_it_is_whole(tmp_path):
         RescuedModel(paths[0])
 
 
-@pytest.mark.parametrize(
-    "stream", ["full", *(pytest.param(name, marks=pytest.mark.slow) for name in ("closed", "pipe"))]
-)
+@pytest.mark.parametrize("stream", ["full", *(slow(name) for name in ("closed", "pipe"))])
 def test_nobody_who_listens_ends_no_run(tmp_path, stream):
     arguments = [*TRAIN_DIGITS, "3", "--tflite", "none", "--output-dir", str(tmp_path)]
     redirected = {

@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 from support.datasets import make_dataset
+from support.marks import slow
 from tensorflow_serving.apis import (
     classification_pb2,
     predict_pb2,
@@ -303,8 +304,8 @@ def test_a_c_program_predicts_through_tensorflows_own_library(
     "signature",
     [
         "serving_bytes",
-        pytest.param("serving_default", marks=pytest.mark.slow),
-        pytest.param("classify", marks=pytest.mark.slow),
+        slow("serving_default"),
+        slow("classify"),
     ],
 )
 def test_saved_model_cli_runs_every_signature(version, tmp_path, signature):

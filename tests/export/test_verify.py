@@ -133,6 +133,7 @@ def test_damaged_models_are_one_clear_line(models, tmp_path, command, break_it, 
     assert sorted(path.name for path in tmp_path.iterdir()) in (["1"], [])
 
 
+@pytest.mark.slow
 def test_a_table_of_real_measurements_holds_everywhere(tmp_path):
     from sklearn.datasets import load_breast_cancer
 
@@ -188,6 +189,7 @@ def test_a_file_is_no_folder(models):
     assert "give the model's folder" in result.stderr
 
 
+@pytest.mark.slow
 def test_training_and_verifying_judge_alike(tmp_path):
     """On a thousand rows, where a few that differ by chance move the accuracy."""
     kinds = "int8,uint8,dynamic"

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from support.datasets import make_dataset
+from support.marks import slow
 
 from tfsoftmax import SoftmaxRegression, Spec, Split, export_model
 from tfsoftmax.cli.main import main
@@ -50,7 +51,7 @@ def test_files_of_a_fixed_batch_hold_in_every_runtime(checks):
     assert all(check.parity.n_samples == 360 for check in checks)
 
 
-@pytest.mark.parametrize("batch", [None, 2])
+@pytest.mark.parametrize("batch", [slow(None), 2])
 def test_a_model_that_abstains_holds_in_every_runtime(tmp_path, batch):
     """Its files have a second output, in some order."""
     dataset = make_dataset()

@@ -8,6 +8,7 @@ import click
 import numpy as np
 import pytest
 from support.datasets import make_dataset
+from support.marks import slow
 
 from tfsoftmax import Dataset, Recipe, Spec, Split, diagnose, fit, tune
 from tfsoftmax.cli._flags import render
@@ -94,7 +95,12 @@ def followed_as_typed(sentence, dataset, recipe):
     return recipe.but(**pop_given(Recipe, options[0]))
 
 
-@pytest.mark.parametrize("name", list(CASES))
+def most_are_quick(*names):
+    """The cases, of which these are slow."""
+    return [slow(name) if name in names else name for name in CASES]
+
+
+@pytest.mark.parametrize("name", most_are_quick("overfitting"))
 def test_what_is_advised_makes_a_model_that_is_no_worse(name):
     make, recipe, verdict = CASES[name]
     dataset = make()
@@ -113,7 +119,12 @@ def guessing(dataset):
     return -np.log(shares[dataset.test.labels]).mean()
 
 
-@pytest.mark.parametrize("name", list(CASES))
+@pytest.mark.parametrize(
+    "name",
+    most_are_quick(
+        "a learning rate too small", "a learning rate too large", "a constant rate", "overfitting"
+    ),
+)
 def test_worse_than_guessing_is_said_first_and_never_called_converged(name):
     make, recipe, _ = CASES[name]
     dataset = make()

@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from support.datasets import make_dataset
+from support.marks import slow
 
 from tfsoftmax import Recipe, diagnose, evaluate, export_model, fit, load_predictor
 from tfsoftmax.errors import TfsoftmaxError
@@ -57,7 +58,7 @@ def reference():
     return evaluate(fit(dataset, Recipe()).model, dataset.test).log_loss
 
 
-@pytest.mark.parametrize("scale", [1e-6, pytest.param(1.0, marks=pytest.mark.slow), 1e6])
+@pytest.mark.parametrize("scale", [1e-6, slow(1.0), 1e6])
 @pytest.mark.parametrize("rate", [1e-8, 1e-2, 1e2, 1e6])
 def test_any_rate_on_any_scale_ends_in_a_model_or_in_a_sentence(tmp_path, reference, rate, scale):
     for standardize in ("auto", "off"):

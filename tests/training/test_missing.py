@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from support.datasets import make_dataset
+from support.marks import slow
 
 import tfsoftmax
 from tfsoftmax import (
@@ -69,7 +70,7 @@ def probabilities_by_hand(dataset, model):
 
 @pytest.mark.parametrize(
     "missing",
-    ["mean", "indicator", *(pytest.param(m, marks=pytest.mark.slow) for m in MORE_STRATEGIES)],
+    ["mean", "indicator", *(slow(m) for m in MORE_STRATEGIES)],
 )
 def test_every_form_fills_in_as_scikit_learn_does_it(tmp_path, missing):
     dataset = gaps(missing)

@@ -9,6 +9,7 @@ import tensorflow as tf
 from sklearn.datasets import load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from support.marks import slow
 
 from tfsoftmax import Dataset, SoftmaxRegression, Spec, Split
 from tfsoftmax.training.objective import Objective, parameters_of
@@ -23,7 +24,7 @@ def standardised(bunch):
     return Dataset("table", Spec((features.shape[1],), "float32", names), rows, rows)
 
 
-@pytest.fixture(params=["iris", "wine", "digits"], scope="module")
+@pytest.fixture(params=["iris", "wine", slow("digits")], scope="module")
 def dataset(request, digits):
     if request.param == "digits":
         return digits

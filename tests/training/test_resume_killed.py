@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import pytest
+from support.marks import slow
 from support.process import TRAIN
 
 RUN = [
@@ -101,7 +102,7 @@ def test_runs_killed_fifty_times_end_in_the_same_bytes(tmp_path):
 @pytest.mark.parametrize(
     ("number", "code", "word"),
     [
-        pytest.param(signal.SIGINT, 130, "interrupted", marks=pytest.mark.slow),
+        slow(signal.SIGINT, 130, "interrupted"),
         (signal.SIGTERM, 143, "terminated"),
     ],
 )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
 from support.datasets import make_dataset
+from support.marks import slow
 
 from tfsoftmax import Recipe, Scaling, Spec, Split, export_model, fit, from_arrays, load_predictor
 from tfsoftmax.data.options import SourceOptions
@@ -84,7 +85,7 @@ def test_statistics_pass_missing_values_over():
     assert (found.mean[2], found.deviation[2]) == (0.0, 0.0)
 
 
-@pytest.mark.parametrize("missing", [0.0, 0.2])
+@pytest.mark.parametrize("missing", [slow(0.0), 0.2])
 def test_every_form_takes_raw_rows_and_answers_as_the_formula_says(tmp_path, missing):
     dataset = uneven(missing=missing)
     model, _ = fit(dataset, Recipe(epochs=5, l2=0.1, reject_below=0.6))

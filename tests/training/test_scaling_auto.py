@@ -12,6 +12,7 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+from support.marks import slow
 
 from tfsoftmax import Recipe, Scaling, Spec, export_model, fit, from_arrays, load_predictor
 from tfsoftmax.cli.train import main as train_command
@@ -72,7 +73,7 @@ def log_normal():
     return np.exp(1.5 * features), labels
 
 
-@pytest.mark.parametrize("made", [tfidf, documents, outliers, log_normal])
+@pytest.mark.parametrize("made", [slow(tfidf), documents, outliers, slow(log_normal)])
 def test_it_is_better_than_standardising_and_than_scikit_learns_pipeline(made):
     dataset = dataset_of(*made())
     losses = {
