@@ -112,7 +112,9 @@ class _StderrHandler(logging.Handler):
     """Prints the library's messages as plain lines on standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        text = render(record.msg)
-        if isinstance(record.args, tuple) and record.args:
-            text %= tuple(render(each) if isinstance(each, str) else each for each in record.args)
-        click.echo(text, err=True)
+        args = render_document(record.args)
+        rendered = {
+            "msg": render(record.msg),
+            "args": tuple(args) if isinstance(args, list) else args,
+        }
+        click.echo(self.format(logging.makeLogRecord({**vars(record), **rendered})), err=True)

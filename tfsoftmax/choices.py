@@ -23,7 +23,8 @@ Fill = Literal["mean", "median", "most_frequent", "indicator"]
 Written = Literal["bytes", "character", "commas"]
 
 FLOAT32_MAX = 3.4e38
-_LINE = 96
+_LINE = 96  # characters
+_OPTIONS = "{options}"  # in a docstring
 _Choices = TypeVar("_Choices", bound="Choices")
 _WORDS = {
     bool: "True or False",
@@ -129,11 +130,10 @@ class Choices:
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
-        if cls.__doc__:
+        if cls.__doc__ and _OPTIONS in cls.__doc__:
             own = [each for each in cls.__dict__.items() if isinstance(each[1], Field)]
-            cls.__doc__ = cls.__doc__.replace(
-                "{options}", "\n".join(_document(name, each) for name, each in own).lstrip()
-            )
+            lines = "\n".join(_document(name, each) for name, each in own)
+            cls.__doc__ = cls.__doc__.replace(_OPTIONS, lines.lstrip())
 
     def __post_init__(self) -> None:
         check_types(self)
