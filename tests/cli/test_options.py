@@ -97,14 +97,20 @@ def test_tune_has_a_grid_for_what_can_be_swept():
     ]  # fmt: skip
 
 
-def test_the_page_has_the_table_of_these_options():
-    path = DOCS / "write_options.py"
-    spec = importlib.util.spec_from_file_location("write_options", path)
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [("training.md", ["`--momentum`"]), ("data.md", ["`csv:FILE`", "`--delimiter`"])],
+)
+def test_the_pages_have_their_tables_as_they_are_now(name, rows):
+    path = DOCS / "write_tables.py"
+    spec = importlib.util.spec_from_file_location("write_tables", path)
     writer = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(writer)
-    page = writer.PAGE.read_text(encoding="utf-8")
-    assert "| `--momentum` |" in page
-    assert writer.with_table(page) == page, "run python docs/write_options.py"
+    page = (DOCS / name).read_text(encoding="utf-8")
+    assert page.count("Written by docs/write_tables.py") == len(writer.TABLES[name]) == len(rows)
+    for row in rows:
+        assert f"| {row} |" in page
+    assert writer.with_tables(name, page) == page, "run python docs/write_tables.py"
 
 
 def test_none_is_a_choice_like_any_other():

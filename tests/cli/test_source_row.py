@@ -2,16 +2,11 @@
 
 import json
 import re
-from pathlib import Path
 
 from support.process import run_python
 
-from tfsoftmax.cli._options import table_of
-from tfsoftmax.cli._sources import kinds_table, source_options
 from tfsoftmax.data.kinds import KINDS
-from tfsoftmax.data.options import SourceOptions
 
-DATA = (Path(__file__).parents[2] / "docs/data.md").read_text(encoding="utf-8")
 # A file of this kind holds a whole number a line; its class is whether that is even.
 TOY = """
 import numpy as np
@@ -74,14 +69,6 @@ print(card.read_text())
 """
     )
     assert "toy:numbers.toy" in out
-
-
-def test_the_documentation_has_the_table_of_kinds():
-    assert kinds_table() in DATA
-
-
-def test_the_documentation_has_the_table_of_options():
-    assert table_of(source_options(), {"": SourceOptions()}) in DATA
 
 
 def test_every_kind_has_an_example_of_itself():
