@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import click
 
+from tfsoftmax.cli._flags import flag
 from tfsoftmax.cli._options import add_options
-from tfsoftmax.export.formats import DEFAULT, FORMATS, TFLITE_FLAG, Format, FormatOption
+from tfsoftmax.export.formats import DEFAULT, FORMATS, Format, FormatOption
 from tfsoftmax.export.formats import format_options as options_of_formats
 
 
@@ -43,7 +44,7 @@ class KindList(click.ParamType):
 
 def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options that say what is written; the command gets them as `forms`."""
-    listed = tuple(name for name, row in FORMATS.items() if row.flag == TFLITE_FLAG)
+    listed = tuple(name for name, row in FORMATS.items() if row.listed)
     flagged = {name: row for name, row in FORMATS.items() if name not in listed}
     settings = options_of_formats()
 
@@ -57,7 +58,7 @@ def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
         with_forms,
         [
             click.option(
-                TFLITE_FLAG,
+                flag("tflite"),
                 type=KindList(listed),
                 default=",".join(DEFAULT),
                 show_default=True,
@@ -71,7 +72,7 @@ def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _number_option(option: FormatOption) -> Any:
     return click.option(
-        f"--{option.name.replace('_', '-')}",
+        flag(option.name),
         type=click.IntRange(option.least, option.most),
         metavar="N",
         help=option.help,
@@ -80,5 +81,5 @@ def _number_option(option: FormatOption) -> Any:
 
 def _flag(form: Format) -> Any:
     return click.option(
-        form.flag, form.name, is_flag=True, help=f"Write {form.file}, too: {form.about}."
+        flag(form.name), form.name, is_flag=True, help=f"Write {form.file}, too: {form.about}."
     )

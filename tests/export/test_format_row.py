@@ -13,7 +13,7 @@ from support.commands import run
 
 from tfsoftmax import Recipe, UsageError, export_model, fit, load_dataset, load_predictor
 from tfsoftmax.cli import export as export_module
-from tfsoftmax.export.formats import FORMATS, TFLITE_FLAG, Format, FormatOption
+from tfsoftmax.export.formats import FORMATS, Format, FormatOption
 from tfsoftmax.export.predictor import Predictor
 
 ROUNDING = FormatOption(
@@ -52,7 +52,6 @@ TOY = Format(
     make,
     ToyPredictor,
     lambda content: "NumPy 1.0",
-    flag="--toy",
     options=(ROUNDING,),
 )
 
@@ -107,5 +106,5 @@ def test_options_are_those_of_the_formats(model, digits, tmp_path):
 def test_the_readme_says_of_each_format_what_its_row_says():
     readme = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
     for row in FORMATS.values():
-        asked = f"{row.flag} {row.name}" if row.flag == TFLITE_FLAG else row.flag
+        asked = f"--tflite {row.name}" if row.listed else f"--{row.name}"
         assert f"| `{row.file}` | `{asked}` | {row.about} |" in readme

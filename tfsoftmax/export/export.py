@@ -91,8 +91,8 @@ def export_model(
       name: of the model: letters, digits, '.', '_' and '-'.
       check_on: raw rows, for example the test split's: an array ``[n_samples, n_features]`` or
         ``[n_samples, *example_shape]``, or a table with the model's columns.
-      formats: what to write beside the SavedModel, by the names that `tfsoftmax export --help`
-        lists, such as ``float32``, ``int8`` or ``onnx``.
+      formats: what to write beside the SavedModel, by their names, such as
+        ``float32``, ``int8`` or ``onnx``.
       calibrate_on: raw training rows, the same way, for ``int8`` and ``uint8``.
       record: how the model was made, for its card and ``tfsoftmax.json``; a dictionary must be
         JSON-ready. None takes what `fit` left in the model, unless W or b has changed since.

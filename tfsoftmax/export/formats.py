@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tfsoftmax.choices import did_you_mean
 from tfsoftmax.errors import UsageError
 from tfsoftmax.export.demand import EXACT, HALF, INTEGER, Demand
+from tfsoftmax.messages import setting
 
 if TYPE_CHECKING:
     from tfsoftmax.data.features import FeaturesLike
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from tfsoftmax.export.saved_model import ExportedModel
     from tfsoftmax.spec import Spec
 
-TFLITE_FLAG = "--tflite"
 DEFAULT = ("float32",)
 
 
@@ -72,7 +72,8 @@ class FormatOption:
         whole = isinstance(value, Integral) and not isinstance(value, bool)
         if not (whole and self.least <= value <= self.most):
             raise UsageError(
-                f"{self.name} must be a whole number from {self.least} to {self.most}, not "
+                setting(self.name)
+                + f" must be a whole number from {self.least} to {self.most}, not "
                 f"{value!r}"
             )
         return int(value)
@@ -83,13 +84,14 @@ class Format:
     """A form that a model is written in.
 
     Attributes:
-      name: in Python, and in the list that the command's flag takes.
+      name: in Python and in the command.
       file: what it is called in a version's folder; its ending says how it is loaded.
       about: what it is for.
       make: the content of the file.
       load: what answers from the file again.
       oldest_runtime: from the file's content, the oldest runtime that runs it.
-      flag: of the command; one of its own, or one that takes a list of names.
+      listed: whether it is one of the names in the command's list of TFLite files; if not, the
+        command has an option of its name.
       demand: how closely it must answer as the model does.
       packages: needed to make and to prove it; an extra of its name installs them.
       only_images: whether only models of images have it.
@@ -103,7 +105,7 @@ class Format:
     make: Callable[[Ingredients], bytes]
     load: Callable[[Path], Predictor]
     oldest_runtime: Callable[[bytes], str]
-    flag: str = TFLITE_FLAG
+    listed: bool = False
     demand: Demand = EXACT
     packages: tuple[str, ...] = ()
     only_images: bool = False
@@ -193,6 +195,7 @@ _TFLITE = partial(
     Format,
     load=_load_tflite,
     oldest_runtime=_oldest_tflite,
+    listed=True,
     options=(_BATCH,),
     runs_in=(_LITERT, _OPENVINO),
 )
@@ -246,7 +249,7 @@ _ROWS = (
         "model-mediapipe.tflite",
         "for MediaPipe Tasks' ImageClassifier: one RGB picture in, labels and metadata attached",
         _make_mediapipe,
-        flag="--mediapipe",
+        listed=False,
         only_images=True,
         runs_in=(_LITERT, _OPENVINO, "mediapipe"),
     ),
@@ -256,7 +259,7 @@ _ROWS = (
         "can be trained on the device: signatures infer, train (its learning_rate a list of one), "
         "get_weights, set_weights",
         _make_trainable,
-        flag="--trainable",
+        listed=False,
         # Not OpenVINO: it has no type for variables.
         runs_in=(_LITERT,),
     ),
@@ -267,7 +270,6 @@ _ROWS = (
         _make_onnx,
         _load_onnx,
         _oldest_onnx,
-        flag="--onnx",
         packages=("onnx", "onnxruntime"),
         runs_in=("onnxruntime", _OPENVINO),
     ),

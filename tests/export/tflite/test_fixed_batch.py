@@ -22,7 +22,7 @@ from tfsoftmax.export.saved_model import ExportedModel
 from tfsoftmax.export.tflite import convert as tflite
 
 BATCH = 7
-TFLITE_KINDS = tuple(name for name, row in FORMATS.items() if row.flag == "--tflite")
+TFLITE_KINDS = tuple(name for name, row in FORMATS.items() if row.listed)
 NAMES = (*TFLITE_KINDS, "trainable")
 
 
