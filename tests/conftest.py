@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -28,7 +29,8 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.began = time.monotonic()
     if config.pluginmanager.hasplugin("cacheprovider"):
-        keep_compiled_loops(config.cache.mkdir("home"))
+        with suppress(OSError):  # of a checkout that cannot be written to
+            keep_compiled_loops(config.cache.mkdir("home"))
 
 
 def keep_compiled_loops(folder):
