@@ -110,7 +110,7 @@ def _count_training_rows(
 
     if not isinstance(recorded.get("name"), str):
         return None
-    as_recorded = replace(data, choices={})
+    as_recorded = replace(data, manual_dir=None, choices={})
     try:
         training_data = as_recorded.load(recorded["name"], reading_options(spec, recorded), spec)
     except TfsoftmaxError:

@@ -93,6 +93,7 @@ def test_an_option_to_predict_must_say_something_of_a_file(wine):
         ),
         (["digits", "--image-size", "8x8"], "--image-size does not apply to digits; it is for im"),
         (["npz:a.npz", "--label-column", "y"], "--label-column does not apply to npz"),
+        (["csv:a.csv", "--manual-dir", "x"], "--manual-dir does not apply to csv; it is for Tens"),
         (["nosuch.csv"], "unknown dataset 'nosuch.csv': there is no such file or folder"),
     ],
 )

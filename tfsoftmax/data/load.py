@@ -9,11 +9,12 @@ from typing import Any
 
 from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.data.dataset import Dataset
-from tfsoftmax.data.kinds import BUNDLED, KINDS, SUGGESTED, function_of
+from tfsoftmax.data.kinds import BUNDLED, KINDS, SUGGESTED, TFDS, function_of
 from tfsoftmax.data.names import Location, locate, path_of_same_name
 from tfsoftmax.data.options import SourceOptions, check_applicable
 from tfsoftmax.data.source import Source
-from tfsoftmax.errors import DataError
+from tfsoftmax.errors import DataError, UsageError
+from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
 from tfsoftmax.system.paths import user_path
 
@@ -51,7 +52,7 @@ def load_dataset(
 
     Raises:
       UsageError: if a kind is given without a path, lacks its package, or does not understand
-        one of the options.
+        one of the options, or `manual_dir`.
       UnknownDatasetError: if no source answers to the name, or a path may be of several kinds;
         it suggests what to write.
       DataError: if the source cannot be read or used.
@@ -64,6 +65,11 @@ def load_dataset(
     manual_path = user_path(manual_dir) if manual_dir else None
     location, options = locate(name), options or SourceOptions()
     check_applicable(options, location.kind.options, location.kind.name)
+    if manual_path and location.kind is not TFDS:
+        raise UsageError(
+            setting("manual_dir")
+            + f" does not apply to {location.kind.name}; it is for {TFDS.name}"
+        )
     if (other := path_of_same_name(location)) is not None:
         _log.warning("Note: %s is the dataset of that name; the file or folder is %s", name, other)
     cache = DatasetCache(data_path)
