@@ -130,7 +130,7 @@ def _check_text(paths: dict[str, Path]) -> None:
 
 
 def _check_apart(files: dict[str, Path], folders: dict[str, Path]) -> None:
-    """Refuses files in the place of other files or of folders, and runs among models."""
+    """Refuses two outputs with one path, and checkpoints among a model's versions."""
     real = {option: Path(os.path.realpath(path)) for option, path in {**files, **folders}.items()}
     for option in files:
         for other, place in real.items():

@@ -23,10 +23,10 @@ def never_lost(
 ) -> Iterator[None]:
     """If the block fails, the model is saved elsewhere, with its record as far as it got.
 
-    Ctrl-C is a wish, and no failure.
+    Ctrl-C is no failure: what it stops is not saved.
 
     Raises:
-      ExportError: in the place of what the block raised; it says where the model is.
+      ExportError: instead of what the block raised; it says where the model is.
     """
     try:
         yield

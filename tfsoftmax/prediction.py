@@ -138,13 +138,13 @@ def check_answered(
     answered = np.isfinite(figures).reshape(len(figures), -1).all(axis=1)
     if answered.all() or spec.reject_below is not None:
         return
-    place = int(np.argmin(answered))
-    row = np.asarray(rows[place : place + 1])
-    check_finite(where, row, spec, first_row + place)
+    index = int(np.argmin(answered))
+    row = np.asarray(rows[index : index + 1])
+    check_finite(where, row, spec, first_row + index)
     scaled = spec.scaled_by.apply(row)[0, : spec.n_features]
     largest = int(np.argmax(np.abs(scaled)))
     raise UnansweredError(
-        f"{where}, row {first_row + place}: there is no prediction, because its scores overflow "
+        f"{where}, row {first_row + index}: there is no prediction, because its scores overflow "
         f"float32; its largest value is {row[0, largest]:g} "
         f"({spec.feature_name(largest)}): correct it, or leave the row out"
     )

@@ -66,5 +66,5 @@ def _difference(names: Names, expected: Names) -> str:
     if len(names) != len(expected):
         return f"has {len(names)} class names, {metadata.FILE_NAME} {len(expected)}"
     pairs = zip(names, expected, strict=True)
-    place = next(number for number, (one, other) in enumerate(pairs) if one != other)
-    return f"calls class {place} {names[place]!r}, {metadata.FILE_NAME} {expected[place]!r}"
+    index = next(number for number, (one, other) in enumerate(pairs) if one != other)
+    return f"calls class {index} {names[index]!r}, {metadata.FILE_NAME} {expected[index]!r}"

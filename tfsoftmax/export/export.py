@@ -1,4 +1,4 @@
-"""Out to where models live: artefacts, written whole and proven equal to the model."""
+"""Exports a model: files in a new version folder, each checked against the model."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def export_model(
         calibrate_on = rows_for(model.spec, calibrate_on, "calibrate_on")
     if not all(np.isfinite(parameter.numpy()).all() for parameter in model.parameters):
         raise ExportError(
-            f"{name}: W or b holds numbers that are not finite; train it anew with a smaller "
+            f"{name}: W or b holds numbers that are not finite; train it again with a smaller "
             "learning rate"
         )
     if odd := [label for label in model.spec.class_names if not is_text(label)]:
@@ -195,7 +195,7 @@ def _proven_saved_model(model: SoftmaxRegression, folder: Path, rows: FeaturesLi
 def _recorded(
     model: SoftmaxRegression, record: RunRecord | Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """How the model was made, JSON-ready; empty if nobody knows."""
+    """How the model was made, JSON-ready; empty if that is not known."""
     if isinstance(record, Mapping):
         return dict(record)
     if record is None and model.record and not model.record.is_of(model):

@@ -67,7 +67,7 @@ class FormatOption:
         """The number.
 
         Raises:
-          UsageError: if it is no whole number in range.
+          UsageError: if it is not a whole number in that range.
         """
         whole = isinstance(value, Integral) and not isinstance(value, bool)
         if not (whole and self.least <= value <= self.most):
@@ -189,7 +189,9 @@ _BATCH = FormatOption(
         f"TFLite files take {batch:,} row{'s' * (batch > 1)} at a time, no more and no fewer."
     ),
 )
-_LITERT, _OPENVINO, _MICRO = "ai_edge_litert", "openvino", "tflite_micro"
+_LITERT = "ai_edge_litert"
+_OPENVINO = "openvino"
+_MICRO = "tflite_micro"
 
 _TFLITE = partial(
     Format,

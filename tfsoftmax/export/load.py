@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfsoftmax.errors import ModelError
-from tfsoftmax.export.formats import format_of
+from tfsoftmax.export.formats import FORMATS, format_of
 from tfsoftmax.export.predictor import Predictor
 from tfsoftmax.export.versions import versions
 from tfsoftmax.system.paths import check_regular, user_path
@@ -15,7 +15,7 @@ from tfsoftmax.system.paths import check_regular, user_path
 if TYPE_CHECKING:
     from tfsoftmax.export.saved_model import SavedModelPredictor
 
-# Files are named by themselves in tfsoftmax.json, the folder as a whole by its graph.
+# The SavedModel, a folder, is listed in tfsoftmax.json under the name of its graph's file.
 SAVED_MODEL = "saved_model.pb"
 
 
@@ -50,8 +50,9 @@ def version_folder(place: Path) -> Path:
     if not (place / SAVED_MODEL).is_file():
         numbers = [n for n in versions(place) if (place / str(n) / SAVED_MODEL).is_file()]
         if not numbers:
+            endings = " or ".join(dict.fromkeys(Path(row.file).suffix for row in FORMATS.values()))
             raise ModelError(
-                f"{place}: no model here: expected a .tflite or .onnx file, a SavedModel folder, "
+                f"{place}: no model here: expected a {endings} file, a SavedModel folder, "
                 "or a folder with numbered versions of one"
             )
         place = place / str(numbers[-1])

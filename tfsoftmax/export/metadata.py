@@ -27,7 +27,7 @@ def describe(spec: Spec, name: str, record: Mapping[str, Any]) -> dict[str, Any]
 
 
 def identity(spec: Spec, name: str) -> dict[str, Any]:
-    """The least an artefact must say of itself to be used, JSON-ready."""
+    """The minimum that an artefact must contain to be used, JSON-ready."""
     return {"format": _FORMAT, "name": name, "spec": spec.to_json()}
 
 

@@ -15,12 +15,13 @@ from tfsoftmax.export.predictor import Predictor
 from tfsoftmax.metrics import rows_per_block
 from tfsoftmax.model import SoftmaxRegression
 
-# Logits beyond hundreds, as a wild learning rate gives, differ by their own rounding
-# between two orders of summation; this many roundings of the largest are allowed, up to
-# a difference nobody would call equal.
-_ROUNDINGS, _LOOSEST = 4, 1e-3
-# Two classes that are as probable as each other, as weights that hardly left 0 make them, are
-# told apart by rounding alone: this much below the most probable is as good.
+# Logits beyond hundreds, as too large a learning rate gives, differ by their own rounding between
+# two orders of summation: so many roundings of the largest logit are allowed,
+_ROUNDINGS = 4
+# and this difference of a probability at most.
+_LARGEST_TOLERANCE = 1e-3
+# Which of two equally probable classes is the larger is a matter of rounding: a probability so far
+# below the largest counts as equal to it.
 _TIE = 1e-6
 
 
@@ -96,7 +97,7 @@ def compare(
         gap = np.nan_to_num(np.abs(expected - found), nan=np.inf)
         gap[silent] = 0
         difference = max(difference, float(gap.max()))
-    rounding = min(_LOOSEST, _ROUNDINGS * float(np.finfo(np.float32).eps) * largest_logit)
+    rounding = min(_LARGEST_TOLERANCE, _ROUNDINGS * float(np.finfo(np.float32).eps) * largest_logit)
     n_samples = len(features)
     demanded = n_samples
     if demand.same_class < 1:

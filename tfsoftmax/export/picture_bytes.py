@@ -19,7 +19,10 @@ from tfsoftmax.data.images import EXIF_PREFIX, ORIENTATION_ENTRY, TIFF_ENTRY_BYT
 _MOST_PARTS = 10_000
 _LONGEST_READ = 8
 _PNG = b"\x89PNG\r\n\x1a\n"
-_JPEG_START, _PNG_START, _PNG_BITS = 2, len(_PNG), 24
+# Where the first segment or chunk begins, and where a PNG file says its bits a sample; in bytes.
+_JPEG_START = 2
+_PNG_START = len(_PNG)
+_PNG_BITS = 24
 _APP1, _SCAN, _END, _PADDING = 0xE1, 0xDA, 0xD9, 0xFF
 _ALONE = (0x00, 0x01, *range(0xD0, 0xD9))  # markers without a length
 

@@ -68,7 +68,7 @@ class Predictor(Answering, ABC):
         )
 
     def positions_of(self, dataset: Dataset) -> np.ndarray:
-        """For each class of the dataset, its place among the model's classes.
+        """For each class of the dataset, its index among the model's classes.
 
         Raises:
           ModelError: if the model does not take the dataset's examples, or does not know

@@ -1,4 +1,4 @@
-"""A trained model that could not be exported, kept wherever there is room for it."""
+"""Saves a trained model that could not be exported wherever there is room for it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ ENDING = ".rescued"
 def rescue(
     model: SoftmaxRegression, name: str, record: dict[str, Any], folders: Iterable[Path]
 ) -> Path | None:
-    """Keeps a model in the first of some folders that can be written.
+    """Saves a model in the first of some folders that can be written.
 
     Args:
-      model: W, b and spec are kept.
+      model: its W, b and spec are saved.
       name: of the model, and of the file.
       record: how it was made, as far as that is known; JSON-ready.
       folders: in the order they are to be tried.
@@ -47,7 +47,7 @@ def rescue(
 
 
 class RescuedModel(Predictor):
-    """What `rescue` kept.
+    """A model that `rescue` saved.
 
     Attributes:
       description: the model's name, spec and record, as ``tfsoftmax.json`` has them.

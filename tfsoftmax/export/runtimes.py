@@ -129,8 +129,8 @@ def _mediapipe(path: Path, spec: Spec) -> Answer:
                 found = classifier.classify(image).classifications[0].categories
                 for category in found:
                     # By label, so that a wrong or missing labels file shows.
-                    place = spec.class_names.index(category.category_name)
-                    probabilities[row, place] = category.score
+                    index = spec.class_names.index(category.category_name)
+                    probabilities[row, index] = category.score
         return probabilities
 
     return answer

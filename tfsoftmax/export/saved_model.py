@@ -13,10 +13,12 @@ from tfsoftmax.export.predictor import Predictor
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.system.startup import as_os_errors
 
-# TensorFlow Serving's names: what answers unless a request names another signature, and
-# the one its Classification API asks. An input whose name ends in _bytes is taken in
-# base64 by its REST interface.
-SIGNATURE, BYTES_SIGNATURE, CLASSIFY_SIGNATURE = "serving_default", "serving_bytes", "classify"
+# TensorFlow Serving's name for the signature that answers unless a request names another one.
+SIGNATURE = "serving_default"
+BYTES_SIGNATURE = "serving_bytes"
+# For Serving's Classification API.
+CLASSIFY_SIGNATURE = "classify"
+# Serving's REST interface takes an input in base64 if its name ends in _bytes.
 BYTES_INPUT = "image_bytes"
 EXAMPLE_FEATURE = "inputs"
 _CLASSIFY_METHOD = "tensorflow/serving/classify"
@@ -184,7 +186,7 @@ class SavedModelPredictor(Predictor):
         self.check_fit(self.spec, tuple(inputs.shape[1:]), inputs.dtype.name, n_classes)
 
     def model(self) -> SoftmaxRegression:
-        """The trained model within, to train on or to export anew.
+        """The trained model, to go on training or to export again.
 
         Raises:
           ModelError: if there are no weights of the model's shape in it.

@@ -160,8 +160,8 @@ def _in_time(answer: Answer, rows: Split, model: SoftmaxRegression, seconds: flo
     fit = int(len(first) * seconds / (time.perf_counter() - started))
     if fit >= len(rows):
         return rows
-    places = np.linspace(0, len(rows) - 1, max(fit, len(first))).astype(np.int64)
-    return rows.take(places)
+    indices = np.linspace(0, len(rows) - 1, max(fit, len(first))).astype(np.int64)
+    return rows.take(indices)
 
 
 def _compare(

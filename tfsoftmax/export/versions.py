@@ -1,4 +1,4 @@
-"""Numbered version folders, as TensorFlow Serving polls them: whole or not there."""
+"""Numbered version folders, as TensorFlow Serving polls them: complete or absent."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def new_version(folder: Path) -> Iterator[NewVersion]:
     """A folder to write the next version into, published when the block succeeds.
 
     What was written is forced to the disk and then renamed to the next free integer, so
-    a server that polls `folder` sees a whole version or none. If the block fails nothing
+    a server that polls `folder` sees a complete version or none. If the block fails nothing
     is left.
 
     Raises:

@@ -15,9 +15,10 @@ from tfsoftmax.export import metadata
 if TYPE_CHECKING:
     from tfsoftmax.model import SoftmaxRegression
 
-# Old enough for every runtime of these years, new enough for all that is used. ONNX 1.12 brought
-# both; ONNX Runtime before 1.18 refuses IR version 10.
-_OPSET, _IR_VERSION = 17, 8
+# Old enough for every current runtime, new enough for the operators used; both came with ONNX
+# 1.12. ONNX Runtime before 1.18 refuses IR version 10.
+_OPSET = 17
+_IR_VERSION = 8
 # What a runtime must know to run a file.
 NEEDS = f"ONNX opset {_OPSET}"
 SPEC_KEY = "tfsoftmax"

@@ -18,8 +18,8 @@ from tfsoftmax.export.predictor import Predictor
 def _check_digest(content: bytes) -> None:
     """Makes sure that a file is as it was written.
 
-    Its SHA-256, taken with zeros in its own place, is in its metadata. Files of the first
-    versions have none.
+    Its SHA-256, computed with zeros where the checksum itself stands, is in its metadata. Files
+    of the first versions have none.
 
     Raises:
       ValueError: if it is another.

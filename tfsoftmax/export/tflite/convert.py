@@ -67,7 +67,7 @@ def convert(
     )
     if kind == "dynamic" or integer:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        # One scale a class would name classes no better, and need TFLite 2.17 in place of 2.3.
+        # A scale for each class would be no more accurate, and need TFLite 2.17 instead of 2.3.
         converter._experimental_disable_per_channel_quantization_for_dense_layers = not integer
     if integer:
         if calibration is None or not len(calibration):
@@ -138,8 +138,8 @@ def _calibration_rows(features: FeaturesLike, spec: Spec) -> np.ndarray:
 
     So the quantized input covers exactly that range: scale 1/255 for pixels.
     """
-    places = np.linspace(0, len(features) - 1, min(_CALIBRATION_ROWS, len(features)))
-    rows = np.array(features[np.unique(places.astype(np.int64))])
+    indices = np.linspace(0, len(features) - 1, min(_CALIBRATION_ROWS, len(features)))
+    rows = np.array(features[np.unique(indices.astype(np.int64))])
     if spec.value_range:
         rows[0, 0], rows[0, -1] = spec.value_range
     return rows

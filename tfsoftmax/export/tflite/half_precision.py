@@ -10,8 +10,10 @@ import numpy as np
 from tfsoftmax.export.tflite import version as tflite_version
 
 _MODEL_IDENTIFIER = b"TFL3"
-# The first version of DEQUANTIZE that reads float16, and the first runtime that has it.
-_READS_HALVES, _HALVES_SINCE = 3, "1.15.0"
+# The first version of the operator DEQUANTIZE that reads float16.
+_DEQUANTIZE_VERSION = 3
+# The first version of TFLite that has it.
+_FIRST_RUNTIME = "1.15.0"
 
 
 def halved(model: bytes) -> bytes:
@@ -35,7 +37,7 @@ def halved(model: bytes) -> bytes:
             operators.append(_dequantize(content, graph, operator, schema))
         operators.append(operator)
     graph.operators = operators
-    tflite_version.raise_to(_HALVES_SINCE, content)
+    tflite_version.raise_to(_FIRST_RUNTIME, content)
     builder = flatbuffers.Builder(len(model))
     builder.Finish(content.Pack(builder), _MODEL_IDENTIFIER)
     return bytes(builder.Output())
@@ -43,8 +45,8 @@ def halved(model: bytes) -> bytes:
 
 def _dequantize(content: Any, graph: Any, product: Any, schema: Any) -> Any:
     """The operation that turns a product's weights back, which become float16."""
-    features, place, *rest = map(int, product.inputs)
-    weights = graph.tensors[place]
+    features, weights_index, *rest = map(int, product.inputs)
+    weights = graph.tensors[weights_index]
     numbers = np.frombuffer(bytes(content.buffers[weights.buffer].data), np.float32)
     halves = schema.BufferT()
     halves.data = np.frombuffer(numbers.astype(np.float16).tobytes(), np.uint8)
@@ -59,13 +61,13 @@ def _dequantize(content: Any, graph: Any, product: Any, schema: Any) -> Any:
     product.inputs = [features, len(graph.tensors) - 1, *rest]
     operator = schema.OperatorT()
     operator.opcodeIndex = _code(content, schema)
-    operator.inputs, operator.outputs = [place], [len(graph.tensors) - 1]
+    operator.inputs, operator.outputs = [weights_index], [len(graph.tensors) - 1]
     return operator
 
 
 def _code(content: Any, schema: Any) -> int:
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
-    code.version = _READS_HALVES
+    code.version = _DEQUANTIZE_VERSION
     content.operatorCodes.append(code)
     return len(content.operatorCodes) - 1

@@ -14,12 +14,17 @@ import flatbuffers
 from tfsoftmax.export.metadata import LABELS_NAME
 from tfsoftmax.spec import Spec
 
-_NAME, _IDENTIFIER, _MODEL_IDENTIFIER = b"TFLITE_METADATA", b"M001", b"TFL3"
+_NAME = b"TFLITE_METADATA"
+_IDENTIFIER = b"M001"
+_MODEL_IDENTIFIER = b"TFL3"
 _CONVERSION = b"CONVERSION_METADATA"
 # Values of the schema's enums and unions.
-_RGB, _GRAYSCALE = 1, 2
-_FEATURE_PROPERTIES, _IMAGE_PROPERTIES = 1, 2
-_NORMALIZATION, _TENSOR_AXIS_LABELS = 1, 2
+_RGB = 1
+_GRAYSCALE = 2
+_FEATURE_PROPERTIES = 1
+_IMAGE_PROPERTIES = 2
+_NORMALIZATION = 1
+_TENSOR_AXIS_LABELS = 2
 _SLOTS = 11  # of the largest table
 
 
@@ -35,7 +40,7 @@ def attach(model: bytes, spec: Spec, name: str, example_shape: tuple[int, ...]) 
     from ai_edge_litert import schema_py_generated as schema
 
     content = schema.ModelT.InitFromPackedBuf(model)
-    # How the converter was called, which tells nobody anything and takes room.
+    # How the converter was called: of no use to a reader, and it takes space.
     for entry in content.metadata or []:
         if entry.name == _CONVERSION:
             content.buffers[entry.buffer].data = None
