@@ -120,6 +120,8 @@ class Dataset:
     only_measured: bool = False
     options: SourceOptions | None = None
     origin: DataRecord | None = None
+    # Set by `DataRecord.of`, which goes through all rows; `replace` begins without it.
+    _record: DataRecord | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.spec.n_classes < 2 and not self.only_measured:

@@ -59,19 +59,21 @@ def row_hashes(features: FeaturesLike) -> np.ndarray:
     >>> bool(np.diff(row_hashes(np.float32([[1, -0.0], [1, 0.0]])))[0])
     False
     """
-    wide = np.dtype(f"u{features.dtype.itemsize}")
-    factors = np.random.default_rng(0).integers(2**63, size=features.shape[1], dtype=np.uint64)
+    row_bytes = features.shape[1] * features.dtype.itemsize
+    word_bytes = next(size for size in (8, 4, 2, 1) if row_bytes % size == 0)
+    n_words = row_bytes // word_bytes
+    factors = np.random.default_rng(0).integers(2**63, size=n_words, dtype=np.uint64)
     factors = factors * np.uint64(2) + np.uint64(1)
-    a_part = max(1, _PART_NUMBERS // features.shape[1])
+    a_part = max(1, _PART_NUMBERS // n_words)
     hashes = []
     for block in row_blocks(features):
         for start in range(0, len(block), a_part):
             rows = block[start : start + a_part]
             if np.issubdtype(rows.dtype, np.floating):
                 rows = rows + 0  # -0.0 + 0 is 0.0
-            patterns = rows.view(wide).astype(np.uint64)
-            # Mix all bits of a pattern before it is multiplied.
-            patterns = (patterns + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-            patterns ^= patterns >> np.uint64(32)
-            hashes.append((patterns * factors).sum(axis=1, dtype=np.uint64))
+            words = np.ascontiguousarray(rows).view(f"u{word_bytes}").astype(np.uint64)
+            # Mix all bits of a word before it is multiplied.
+            words = (words + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+            words ^= words >> np.uint64(32)
+            hashes.append((words * factors).sum(axis=1, dtype=np.uint64))
     return np.concatenate(hashes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.duplicates import shared_rows
@@ -46,10 +46,16 @@ class DataRecord:
     def of(cls, dataset: Dataset) -> DataRecord:
         """Describes a dataset, or what it was made from (`Dataset.origin`).
 
-        Takes two passes over the rows.
+        Goes through the rows twice, at the first call for a dataset.
         """
         if dataset.origin:
             return dataset.origin
+        if not dataset._record:
+            object.__setattr__(dataset, "_record", cls._describe(dataset))
+        return cast(DataRecord, dataset._record)
+
+    @classmethod
+    def _describe(cls, dataset: Dataset) -> DataRecord:
         shared, options = shared_rows(dataset), dataset.options or SourceOptions()
         return cls(
             name=dataset.name,
