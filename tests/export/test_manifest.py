@@ -20,7 +20,7 @@ from tfsoftmax import (
     load_predictor,
 )
 from tfsoftmax.cli.main import main
-from tfsoftmax.export.agreement import problems
+from tfsoftmax.export.integrity import problems
 from tfsoftmax.export.metadata import description_from_bytes
 
 FORMATS = ("float32", "int8", "onnx")

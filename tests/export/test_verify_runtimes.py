@@ -12,10 +12,10 @@ from support.marks import slow
 from tfsoftmax import SoftmaxRegression, Spec, Split, export_model
 from tfsoftmax.cli.main import main
 from tfsoftmax.cli.verify import _print
-from tfsoftmax.export.demand import EXACT, ROUNDED
 from tfsoftmax.export.formats import FORMATS
 from tfsoftmax.export.parity import compare
 from tfsoftmax.export.runtimes import RUNTIMES
+from tfsoftmax.export.tolerances import EXACT, ROUNDED
 from tfsoftmax.export.verify import Check, _in_time, verify
 
 BY_NAME = {runtime.name: runtime for runtime in RUNTIMES}

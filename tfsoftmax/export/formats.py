@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfsoftmax.choices import did_you_mean
 from tfsoftmax.errors import UsageError
-from tfsoftmax.export.demand import EXACT, HALF, INTEGER, Demand
+from tfsoftmax.export.tolerances import EXACT, HALF, INTEGER, Demand
 from tfsoftmax.messages import setting
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import numpy as np
 
 from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.errors import ExportError
-from tfsoftmax.export.demand import EXACT, Demand
 from tfsoftmax.export.predictor import Predictor
+from tfsoftmax.export.tolerances import EXACT, Demand
 from tfsoftmax.metrics import rows_per_block
 from tfsoftmax.model import SoftmaxRegression
 

@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from tfsoftmax.data.images import as_rgb
-from tfsoftmax.export.demand import ROUNDED, Demand
 from tfsoftmax.export.formats import FORMATS
 from tfsoftmax.export.load import SAVED_MODEL, load_predictor
 from tfsoftmax.export.predictor import answer_in_blocks
 from tfsoftmax.export.tflite.predictor import TFLitePredictor
+from tfsoftmax.export.tolerances import ROUNDED, Demand
 from tfsoftmax.spec import Spec
 from tfsoftmax.system.startup import silence_native_log
 

@@ -13,12 +13,12 @@ import numpy as np
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.errors import TfsoftmaxError
-from tfsoftmax.export import agreement
-from tfsoftmax.export.demand import EXACT, Demand
+from tfsoftmax.export import integrity
 from tfsoftmax.export.formats import FORMATS
 from tfsoftmax.export.load import SAVED_MODEL, load_saved_model
 from tfsoftmax.export.parity import Parity, compare
 from tfsoftmax.export.runtimes import RUNTIMES, Answer, Runtime, latency
+from tfsoftmax.export.tolerances import EXACT, Demand
 from tfsoftmax.metrics import evaluate_probabilities
 from tfsoftmax.model import SoftmaxRegression
 
@@ -90,7 +90,7 @@ def verify(
     demands = {form.file: form.demand for form in FORMATS.values()}
     present = [SAVED_MODEL, *(file for file in demands if (folder / file).is_file())]
     checks, missing = [], []
-    for file, problem in agreement.problems(predictor).items():
+    for file, problem in integrity.problems(predictor).items():
         path = folder / file
         size = path.stat().st_size if path.is_file() else 0
         checks.append(Check(file, "", size, problem=problem))
