@@ -51,6 +51,7 @@ def few(models, tmp_path_factory):
     return folder / "2"
 
 
+@pytest.mark.slow
 def test_every_artefact_holds_in_every_runtime_installed(models):
     result = run("verify", models / "1", "--json")
     assert result.exit_code == 0, result.output

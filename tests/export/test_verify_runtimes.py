@@ -42,6 +42,7 @@ def checks(everything_in_sevens, digits):
     return verify(everything_in_sevens, digits)[0]
 
 
+@pytest.mark.slow
 def test_files_of_a_fixed_batch_hold_in_every_runtime(checks):
     assert not [(check.file, check.runtime, check.problem) for check in checks if check.problem]
     installed = [runtime for runtime in RUNTIMES if runtime.installed]

@@ -13,6 +13,7 @@ from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from support.datasets import make_dataset
+from support.marks import slow, slow_but
 
 from tfsoftmax import Dataset, EpochMetrics, History, Recipe, SoftmaxRegression, Spec, Split, fit
 from tfsoftmax.report.convergence import diagnose
@@ -147,7 +148,7 @@ def test_l1_has_no_slope_at_a_weight_that_it_holds_at_0():
 
 
 # Of two classes scikit-learn has one column, whose penalty is another.
-@pytest.mark.parametrize("name", ["iris", "wine", "digits"])
+@pytest.mark.parametrize("name", ["iris", slow("wine"), slow("digits")])
 @pytest.mark.parametrize("recipe", [Recipe(l2=1e-2), Recipe(l2=1e-3), Recipe(l1=1e-2)])
 def test_scikit_learns_optimum_is_converged(name, recipe, digits):
     dataset = digits if name == "digits" else table(name)
@@ -169,7 +170,7 @@ def test_scikit_learns_optimum_is_converged(name, recipe, digits):
     assert 0 <= found.loss_gap < 1e-4 * found.loss
 
 
-@pytest.mark.parametrize("name", [*TABLES, "digits"])
+@pytest.mark.parametrize("name", slow_but(("iris",), [*TABLES, "digits"]))
 @pytest.mark.parametrize(("l2", "epochs"), [(1e-2, 3), (1e-3, 20)])
 def test_the_gap_to_a_penalised_minimum_is_known(name, l2, epochs, digits):
     dataset = digits if name == "digits" else table(name)
@@ -179,7 +180,7 @@ def test_the_gap_to_a_penalised_minimum_is_known(name, l2, epochs, digits):
     assert gap / 2.5 < found.loss_gap < gap * 1.5
 
 
-@pytest.mark.parametrize("name", [*TABLES, "digits", "mnist5k"])
+@pytest.mark.parametrize("name", slow_but(("iris", "digits"), [*TABLES, "digits", "mnist5k"]))
 def test_the_gap_that_an_ordinary_run_leaves_is_of_the_right_order(name):
     from tfsoftmax import load_dataset
 

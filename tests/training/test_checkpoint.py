@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.datasets import make_dataset
+from support.marks import slow
 
 from tfsoftmax import CheckpointError, Checkpoints, Recipe, UsageError, fit
 from tfsoftmax.data.split import with_validation
@@ -44,7 +45,7 @@ def in_pieces(dataset, recipe, checkpoints):
             return result, interruptions
 
 
-@pytest.mark.parametrize(("every", "memory_limit"), [(7, 2**30), (11, 700)])
+@pytest.mark.parametrize(("every", "memory_limit"), [slow(7, 2**30), (11, 700)])
 def test_a_run_taken_up_after_every_call_is_the_same_to_the_bit(tmp_path, every, memory_limit):
     dataset = make_dataset(n_train=50)
     recipe = RECIPE.but(memory_limit=memory_limit)

@@ -6,6 +6,7 @@ import pytest
 import scipy.special
 import tensorflow as tf
 from support.datasets import make_dataset
+from support.marks import slow, slow_but
 from support.numpy_run import numpy_run
 from support.process import run_python
 
@@ -129,7 +130,10 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("name", list(OPTIONS))
+QUICK_OPTIONS = ("nesterov", "averaging", "inverse", "l1", "balanced", "on the sum", "all at once")
+
+
+@pytest.mark.parametrize("name", slow_but(QUICK_OPTIONS, OPTIONS))
 def test_200_steps_of_every_option_equal_an_independent_float64_run(name):
     dataset = make_dataset(n_train=157)
     recipe = Recipe(epochs=20, batch_size=16, learning_rate=0.1, initializer="normal")
@@ -188,7 +192,7 @@ def test_early_stopping_holds_out_rows_and_never_looks_at_the_test_rows(digits):
     ]
 
 
-@pytest.mark.parametrize("n_train", [1, 7, 8, 9])
+@pytest.mark.parametrize("n_train", [1, slow(7), slow(8), 9])
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_a_short_batch_is_neither_dropped_nor_mis_weighted(n_train, reduction):
     dataset = make_dataset(n_train=n_train)

@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 from support.datasets import make_dataset
+from support.marks import slow
 
 from tfsoftmax import DataError, Dataset, Recipe, SoftmaxRegression, Spec, Split, fit, from_arrays
 from tfsoftmax.data.split import stratified_split
@@ -58,7 +59,7 @@ def test_rows_count_as_they_are_weighted():
     assert found == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("offset", [0.0, 5.0])
+@pytest.mark.parametrize("offset", [slow(0.0), 5.0])
 def test_centring_changes_no_minimum(offset):
     """Whatever the features' mean, a run that is long enough ends at scikit-learn's optimum."""
     dataset = make_dataset(n_train=200)
@@ -97,8 +98,8 @@ def test_what_else_decides_is_counted_in():
     ("load", "options"),
     [
         (load_iris, {"momentum": 0.9}),
-        (load_breast_cancer, {}),
-        (load_breast_cancer, {"batch_size": 1000, "epochs": 300}),
+        slow(load_breast_cancer, {}),
+        slow(load_breast_cancer, {"batch_size": 1000, "epochs": 300}),
     ],
 )
 def test_it_trains_standardised_tables_as_well_as_scikit_learn(load, options):

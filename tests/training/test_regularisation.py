@@ -66,7 +66,7 @@ def full_batch_optimum(dataset, updates, l2, l1, steps=6000):
 
 
 @pytest.mark.parametrize(
-    ("l2", "l1"), [(1e-2, 0.0), (1e-3, 0.0), (0.0, 1e-2), (0.0, 3e-3), (5e-3, 5e-3)]
+    ("l2", "l1"), [slow(1e-2, 0.0), (1e-3, 0.0), slow(0.0, 1e-2), (0.0, 3e-3), (5e-3, 5e-3)]
 )
 def test_the_optimum_is_scikit_learns(dataset, l2, l1):
     """``l2 = (1 - l1_ratio) / (C n)`` and ``l1 = l1_ratio / (C n)``."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from support.datasets import make_dataset
+from support.marks import slow, slow_but
 from support.runs import RECIPE, bytes_of
 
 from tfsoftmax import CheckpointError, Checkpoints, Recipe, UsageError, fit
@@ -28,7 +29,7 @@ def test_fewer_epochs_than_are_trained_are_refused(tmp_path, made):
     assert len(fit(made, RECIPE.but(epochs=4), checkpoints=again).history.epochs) == 4
 
 
-@pytest.mark.parametrize("saved_at", [3, STEPS + 2, 4 * STEPS])
+@pytest.mark.parametrize("saved_at", [slow(3), STEPS + 2, slow(4 * STEPS)])
 def test_a_cosine_run_of_another_length_is_noted_and_recorded(tmp_path, made, log, saved_at):
     recipe = RECIPE.but(schedule="cosine")
 
@@ -145,7 +146,10 @@ def ended(tmp_path_factory):
     )
 
 
-@pytest.mark.parametrize("wrong", WRONG)
+QUICK_WRONGS = ("moving loss a text", "no W", "W of another shape", "stopping a text")
+
+
+@pytest.mark.parametrize("wrong", slow_but(QUICK_WRONGS, WRONG))
 def test_a_right_checksum_over_wrong_content_is_damage_too(tmp_path, made, log, ended, wrong):
     shutil.copytree(ended[0], tmp_path, dirs_exist_ok=True)
     checkpoints = Checkpoints(tmp_path, **SAVING)

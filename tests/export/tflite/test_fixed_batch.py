@@ -106,6 +106,7 @@ def test_one_colour_picture_is_no_picture_for_mediapipe(tmp_path):
     np.testing.assert_allclose(found, model.probabilities(rows).numpy(), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_command_writes_it_and_the_card_says_it(tmp_path):
     def run(*arguments):
         return CliRunner().invoke(main, [str(argument) for argument in arguments])
