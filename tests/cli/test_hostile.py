@@ -42,5 +42,6 @@ def test_hostile_command_lines_end_in_one_line(work, seed, first, last):
     drive(seed, first, last, work)
 
 
+@pytest.mark.slow
 def test_a_sample_of_hostile_command_lines(work):
     drive(SEED, CASES, CASES + 15, work)

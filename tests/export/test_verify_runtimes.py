@@ -73,6 +73,7 @@ def test_a_model_that_abstains_holds_in_every_runtime(tmp_path, batch):
     assert {check.file for check in checks} == {"saved_model.pb", *files(*formats)}
 
 
+@pytest.mark.slow
 def test_openvino_is_judged_as_it_comes_and_in_float32(checks):
     pytest.importorskip("openvino", reason="needs openvino")
     of = {(check.runtime, check.file): check.parity for check in checks}

@@ -100,7 +100,10 @@ def most_are_quick(*names):
     return [slow(name) if name in names else name for name in CASES]
 
 
-@pytest.mark.parametrize("name", most_are_quick("overfitting"))
+@pytest.mark.parametrize(
+    "name",
+    most_are_quick("overfitting", "a learning rate too small", "a constant rate", "too few epochs"),
+)
 def test_what_is_advised_makes_a_model_that_is_no_worse(name):
     make, recipe, verdict = CASES[name]
     dataset = make()
@@ -122,7 +125,11 @@ def guessing(dataset):
 @pytest.mark.parametrize(
     "name",
     most_are_quick(
-        "a learning rate too small", "a learning rate too large", "a constant rate", "overfitting"
+        "a learning rate too small",
+        "a learning rate too large",
+        "a constant rate",
+        "overfitting",
+        "too few epochs",
     ),
 )
 def test_worse_than_guessing_is_said_first_and_never_called_converged(name):

@@ -59,7 +59,7 @@ def reference():
     return evaluate(fit(dataset, Recipe()).model, dataset.test).log_loss
 
 
-@pytest.mark.parametrize("scale", [1e-6, slow(1.0), 1e6])
+@pytest.mark.parametrize("scale", [1e-6, slow(1.0), slow(1e6)])
 @pytest.mark.parametrize("rate", [slow(1e-8), 1e-2, slow(1e2), 1e6])
 def test_any_rate_on_any_scale_ends_in_a_model_or_in_a_sentence(tmp_path, reference, rate, scale):
     for standardize in ("auto", "off"):
