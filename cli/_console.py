@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from tfsoftmax import __version__
-from tfsoftmax.cli._errors import explain, say_error, show_unknown
+from tfsoftmax.cli._errors import explain, print_error, print_unexpected
 from tfsoftmax.cli._flags import render, render_document
 from tfsoftmax.cli._interrupt import handle_signals
 from tfsoftmax.cli._streams import open_standard_streams
@@ -44,11 +44,11 @@ class _PlainErrors(click.Command):
         except (Exception, KeyboardInterrupt) as error:
             message, code = explain(error, self.name)
             if {"-v", "--verbose"} & set(sys.argv if args is None else args):
-                show_unknown(error)
+                print_unexpected(error)
             if isinstance(error, click.exceptions.NoArgsIsHelpError):
                 click.echo(message, err=True)
             else:
-                say_error(message)
+                print_error(message)
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -84,7 +84,7 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def print_json(document: Any) -> None:
-    """Prints a document, whatever it says of options in the command's spelling."""
+    """Prints a JSON-ready document; options that its messages name are spelled as flags."""
     click.echo(json_text(render_document(document)))
 
 

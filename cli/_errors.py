@@ -1,4 +1,4 @@
-"""What ended a command, as one line that says what to do, and the exit code of its kind."""
+"""The one-line message, and the exit code, for an error that ends a command."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from tfsoftmax.cli._flags import render
 from tfsoftmax.cli._interrupt import ENDINGS
 from tfsoftmax.errors import TfsoftmaxError, UnknownDatasetError, UsageError
 
-_USAGE, _FAILURE = 2, 1
-_LONGEST = 2000
+# Exit codes.
+_USAGE = 2
+_FAILURE = 1
+# Characters of a message that are printed, at most.
+_MOST_CHARACTERS = 2000
 _NO_MEMORY = "not enough memory for this data; use a smaller dataset"
 _ADVICE = {
     errno.EMFILE: "; this process may open too few files: raise the limit (ulimit -n)",
@@ -33,11 +36,11 @@ _SYMPTOMS = {
 
 
 def explain(error: BaseException, command: str | None) -> tuple[str, int]:
-    """The line that says what is wrong with a command, without its 'Error:', and the exit code."""
+    """Returns the message for an error, without the 'Error:' before it, and the exit code."""
     if asked := _interrupt_behind(error):
         return ENDINGS[asked]
     if isinstance(error, click.Abort) and error.__cause__:
-        error = error.__cause__  # click takes any end of a file for the user's
+        error = error.__cause__  # click makes an Abort of every EOFError
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         return error.format_message(), _USAGE
     if isinstance(error, click.UsageError):
@@ -49,27 +52,27 @@ def explain(error: BaseException, command: str | None) -> tuple[str, int]:
         return render(error), _USAGE
     if isinstance(error, TfsoftmaxError):
         return render(error), _FAILURE
-    return _machine(error) or _unknown(error), _FAILURE
+    return _explain_shortage(error) or _explain_unexpected(error), _FAILURE
 
 
-def say_error(message: str) -> None:
-    """Prints an error as one line, whatever it is made of."""
+def print_error(message: str) -> None:
+    """Prints an error message as one line, without control characters."""
     try:
         line = " ".join(message.split())
-        line = line if len(line) <= _LONGEST else line[:_LONGEST] + " ..."
+        line = line if len(line) <= _MOST_CHARACTERS else line[:_MOST_CHARACTERS] + " ..."
         click.echo(f"Error: {_printable(line)}", err=True)
     except (MemoryError, OSError):
         os.write(2, b"Error: not enough memory\n")
 
 
-def show_unknown(error: BaseException) -> None:
-    """Prints the traceback of an error that no line explains."""
+def print_unexpected(error: BaseException) -> None:
+    """Prints the traceback of an error that the user could not expect."""
     if not isinstance(error, click.ClickException | TfsoftmaxError | click.Abort):
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
 
 
-def _machine(error: BaseException) -> str | None:
-    """What the machine lacks, if that is what the error says."""
+def _explain_shortage(error: BaseException) -> str | None:
+    """Names what ran out (memory, threads, files), or why the system refused a file."""
     if isinstance(error, MemoryError):
         return _NO_MEMORY
     text = str(error)
@@ -82,7 +85,7 @@ def _machine(error: BaseException) -> str | None:
     return None
 
 
-def _unknown(error: BaseException) -> str:
+def _explain_unexpected(error: BaseException) -> str:
     said = f"{type(error).__name__}: {error}".rstrip(": ")
     return (
         f"not foreseen by tfsoftmax: {said}; please report this with the output of the same "
@@ -91,7 +94,7 @@ def _unknown(error: BaseException) -> str:
 
 
 def _printable(text: str) -> str:
-    """Without what could move a terminal's cursor, or what no encoding has."""
+    """Escapes characters that could move a terminal's cursor, or that no encoding has."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from tfsoftmax.messages import Message, Setting, message_of
 
 TAB = "\t"
-# What the command has by another name than Python, or in another form.
+# Options that have another name, or another form, in the command than in Python.
 _OTHERS = {
     "checkpoints": "--checkpoint-dir",
     "tfsoftmax.tune": "'tfsoftmax tune'",
@@ -25,7 +25,7 @@ def flag(name: str) -> str:
 
 
 def render(text: object) -> str:
-    """A message, or the one of an error, with flags for the options that it names.
+    """The text of a message or an error, with the options that it names spelled as flags.
 
     >>> from tfsoftmax.messages import setting
     >>> render("take the mean with " + setting("missing", "mean"))
@@ -46,7 +46,7 @@ def render_document(document: Any) -> Any:
 
 
 def _write(setting: Setting) -> str:
-    """As it is typed in a shell."""
+    """The option and its value as they are typed in a shell."""
     if setting.name in _OTHERS:
         return _OTHERS[setting.name]
     name, value = flag(setting.name), setting.value
@@ -61,6 +61,6 @@ def _write(setting: Setting) -> str:
 
 
 def _between_commas(names: list[str]) -> list[str]:
-    """Several names as one value, but for those that have a comma themselves."""
+    """Joins names by commas into one value, apart from names that contain a comma."""
     plain = [name for name in names if "," not in name]
     return [",".join(plain)] * bool(plain) + [name for name in names if "," in name]

@@ -1,4 +1,4 @@
-"""The options that say what is written beside a SavedModel, for whoever writes one."""
+"""The options that choose which files are exported beside the SavedModel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tfsoftmax.export.formats import format_options as options_of_formats
 
 
 class Forms(NamedTuple):
-    """What a command was told to write beside the SavedModel, as `export_model` takes it."""
+    """The files to export beside the SavedModel, as `export_model` takes them."""
 
     formats: tuple[str, ...]
     options: Mapping[str, Any]
@@ -30,7 +30,7 @@ class KindList(click.ParamType):
         self.names = names
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
-        """Splits and checks."""
+        """Splits the value at its commas and checks every name."""
         if isinstance(value, tuple):
             return value
         if value == "none":
@@ -43,7 +43,7 @@ class KindList(click.ParamType):
 
 
 def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options that say what is written; the command gets them as `forms`."""
+    """Adds the options that choose the exported files; the command gets them as `forms`."""
     listed = tuple(name for name, row in FORMATS.items() if row.listed)
     flagged = {name: row for name, row in FORMATS.items() if name not in listed}
     settings = options_of_formats()

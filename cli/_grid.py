@@ -1,4 +1,4 @@
-"""The options that make a grid, for whoever tunes."""
+"""The options of ``tune`` that make up its grid."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from tfsoftmax.cli._options import add_options, flags_of
 from tfsoftmax.cli._types import Grid
 from tfsoftmax.training.recipe import Recipe
 
-# What is tried where no grid is given, if not the recipe's own value.
+# The values to try where none are given; of other options, the recipe's own value.
 _TRIED = {"l2": "1e-6..1:13"}
 SWEPT = {name: declared for name, declared in flags_of(Recipe).items() if declared.swept}
 
 
 def grid_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds an option for everything that can be varied; `grid_from` reads them."""
+    """Adds an option for every choice that can be varied; `grid_from` reads them."""
     return add_options(command, map(_grid_option, SWEPT.values()))
 
 
 def grid_from(options: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
-    """Takes out of the options what was asked for, as `tune` takes it."""
+    """Removes the grid from a command's options and returns it, as `tune` takes it."""
     asked = {name: options.pop(name) for name in SWEPT}
     return {name: values for name, values in asked.items() if values}
 

@@ -1,4 +1,4 @@
-"""Trained models as commands meet them: a folder, what it says of itself, its data."""
+"""Loads a trained model, its record and its dataset for a command, and exports it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Trained(NamedTuple):
-    """A trained model, of a version folder or rescued, and the dataset to check it on."""
+    """A model from a version folder or a rescued file, and the dataset to check it on."""
 
     folder: Path
     model: SoftmaxRegression
@@ -30,7 +30,7 @@ class Trained(NamedTuple):
 
     @property
     def record(self) -> dict[str, Any]:
-        """How it was made, to go with whatever is made of it."""
+        """How the model was made, for the record of what is exported from it."""
         from tfsoftmax.training.record import recorded_names
 
         names = [name for name in recorded_names() if name in self.description]
@@ -42,10 +42,10 @@ def load_trained(place: Path, dataset_name: str | None, data: Data) -> Trained:
 
     Raises:
       ModelError: if there is no such model, or the dataset does not suit it.
-      UsageError: if it does not say what it was trained on.
+      UsageError: if the model does not say what it was trained on.
       DataError: if the dataset cannot be loaded.
     """
-    folder, predictor, description = _trained(place)
+    folder, predictor, description = _load(place)
     recorded = description.get("dataset") or {}
     name = dataset_name or recorded.get("name")
     if not name:
@@ -55,8 +55,8 @@ def load_trained(place: Path, dataset_name: str | None, data: Data) -> Trained:
     return Trained(folder, predictor.model(), dataset, description)
 
 
-def _trained(place: Path) -> tuple[Path, SavedModelPredictor | RescuedModel, dict[str, Any]]:
-    """Where a model is, the model, and what it says of itself."""
+def _load(place: Path) -> tuple[Path, SavedModelPredictor | RescuedModel, dict[str, Any]]:
+    """Loads a model; returns its path, the model, and the content of its ``tfsoftmax.json``."""
     from tfsoftmax.export.load import load_saved_model, version_folder
     from tfsoftmax.system.startup import import_tensorflow
 
@@ -72,11 +72,11 @@ def _trained(place: Path) -> tuple[Path, SavedModelPredictor | RescuedModel, dic
 
 
 def reading_options(spec: Spec, recorded: dict[str, Any]) -> dict[str, Any]:
-    """How to read data for a model: as its own was read, and as its examples are.
+    """The options to read data for a model: those of its training data, matched to its spec.
 
     Args:
       spec: of the model.
-      recorded: what it says of its data, if anything.
+      recorded: what the model's record says of its data; may be empty.
     """
     options = dict(recorded.get("options") or {})
     if spec.feature_names:
@@ -90,7 +90,7 @@ def reading_options(spec: Spec, recorded: dict[str, Any]) -> dict[str, Any]:
 
 
 def recorded_data(place: Path) -> dict[str, Any]:
-    """What the model in a folder, or beside a file, says of its data; empty if nothing."""
+    """What the model in a folder, or beside a file, has recorded of its data; may be empty."""
     from tfsoftmax.errors import ModelError
     from tfsoftmax.export.load import version_folder
     from tfsoftmax.export.metadata import FILE_NAME
@@ -104,7 +104,7 @@ def recorded_data(place: Path) -> dict[str, Any]:
     return recorded if isinstance(recorded, dict) else {}
 
 
-def exported(
+def export_to(
     model: SoftmaxRegression,
     place: tuple[Path, str],
     dataset: Dataset,
@@ -113,8 +113,8 @@ def exported(
 ) -> ExportResult:
     """Exports to (output folder, name); Ctrl-C and SIGTERM leave nothing half-written.
 
-    `record` is of a model that was loaded; one that was trained here has its own.
-    Files that fail are named in the result: `failed_files` says so and gives the exit code.
+    A model that was loaded needs its `record`; one that was trained in this run carries it.
+    The result names files that failed: `failed_files` prints them and gives the exit code.
     """
     from tfsoftmax import IncompleteExportError, export_model
     from tfsoftmax.cli._interrupt import defer_interrupts, ignore_further_signals
@@ -138,14 +138,14 @@ def exported(
 
 
 def failed_files(result: ExportResult) -> int:
-    """Prints an error for each file that was asked for and is not there; the exit code."""
+    """Prints an error for each file that could not be exported; returns the exit code."""
     for file, why in result.failed.items():
         click.echo(f"Error: {result.path} is without {file}: {render(why)}", err=True)
     return 1 if result.failed else 0
 
 
-def printed_parity(exported: ExportResult) -> None:
-    """Prints a line for each artefact: how it compared with the model."""
+def print_parity(exported: ExportResult) -> None:
+    """Prints, for each artefact, how its predictions compare with the model's."""
     for file, parity in exported.parity.items():
         click.echo(
             f"  {file:<24} same class on {parity.same_class:,} of {parity.n_samples:,} rows, "

@@ -1,4 +1,4 @@
-"""A command's options, made from those that a class of choices declares."""
+"""Makes click options from the options that a class of choices declares."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tfsoftmax.cli._flags import flag, render
 from tfsoftmax.cli._types import ClassWeights, Delimiter, ImageSize, NumberOrAuto, Size
 
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-_WRITTEN: dict[str, Callable[[], click.ParamType]] = {"bytes": Size, "character": Delimiter}
+_TYPES: dict[str, Callable[[], click.ParamType]] = {"bytes": Size, "character": Delimiter}
 
 
 def make_option(declared: Option, named: Mapping[str, Choices]) -> _Decorator:
-    """The command's option for one that is declared; its value is None where it is not given.
+    """Makes a command's option from a declared one; its value is None where it is not given.
 
     Args:
       declared: one of `options_of`.
-      named: what it can be the default of: choices by their names, or one without a name.
+      named: the choices whose defaults the help shows, by name; ``""`` names a single one.
     """
     name, text = _flag_of(declared), _help(declared, named)
     if bool in declared.kinds:
@@ -76,7 +76,7 @@ def arguments_for(kind: type[Choices], choices: Mapping[str, Any]) -> list[str]:
         elif tuple[str, ...] in declared.kinds:
             arguments += [part for text in value or () for part in (flag(name), str(text))]
         elif value is not None:
-            arguments += [flag(name), _written(value)]
+            arguments += [flag(name), _spell(value)]
     return arguments
 
 
@@ -97,13 +97,13 @@ def table_of(options: Mapping[str, Option], named: Mapping[str, Choices]) -> str
 
 
 def _flag_of(declared: Option) -> str:
-    """The flag; of what is on unless it is said otherwise, the one that turns it off."""
+    """The option's flag; if the option is on by default, the flag that turns it off."""
     on = bool in declared.kinds and declared.default
     return flag(f"no_{declared.name}" if on else declared.name)
 
 
-def _written(value: Any) -> str:
-    """A value as a command takes it."""
+def _spell(value: Any) -> str:
+    """A value as it is typed in a command."""
     if isinstance(value, Mapping):
         return ",".join(f"{key}={weight}" for key, weight in value.items())
     return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
@@ -119,7 +119,7 @@ def _type(declared: Option) -> Any:
         "max_open": declared.below is not None,
     }
     if declared.written:
-        return _WRITTEN[declared.written]()
+        return _TYPES[declared.written]()
     if words == kinds:
         return click.Choice([word for kind in kinds for word in get_args(kind)])
     if float in kinds:
@@ -137,7 +137,7 @@ def _help(declared: Option, named: Mapping[str, Choices]) -> str:
 
 
 def _default(declared: Option, named: Mapping[str, Choices]) -> str:
-    """What an option is where nothing is said, for each of the named choices; empty if nothing."""
+    """The default that the help shows, for each of the named choices; empty if there is none."""
     found = {}
     for name, choices in named.items():
         value = getattr(choices, declared.name)

@@ -1,4 +1,4 @@
-"""Whatever a command is going to write, checked before it trains for hours."""
+"""Checks, before a command trains for hours, that it can write its outputs."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def check_outputs(
     tensorboard: Path | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> None:
-    """Finds out now what would fail once all is trained; leaves nothing behind.
+    """Checks that every output can be written, before anything is trained; leaves no file behind.
 
     Args:
       dataset_name: as it was typed; it may name a file, which nothing may overwrite.
       model: output folder and name, if one is to be exported.
-      forms: that it is to be exported in.
-      files: to be written, by the options that name them.
-      tensorboard: folder of events.
+      forms: the files to export.
+      files: paths of other files to write, by the options that name them.
+      tensorboard: the folder of event files.
       checkpoints: where the run is saved.
 
     Raises:
@@ -71,7 +71,7 @@ def check_outputs(
 
 
 def note_another_task(folder: Path, spec: Spec) -> None:
-    """Says so if the versions in a model's folder take other examples, or have other classes."""
+    """Logs a note if a model's folder has versions with other examples or classes."""
     from tfsoftmax.export.metadata import FILE_NAME
     from tfsoftmax.export.versions import versions
     from tfsoftmax.spec import Spec
@@ -96,13 +96,13 @@ def note_another_task(folder: Path, spec: Spec) -> None:
 
 
 class AfterTheModel:
-    """What is written beside the model: if that fails, it is said once the model is safe."""
+    """Writes files that are less important than the model: an error is raised only at the end."""
 
     def __init__(self) -> None:
         self._failed: Exception | None = None
 
     def attempt(self, write: Callable[[], None]) -> None:
-        """Writes; keeps the first error for later."""
+        """Calls `write`; keeps the first error for `end`."""
         try:
             write()
         except (OSError, click.ClickException) as error:
@@ -119,7 +119,7 @@ def _source(dataset_name: str) -> Path:
 
 
 def _check_text(paths: dict[str, Path]) -> None:
-    """TensorFlow, JSON and the card take names that are text only."""
+    """Refuses paths that are not valid text, which TensorFlow, JSON and the card need."""
     from tfsoftmax.export.versions import is_text
 
     for option, path in paths.items():

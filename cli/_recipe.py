@@ -1,4 +1,4 @@
-"""The options that make a recipe, for whoever trains."""
+"""The options that make up a recipe."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def recipe_options(
 
     Args:
       command: to add them to.
-      recipes: what can be begun with, by name.
+      recipes: the recipes to start from, by name.
       without: choices that get no option.
     """
     which = click.option(
@@ -37,7 +37,7 @@ def recipe_options(
 
 
 def recipe_from(options: dict[str, Any], recipes: Mapping[str, Recipe] = RECIPES) -> Recipe:
-    """Takes the recipe that is asked for out of the options; `recipe_name` stays.
+    """Removes the recipe's choices from a command's options and makes it; `recipe_name` stays.
 
     Raises:
       UsageError: if its choices exclude each other.
@@ -49,7 +49,7 @@ def recipe_from(options: dict[str, Any], recipes: Mapping[str, Recipe] = RECIPES
 def arguments_of(
     recipe: Recipe, recipe_name: str, recipes: Mapping[str, Recipe] = RECIPES
 ) -> list[str]:
-    """The arguments that give this recipe again, whatever the defaults will be."""
+    """The arguments that give this recipe again, even if defaults change."""
     usual = recipes[recipe_name]
     changed = {
         name: getattr(recipe, name)

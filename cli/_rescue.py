@@ -1,4 +1,4 @@
-"""What happens to a trained model if a command fails before it is exported."""
+"""Saves a trained model if a command fails before the model is exported."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def never_lost(
+def rescue_on_failure(
     model: SoftmaxRegression, output_dir: Path, name: str, checkpoints: Checkpoints | None = None
 ) -> Iterator[None]:
-    """If the block fails, the model is saved elsewhere, with its record as far as it got.
+    """Saves the model, and the record it has so far, to another folder if the block fails.
 
-    Ctrl-C is no failure: what it stops is not saved.
+    Ctrl-C is no failure, and saves nothing.
 
     Raises:
-      ExportError: instead of what the block raised; it says where the model is.
+      ExportError: in place of the block's own error; it says where the model is.
     """
     try:
         yield
@@ -43,10 +43,10 @@ def never_lost(
         else:
             again = shlex.join(["tfsoftmax", "export", str(path), "--output-dir", "DIR"])
             kept = f"the trained model is kept in {path}: '{again}' exports it"
-        raise ExportError(_said(error) + f"; {kept}") from error
+        raise ExportError(_explain(error) + f"; {kept}") from error
 
 
-def _said(error: Exception) -> str:
+def _explain(error: Exception) -> str:
     if isinstance(error, TfsoftmaxError):
         return message_of(error)
     if isinstance(error, MemoryError):

@@ -1,4 +1,4 @@
-"""The options and arguments that say what data is used, and how it is read."""
+"""The arguments and options that choose a dataset, and how it is read."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tfsoftmax.data.options import SourceOptions, check_applicable, takers
 if TYPE_CHECKING:
     from tfsoftmax import Dataset, Spec
 
-# How a table is written, which `predict` has to know, too.
+# How the text of a table is written; `predict` has these options, too.
 _NOTATION = ("delimiter", "decimal", "thousands", "na_values", "comment", "encoding", "header")
-_USUAL = {"": SourceOptions()}
+_DEFAULTS = {"": SourceOptions()}
 _FOLDERS = (
     click.option(
         "--data-dir",
@@ -40,7 +40,7 @@ _FOLDERS = (
 
 @dataclass(frozen=True)
 class Data:
-    """What a command was told about its data.
+    """A command's options for reading data.
 
     Attributes:
       data_dir, manual_dir: as `load_dataset` takes them.
@@ -56,8 +56,8 @@ class Data:
 
         Args:
           name: of the dataset.
-          recorded: how a model's own data was read; what has no meaning for this kind of source
-            is left out.
+          recorded: the options that a model's own data was read with; those that do not apply to
+            this kind of source are left out.
 
         Raises:
           UsageError: if a choice is out of range, or has no meaning for this kind of source.
@@ -83,7 +83,7 @@ class Data:
         )
 
     def memory_limit(self) -> dict[str, int]:
-        """The memory limit, if it was given, as a change of the recipe, which has one, too."""
+        """The memory limit, if it was given, as a choice of the recipe, which has one, too."""
         return {name: self.choices[name] for name in ("memory_limit",) if name in self.choices}
 
     def arguments(self) -> list[str]:
@@ -111,12 +111,12 @@ def complete_dataset(
 
 
 def dataset_options(default: str | None = None) -> Callable[..., Any]:
-    """Adds the argument DATASET and, for the same, ``--dataset``.
+    """Adds the argument DATASET, and ``--dataset`` as another way to give it.
 
-    The command gets it as `dataset_name`, in full: with its kind, if it is a path.
+    The command gets the full name as `dataset_name`: with its kind, if it is a path.
 
     Args:
-      default: what is meant if neither is given; None makes that an error.
+      default: the dataset if neither is given; None makes that an error.
     """
     help = (
         f"What to work on, as for DATASET: {', '.join(BUNDLED)}; a file or folder of your own, "
@@ -156,7 +156,7 @@ def dataset_options(default: str | None = None) -> Callable[..., Any]:
 
 
 def dataset_of_model_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds --dataset for commands that can find out a model's own."""
+    """Adds --dataset for commands whose default is the dataset that the model was trained on."""
     return click.option(
         "--dataset",
         "dataset_name",
@@ -167,30 +167,30 @@ def dataset_of_model_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def csv_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options that say how a table is written, by their names in `SourceOptions`."""
+    """Adds the options for the text of a table, by their names in `SourceOptions`."""
     declared = source_options()
-    return add_options(command, [make_option(declared[name], _USUAL) for name in _NOTATION])
+    return add_options(command, [make_option(declared[name], _DEFAULTS) for name in _NOTATION])
 
 
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options that say how data is read; the command gets them as `data`."""
+    """Adds the options for reading data; the command gets them as `data`."""
 
     @functools.wraps(command)
     def with_data(**options: Any) -> Any:
         folders = options.pop("data_dir"), options.pop("manual_dir")
         return command(data=Data(*folders, pop_given(SourceOptions, options)), **options)
 
-    made = [make_option(each, _USUAL) for each in source_options().values() if each.flag]
+    made = [make_option(each, _DEFAULTS) for each in source_options().values() if each.flag]
     return add_options(with_data, [*_FOLDERS, *made])
 
 
 def source_options() -> dict[str, Option]:
-    """The options of `SourceOptions`, with the kinds of source that they are for in their help."""
+    """The options of `SourceOptions`; the help of each names the kinds of source that it is for."""
 
-    def described(declared: Option) -> Option:
+    def with_kinds(declared: Option) -> Option:
         kinds = takers(declared.name)
         if len(kinds) == len(KINDS):
             return declared
         return replace(declared, help=declared.help + f" For {', '.join(kinds)}.")
 
-    return {name: described(declared) for name, declared in options_of(SourceOptions).items()}
+    return {name: with_kinds(declared) for name, declared in options_of(SourceOptions).items()}

@@ -1,4 +1,4 @@
-"""A training run as commands show and record it."""
+"""What `train` and `tune` share: training with progress, the record, the summary."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("tfsoftmax.cli")
 
 
-def described(dataset: Dataset) -> Dataset:
-    """The dataset with what is to be recorded of it; says so if test rows are training rows."""
+def record_data(dataset: Dataset) -> Dataset:
+    """Adds its record to a dataset; logs a note if some test rows are also training rows."""
     from tfsoftmax.data.record import DataRecord
 
     origin = DataRecord.of(dataset)
@@ -53,7 +53,7 @@ def described(dataset: Dataset) -> Dataset:
 
 
 def announce(dataset: Dataset, recipe_name: str) -> None:
-    """Says what is about to be trained on."""
+    """Prints the size of the dataset and the recipe, before training."""
     shape = "x".join(map(str, dataset.spec.example_shape))
     click.echo(
         f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.test):,} test "
@@ -71,7 +71,7 @@ def trained_on(
     checkpoints: Checkpoints | None = None,
     tensorboard: Path | None = None,
 ) -> FitResult:
-    """Trains, seen on standard error; Ctrl-C and SIGTERM end it where nothing is lost."""
+    """Trains with progress on standard error; Ctrl-C and SIGTERM end it where nothing is lost."""
     from tfsoftmax.cli._interrupt import defer_interrupts
     from tfsoftmax.cli._progress import training_progress
     from tfsoftmax.data.split import with_validation
@@ -113,7 +113,7 @@ def trained_on(
 def complete_record(
     trained: FitResult, command: Sequence[str], tuning: Tuning | None = None
 ) -> RunRecord:
-    """Adds to a model's record how to make it again, and how far training converged."""
+    """Adds to a model's record the command that makes it, and how far training converged."""
     from tfsoftmax import diagnose
 
     trained.model.record = replace(
@@ -132,14 +132,14 @@ def command_of(dataset: Dataset, data: Data, recipe: Recipe, recipe_name: str) -
 
 
 def export_trained(trained: FitResult, place: tuple[Path, str], forms: Forms) -> ExportResult:
-    """Exports to (output folder, name), with every file that can be proven."""
-    from tfsoftmax.cli._models import exported
+    """Exports a model that was just trained to (output folder, name)."""
+    from tfsoftmax.cli._models import export_to
 
-    return exported(trained.model, place, trained.dataset, forms)
+    return export_to(trained.model, place, trained.dataset, forms)
 
 
 def write_history(path: Path, history: History) -> None:
-    """Writes every epoch's figures, as the file's ending says."""
+    """Writes every epoch's figures, as CSV or JSON by the file's suffix."""
     from tfsoftmax.system.files import write_atomically
 
     text = history.to_csv() if path.suffix == ".csv" else json_text(history.to_json())
@@ -147,7 +147,7 @@ def write_history(path: Path, history: History) -> None:
 
 
 def summarize(history: History, record: RunRecord, exported: ExportResult) -> None:
-    """Prints what came of a run."""
+    """Prints the figures of a run, and its files."""
     test = record.test
     if history.best_epoch:
         click.echo(f"{'best epoch':<14} {history.best_epoch}, of {len(history.epochs)} trained")
@@ -171,7 +171,7 @@ def summarize(history: History, record: RunRecord, exported: ExportResult) -> No
 
 
 def print_end(exported: ExportResult, dataset: Dataset, data: Data, seconds: float) -> None:
-    """Prints how long all took, and what to do next."""
+    """Prints the duration, and the commands for what to do next."""
     click.echo(f"{'took':<14} {seconds:.1f} s")
     where = ["--data-dir", data.data_dir] if data.data_dir else []
     again = ["tfsoftmax", "evaluate", str(exported.path.parent), "--dataset", dataset.name, *where]

@@ -1,4 +1,4 @@
-"""A tuning as it is seen: how far it is, its table, its files."""
+"""Shows the progress of a tuning, prints its table and writes its files."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ from tfsoftmax.system.json_text import json_text
 if TYPE_CHECKING:
     from tfsoftmax.tuning.tune import Tuning
 
+# Lines of progress where there is no terminal.
 _LINES = 4
 
 
 @contextmanager
 def tuning_progress(quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Yields what is told the steps done, and of how many: a bar on a terminal, else lines."""
+    """Shows progress: a bar on a terminal, else a few lines.
+
+    Yields:
+      A function to call with the number of steps taken, and of all steps.
+    """
     import rich.progress
     from rich.console import Console
 
@@ -46,17 +51,17 @@ def tuning_progress(quiet: bool) -> Iterator[Callable[[int, int], None]]:
 def _lines() -> Callable[[int, int], None]:
     printed = 0
 
-    def advanced(step: int, total_steps: int) -> None:
+    def advance(step: int, total_steps: int) -> None:
         nonlocal printed
         if step * _LINES // total_steps > printed:
             printed = step * _LINES // total_steps
             click.echo(f"tuning: {step:,} of {total_steps:,} steps", err=True)
 
-    return advanced
+    return advance
 
 
 def print_table(tuning: Tuning) -> None:
-    """A line a candidate, on standard output; the best is marked."""
+    """Prints a line for each candidate on standard output, and marks the best."""
     click.echo(f"{'l2':>10}{'l1':>11}{'learning rate':>15}{'log-loss':>19}{'accuracy':>19}")
     for candidate in tuning.candidates:
         figures = candidate.figures()
@@ -70,7 +75,7 @@ def print_table(tuning: Tuning) -> None:
 
 
 def write_tuning(tuning: Tuning, plot: Path | None, table: Path | None) -> None:
-    """The files that are asked for.
+    """Writes the plot of the scores and the table of candidates, where a path is given.
 
     Raises:
       OSError: if one cannot be written.

@@ -1,4 +1,4 @@
-"""How values are written on a command line, where click has no type for them."""
+"""click types for values that click itself cannot parse."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
-_MOST = 1000  # values of a grid
+_MOST = 1000  # values in a grid
 
 
 class NumberOrAuto(click.FloatRange):
@@ -18,7 +18,7 @@ class NumberOrAuto(click.FloatRange):
     name = "float or auto"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Checks; ``auto`` stays as it is."""
+        """Parses and checks a number; returns ``auto`` unchanged."""
         return value if value == "auto" else super().convert(value, param, ctx)
 
 
@@ -28,7 +28,7 @@ class ClassWeights(click.ParamType):
     name = "balanced|NAME=WEIGHT,..."
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Splits and checks."""
+        """Parses and checks the value."""
         if value == "balanced" or isinstance(value, dict):
             return value
         weights = {}
@@ -49,16 +49,16 @@ class Grid(click.ParamType):
     name = "VALUE,...|LOW..HIGH:COUNT"
 
     def __init__(self, positive: bool = False, auto: bool = False):
-        """Says what is a value.
+        """Sets which values are accepted.
 
         Args:
-          positive: whether 0 is none.
-          auto: whether ``auto`` is one.
+          positive: whether 0 is rejected.
+          auto: whether ``auto`` is accepted.
         """
         self._positive, self._auto = positive, auto
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[Any, ...]:
-        """Splits and checks."""
+        """Parses and checks the value."""
         if isinstance(value, tuple):
             return value
         found: list[Any] = []
@@ -104,7 +104,7 @@ class ImageSize(click.ParamType):
     name = "HxW"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
-        """Splits and checks."""
+        """Parses and checks the value."""
         if isinstance(value, tuple):
             return value
         found = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", value.strip().lower())
@@ -115,7 +115,7 @@ class ImageSize(click.ParamType):
 
 
 class Size(click.ParamType):
-    """A number of bytes, with a unit if it has one."""
+    """A number of bytes, with or without a unit."""
 
     name = "SIZE"
 
@@ -138,7 +138,7 @@ class Delimiter(click.ParamType):
     name = "CHARACTER"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> str:
-        """Reads a tab however it is spelt."""
+        """Parses one character, or any spelling of a tab."""
         mark = "\t" if value in ("tab", "\\t") else value
         if len(mark) != 1:
             self.fail(f"{value!r} is not one character", param, ctx)

@@ -1,4 +1,4 @@
-"""``tfsoftmax export``: more forms of a model that is trained already."""
+"""``tfsoftmax export``: writes a trained model in other forms."""
 
 from __future__ import annotations
 
@@ -54,16 +54,16 @@ def export(
       tfsoftmax export savedmodels/mnist5k --tflite float32,float16,dynamic,int8,uint8
     """
     set_verbosity(verbose, quiet)
-    from tfsoftmax.cli._models import exported, failed_files, load_trained, printed_parity
+    from tfsoftmax.cli._models import export_to, failed_files, load_trained, print_parity
 
     trained = load_trained(model, dataset_name, data)
     place = trained.folder.resolve()
     name = str(trained.description["name"]) if name is None else name
     target = (output_dir or (place.parent if place.is_file() else place.parent.parent), name)
-    result = exported(trained.model, target, trained.dataset, forms, trained.record)
+    result = export_to(trained.model, target, trained.dataset, forms, trained.record)
     if as_json:
         print_json(result.to_json())
     else:
         click.echo(f"{result.path}")
-        printed_parity(result)
+        print_parity(result)
     return failed_files(result)

@@ -15,10 +15,10 @@ from tfsoftmax.data.names import locate
 if TYPE_CHECKING:
     from tfsoftmax.data.inspection import Column, Inspection
 
-# Shown on a terminal; --json has all.
+# Columns and classes that are printed, at most; --json has all.
 _MOST_COLUMNS = 40
 _MOST_CLASSES = 20
-# Length in characters of the bar of all rows.
+# Characters in the bar of a class that has all rows.
 _BAR = 30
 
 

@@ -1,4 +1,4 @@
-"""``tfsoftmax predict``: what an exported model says of pictures and rows."""
+"""``tfsoftmax predict``: classifies pictures and rows with an exported model."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def predict(
     set_verbosity(verbose, quiet)
     from tfsoftmax import load_predictor
 
-    sources = [_located(file) for file in files]
+    sources = [_locate(file) for file in files]
     said = {field: value for field, value in csv.items() if value is not None}
     _check_options(said, sources)
     predictor = load_predictor(model)
@@ -90,8 +90,8 @@ def predict(
     return 1 if failed else 0
 
 
-def _located(file: str) -> Location | DataError | None:
-    """Finds out what kind of rows a file holds; None if it is a picture; keeps the error."""
+def _locate(file: str) -> Location | DataError | None:
+    """Finds the kind of a file of rows; None for a picture; returns the error of a bad file."""
     from tfsoftmax.data.readers.unlabelled import locate_rows
 
     try:
@@ -101,7 +101,7 @@ def _located(file: str) -> Location | DataError | None:
 
 
 def _check_options(said: dict[str, Any], sources: list[Location | DataError | None]) -> None:
-    """Checks that every option has a meaning for at least one file."""
+    """Checks that every option applies to at least one file."""
     if any(isinstance(source, DataError) for source in sources):
         return  # The option may be meant for the file that is refused.
     tables = [source.kind for source in sources if isinstance(source, Location)]

@@ -19,15 +19,15 @@ from tfsoftmax.cli._formats import Forms, format_options
 from tfsoftmax.cli._models import failed_files, reading_options, recorded_data
 from tfsoftmax.cli._outputs import check_outputs, note_another_task
 from tfsoftmax.cli._recipe import recipe_from, recipe_options
-from tfsoftmax.cli._rescue import never_lost
+from tfsoftmax.cli._rescue import rescue_on_failure
 from tfsoftmax.cli._sources import Data, data_options, dataset_options
 from tfsoftmax.cli._training import (
     announce,
     command_of,
     complete_record,
-    described,
     export_trained,
     print_end,
+    record_data,
     summarize,
     trained_on,
     write_history,
@@ -135,7 +135,7 @@ def train(
     from tfsoftmax.export.versions import model_folder
 
     before, reading = _start(start_from) if start_from else (None, {})
-    loaded = dataset = described(data.load(dataset_name, reading))
+    loaded = dataset = record_data(data.load(dataset_name, reading))
     start = None
     if before:
         from tfsoftmax import warm_start
@@ -148,7 +148,7 @@ def train(
     check_formats(forms.formats, dataset.spec)
     note_another_task(model_folder(output_dir, name), dataset.spec)
     trained = trained_on(dataset, recipe, quiet, start, checkpoints, tensorboard)
-    with never_lost(trained.model, output_dir, name, checkpoints):
+    with rescue_on_failure(trained.model, output_dir, name, checkpoints):
         command = command_of(dataset, data, trained.history.recipe, recipe_name)
         if start_from:
             command += ["--from", str(start_from), "--new-classes", new_classes]

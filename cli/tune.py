@@ -21,15 +21,15 @@ from tfsoftmax.cli._grid import SWEPT, grid_from, grid_options
 from tfsoftmax.cli._models import failed_files
 from tfsoftmax.cli._outputs import AfterTheModel, check_outputs
 from tfsoftmax.cli._recipe import recipe_from, recipe_options
-from tfsoftmax.cli._rescue import never_lost
+from tfsoftmax.cli._rescue import rescue_on_failure
 from tfsoftmax.cli._sources import Data, data_options, dataset_options
 from tfsoftmax.cli._training import (
     announce,
     command_of,
     complete_record,
-    described,
     export_trained,
     print_end,
+    record_data,
     summarize,
     trained_on,
 )
@@ -140,7 +140,7 @@ def tune(
     from tfsoftmax.data.dataset import check_unchanged
     from tfsoftmax.export.formats import check_formats
 
-    dataset = described(data.load(dataset_name))
+    dataset = record_data(data.load(dataset_name))
     if not quiet:
         announce(dataset, recipe_name)
     if model:
@@ -162,7 +162,7 @@ def tune(
         beside.end()
         return 0
     trained = trained_on(dataset, tuning.best, quiet)
-    with never_lost(trained.model, output_dir, name):
+    with rescue_on_failure(trained.model, output_dir, name):
         command = command_of(dataset, data, trained.history.recipe, recipe_name)
         record = complete_record(trained, command, tuning)
         check_unchanged(dataset, record.dataset.sha256)
@@ -182,7 +182,7 @@ def _tune(dataset: Dataset, recipe: Recipe, choices: dict[str, Any], quiet: bool
     from tfsoftmax.cli._interrupt import defer_interrupts
     from tfsoftmax.system.startup import import_tensorflow
 
-    with tuning_progress(quiet) as advanced:
+    with tuning_progress(quiet) as advance:
         import_tensorflow()
         from tfsoftmax.tuning.tune import tune
 
@@ -190,6 +190,6 @@ def _tune(dataset: Dataset, recipe: Recipe, choices: dict[str, Any], quiet: bool
 
             def on_progress(step: int, total_steps: int) -> None:
                 check_interrupt()
-                advanced(step, total_steps)
+                advance(step, total_steps)
 
             return tune(dataset, recipe, on_progress=on_progress, **choices)

@@ -1,4 +1,4 @@
-"""``tfsoftmax verify``: every artefact of a model in every runtime at hand."""
+"""``tfsoftmax verify``: compares a model's files with the model, in every installed runtime."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ from tfsoftmax.metrics import Evaluation
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.prediction import check_answered
 
-# Features or logits of so many float32 numbers (4 MB) stay in a core's cache between the cast and
-# the matmul; larger parts would go through memory twice.
+# Float32 numbers (4 MB of features or logits) that stay in a core's cache between the cast and the
+# matmul; larger parts would go through memory twice.
 _CACHED_NUMBERS = 2**20
 
 
@@ -67,7 +67,7 @@ def evaluate(model: SoftmaxRegression, split: Any) -> Evaluation:
       model: the model.
       split: rows with ``features [n_samples, n_features]`` (raw) and
         ``labels [n_samples]``, as arrays or tensors; or a pair of features, as
-        `Answering.predict_proba` takes them, and labels, the names of their classes.
+        `RowClassifier.predict_proba` takes them, and labels, the names of their classes.
 
     Raises:
       ValueError: if there are no rows.
@@ -84,7 +84,7 @@ def evaluate(model: SoftmaxRegression, split: Any) -> Evaluation:
     n_samples = len(split.labels)
     if not n_samples:
         raise ValueError("cannot evaluate on no rows")
-    # Traced once for each model, whatever the number of rows.
+    # Traced once for each model, for any number of rows.
     score = _score.get_concrete_function(
         model,
         tf.TensorSpec([None, model.spec.n_features], split.features.dtype),
@@ -109,7 +109,7 @@ def evaluate(model: SoftmaxRegression, split: Any) -> Evaluation:
 
 
 def _split(model: SoftmaxRegression, given: Any) -> Any:
-    """Rows and labels from whatever was given."""
+    """The rows and labels of a `Split`, or of a pair (X, y)."""
     if isinstance(given, tuple | list) and len(given) == 2:
         rows = rows_for(model.spec, given[0])
         labels = labels_for(model.spec, given[1])

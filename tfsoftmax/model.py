@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax import ops
-from tfsoftmax.prediction import Answering
+from tfsoftmax.prediction import RowClassifier
 from tfsoftmax.spec import Numbers, Spec
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Initializer = Callable[[tuple[int, ...]], np.ndarray]
 
 
-class SoftmaxRegression(tf.Module, Answering):
+class SoftmaxRegression(tf.Module, RowClassifier):
     """Multiclass logistic regression, ``softmax(scaled(x) W + b)``.
 
     Raw features go in, in whatever type they are kept in, and are scaled first as the spec
@@ -108,7 +108,7 @@ class SoftmaxRegression(tf.Module, Answering):
         return ops.softmax(self.logits(features))
 
     def raw_probabilities(self, examples: np.ndarray) -> np.ndarray:
-        """Probability of each class, as `Answering.raw_probabilities`."""
+        """Probability of each class, as `RowClassifier.raw_probabilities`."""
         return self._scores(examples)[1]
 
     def _scores(self, examples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

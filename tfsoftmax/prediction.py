@@ -1,4 +1,4 @@
-"""What every model can be asked, in memory or exported, and when it has no answer."""
+"""Prediction, the same for models in memory and exported ones, and when a model abstains."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tfsoftmax.metrics import rows_per_block
 from tfsoftmax.spec import Spec
 
 
-class Answering:
-    """A model that can be asked about rows, whatever they come in (`inputs.rows_for`).
+class RowClassifier:
+    """The predictions that every model makes, for rows of any form that `inputs.rows_for` takes.
 
     Attributes:
       spec: what goes in and what comes out.
@@ -36,7 +36,7 @@ class Answering:
         raise NotImplementedError
 
     def _scores(self, examples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What classes are ranked by, and their probabilities."""
+        """The scores that rank the classes, and their probabilities."""
         probabilities = self.raw_probabilities(examples)
         return probabilities, probabilities
 
@@ -92,7 +92,7 @@ class Answering:
     def _asked(
         self, features: Any, where: str, first_row: int = 0
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Scores and probabilities, some rows at a time."""
+        """Yields scores and probabilities, block by block."""
         rows = rows_for(self.spec, features, where, first_row)
         block_rows = rows_per_block(self.spec)
         for start in range(0, len(rows), block_rows):
@@ -122,12 +122,12 @@ def abstains(probabilities: np.ndarray, spec: Spec) -> np.ndarray:
 def check_answered(
     spec: Spec, rows: FeaturesLike, figures: np.ndarray, where: str, first_row: int = 0
 ) -> None:
-    """Makes sure that there is an answer for each row, unless the model may abstain.
+    """Checks that every row has a prediction, unless the model may abstain.
 
     Args:
       spec: of the model.
       rows: raw, ``[n_samples, n_features]``.
-      figures: what was computed of each row, ``[n_samples, ...]``; not finite where its scores
+      figures: computed for each row, ``[n_samples, ...]``; not finite where its scores
         overflowed.
       where: what the rows are called in an error.
       first_row: what the first of them is called.

@@ -26,8 +26,8 @@ class DatasetCache:
     staging folder and then renamed, so an entry that exists is complete.
 
     Attributes:
-      data_dir: the folder it is in, where TensorFlow Datasets keeps its own files, too.
-      folder: of the entries.
+      data_dir: the folder in which TensorFlow Datasets keeps its files, too.
+      folder: the folder of the entries, within `data_dir`.
     """
 
     def __init__(self, data_dir: Path):

@@ -37,7 +37,7 @@ class Collector:
       bad_rows: rows that cannot be used; readers report theirs here.
       whole_numbers: readers show it whole numbers before they are converted to float32.
       n_read: rows added.
-      n_samples: rows collected, which are those added but for the skipped ones.
+      n_samples: rows collected: those added, minus those skipped.
     """
 
     def __init__(self, source: Source, key: str, staging: Path):
@@ -167,7 +167,7 @@ class Collector:
 
 @contextmanager
 def collecting(source: Source, key: str) -> Iterator[Collector]:
-    """A collector of a source's rows; rows beyond the memory limit are cached under a key.
+    """Yields a collector of a source's rows; rows beyond the memory limit are cached under a key.
 
     Raises:
       DataError: if the cache cannot be written.

@@ -44,8 +44,8 @@ class Split:
       labels: int32 ``[n_samples]`` in ``[0, n_classes)``.
       weights: how much each row counts in training, float32 ``[n_samples]``, at least 0,
         in any unit; None where all count the same.
-      checked: set once the features are checked, so that they are not checked again; it
-        does not count for other features that replace them.
+      checked: the features that passed their checks, so that they are not checked again; it
+        is ignored once `features` is another object.
 
     >>> Split(np.eye(3), np.int32([0, 1, 2])).take(np.array([2, 0])).labels.tolist()
     [2, 0]
@@ -60,7 +60,7 @@ class Split:
         return len(self.labels)
 
     def take(self, indices: np.ndarray) -> Split:
-        """Some of the rows, copied; rows in a file stay there, and come in the file's order."""
+        """Selects rows by index, as a copy; rows in a file stay there, in the file's order."""
         features = features_of(self.features)
         if features.in_file:
             indices = np.sort(indices)
@@ -80,7 +80,7 @@ class Split:
 
     @property
     def _checked_features(self) -> CheckedFeatures | None:
-        """`checked`, unless it is about other features, which these replaced."""
+        """`checked`, unless `features` was replaced since."""
         return self.checked if self.checked and self.checked.features is self.features else None
 
 
@@ -95,11 +95,11 @@ class Dataset:
       validation: rows held out for early stopping and calibration; None if there are none
         (`data.split.with_validation` holds some out of the training rows).
       notes: what was found while the source was read; not part of the checksum.
-      only_measured: whether it is only to evaluate a model on: then one class is enough, and
+      only_measured: whether it is only for evaluating a model: then one class is enough, and
         there may be no training rows.
-      options: how the source was asked to be read; None where it takes no options.
-      origin: what the data was before some of its rows or classes were chosen, for the record of
-        a model; None where these are all.
+      options: the options that the source was read with; None where it takes none.
+      origin: describes the data before rows or classes were selected from it, for the record of
+        a model; None where nothing was selected.
 
     Raises:
       DataError: naming the split, and the row where there is one, if features and labels
@@ -120,7 +120,7 @@ class Dataset:
     only_measured: bool = False
     options: SourceOptions | None = None
     origin: DataRecord | None = None
-    # Set by `DataRecord.of`, which goes through all rows; `replace` begins without it.
+    # Cached by `DataRecord.of`, which reads all rows; `replace` does not copy it.
     _record: DataRecord | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -139,7 +139,7 @@ class Dataset:
         return {name: split for name, split in named.items() if split is not None}
 
     def sha256(self) -> str:
-        """Checksum of the spec and all rows, labels and weights, whatever the source.
+        """Checksum of the spec and of all rows, labels and weights; independent of the source.
 
         >>> rows = Split(np.zeros((2, 4), np.uint8), np.array([0, 1], np.int32))
         >>> Dataset("tiny", Spec((2, 2), "uint8", ("no", "yes"), (0, 255)), rows, rows).sha256()
@@ -157,7 +157,7 @@ class Dataset:
 
 
 def check_dataset(given: Dataset) -> Dataset:
-    """Returns a dataset that can be trained on as it is.
+    """Checks that an argument is a dataset to train on, and returns it.
 
     Raises:
       UsageError: if it is not a dataset, saying how to make one, or is only to evaluate on.
@@ -242,7 +242,7 @@ def check_finite(
       spec: of the rows.
       first: number of the first row in an error.
       unit: what to call a row in an error.
-      remedy: what to do about a missing value other than fill it in, for an error.
+      remedy: what an error recommends for a missing value besides filling it in.
 
     Raises:
       DataError: naming row and feature.

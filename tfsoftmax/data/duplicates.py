@@ -9,7 +9,8 @@ import numpy as np
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.features import FeaturesLike, row_blocks
 
-_PART_NUMBERS = 2**20
+# Numbers that are hashed at a time.
+_NUMBERS_PER_PART = 2**20
 
 
 class SharedRows(NamedTuple):
@@ -64,11 +65,11 @@ def row_hashes(features: FeaturesLike) -> np.ndarray:
     n_words = row_bytes // word_bytes
     factors = np.random.default_rng(0).integers(2**63, size=n_words, dtype=np.uint64)
     factors = factors * np.uint64(2) + np.uint64(1)
-    a_part = max(1, _PART_NUMBERS // n_words)
+    part_rows = max(1, _NUMBERS_PER_PART // n_words)
     hashes = []
     for block in row_blocks(features):
-        for start in range(0, len(block), a_part):
-            rows = block[start : start + a_part]
+        for start in range(0, len(block), part_rows):
+            rows = block[start : start + part_rows]
             if np.issubdtype(rows.dtype, np.floating):
                 rows = rows + 0  # -0.0 + 0 is 0.0
             words = np.ascontiguousarray(rows).view(f"u{word_bytes}").astype(np.uint64)

@@ -113,9 +113,9 @@ class WholeNumbers:
 
         Args:
           numbers: ``[n_samples, n_features]``, possibly rounded, NaN for a missing value.
-          whole: returns, for the index of a column, its values ``[n]`` before rounding, without
+          whole: from the index of a column to its values ``[n]`` before rounding, without
             missing ones; strings as `integers_in` parses them.
-          name: returns, for the index of a column, its name.
+          name: from the index of a column to its name.
           first: number of the first row in an error.
           where: what to call the source in an error, such as one of many files; None is its
             name.
@@ -153,7 +153,7 @@ class WholeNumbers:
                 return integers_in(column)
             if column.dtype.kind == "f":
                 return np.asarray(column.to_numpy(np.float64, na_value=np.nan))
-            # Missing values are replaced by any other, so that row numbers stay right.
+            # Missing values are replaced by another value, so that row numbers stay right.
             filled = column.fillna(column.dropna().iloc[0])
             return np.asarray(filled.to_numpy(column.dtype.name.lower()))
 
@@ -162,7 +162,7 @@ class WholeNumbers:
     def compare(
         self, index: int, numbers: np.ndarray, name: str, first: int = 0, where: str | None = None
     ) -> None:
-        """Compares the values of a column with what float32 makes of them.
+        """Compares the values of a column with the same values in float32.
 
         Args:
           index: of the column.

@@ -1,4 +1,4 @@
-"""Rows of features, read some at a time, whether they are in memory, in a file or elsewhere."""
+"""Rows of features, read block by block, whether they are in memory, in a file or elsewhere."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tfsoftmax.errors import DataError
 
 # Alignment of memory that TensorFlow uses without a copy.
 _ALIGNMENT_BYTES = 64
-# Read at once in a pass over all rows.
+# Bytes in a block, in a pass over all rows.
 _BLOCK_BYTES = 2**23
 
 
 @runtime_checkable
 class Features(Protocol):
-    """Rows of features that are read some at a time.
+    """Rows of features that are read block by block.
 
     A `Split` holds these, or a NumPy array. A new kind derives from this class and has `shape`,
     `dtype` and `read`; the rest follows from them, and is overridden where there is a faster way.
@@ -28,8 +28,8 @@ class Features(Protocol):
     Attributes:
       shape: ``(n_samples, n_features)``.
       dtype: of the rows as they are read.
-      in_file: whether they are in a file: then they are best read in its order, and somebody
-        may write to it while they are used.
+      in_file: whether they are in a file: then they are best read in the file's order, and
+        another program may write to it while they are used.
 
     >>> class Squares(Features):
     ...     shape, dtype = (5, 2), np.dtype("float32")
@@ -51,7 +51,7 @@ class Features(Protocol):
 
         Args:
           blocks: slices of rows, with a step of 1.
-          out: room for at least as many rows, of the same dtype, contiguous.
+          out: contiguous array of the same dtype, with at least as many rows.
 
         Returns:
           How many rows were copied.
@@ -62,14 +62,14 @@ class Features(Protocol):
 
     @property
     def nbytes(self) -> int:
-        """How many bytes an array of all rows would have."""
+        """Size in bytes of an array of all rows."""
         return int(np.prod(self.shape)) * self.dtype.itemsize
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, rows: int | slice | np.ndarray) -> np.ndarray:
-        """The rows of a slice or of an array of indices, or the one of an index, in memory."""
+        """Reads the rows of a slice or of an array of indices, or the single row of an index."""
         if isinstance(rows, slice):
             if rows.step in (None, 1):
                 return read_rows(self, [rows])
@@ -86,7 +86,7 @@ class Features(Protocol):
         return self[:] if dtype is None else self[:].astype(dtype, copy=False)
 
     def take(self, indices: np.ndarray) -> FeaturesLike:
-        """Some of the rows, in the order of their indices ``[n]``."""
+        """Selects rows, in the order of their indices ``[n]``."""
         return ChosenRows(self, indices)
 
 
@@ -147,7 +147,7 @@ class ChosenRows(Features):
     """Some rows of other features, read when they are needed.
 
     Attributes:
-      indices: of the rows, ``[n_samples]``; rising ones are read faster.
+      indices: of the rows, ``[n_samples]``; ascending ones are read faster.
 
     >>> rows = ChosenRows(np.arange(8.0).reshape(4, 2), np.array([1, 3]))
     >>> rows.shape, rows[1:].tolist()
@@ -172,7 +172,7 @@ class ChosenRows(Features):
         return self._features[self.indices[rows]]
 
     def take(self, indices: np.ndarray) -> FeaturesLike:
-        """Some of these rows, which stay where they are, too."""
+        """Selects some of these rows, without reading them."""
         return self._features.take(self.indices[indices])
 
 
@@ -197,10 +197,10 @@ def row_blocks(features: FeaturesLike) -> Iterator[np.ndarray]:
     [[[1.0, 0.0], [0.0, 1.0]]]
     """
     features = features_of(features)
-    a_block = _rows_per_block(features)
-    block = np.empty((min(a_block, len(features)), *features.shape[1:]), features.dtype)
-    for start in range(0, len(features), a_block):
-        yield block[: features.read([slice(start, start + a_block)], block)]
+    block_rows = _rows_per_block(features)
+    block = np.empty((min(block_rows, len(features)), *features.shape[1:]), features.dtype)
+    for start in range(0, len(features), block_rows):
+        yield block[: features.read([slice(start, start + block_rows)], block)]
 
 
 def read_rows(
@@ -261,22 +261,22 @@ def _rows_per_block(features: Features) -> int:
 def _read_indices(features: Features, indices: np.ndarray, out: np.ndarray) -> None:
     """Copies the rows of these indices, in their order."""
     if (indices[:-1] <= indices[1:]).all():
-        _read_rising(features, indices, out)
+        _read_ascending(features, indices, out)
         return
     order = np.argsort(indices, kind="stable")
     in_order = np.empty_like(out)
-    _read_rising(features, indices[order], in_order)
+    _read_ascending(features, indices[order], in_order)
     out[order] = in_order
 
 
-def _read_rising(features: Features, indices: np.ndarray, out: np.ndarray) -> None:
-    """Copies the rows of these rising indices; rows between them are read, too."""
-    a_part = _rows_per_block(features)
-    buffer = np.empty((min(a_part, len(features)), *features.shape[1:]), features.dtype)
+def _read_ascending(features: Features, indices: np.ndarray, out: np.ndarray) -> None:
+    """Copies the rows of ascending indices; rows between them are read, too."""
+    part_rows = _rows_per_block(features)
+    buffer = np.empty((min(part_rows, len(features)), *features.shape[1:]), features.dtype)
     done = 0
     while done < len(indices):
         first = indices[done]
-        count = int(np.searchsorted(indices[done:], first + a_part))
+        count = int(np.searchsorted(indices[done:], first + part_rows))
         wanted = indices[done : done + count] - first
         read = features.read([slice(first, first + wanted[-1] + 1)], buffer)
         np.take(buffer[:read], wanted, axis=0, out=out[done : done + count])
@@ -284,7 +284,7 @@ def _read_rising(features: Features, indices: np.ndarray, out: np.ndarray) -> No
 
 
 def _file_rows(array: np.ndarray) -> _FileRows | None:
-    """The rows as they are in their file, if the array is a plain part of one."""
+    """Rows to read from the file that an array maps; None if it maps no contiguous part of one."""
     if not isinstance(array, np.memmap) or not array.flags.c_contiguous:
         return None
     root = array
@@ -292,7 +292,7 @@ def _file_rows(array: np.ndarray) -> _FileRows | None:
         root = root.base
     if root.mode != "r" or root.filename is None:
         return None
-    # A view's own `offset` is its root's, whatever part of it the view is.
+    # The `offset` of a view is its root's, so the distance between the two is added.
     first_byte = root.offset + array.ctypes.data - root.ctypes.data
     return _FileRows(Path(root.filename), first_byte, array.shape, array.dtype)
 

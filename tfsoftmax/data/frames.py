@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def frame_of(given: Any) -> pd.DataFrame | None:
-    """Anything with named columns as a pandas frame; None for anything else."""
+    """Converts data with named columns to a pandas frame; returns None for other data."""
     if hasattr(given, "iloc") and hasattr(given, "columns"):
         return given
     polars = hasattr(given, "get_column") and hasattr(given, "columns")

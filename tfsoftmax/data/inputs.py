@@ -129,7 +129,7 @@ def _check_brightness(spec: Spec, rows: FeaturesLike, where: str) -> None:
 
 def _check_shape(spec: Spec, shape: tuple[int, ...], where: str) -> None:
     wanted = tuple(dict.fromkeys((spec.example_shape, (spec.n_features,))))
-    if len(shape) > 1 and _squeezed(shape[1:]) in map(_squeezed, wanted):
+    if len(shape) > 1 and _squeeze(shape[1:]) in map(_squeeze, wanted):
         return
     if shape in wanted:
         raise ModelError(
@@ -144,14 +144,14 @@ def _check_shape(spec: Spec, shape: tuple[int, ...], where: str) -> None:
     raise ModelError(f"{where}: the model takes rows of shape {shapes}, not {shape}")
 
 
-def _squeezed(shape: Sequence[int]) -> tuple[int, ...]:
+def _squeeze(shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(size for size in shape if size != 1)
 
 
 def _to_array(given: Any, where: str) -> np.ndarray:
     """Converts `given` to an array of numbers or booleans."""
     try:
-        array = np.ma.filled(given.astype(np.float64), np.nan) if _masked(given) else given
+        array = np.ma.filled(given.astype(np.float64), np.nan) if _is_masked(given) else given
         array = np.asanyarray(array)
         if array.dtype.kind == "O" and array.ndim:
             texts = [isinstance(value, str | bytes) for value in array.flat]
@@ -168,5 +168,5 @@ def _to_array(given: Any, where: str) -> np.ndarray:
     return array
 
 
-def _masked(given: Any) -> bool:
+def _is_masked(given: Any) -> bool:
     return isinstance(given, np.ma.MaskedArray)

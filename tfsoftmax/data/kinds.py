@@ -47,7 +47,7 @@ class Kind:
       options: the fields of `SourceOptions` that it understands.
       takes: what stands after the colon: a ``"FILE"``, a ``"DIR"``, or a ``"PATH"``, which may
         be either; empty if it has no path.
-      example: of a whole name.
+      example: a complete name.
       suffixes: of its files, in small letters; they tell the kind of a path without one.
       packings: suffixes that may follow, of files that the reader unpacks.
       parts: where in a folder its files are: ``""`` directly, ``"*"`` in its sub-folders.
@@ -93,7 +93,7 @@ class Kind:
         return self._unpacked(file_name.lower()).endswith(self.suffixes)
 
     def stem_of(self, file_name: str) -> str:
-        """The name of a file or folder without what says what kind it is.
+        """The name of a file or folder without the suffixes that tell its kind.
 
         >>> KINDS["csv"].stem_of("my flowers.csv.gz"), KINDS["svmlight"].stem_of("rows.libsvm")
         ('my flowers', 'rows')

@@ -84,7 +84,7 @@ class ClassNames:
         return np.array(found, np.int32)
 
     def _text(self, label: Any) -> Any:
-        """Decodes bytes, unless other ones decode to the same string; returns all else as it is."""
+        """Decodes a label that is bytes, and checks that no other one gives the same name."""
         if not isinstance(label, bytes):
             return label
         try:

@@ -1,4 +1,4 @@
-"""Where data comes from: ``load_dataset`` is the door to every kind of source."""
+"""``load_dataset``, which loads a dataset from any kind of source."""
 
 from __future__ import annotations
 
@@ -34,26 +34,25 @@ def load_dataset(
     options: SourceOptions | None = None,
     model: Spec | None = None,
 ) -> Dataset:
-    """Loads a dataset by name, whatever kind of source it comes from.
+    """Loads a dataset by name, from any kind of source.
 
     Args:
       name: ``mnist5k`` or ``digits``, which need no download; the path of a file or folder,
         such as ``flowers.csv``, with its kind before it where the path does not tell it, such
         as ``csv:flowers.dat`` (`KINDS` has all); or the name of an image-classification
         dataset of TensorFlow Datasets, such as ``mnist``.
-      data_dir: where prepared and decoded datasets are kept; None is
-        `default_data_dir`'s.
+      data_dir: the folder for prepared and decoded datasets; None is `default_data_dir`'s.
       manual_dir: a folder with a TensorFlow Datasets source's original files, to prepare
         it from without a network.
       options: how to read it.
-      model: what a model takes that is only to be measured on the rows. They may be of one
-        class then, of classes with one row, and without the last features in svmlight; where
-        none can be held out for that, all are test rows.
+      model: spec of a model that is only to be evaluated on the rows. Then they may all be of
+        one class, a class may have a single row, and svmlight rows may lack the last features;
+        where no rows can be held out, all are test rows.
 
     Raises:
       UsageError: if a kind is given without a path, lacks its package, or does not understand
         one of the options, or `manual_dir`.
-      UnknownDatasetError: if no source answers to the name, or a path may be of several kinds;
+      UnknownDatasetError: if no source has the name, or a path may be of several kinds;
         it suggests what to write.
       DataError: if the source cannot be read or used.
 
@@ -85,15 +84,15 @@ def _read(location: Location, source: Source) -> Dataset:
         dataset = read(path, source)
         return dataset
     except PermissionError as error:
-        place = error.filename or path
-        raise DataError(f"{source.name}: {place} may not be read: {error.strerror}") from error
+        file = error.filename or path
+        raise DataError(f"{source.name}: {file} may not be read: {error.strerror}") from error
     except OSError as error:
         reason = error.strerror or error
         raise DataError(f"{source.name}: {path} cannot be read: {reason}") from error
 
 
 def catalogue(data_dir: str | os.PathLike[str] | None = None) -> list[dict[str, Any]]:
-    """What can be trained on: for each entry ``name``, ``about``, and ``state`` if known.
+    """Lists datasets to train on: for each its ``name``, ``about``, and ``state`` if known.
 
     States are ``"ready"``, ``"prepared"`` (decoded at first use) and ``"download"``.
     """

@@ -144,11 +144,11 @@ class SourceOptions(Choices):
 
     @property
     def fill(self) -> Fill | None:
-        """What a missing value is taken for; None where it is an error."""
+        """What fills in a missing value; None where a missing value is an error."""
         return None if self.missing == "error" else self.missing
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-ready dictionary of what is not usual; `from_json` turns it back."""
+        """A JSON-ready dictionary of the options that are not the default, for `from_json`."""
         usual = asdict(SourceOptions())
         return {key: value for key, value in asdict(self).items() if value != usual[key]}
 
@@ -160,15 +160,15 @@ class SourceOptions(Choices):
 
 
 def check_applicable(options: SourceOptions, understood: Collection[str], what: str) -> None:
-    """Makes sure that what reads a source understands all that is asked for.
+    """Checks that every option that is set applies to what is read.
 
     Args:
-      options: what is asked for.
-      understood: the fields that have a meaning there.
-      what: is read, for the message.
+      options: the options to check.
+      understood: the fields that apply.
+      what: what is read, for the message.
 
     Raises:
-      UsageError: naming an option that has no meaning there, and the kinds that it is for.
+      UsageError: naming an option that does not apply, and the kinds that it is for.
 
     >>> check_applicable(SourceOptions(delimiter=";"), KINDS["npz"].options, "npz")
     Traceback (most recent call last):

@@ -13,9 +13,9 @@ from tfsoftmax.errors import UsageError
 
 _PICTURES_PER_CLASS = 12
 _MOST_CLASSES = 40
-_SIDE = 48  # pixels, as the others
-_GAP = 4
-_LETTER_WIDTH = 7
+_SIDE = 48  # pixels
+_GAP = 4  # pixels
+_LETTER_WIDTH = 7  # pixels
 
 
 def picture_sheet(dataset: Dataset, seed: int = 0) -> bytes:
@@ -23,7 +23,7 @@ def picture_sheet(dataset: Dataset, seed: int = 0) -> bytes:
 
     Args:
       dataset: of images.
-      seed: of the choice.
+      seed: of the random choice of pictures.
 
     Raises:
       UsageError: if its examples are no images.

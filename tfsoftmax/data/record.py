@@ -1,4 +1,4 @@
-"""What is kept with a model of the data it was made from."""
+"""``DataRecord``: what the record of a model says of the data it was trained on."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class DataRecord:
 
     @classmethod
     def of(cls, dataset: Dataset) -> DataRecord:
-        """Describes a dataset, or what it was made from (`Dataset.origin`).
+        """Describes a dataset, or the one its rows were selected from (`Dataset.origin`).
 
-        Goes through the rows twice, at the first call for a dataset.
+        The first call for a dataset reads its rows twice.
         """
         if dataset.origin:
             return dataset.origin
@@ -84,7 +84,7 @@ class DataRecord:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> DataRecord:
-        """What `to_json` described, in this version or one before.
+        """The record that `to_json` of this version, or of an older one, described.
 
         Raises:
           LookupError, TypeError, ValueError, AttributeError, UsageError: if it is anything else.

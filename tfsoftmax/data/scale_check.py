@@ -16,8 +16,9 @@ _log = logging.getLogger(__name__)
 _SAMPLE_ROWS = 1000
 _SAMPLE_BLOCKS = 20
 _SAMPLE_NUMBERS = 2**22
-# From so many rows on, quartiles do not differ by such a factor by chance.
+# With at least this many rows, quartiles do not differ by `_LARGEST_FACTOR` by chance.
 _FEWEST_ROWS = 20
+# Scales that differ by more than this factor are probably different units.
 _LARGEST_FACTOR = 20.0
 # Share of the non-constant columns that may differ in scale without a warning.
 _LARGEST_SHARE = 0.05
@@ -31,7 +32,7 @@ class _Quartiles(NamedTuple):
 
 
 def warn_of_scales(name: str, train: Split, test: Split, spec: Spec) -> None:
-    """Logs a warning if a source's test rows are of very different scale."""
+    """Logs a warning if the scales of a source's training and test rows differ very much."""
     note = compare_scales(train.features, test.features, spec)
     if note:
         _log.warning("Note: %s: %s", name, note)
@@ -83,11 +84,13 @@ def _sentence(what: str, found: float, theirs: float) -> str:
 
 
 def _sample(features: FeaturesLike) -> np.ndarray:
-    a_block = max(1, min(_SAMPLE_ROWS, _SAMPLE_NUMBERS // features.shape[1]) // _SAMPLE_BLOCKS)
-    starts = np.unique(np.linspace(0, max(0, len(features) - a_block), _SAMPLE_BLOCKS).astype(int))
-    if len(features) <= _SAMPLE_BLOCKS * a_block:
-        starts, a_block = np.array([0]), len(features)
-    return read_rows(features, [slice(start, start + a_block) for start in starts])
+    block_rows = max(1, min(_SAMPLE_ROWS, _SAMPLE_NUMBERS // features.shape[1]) // _SAMPLE_BLOCKS)
+    starts = np.unique(
+        np.linspace(0, max(0, len(features) - block_rows), _SAMPLE_BLOCKS).astype(int)
+    )
+    if len(features) <= _SAMPLE_BLOCKS * block_rows:
+        starts, block_rows = np.array([0]), len(features)
+    return read_rows(features, [slice(start, start + block_rows) for start in starts])
 
 
 def _typical(sample: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""Where rows are read from: its name, its options, and what its files contain."""
+"""``Source``: what rows are read from, how to read it, and the checksum of its files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BLOCK_BYTES = 2**20
 
 
 class Source:
-    """A file, folder or other place that rows are read from.
+    """What a reader reads: a file, a folder or a named dataset, with the options for it.
 
     Attributes:
       name: in full, with its kind.

@@ -1,4 +1,4 @@
-"""Statistics of columns, found by reading the rows some at a time."""
+"""Statistics of columns, computed block by block."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from tfsoftmax.data.features import FeaturesLike, row_blocks
 
 _EPSILON = float(np.finfo(np.float32).eps)
-# Numbers at a time, fewer than are read: each is needed as float64, more than once.
-_PART_NUMBERS = 2**19
+# Numbers in a part of a block; a part is copied as float64 more than once.
+_NUMBERS_PER_PART = 2**19
 # Bytes of columns in memory at a time, for quantiles; a single column may be larger.
 _GROUP_BYTES = 2**28
 
@@ -51,10 +51,10 @@ class ColumnStatistics:
     def of(cls, features: FeaturesLike) -> ColumnStatistics:
         """Statistics of rows ``[n_samples, n_features]``, read in one pass."""
         found = cls.none(features.shape[1])
-        a_part = max(1, _PART_NUMBERS // features.shape[1])
+        part_rows = max(1, _NUMBERS_PER_PART // features.shape[1])
         for block in row_blocks(features):
-            for start in range(0, len(block), a_part):
-                found.add(block[start : start + a_part])
+            for start in range(0, len(block), part_rows):
+                found.add(block[start : start + part_rows])
         return found
 
     def add(self, rows: np.ndarray) -> None:

@@ -17,7 +17,8 @@ from tfsoftmax.data.source import Source
 from tfsoftmax.spec import Spec
 from tfsoftmax.system.files import sync_tree
 
-_FEATURES, _REST = "features.npy", "rows.npz"
+_FEATURES = "features.npy"
+_REST = "rows.npz"
 
 
 class StoredRows(NamedTuple):
@@ -37,11 +38,11 @@ class StoredRows(NamedTuple):
 
 
 class RowWriter:
-    """Writes an entry of the cache, features first, as they come.
+    """Writes an entry of the cache: features as they are read, everything else at the end.
 
     Args:
       source: that the rows are read from.
-      key: of the entry; empty for one that is named after what is in it.
+      key: of the entry; if empty, the entry is named after its checksum.
       staging: an empty folder, renamed in the end.
       like: rows ``[n, n_features]`` of the same width and dtype.
     """

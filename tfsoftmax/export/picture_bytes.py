@@ -1,7 +1,7 @@
-"""What TensorFlow's decoders do not tell of an encoded picture, read from its bytes in a graph.
+"""Reads, in a graph, what TensorFlow's decoders do not report of an encoded picture.
 
-That is its EXIF orientation, found by the same rules as `data.images` finds it outside a
-graph, and whether a PNG has transparency.
+That is its EXIF orientation, by the same rules as `data.images` outside a graph, and whether a
+PNG has transparency.
 """
 
 from __future__ import annotations
@@ -14,16 +14,20 @@ import tensorflow as tf
 
 from tfsoftmax.data.images import EXIF_PREFIX, ORIENTATION_ENTRY, TIFF_ENTRY_BYTES, TIFF_START
 
-# Segments of a JPEG file, or chunks of a PNG file, that are looked through; so many that no
-# program writes more, and so few that a file made to waste time cannot.
+# Segments of a JPEG file, or chunks of a PNG file, that are searched: more than any program
+# writes, and few enough that a malicious file cannot waste much time.
 _MOST_PARTS = 10_000
-_LONGEST_READ = 8
+_LONGEST_READ = 8  # bytes
 _PNG = b"\x89PNG\r\n\x1a\n"
-# Where the first segment or chunk begins, and where a PNG file says its bits a sample; in bytes.
+# Offsets in bytes: of the first segment, of the first chunk, and of a PNG file's bits per sample.
 _JPEG_START = 2
 _PNG_START = len(_PNG)
 _PNG_BITS = 24
-_APP1, _SCAN, _END, _PADDING = 0xE1, 0xDA, 0xD9, 0xFF
+# Markers of JPEG segments.
+_APP1 = 0xE1
+_SCAN = 0xDA
+_END = 0xD9
+_PADDING = 0xFF
 _ALONE = (0x00, 0x01, *range(0xD0, 0xD9))  # markers without a length
 
 
@@ -87,7 +91,7 @@ def upright(pixels: tf.Tensor, turned: tf.Tensor) -> tf.Tensor:
 
 
 class _Block(NamedTuple):
-    """A run of bytes; `end` is not in it, and `start` is no less where there is none."""
+    """The bytes from `start` to before `end`; there are none if `start` is not less than `end`."""
 
     start: tf.Tensor
     end: tf.Tensor
@@ -98,7 +102,7 @@ class _Block(NamedTuple):
 
 
 class _Bytes(NamedTuple):
-    """So many bytes, and zeros behind them."""
+    """The bytes of a file, padded with zeros, and their number."""
 
     padded: tf.Tensor
     size: tf.Tensor
@@ -108,7 +112,7 @@ class _Bytes(NamedTuple):
         return cls(tf.pad(data, [[0, _LONGEST_READ]]), tf.size(data, tf.int64))
 
     def at(self, position: tf.Tensor, count: int) -> tf.Tensor:
-        """So many bytes from a position on, int64 ``[count]``."""
+        """The `count` bytes from a position on, int64 ``[count]``."""
         first = tf.minimum(position, self.size)
         return tf.cast(tf.slice(self.padded, [first], [count]), tf.int64)
 
@@ -116,8 +120,8 @@ class _Bytes(NamedTuple):
         return tf.reduce_all(self.at(position, len(expected)) == list(expected))
 
 
-# From a file and where a part of it begins to what is looked for, if it is in that part, and
-# where the next begins.
+# Given a file and the start of a part, returns the block that is searched for, if it is in that
+# part, and the start of the next part.
 _Part = Callable[[_Bytes, tf.Tensor], tuple[_Block, tf.Tensor]]
 
 
@@ -143,7 +147,7 @@ def _jpeg_segment(file: _Bytes, position: tf.Tensor) -> tuple[_Block, tf.Tensor]
     has_exif = is_marker & (kind == _APP1) & file.is_at(position + 4, EXIF_PREFIX)
     step = tf.where(_among(kind, *_ALONE), _integer(2), 2 + tf.maximum(size, 2))
     step = tf.where(is_marker, step, 1)
-    # Behind these come no segments that would count.
+    # No segment after one of these can hold the orientation.
     step = tf.where(is_marker & _among(kind, _SCAN, _END), file.size, step)
     return _within(file, has_exif, position + 4, size - 2), position + step
 
@@ -179,14 +183,14 @@ def _of_directory(tiff: _Bytes, big: tf.Tensor) -> tf.Tensor:
     wanted = tf.where(big, list(ORIENTATION_ENTRY["big"]), list(ORIENTATION_ENTRY["little"]))
     same = entries[:, : len(ORIENTATION_ENTRY["big"])] == tf.cast(wanted, tf.int64)
     matching = entries[tf.reduce_all(same, axis=1)]
-    # Of none, the number is 0.
+    # Without a matching entry, the number is 0.
     value = _number(tf.reduce_sum(matching[:1, 8:10], axis=0), big)
     return tf.where((value >= 1) & (value <= 8), value, 1)
 
 
 def _number(digits: tf.Tensor, big: tf.Tensor | bool = True) -> tf.Tensor:
-    """The number that bytes stand for, the most significant first if `big`."""
-    weights = [256**place for place in reversed(range(digits.shape[0]))]
+    """The integer that bytes encode, the most significant first if `big`."""
+    weights = [256**exponent for exponent in reversed(range(digits.shape[0]))]
     return tf.reduce_sum(tf.where(big, digits, digits[::-1]) * weights)
 
 

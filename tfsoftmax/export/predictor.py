@@ -13,11 +13,11 @@ from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.inputs import positions_of
 from tfsoftmax.errors import ModelError
 from tfsoftmax.metrics import Evaluation, score_rows
-from tfsoftmax.prediction import Answering
+from tfsoftmax.prediction import RowClassifier
 from tfsoftmax.spec import Spec
 
 
-class Predictor(Answering, ABC):
+class Predictor(RowClassifier, ABC):
     """An exported model, loaded in its own runtime.
 
     Attributes:
@@ -30,7 +30,7 @@ class Predictor(Answering, ABC):
 
     @abstractmethod
     def raw_probabilities(self, examples: np.ndarray) -> np.ndarray:
-        """Probability of each class, as `Answering.raw_probabilities`."""
+        """Probability of each class, as `RowClassifier.raw_probabilities`."""
 
     def probabilities(self, features: Any) -> np.ndarray:
         """Probability of each class: the same as `predict_proba`."""

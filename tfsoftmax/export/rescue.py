@@ -77,5 +77,5 @@ class RescuedModel(Predictor):
         return self._model
 
     def raw_probabilities(self, examples: np.ndarray) -> np.ndarray:
-        """Probability of each class, as `Answering.raw_probabilities`."""
+        """Probability of each class, as `RowClassifier.raw_probabilities`."""
         return self._model.raw_probabilities(examples)

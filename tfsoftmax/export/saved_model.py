@@ -210,5 +210,5 @@ class SavedModelPredictor(Predictor):
         return tuple(name.decode("utf-8") for name in answer["classes"].numpy()[0])
 
     def raw_probabilities(self, examples: np.ndarray) -> np.ndarray:
-        """Probability of each class, as `Answering.raw_probabilities`."""
+        """Probability of each class, as `RowClassifier.raw_probabilities`."""
         return self._answer(inputs=tf.constant(examples))["probabilities"].numpy()

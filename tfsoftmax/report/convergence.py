@@ -25,20 +25,22 @@ from tfsoftmax.training.sample_weights import full_row_weights
 
 # Features, or logits, in the sample: 8 MB of float64.
 _SAMPLED_NUMBERS = 2**20
+# Rows in the sample, at least.
 _FEWEST_ROWS = 64
-# Features, or logits, of the rows that are worked on at a time, 8 MB of float32: little memory,
-# and calls large enough that what each costs in Python vanishes.
-_NUMBERS_A_PART = 2**21
-# Of the conjugate gradients: at most so many iterations, and so many multiplications in all;
-# they end once what is left is no more than this share.
+# Features, or logits, of a part of the rows: 8 MB of float32 need little memory, and are enough
+# to make the cost of a call from Python negligible.
+_NUMBERS_PER_PART = 2**21
+# Conjugate gradients: most iterations.
 _ITERATIONS = 20
+# Conjugate gradients: most multiplications, over all iterations.
 _MULTIPLICATIONS = 2**30
+# Conjugate gradients end once the residual is no more than this share of the first one.
 _TOLERANCE = 1e-4
-# How much of the diagonal stands in for rows that are not in the sample (measured).
+# Share of the diagonal that replaces the curvature of rows that are not in the sample (measured).
 _UNSEEN = 0.7
-# How much of the diagonal is added so that no direction is flat.
+# Share of the diagonal that is added so that no direction is flat.
 _DAMPING = 1e-9
-# How much of a column's squared mean is rounding, once float32 has taken the mean off.
+# Share of a column's squared mean that is rounding, once float32 has subtracted the mean.
 _ROUNDING = 1e-11
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -52,8 +54,8 @@ class Convergence:
         l1, of its shortest subgradient.
       loss: the objective, in nats: the rows' weighted mean loss and the penalties.
       loss_gap: about how far that is above its minimum.
-      verdict: what is the case, in a word.
-      sentence: what is the case and what to do, for people.
+      verdict: one word, such as ``"converged"``.
+      sentence: the verdict, and what to do, for people.
       largest_feature, smallest_feature, scale_ratio: where scales hold a run back, what has
         the largest numbers (a column, or ``"the bias"``), the column that varies least, and
         how many times as large the one is as the other varies; else None.
@@ -72,7 +74,7 @@ class Convergence:
     scale_ratio: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-ready dictionary of all of it."""
+        """A JSON-ready dictionary of every field."""
         return asdict(self)
 
 
@@ -84,7 +86,7 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
     spaced rows; at least what zero weights would gain, at most what is above the loss's
     lower bound. It is exact near the minimum, and elsewhere of the right order.
 
-    What it says goes into the model's record, for the card that `export_model` writes.
+    The verdict is added to the model's record, for the card that `export_model` writes.
 
     Args:
       model: as `fit` returned it.
@@ -122,11 +124,11 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
         loss = found.loss + float(objective.penalty(parameters[0]))
         of_W, of_b = found.gradient
         slopes = objective.shortest_subgradient([of_W + of_b * center, of_b], parameters)
-        norm = float(np.linalg.norm(_joined(slopes)))
+        norm = float(np.linalg.norm(_join(slopes)))
         decrements = _decrements(objective, found, sample, center, centered)
         decrement = float(decrements.sum())
         step = relative_step(recipe, sample, len(train))
-    test = _tested(model, dataset)
+    test = _test(model, dataset)
     loss, norm, decrement, step = (
         number if math.isfinite(number) else _LARGEST for number in (loss, norm, decrement, step)
     )
@@ -148,8 +150,8 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
     return convergence
 
 
-def _tested(model: SoftmaxRegression, dataset: Dataset) -> Tested:
-    """How the model does on the test rows, and how guessing by the classes' shares does."""
+def _test(model: SoftmaxRegression, dataset: Dataset) -> Tested:
+    """Compares the model on the test rows with guessing by the classes' shares."""
     try:
         found = evaluate(model, dataset.test)
         log_loss, error = found.log_loss, found.log_loss_error or 0.0
@@ -195,7 +197,7 @@ def _over_all_rows(
 ) -> _Found:
     n_samples, n_features = split.features.shape
     labels, n_classes = np.asarray(split.labels), parameters[1].shape[CLASSES]
-    part_rows = max(_FEWEST_ROWS, _NUMBERS_A_PART // max(n_features, n_classes))
+    part_rows = max(_FEWEST_ROWS, _NUMBERS_PER_PART // max(n_features, n_classes))
     loss, margin, done = 0.0, np.inf, 0
     gradient, diagonal = ([np.zeros(part.shape) for part in parameters] for _ in range(2))
     for block in row_blocks(split.features):
@@ -220,7 +222,7 @@ def _add(totals: list[np.ndarray], parts: Parameters) -> None:
 
 
 def _smallest_margin(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
-    """By how much the logit of a row's class is above all others, at least, where rows count."""
+    """The least lead of a row's own logit over its other logits, among rows of weight above 0."""
     own = labels, np.arange(len(labels))
     margins, others = logits[own], logits.copy()
     others[own] = -np.inf
@@ -228,7 +230,7 @@ def _smallest_margin(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray
     return float(margins[weights > 0].min(initial=np.inf))
 
 
-def _joined(parameters: Sequence[Any]) -> np.ndarray:
+def _join(parameters: Sequence[Any]) -> np.ndarray:
     """W and b side by side, ``[n_classes, n_inputs + 1]``."""
     return np.concatenate([np.asarray(part) for part in parameters], axis=-1)
 
@@ -241,8 +243,8 @@ def _decrements(
     parameters: Parameters,
 ) -> np.ndarray:
     """What each feature's weights, and the bias, add to half the squared Newton decrement."""
-    slope = _joined(objective.shortest_subgradient(found.gradient, parameters))
-    diagonal = _joined(found.diagonal)
+    slope = _join(objective.shortest_subgradient(found.gradient, parameters))
+    diagonal = _join(found.diagonal)
     # Eigen's products of matrices so narrow are faster than NumPy's.
     inputs = tf.constant(sample.rows - center)
     weights = tf.constant(sample.weights / len(sample.rows))
@@ -262,7 +264,7 @@ def _decrements(
 
     def product(V: np.ndarray) -> np.ndarray:
         curved = objective.hessian_product(P, inputs, weights, [V[:, :-1], V[:, -1:]])
-        return free * (_joined(curved) + damping * V)
+        return free * (_join(curved) + damping * V)
 
     affordable = max(1, _MULTIPLICATIONS // (2 * n_rows * slope.size))
     iterations = min(_ITERATIONS, affordable)
@@ -276,7 +278,7 @@ def _conjugate_gradients(
     diagonal: np.ndarray,
     iterations: int,
 ) -> np.ndarray:
-    """About the x of ``product(x) = right``; ``right' x`` is too small if it ends early."""
+    """Solves ``product(x) = right`` for x, about; ``right' x`` is too small if it ends early."""
     found, rest = np.zeros_like(right), right
     direction = ahead = rest / diagonal
     length = first = float(np.sum(rest * ahead))

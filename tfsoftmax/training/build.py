@@ -1,4 +1,4 @@
-"""From a recipe to the loop that trains by it, whether one model or many side by side."""
+"""Builds the training loop of a recipe, for one model or for many side by side."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ def build_loop(
     center: np.ndarray | None,
     models: tuple[int, ...] = (),
 ) -> Loop:
-    """The loop that trains a model by a recipe, or many models side by side by several.
+    """Builds the loop that trains one model by a recipe, or many side by side by several.
 
     Args:
-      model: whose W and b it starts from.
-      rows: to train on, with what each counts; side by side, a column of it for each weighting.
-      recipes: how; side by side they differ in l2, l1 and the learning rate alone.
-      center: what is taken off the scaled features, ``[n_inputs]``; side by side,
-        ``[n_weightings, 1, 1, n_inputs]``; None is nothing.
-      models: how many side by side, ``(n_weightings, n_recipes)``; none are one by itself.
+      model: W and b start as its own.
+      rows: training rows and their weights; side by side, a column of weights per weighting.
+      recipes: one; or several, side by side, that differ only in l2, l1 and the learning rate.
+      center: subtracted from the scaled features, ``[n_inputs]``; side by side,
+        ``[n_weightings, 1, 1, n_inputs]``; None subtracts nothing.
+      models: how many side by side, ``(n_weightings, n_recipes)``; ``()`` is a single model.
 
     Raises:
       UsageError: if the run ends before its warm-up does.
@@ -105,7 +105,7 @@ def schedule_of(recipe: ResolvedRecipe, steps: int) -> PerStep:
 
 
 def initializer_of(recipe: Recipe) -> Initializer | None:
-    """How W and b start, as a recipe has it; None is at zero."""
+    """The recipe's initializer of W and b; None starts them at zero."""
     if recipe.initializer == "zeros":
         return None
     generator = np.random.default_rng([recipe.seed, WEIGHTS_STREAM])

@@ -1,8 +1,8 @@
-"""Saves runs, so that they can be resumed exactly where they were.
+"""Saves runs, so that they can be resumed exactly where they stopped.
 
-A checkpoint is one file: a line that says what it is, the SHA-256 of all that follows, and
-an ``.npz`` archive of every number the run goes on from. It is written aside, forced to
-the disk and renamed, in a thread of its own while training goes on. A file that is damaged is
+A checkpoint is one file: a first line that identifies it, the SHA-256 of what follows, and an
+``.npz`` archive of the state of the run. It is written to a temporary file, synced to disk and
+renamed, in a thread of its own while training goes on. A file that is damaged is
 skipped when a run is resumed, and the one before it is used.
 """
 
@@ -33,7 +33,7 @@ from tfsoftmax.system.locks import Lock, acquire, holder_pid
 _log = logging.getLogger(__name__)
 
 _MAGIC = b"tfsoftmax checkpoint 1\n"
-_DIGEST = 64
+_DIGEST = 64  # characters
 _NAME = re.compile(r"step-(\d{12})\.ckpt")
 _FACTS = "facts"
 _LOCK = ".tfsoftmax-run"

@@ -39,7 +39,7 @@ class EarlyStopping:
 
     @classmethod
     def of(cls, recipe: Recipe) -> EarlyStopping | None:
-        """What a recipe asks for; None if it trains to the end."""
+        """Early stopping as the recipe asks for it; None if the recipe trains to the end."""
         if recipe.early_stopping is None:
             return None
         return cls(recipe.early_stopping, recipe.patience, recipe.min_delta)
@@ -66,10 +66,10 @@ class EarlyStopping:
         return epoch - self.best_epoch >= self.patience
 
     def resumed(self, saved: dict[str, Any], parameters: list[np.ndarray] | None) -> EarlyStopping:
-        """The same, at the point that a saved `to_json` describes.
+        """A copy in the state that `to_json` saved.
 
         Raises:
-          ValueError, KeyError, TypeError: if it describes none.
+          ValueError, KeyError, TypeError: if `saved` is not such a state.
         """
         best = None if parameters is None else float(saved["best"])
         return replace(self, best=best, best_epoch=int(saved["best_epoch"]), parameters=parameters)

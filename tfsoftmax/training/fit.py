@@ -27,13 +27,13 @@ class _ModelAndHistory(NamedTuple):
 
 
 class FitResult(_ModelAndHistory):
-    """What `fit` returns; ``model, history = fit(...)`` takes the two that are most asked for.
+    """What `fit` returns; it unpacks as a pair: ``model, history = fit(...)``.
 
     Attributes:
-      model: as it was trained.
-      history: what was measured on the way.
-      record: how the model was made, for its card; the model carries it along.
-      dataset: as it was trained on, with the validation rows and the scaling that it was given.
+      model: the trained model.
+      history: the figures of every epoch.
+      record: how the model was made, for its card; also ``model.record``.
+      dataset: the dataset with the validation rows and the scaling that training used.
     """
 
     record: RunRecord
@@ -42,7 +42,7 @@ class FitResult(_ModelAndHistory):
     def __new__(
         cls, model: SoftmaxRegression, history: History, record: RunRecord, dataset: Dataset
     ) -> FitResult:
-        """Two of a tuple, as there always were, and two beside it."""
+        """Makes the pair, and sets the other two as attributes, so that it unpacks as two."""
         result = super().__new__(cls, model, history)
         result.record, result.dataset = record, dataset
         return result
@@ -65,9 +65,9 @@ def fit(
 
     Args:
       dataset: the training rows, and the test rows to measure on after every epoch.
-      recipe: how to train, or the name of how, one of `RECIPES`.
+      recipe: how to train: a recipe, or the name of one of `RECIPES`.
       start: a model of the dataset's spec to start from, instead of what the recipe's
-        initializer gives; it stays as it is (`warm_start` makes one fit a dataset).
+        initializer gives; it is not changed (`warm_start` matches one to a dataset).
       checkpoints: where to save the run as it goes, and whether to resume one that is
         saved there, which gives the same bytes as if it had never stopped. It may be given
         another number of epochs, nothing else.
@@ -76,16 +76,15 @@ def fit(
         KeyboardInterrupt that it raises is let through once the run is saved.
 
     Returns:
-      The trained model and the history of all epochs; beside them, how it was made and the
-      dataset as it was prepared (`FitResult`).
+      The trained model and the history of all epochs, with two more attributes (`FitResult`).
 
     Raises:
       CheckpointError: if a run is saved that cannot be resumed.
       OSError: if checkpoints cannot be written to their folder.
       DivergenceError: at the step where the loss stopped being a number.
       DataError: if a class has too few rows to hold some out for validation.
-      UsageError: if there is no such recipe, or it names a class that is not there; if a run is
-        saved that is another one, or is not to be resumed.
+      UsageError: if there is no such recipe, or it names a class that does not exist; if the saved
+        run is another one, or `resume` is false.
 
     >>> import tfsoftmax
     >>> dataset = tfsoftmax.load_dataset("digits")

@@ -72,15 +72,15 @@ class History:
     """The epochs of one run, first to last.
 
     Attributes:
-      recipe: it was made with, as it was resolved.
+      recipe: the resolved recipe of the run.
       epochs: their figures.
       best_epoch: the one whose weights the model has, from 1, where early stopping went back
         to it; None where it has the last one's.
       temperature: what the model's logits were divided by in the end; None where it was not
         calibrated. The epochs' figures are from before.
       xla: whether XLA compiled the training loop; without it the last digits differ.
-      lengths: the step from which on the run was to have so many epochs, and how many; more
-        than one pair where it was resumed with another number.
+      lengths: pairs of a step and the number of epochs that the run was to have from that step
+        on; more than one where it was resumed with another number of epochs.
     """
 
     recipe: ResolvedRecipe
@@ -102,13 +102,13 @@ class History:
 
     @property
     def length_matters(self) -> bool:
-        """Whether the run was resumed with another number of epochs, and is another for it."""
+        """Whether the run was resumed with another number of epochs, which changed its result."""
         return len(self.lengths) > 1 and bool(
             self.recipe.schedule == "cosine" or self.recipe.averaging
         )
 
     def resumed_lengths(self, saved: dict[str, Any]) -> list[tuple[int, int]]:
-        """The lengths of a run saved with others, now that it is to have this one's."""
+        """The `lengths` of a saved run, with this run's number of epochs added."""
         step, ((_, epochs),) = int(saved["step"]), self.lengths
         before = saved.get("lengths") or [(0, saved["identity"]["recipe"]["epochs"])]
         lengths = [(int(first), int(asked)) for first, asked in before if first < step]
@@ -117,7 +117,7 @@ class History:
         return lengths
 
     def lengths_sentence(self) -> str:
-        """What a run of changing length is, in a sentence."""
+        """A sentence on how the number of epochs changed, and what depends on it."""
         (_, begun), *later = self.lengths
         then = ", ".join(f"{epochs:,} from step {step:,} on" for step, epochs in later)
         depends = "averaging" if self.recipe.schedule != "cosine" else "the cosine schedule"

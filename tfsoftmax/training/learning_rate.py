@@ -17,15 +17,15 @@ from tfsoftmax.training.recipe import Recipe
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.training.sample_weights import full_row_weights
 
-# A sample of so many numbers gives the largest eigenvalue in a few milliseconds.
+# Numbers in a sample; its largest eigenvalue takes a few milliseconds.
 _SAMPLED_NUMBERS = 2**20
 _FEWEST_ROWS = 64
-# Up to so many columns all eigenvalues cost no more than the largest alone.
+# Up to this many columns, all eigenvalues cost no more than the largest alone.
 _FEW_COLUMNS = 100
 # Relative error that is accepted in the largest eigenvalue.
 _EIGENVALUE_ERROR = 1e-3
-# How many times as long the first step is as the one that never goes too far. Where the rate
-# falls, twice as long is still stable at the bound itself, and the bound is seldom reached.
+# The first step's length, in units of the longest step that never overshoots. Where the rate
+# falls, 2 is still stable even at the bound of the curvature, which is seldom reached.
 _BOLDNESS_FALLING = 2
 _BOLDNESS_CONSTANT = 1
 _SMALLEST_RATE = 1e-30
@@ -112,22 +112,22 @@ def learning_rate_for(
         raise DataError(
             f"{name}: features are so large that no learning rate suits them; scale them to about 1"
         )
-    # Two digits: the same on every machine, whatever the order of its sums.
+    # Two digits are the same on every machine, although sums are ordered differently.
     return float(f"{rate:.2g}")
 
 
 def reach(recipe: Recipe, n_samples: int) -> float:
-    """How far a step goes in the end, in steps of plain descent of the mean loss.
+    """The total effect of a step, in units of a plain gradient step on the mean loss.
 
-    The sum of a batch's losses is as many times as steep as it has rows, and momentum carries
-    a step 1 / (1 - momentum) times as far.
+    The sum of a batch's losses is as many times as steep as the batch has rows, and momentum
+    makes a step 1 / (1 - momentum) times as long.
     """
     rows = min(recipe.batch_size, n_samples) if recipe.loss_reduction == "sum" else 1
     return rows / (1 - recipe.momentum)
 
 
 def relative_step(recipe: ResolvedRecipe, inputs: Inputs, n_samples: int) -> float:
-    """How long a run's longest step is beside the longest that can never go too far.
+    """A run's longest step, in units of the longest step that can never overshoot.
 
     Args:
       recipe: how it was trained.
@@ -139,7 +139,7 @@ def relative_step(recipe: ResolvedRecipe, inputs: Inputs, n_samples: int) -> flo
 
 
 def curvature(inputs: Inputs, batch_size: int | None = None, centered: bool = False) -> float:
-    """An upper bound of the curvature of a batch's mean loss, whatever W and b are.
+    """An upper bound of the curvature of a batch's mean loss, for all W and b.
 
     For all rows it is half the largest eigenvalue of ``X' X / n``, X the features with a
     column of ones for the bias: a step of 1 / curvature never goes too far. A batch of B rows

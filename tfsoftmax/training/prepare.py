@@ -1,4 +1,4 @@
-"""Prepares a run: finds in the rows what a recipe leaves open."""
+"""Prepares a run: chooses what the recipe leaves open, from the rows."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from tfsoftmax.training.scaling import scaling_of, to_float32
 
 
 def prepare(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, ResolvedRecipe]:
-    """Finds what a run needs and a recipe leaves open: validation rows, scaling, numbers.
+    """Chooses what a recipe leaves open: validation rows, scaling, epochs, l2, learning rate.
 
     Args:
-      dataset: with training rows; validation rows or a scaling that it has already stay.
+      dataset: has training rows; validation rows or a scaling that it has already are kept.
       recipe: as it was asked for.
 
     Raises:
@@ -57,7 +57,7 @@ def resolve(
     Args:
       recipe: as it was asked for.
       dataset: to train on, with its scaling.
-      sample: what gives training rows as `sample_rows` does; None is `sample_rows`.
+      sample: returns training rows, as `sample_rows` does; None is `sample_rows`.
 
     Raises:
       DataError: if features are so large that no learning rate suits them.
@@ -88,12 +88,12 @@ def with_scaling(dataset: Dataset, standardize: Standardize) -> Dataset:
     constant ones get mean 0. Columns of mostly zeros (counts, TF-IDF, categories) keep their
     zeros and are divided by their largest magnitude, as `MaxAbsScaler` does. Columns with values
     more than 10 deviations from their mean are scaled by median and quartiles instead; if
-    there are such, all scaled numbers are cut off at -5 and 5. Found in the training rows alone.
+    there are any, all scaled numbers are clipped to [-5, 5]. Only training rows are looked at.
 
     Args:
-      dataset: one whose spec has a scaling stays as it is.
-      standardize: ``"auto"`` is as said; ``"on"`` gives every feature mean 0 and deviation
-        1, ``"off"`` none: then only a known range scales.
+      dataset: returned unchanged if its spec has a scaling.
+      standardize: ``"auto"`` scales as described above; ``"on"`` gives every feature mean 0 and
+        deviation 1; ``"off"`` scales features of a known range only.
 
     >>> from tfsoftmax import Spec, Split
     >>> rows = Split(np.float32([[0.0, 5.0], [256.0, 5.0]]), np.int32([0, 1]))
@@ -110,12 +110,12 @@ def with_scaling(dataset: Dataset, standardize: Standardize) -> Dataset:
     if not ranged:
         scaling = scaling_of(dataset.train.features, found, standardize)
     if spec.missing:
-        scaling = _filling(dataset, found, scaling)
+        scaling = _with_fill(dataset, found, scaling)
     return replace(dataset, spec=replace(spec, scaling=scaling))
 
 
-def _filling(dataset: Dataset, found: ColumnStatistics, scaling: Scaling) -> Scaling:
-    """The scaling with what is filled in for a missing value, as the spec asks for it."""
+def _with_fill(dataset: Dataset, found: ColumnStatistics, scaling: Scaling) -> Scaling:
+    """Adds to a scaling the values to fill in for missing ones, as the spec asks for it."""
     spec, features = dataset.spec, dataset.train.features
     empty = np.flatnonzero(found.count == 0)
     if len(empty):

@@ -16,7 +16,7 @@ from tfsoftmax.training.history import EpochMetrics, History
 from tfsoftmax.training.recipe import RECIPES, Recipe
 from tfsoftmax.training.scaling import described
 
-# What the first versions recorded, too; without it there is nothing to say.
+# Fields that even the first versions recorded; without them there is no record.
 _REQUIRED = ("dataset", "recipe", "history", "test")
 
 
@@ -28,16 +28,15 @@ class RunRecord:
 
     Attributes:
       dataset: the data.
-      recipe: every option as training had it, and as ``name`` the recipe that they differ
-        least from.
+      recipe: every option as training used it, and as ``name`` the most similar of `RECIPES`.
       history: the figures of every epoch.
-      test: the figures of the test rows, for the model as it is.
+      test: the figures of the final model on the test rows.
       asked: the options as they were asked for, where some were left open; None in records of
         the first versions.
       scaled: how the features are scaled, in words; None where only a known range scales them.
       best_epoch, temperature, xla: as `History` has them.
       resumed: a note on a run whose length was changed on the way, where that matters.
-      convergence: what `diagnose` said of it; None where it was not asked.
+      convergence: the result of `diagnose`; None where it was not called.
       tuning: the candidates that the recipe was chosen from; None if it was not tuned.
       command: the command that makes the model again; None if it was made in Python.
       trained_with: the versions of Python and of the packages.

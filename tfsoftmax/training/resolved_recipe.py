@@ -1,4 +1,4 @@
-"""A recipe as a run goes by it: with numbers for what was left to be found in the rows."""
+"""``ResolvedRecipe``: a recipe with numbers for what was left open."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def _required(name: str) -> Any:
 class ResolvedRecipe(Recipe):
     """A `Recipe` whose epochs, l2 and learning rate are numbers; `prepare.resolve` makes one.
 
-    It is what a run's history has, and a recipe itself: training by it again, on the same
-    rows, gives the same model.
+    A run's history has it. It is a recipe, too: training with it on the same rows gives the same
+    model again.
 
     >>> ResolvedRecipe(epochs=3, l2=0.0, learning_rate=0.5).but(epochs=4).epochs
     4

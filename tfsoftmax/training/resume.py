@@ -23,7 +23,7 @@ from tfsoftmax.training.run import Run
 from tfsoftmax.training.sgd.updates import State
 
 _log = logging.getLogger(__name__)
-# Options that did not exist when older checkpoints were written, as those runs had them.
+# The values that options had in older versions, whose checkpoints do not have them.
 _OLDER = {"center": False}
 _ANOTHER = "give " + setting("checkpoints") + " another folder to begin again"
 
@@ -104,7 +104,7 @@ def snapshot_of(run: Run, identity: dict[str, Any]) -> Snapshot:
 
 
 def restore(run: Run, snapshot: Snapshot) -> None:
-    """Sets a run to what a snapshot has; only the number of epochs may differ.
+    """Sets a run to the state in a snapshot; only the number of epochs may differ.
 
     Raises:
       ValueError, KeyError, TypeError: if the snapshot is not a run's; the run is unchanged.
@@ -152,7 +152,7 @@ def _resume(run: Run, found: Snapshot, identity: dict[str, Any], folder: Path) -
 
 
 def _check_identity(found: dict[str, Any], expected: dict[str, Any], folder: Path) -> None:
-    """Refuses to resume another run; names what was asked for before what follows from it."""
+    """Refuses to resume another run; checks the options as asked before the resolved ones."""
     before = f"the run saved in {folder}"
     if "asked" in found:  # Older checkpoints have only the resolved recipe.
         _check_recipe(found["asked"], expected["asked"], before)

@@ -79,7 +79,7 @@ class Run:
         return metrics
 
     def end(self) -> None:
-        """Goes back to the best epoch and calibrates, where the recipe asks for it."""
+        """Restores the best epoch and calibrates, where the recipe asks for it."""
         if self.stopping and self.stopping.parameters:
             best = self.stopping.parameters
             for variable, value in zip(self.model.parameters, best, strict=True):

@@ -15,8 +15,8 @@ def row_weights(
 ) -> np.ndarray | None:
     """The rows' weights, their own times their class's, with mean 1.
 
-    So a learning rate means the same with weights as without, and so do the penalties of the
-    `Objective`.
+    Because their mean is 1, the learning rate and the penalties of the `Objective` mean the same
+    with weights as without.
 
     Args:
       split: training rows.
@@ -29,7 +29,7 @@ def row_weights(
       float32 ``[n_samples]``, or None where all count the same.
 
     Raises:
-      UsageError: if the table names a class that is not there, or leaves nothing.
+      UsageError: if `class_weight` names an unknown class, or is 0 for every class with rows.
 
     Reference: King and Zeng, Logistic regression in rare events data (2001), eq. 8, for
     ``"balanced"``, as scikit-learn has it.
@@ -51,7 +51,7 @@ def row_weights(
 def full_row_weights(
     split: Split, class_names: tuple[str, ...], class_weight: ClassWeight
 ) -> np.ndarray:
-    """The same, float64, with a 1 for every row where all count the same."""
+    """`row_weights` as float64, with a 1 for every row where all count the same."""
     weights = row_weights(split, class_names, class_weight)
     return np.ones(len(split)) if weights is None else weights.astype(np.float64)
 

@@ -1,4 +1,4 @@
-"""Chooses how columns are scaled, each by what suits its values in the training rows."""
+"""Chooses how each column is scaled, by its values in the training rows."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ from tfsoftmax.training.recipe import Standardize
 
 _log = logging.getLogger(__name__)
 
-# Columns are left as they are if no mean is farther from 0, and all deviations are between these.
+# Columns are not scaled if no mean is farther from 0 than the first, and every deviation is
+# between the other two.
 _FARTHEST_MEAN = 1.0
 _SMALLEST_DEVIATION = 0.25
 _LARGEST_DEVIATION = 4.0
-# Only heavy tails and rare values are so many deviations from the mean.
+# Deviations from the mean, beyond which there are only heavy tails and rare values.
 _FAR = 10.0
-# Where there are such, scaled numbers are clipped to plus and minus this (measured).
+# If there are values that far out, scaled numbers are clipped to plus and minus this (measured).
 _LIMIT = 5.0
-# If more than this share of columns are mostly zeros, so are others, such as frequent words, ...
+# If more than this share of columns are mostly zeros, columns with fewer zeros, such as those of
+# frequent words, are treated like them, ...
 _MANY = 0.5
-# ... that have at least this share of zeros (measured).
+# ... provided that at least this share of their values are zeros (measured).
 _FREQUENT = 0.1
 # Columns in one unit have magnitudes that differ by at most this factor.
 _ONE_UNIT = 100.0
-# What float32 can still divide by.
+# The smallest number that float32 can divide by.
 _SMALLEST = float(np.finfo(np.float32).tiny)
-# The quartiles of a normal distribution are so many deviations apart.
+# The distance between the quartiles of a normal distribution, in deviations.
 _QUARTILES = 1.349
 
 
@@ -42,8 +44,8 @@ def scaling_of(
     Args:
       features: training rows ``[n_samples, n_features]``.
       found: their statistics.
-      standardize: ``"on"`` gives every column mean 0 and deviation 1, ``"off"`` leaves all as
-        they are. ``"auto"`` does as `with_scaling` says.
+      standardize: ``"on"`` gives every column mean 0 and deviation 1, ``"off"`` scales none,
+        ``"auto"`` scales as described at `with_scaling`.
 
     >>> rows = np.float32([[0, 7], [0, 9], [0, 7], [4, 9]])
     >>> scaling_of(rows, ColumnStatistics.of(rows), "auto")
@@ -75,7 +77,7 @@ def scaling_of(
 
 
 def described(scaling: Scaling) -> str | None:
-    """How features are scaled, in a sentence; None where it is the same for all.
+    """Describes in a sentence how features are scaled; None where all are scaled alike.
 
     >>> described(Scaling((0.0, 0.0, 8.0), (0.25, 0.5, 1.5), limit=5.0))
     '1 standardised, 2 of mostly zeros divided by their largest magnitude; cut off at -5 and 5'
@@ -93,7 +95,7 @@ def described(scaling: Scaling) -> str | None:
 
 
 def _sparse(found: ColumnStatistics) -> np.ndarray:
-    """Which columns keep their zeros: those of mostly zeros, and frequent ones among many such."""
+    """Which columns keep their zeros: mostly zeros, or among many such, at least `_FREQUENT`."""
     sparse = found.mostly_zeros
     if not sparse.mean() > _MANY:
         return sparse

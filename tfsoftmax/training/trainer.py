@@ -1,4 +1,4 @@
-"""One model and the compiled loop that moves it, epoch by epoch."""
+"""Trains one model with the compiled loop, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Progress(NamedTuple):
 
 
 class Trainer:
-    """A model, and the compiled loop that moves it.
+    """A model, and the compiled loop that trains it.
 
     Attributes:
       model: its W and b are set after every epoch.
@@ -77,7 +77,7 @@ class Trainer:
         return self.moving_loss.update([])
 
     def set_model(self) -> None:
-        """Gives the model what the loop has found so far."""
+        """Sets the model's W and b to the loop's parameters."""
         set_parameters(self.model, self.loop.result())
 
     def _check_finite(self, losses: np.ndarray, rates: np.ndarray) -> None:

@@ -33,8 +33,8 @@ def warm_start(
     millionth.
 
     Args:
-      model: trained before; it stays as it is.
-      dataset: to go on with.
+      model: trained before; it is not changed.
+      dataset: to continue training on.
       new_classes: what to do with rows of classes the model does not know: raise an
         ``"error"``, ``"add"`` the class, or ``"ignore"`` the rows.
 

@@ -1,8 +1,8 @@
-"""Many models trained side by side, each on its own folds, and scored on what it never saw.
+"""Trains many models side by side, each without its fold, and scores it on that fold.
 
 Every recipe on every fold is a model of its own, and all of them take the same steps on the
 same rows in one compiled loop. A fold is a column of weights, 0 for the rows it holds out, so
-what its models learn is what `fit` would make of rows weighted so.
+its models are what `fit` would train on rows with these weights.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tfsoftmax.training.sample_weights import full_row_weights
 
 # A stream of random numbers beside those of `feed`.
 _FOLDS_STREAM = 2
-# Logits that are worked on at once, 4 MB of them.
+# Logits in a part, 4 MB.
 _LOGITS = 2**20
 
 
@@ -103,7 +103,7 @@ def train(
 ) -> tuple[list[tf.Tensor], np.ndarray]:
     """Trains a model for every recipe and fold, all in the same steps.
 
-    One that leaves the finite numbers takes no other with it.
+    A model that diverges does not affect the others.
 
     Args:
       dataset: its training rows.
@@ -179,7 +179,7 @@ def score(
 def _part_sums(
     objective: Objective, parameters: Parameters, features: tf.Tensor, labels: tf.Tensor
 ) -> np.ndarray:
-    """Of the rows' losses, and of how many are right, ``[2, n_recipes]``."""
+    """Sums of the rows' losses and numbers of right predictions, ``[2, n_recipes]``."""
     logits = objective.logits(parameters, objective.scaled(features))
     losses = objective.losses(logits, labels)
     right = tf.argmax(logits, axis=CLASSES, output_type=tf.int32) == labels

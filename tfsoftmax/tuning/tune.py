@@ -1,4 +1,4 @@
-"""Penalties and learning rate chosen by cross-validation."""
+"""Chooses penalties and learning rate by cross-validation."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Candidate:
 
     @property
     def diverged(self) -> bool:
-        """Whether training left the finite numbers on any fold."""
+        """Whether training diverged on any fold."""
         return not np.isfinite(self.log_losses).all()
 
     def figures(self) -> dict[str, float]:
@@ -183,7 +183,7 @@ def tune(
 
     Args:
       dataset: its training rows are used.
-      recipe: how to train, or the name of how, in all that is not varied.
+      recipe: how to train, in all that is not varied: a recipe, or the name of one.
       l2: strengths to try; 13 from 1e-6 to 1 unless given.
       l1: strengths to try.
       learning_rate: the largest learning rates to try; ``"auto"`` is derived from the rows
@@ -197,7 +197,7 @@ def tune(
       Every candidate's figures, and the best.
 
     Raises:
-      UsageError: if an option cannot mean anything, as an l2 below 0.
+      UsageError: if an option is out of range, such as an l2 below 0.
       DataError: if a class has fewer rows than there are folds, or rows cannot be read.
       TfsoftmaxError: if every candidate diverged.
 
@@ -227,7 +227,7 @@ def tune(
     grid = _grid(plain, l2, l1, learning_rate)
     held_out = cross_validation.held_out_rows(dataset, folds, recipe.seed)
     dataset = with_scaling(dataset, recipe.standardize)
-    tried = _resolved(grid, dataset)
+    tried = _resolve_all(grid, dataset)
     recipes = [one for one, _ in tried]
     weights = cross_validation.fold_weights(dataset, recipe, held_out)
     parameters, finite = cross_validation.train(dataset, recipes, weights, on_progress)
@@ -282,8 +282,8 @@ def _values(recipe: Recipe, name: str, values: Iterable[LearningRate | None]) ->
     return found
 
 
-def _resolved(grid: list[Recipe], dataset: Dataset) -> list[tuple[ResolvedRecipe, LearningRate]]:
-    """Each resolved, beside the learning rate that was asked for; none twice."""
+def _resolve_all(grid: list[Recipe], dataset: Dataset) -> list[tuple[ResolvedRecipe, LearningRate]]:
+    """Resolves every recipe; returns each once, with the learning rate that was asked for."""
     found: dict[Any, tuple[ResolvedRecipe, LearningRate]] = {}
     rates: dict[Any, ResolvedRecipe] = {}
     sample = cache(lambda: sample_rows(SoftmaxRegression(dataset.spec), dataset.train, grid[0]))

@@ -68,7 +68,7 @@ class OnnxPredictor(Predictor):
         self.spec = spec
 
     def raw_probabilities(self, examples: np.ndarray) -> np.ndarray:
-        """Probability of each class, as `Answering.raw_probabilities`."""
+        """Probability of each class, as `RowClassifier.raw_probabilities`."""
         return self._session.run(["probabilities"], {"inputs": examples})[0]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.errors import ExportError, UsageError
-from tfsoftmax.export.tflite.half_precision import halved
+from tfsoftmax.export.tflite.half_precision import halve_weights
 from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
 from tfsoftmax.system.startup import silence_native_log
@@ -79,7 +79,7 @@ def convert(
         converter.inference_input_type = converter.inference_output_type = tf.as_dtype(kind)
     with silence_native_log():
         content = converter.convert()
-    return halved(content) if kind == "float16" else content
+    return halve_weights(content) if kind == "float16" else content
 
 
 def _of_batch(function: Any, batch: int) -> Any:

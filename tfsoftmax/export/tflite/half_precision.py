@@ -12,16 +12,16 @@ from tfsoftmax.export.tflite import version as tflite_version
 _MODEL_IDENTIFIER = b"TFL3"
 # The first version of the operator DEQUANTIZE that reads float16.
 _DEQUANTIZE_VERSION = 3
-# The first version of TFLite that has it.
+# The first version of TFLite that has that version of the operator.
 _FIRST_RUNTIME = "1.15.0"
 
 
-def halved(model: bytes) -> bytes:
-    """A float32 TFLite model with the weights of its matrix products as float16.
+def halve_weights(model: bytes) -> bytes:
+    """Stores the weights of a float32 TFLite model's matrix products as float16.
 
-    They are turned back as they are used, by an operation in front of the product. The
-    converter's own way halves every constant, and so an offset of a million, which is beyond
-    float16, or of a thousand, which loses what the scaled feature is made of.
+    An operation in front of each product converts them to float32 again. The converter's own
+    option would make every constant float16, and so overflow an offset of a million, or round
+    one of a thousand so coarsely that differences between values are lost.
 
     Args:
       model: a TFLite file.
@@ -44,7 +44,7 @@ def halved(model: bytes) -> bytes:
 
 
 def _dequantize(content: Any, graph: Any, product: Any, schema: Any) -> Any:
-    """The operation that turns a product's weights back, which become float16."""
+    """Makes a product's weights float16, and the operation that makes them float32 again."""
     features, weights_index, *rest = map(int, product.inputs)
     weights = graph.tensors[weights_index]
     numbers = np.frombuffer(bytes(content.buffers[weights.buffer].data), np.float32)

@@ -1,4 +1,4 @@
-"""The standard metadata of a TFLite file: what goes in, what comes out, where labels are.
+"""The standard metadata of a TFLite file: its input, its output and its file of labels.
 
 Written field by field after TensorFlow's ``metadata_schema.fbs``, as no package that is
 still maintained writes it; MediaPipe Tasks and Android's tools read it.
@@ -29,18 +29,18 @@ _SLOTS = 11  # of the largest table
 
 
 def attach(model: bytes, spec: Spec, name: str, example_shape: tuple[int, ...]) -> bytes:
-    """The model with standard metadata in it, which names an attached labels file.
+    """Adds standard metadata, which names an attached labels file, to a TFLite file.
 
     Args:
       model: a TFLite file.
       spec: of the model.
       name: of the model.
-      example_shape: of the file's input, where it is not the spec's.
+      example_shape: of the file's input, which may differ from the spec's.
     """
     from ai_edge_litert import schema_py_generated as schema
 
     content = schema.ModelT.InitFromPackedBuf(model)
-    # How the converter was called: of no use to a reader, and it takes space.
+    # The converter's arguments are of no use to a reader, and take space.
     for entry in content.metadata or []:
         if entry.name == _CONVERSION:
             content.buffers[entry.buffer].data = None
@@ -93,7 +93,7 @@ def _input(write: _Writer, spec: Spec, example_shape: tuple[int, ...]) -> _Field
         color = _RGB if example_shape[2:] == (3,) else _GRAYSCALE
         image = write.table({0: write.byte(color)})
         fields[3] = write.table({0: write.byte(_IMAGE_PROPERTIES), 1: image})
-    # Nothing is left to normalise for whoever feeds it.
+    # The graph scales its inputs, so a caller has nothing to normalise.
     normalization = write.table({0: write.numbers([0.0]), 1: write.numbers([1.0])})
     unit = write.table({0: write.byte(_NORMALIZATION), 1: normalization})
     fields[4] = write.tables([unit])
@@ -104,7 +104,7 @@ def _input(write: _Writer, spec: Spec, example_shape: tuple[int, ...]) -> _Field
 
 
 class _Writer:
-    """Flatbuffers from the inside out: what a table refers to is written before it.
+    """Writes flatbuffers bottom-up: the children of a table are written before the table.
 
     Every method returns a field, for `table` to put into a slot.
     """
@@ -148,7 +148,7 @@ class _Writer:
 
 
 class _Field(NamedTuple):
-    """How to put a field into a slot of a table, and where what it refers to is."""
+    """A written value: how to put it into a slot of a table, and its offset."""
 
     put: Callable[[int], None]
     offset: int

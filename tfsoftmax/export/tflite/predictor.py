@@ -73,7 +73,7 @@ class TFLitePredictor(Predictor):
         self.spec: Spec = spec
 
     def raw_probabilities(self, examples: np.ndarray) -> np.ndarray:
-        """Probability of each class, as `Answering.raw_probabilities`."""
+        """Probability of each class, as `RowClassifier.raw_probabilities`."""
         return answer_in_blocks(self._answer, examples, self.batch, _BLOCK_ROWS)
 
     def _answer(self, rows: np.ndarray) -> np.ndarray:

@@ -34,12 +34,12 @@ MULTIPLICATIONS_A_CALL = 2**31
 
 
 class Loop:
-    """Training as a state that moves.
+    """The state of training, and the compiled function that advances it.
 
     Attributes:
       feed: the rows, in the order of each epoch.
-      state: parameters, and what the update rule keeps with them.
-      done: steps taken since training began; with `state` it is all there is to resume.
+      state: parameters, velocities and averages.
+      done: steps taken since training began; this and `state` are enough to resume.
       xla: whether XLA compiles the steps; None until the first call has shown it.
       pause_every: no call goes past a multiple of this many steps; None sets no such bound.
     """
@@ -131,7 +131,7 @@ class Loop:
         return steps
 
     def require(self, xla: bool | None) -> None:
-        """Has the steps compiled as those before them were; None leaves it open."""
+        """Compiles the steps with XLA, or without, as the saved run did; None accepts either."""
         if xla is not None and self.xla is None:
             self.xla = xla
             self._run_steps = self._compile(xla)
@@ -162,8 +162,8 @@ class Loop:
 def compile_steps(objective: Objective, updates: Updates, xla: bool) -> Any:
     """Builds the function that takes many steps in one call, traced once a run.
 
-    It gathers each batch's rows where they lie and casts them there, so the features stay
-    in their compact dtype; gradients come from the tape.
+    It gathers each batch's rows on the device and casts only those, so the features stay in
+    their compact dtype.
 
     Args:
       objective: what is minimised.

@@ -42,8 +42,9 @@ def cosine(learning_rate: float, total_steps: int) -> PerStep:
 
 
 def staircase(learning_rate: float, factor: float, period: float) -> PerStep:
-    """Multiplied by `factor` after every `period` steps: ``learning_rate * factor^floor(t)``
-    with ``t = step / period``.
+    """A learning rate that is multiplied by `factor` after every `period` steps.
+
+    It is ``learning_rate * factor^floor(step / period)``.
 
     >>> staircase(1.0, 0.5, 2)(np.arange(5)).tolist()
     [1.0, 1.0, 0.5, 0.5, 0.25]
@@ -52,7 +53,7 @@ def staircase(learning_rate: float, factor: float, period: float) -> PerStep:
 
 
 def exponential(learning_rate: float, factor: float, period: float) -> PerStep:
-    """The same without its stairs: ``learning_rate * factor^(step / period)``.
+    """A learning rate that decays smoothly: ``learning_rate * factor^(step / period)``.
 
     >>> exponential(1.0, 0.25, 2)(np.arange(3)).tolist()
     [1.0, 0.5, 0.25]
@@ -94,7 +95,7 @@ def warmed_up(schedule: PerStep, warmup_steps: int) -> PerStep:
 
 
 def side_by_side(schedules: Sequence[PerStep]) -> PerStep:
-    """Those of several models side by side, ``[steps, n_models]``.
+    """The schedules of several models side by side, ``[steps, n_models]``.
 
     >>> side_by_side([constant(0.1), constant(0.2)])(np.arange(2)).tolist()
     [[0.1, 0.2], [0.1, 0.2]]

@@ -19,7 +19,7 @@ Proximal = Callable[[tf.Tensor], tf.Tensor]
 
 
 class State(NamedTuple):
-    """What a step moves: each entry holds a tensor for W and one for b, or nothing.
+    """What a step changes: each entry holds a tensor for W and one for b, or nothing.
 
     Attributes:
       parameters: W ``[..., n_classes, n_inputs]`` and b ``[..., n_classes, 1]``.
@@ -137,7 +137,7 @@ def accelerate(
     momentum: float,
     nesterov: bool = False,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Descent that keeps going where it went.
+    """Gradient descent with momentum.
 
     Without a proximal step it is, with ``v`` the velocity and ``g`` the gradient,
     ``v' = momentum * v - learning_rate * g``; then ``parameter + v'``, or with `nesterov`
