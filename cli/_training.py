@@ -116,9 +116,13 @@ def complete_record(
     """Adds to a model's record the command that makes it, and how far training converged."""
     from tfsoftmax import diagnose
 
-    trained.model.record = replace(
-        trained.record, command=tuple(command), tuning=tuning.to_json() if tuning else None
-    )
+    record = replace(trained.record, command=tuple(command))
+    if tuning:
+        # What a candidate resolved to was not asked for: only what was compared was chosen.
+        won = tuning.winner
+        asked = tuning.recipe.but(l2=won.recipe.l2, l1=won.recipe.l1, learning_rate=won.asked)
+        record = replace(record, asked=asked.to_json(), tuning=tuning.to_json())
+    trained.model.record = record
     convergence = diagnose(trained.model, trained.dataset, trained.history)
     record = replace(trained.model.record, convergence=render_document(convergence.to_json()))
     trained.model.record = record

@@ -27,7 +27,7 @@ from tfsoftmax.cli._sources import Data, data_options, dataset_of_model_option
     metavar="DIR",
     help="Where models are kept, in NAME/VERSION/.  [default: where MODEL is]",
 )
-@click.option("--name", metavar="NAME", help="Of the model.  [default: MODEL's]")
+@click.option("--name", metavar="NAME", help="Name of the model.  [default: MODEL's]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document of all figures.")
 @common_options
 def export(

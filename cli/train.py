@@ -72,7 +72,9 @@ def _check_history(ctx: click.Context, param: click.Parameter, value: Path | Non
     metavar="DIR",
     help="Where models are kept, in NAME/VERSION/.",
 )
-@click.option("--name", metavar="NAME", help="Of the model.  [default: from the dataset's name]")
+@click.option(
+    "--name", metavar="NAME", help="Name of the model.  [default: from the dataset's name]"
+)
 @format_options
 @click.option(
     "--history",

@@ -78,7 +78,9 @@ def _check_suffix(*suffixes: str) -> Callable[..., Path | None]:
     metavar="DIR",
     help="Where models are kept, in NAME/VERSION/.",
 )
-@click.option("--name", metavar="NAME", help="Of the model.  [default: from the dataset's name]")
+@click.option(
+    "--name", metavar="NAME", help="Name of the model.  [default: from the dataset's name]"
+)
 @format_options
 @click.option(
     "--plot",

@@ -78,6 +78,8 @@ def test_the_best_is_refitted_exported_and_can_be_made_again(tuned, expected, tm
     model, history = fit(dataset, expected.best)
     assert record["recipe"] == {"name": "default", **history.recipe.to_json()}
     assert record["test"] == evaluate(model, dataset.test).figures()
+    assert record["asked"]["l2"] == expected.best.l2
+    assert record["asked"]["learning_rate"] == expected.winner.asked
     again = [*record["command"][1:], "--tflite", "none", "--json", "--output-dir", tmp_path]
     assert record["command"][0] == "tfsoftmax-train"
     assert json.loads(run(train_command, *again).stdout)["test"] == record["test"]

@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from support.data_files import NUMBERS, WHOLE, csv, npy, npz, parquet_parts, svmlight, tfrecord
@@ -192,3 +193,14 @@ def test_defaults_may_be_said_of_any_kind():
 def test_every_option_is_understood_by_some_kind_and_no_other_is():
     understood = {name for kind in KINDS.values() for name in kind.options}
     assert understood == set(SourceOptions.__dataclass_fields__)
+
+
+def test_a_path_object_is_a_path(tmp_path):
+    (tmp_path / "flowers.csv").write_text(COMMAS + "5,6,a\n7,8,b\n" * 5)
+    by_object = load_dataset(tmp_path / "flowers.csv")
+    assert by_object.sha256() == load_dataset(str(tmp_path / "flowers.csv")).sha256()
+
+
+def test_what_is_not_a_name_says_what_makes_a_dataset_of_it():
+    with pytest.raises(UsageError, match=r"not DataFrame: from_frame\(frame\) makes"):
+        load_dataset(pd.DataFrame({"a": [1.0]}))

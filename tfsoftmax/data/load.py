@@ -27,7 +27,7 @@ def default_data_dir() -> Path:
 
 
 def load_dataset(
-    name: str,
+    name: str | os.PathLike[str],
     *,
     data_dir: str | os.PathLike[str] | None = None,
     manual_dir: str | os.PathLike[str] | None = None,
@@ -62,7 +62,12 @@ def load_dataset(
     """
     data_path = user_path(data_dir) if data_dir else default_data_dir()
     manual_path = user_path(manual_dir) if manual_dir else None
-    location, options = locate(name), options or SourceOptions()
+    if not isinstance(name, str | os.PathLike):
+        raise UsageError(
+            f"expected the name or path of a dataset, not {type(name).__name__}: from_frame(frame) "
+            "makes a dataset of a table, from_arrays(X, y) of arrays"
+        )
+    location, options = locate(os.fspath(name)), options or SourceOptions()
     check_applicable(options, location.kind.options, location.kind.name)
     if manual_path and location.kind is not TFDS:
         raise UsageError(

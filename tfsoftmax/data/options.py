@@ -56,24 +56,25 @@ class SourceOptions(Choices):
     )
     missing: Missing = option(
         "error",
-        "What a missing value is: an error, or its column's mean, median or most frequent value in "
-        "the training rows, which the model then fills in wherever it runs; indicator is the mean, "
-        "and lets the model see that the value was missing.",
+        "What to do with a missing value: stop with an error, or take its column's mean, median "
+        "or most frequent value in the training rows, which the model then fills in wherever it "
+        "runs; indicator is the mean, and lets the model see that the value was missing.",
     )
     bad_rows: OnBadRows = option(
         "error",
-        "What a row is that cannot be used (no label, too many columns, a value that is not a "
-        "number or is missing, a damaged picture): an error, or left out and counted.",
+        "What to do with a row that cannot be used (no label, too many columns, a value that is "
+        "not a number or is missing, a damaged picture): stop with an error, or leave it out and "
+        "count it.",
     )
     delimiter: str | None = option(
         None,
-        "Between a CSV file's columns.",
+        "The character between the columns of a CSV file.",
         usual="a comma, or a tab in .tsv",
         written="character",
     )
-    decimal: Decimal = option(".", "What stands before the decimals of numbers that are text.")
+    decimal: Decimal = option(".", "Decimal separator of numbers that are text.")
     thousands: Thousands | None = option(
-        None, "What stands between their groups of three digits.", usual="nothing"
+        None, "Thousands separator of numbers that are text.", usual="nothing"
     )
     na_values: tuple[str, ...] = option(
         (),
@@ -93,10 +94,13 @@ class SourceOptions(Choices):
         usual="found in the data",
         flag=False,
     )
-    encoding: str = option("utf-8", "Of a CSV file, and of labels that are bytes.", metavar="NAME")
+    encoding: str = option(
+        "utf-8", "Encoding of a CSV file, and of labels that are bytes.", metavar="NAME"
+    )
     header: bool = option(
         True,
-        "The columns' names in the first row of a CSV file; without, they are called 1, 2, 3.",
+        "Whether the first row of a CSV file has the names of the columns; if not, they are called "
+        "1, 2, 3.",
     )
     image_size: tuple[int, int] | None = option(
         None,
@@ -105,7 +109,9 @@ class SourceOptions(Choices):
         most=_LONGEST_SIDE,
         usual="theirs, if all agree",
     )
-    color: Color | None = option(None, "How pictures are taken.", usual="gray if all are")
+    color: Color | None = option(
+        None, "Whether pictures are read as gray or in colour.", usual="gray if all are"
+    )
     test_fraction: float = option(
         TEST_FRACTION,
         "Share of the rows to hold out where the data has no test rows.",

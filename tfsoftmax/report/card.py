@@ -68,7 +68,7 @@ def _what_it_is(name: str, spec: Spec) -> list[str]:
     return [
         f"# {name}",
         "",
-        f"Softmax regression of {shape} {spec.dtype} examples into {len(names)} classes:",
+        f"Softmax regression: {shape} {spec.dtype} features in, {len(names)} classes out:",
         f"{', '.join(names[:_MOST_NAMES])}{more}.",
         "It is a linear model: it knows nothing beyond its classes, and names one of them for",
         "any input.",

@@ -33,7 +33,7 @@ def recipe_table(record: RunRecord) -> list[str]:
             own = _worded(usual.get(option), about)
             rows.append([f"`{option}`", _worded(value, about), how, own, about.help])
     return [
-        f"The recipe is `{name}`. Options that are not in this table are as the recipe has them;",
+        f"The recipe is `{name}`. All other options have the values of the recipe;",
         "`tfsoftmax.json` lists them all.",
         "",
         *table(["option", "value", "how it was set", f"in `{name}`", "what it is"], rows),

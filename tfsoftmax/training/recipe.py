@@ -64,8 +64,14 @@ class Recipe(Choices):
         + setting("decay_epochs")
         + " epochs, at once or gradually; inverse divides it by (1 + epochs / decay_epochs)^decay.",
     )
-    decay: float = option(0.5, "As " + setting("schedule") + " says.", above=0)
-    decay_epochs: float = option(1.0, "As " + setting("schedule") + " says.", above=0)
+    decay: float = option(
+        0.5, "Factor, or for inverse the exponent, of " + setting("schedule") + ".", above=0
+    )
+    decay_epochs: float = option(
+        1.0,
+        "Epochs after which " + setting("schedule") + " applies " + setting("decay") + ".",
+        above=0,
+    )
     warmup_epochs: float = option(
         0.0, "Epochs, or a part of one, in which the learning rate rises from 0.", least=0
     )
@@ -152,7 +158,7 @@ class Recipe(Choices):
     )
     seed: int = option(
         0,
-        "Of the initial weights and the order of rows; the same seed gives the same model.",
+        "Seed of the initial weights and of the order of rows; the same seed gives the same model.",
         least=0,
         always=True,
     )
