@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from tfsoftmax.cli._flags import render
-from tfsoftmax.errors import UsageError
+from tfsoftmax.errors import UnknownDatasetError, UsageError
 from tfsoftmax.system.paths import check_regular
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def load_trained(place: Path, dataset_name: str | None, data: Data) -> Trained:
 
     Raises:
       ModelError: if there is no such model, or the dataset does not suit it.
-      UsageError: if the model does not say what it was trained on.
+      UsageError: if the model does not say what it was trained on, or that cannot be found.
       DataError: if the dataset cannot be loaded.
     """
     folder, predictor, description = _load(place)
@@ -50,7 +50,15 @@ def load_trained(place: Path, dataset_name: str | None, data: Data) -> Trained:
     name = dataset_name or recorded.get("name")
     if not name:
         raise UsageError(f"{folder} does not say what it was trained on: give --dataset")
-    dataset = data.load(name, reading_options(predictor.spec, recorded))
+    try:
+        dataset = data.load(name, reading_options(predictor.spec, recorded))
+    except UnknownDatasetError as error:
+        if dataset_name:
+            raise
+        raise UsageError(
+            f"{folder} was trained on {name!r}, which is not a file or dataset that can be found: "
+            "give --dataset"
+        ) from error
     predictor.positions_of(dataset)
     return Trained(folder, predictor.model(), dataset, description)
 

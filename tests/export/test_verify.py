@@ -175,9 +175,15 @@ def test_a_model_that_does_not_say_its_data(few, tmp_path):
     copy = tmp_path / "1"
     shutil.copytree(few, copy)
     description = json.loads((copy / "tfsoftmax.json").read_text())
-    del description["dataset"]
+    description["dataset"]["name"] = "frame"  # as from_frame calls it
     (copy / "tfsoftmax.json").write_text(json.dumps(description))
     (copy / "SHA256SUMS").unlink()
+    result = run("verify", copy)
+    assert result.exit_code == 2
+    assert "was trained on 'frame'" in result.stderr
+    assert "give --dataset" in result.stderr
+    del description["dataset"]
+    (copy / "tfsoftmax.json").write_text(json.dumps(description))
     result = run("verify", copy)
     assert result.exit_code == 2
     assert "give --dataset" in result.stderr
