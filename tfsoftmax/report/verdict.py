@@ -157,7 +157,7 @@ class Facts(NamedTuple):
 
 
 def judge(facts: Facts) -> tuple[Verdict, str]:
-    """What is the case, the gravest first; what is advised is measured to help (tests)."""
+    """Returns the most serious verdict that applies and its sentence; tests follow the advice."""
     found = _held_back(facts)
     if facts.test.log_loss > facts.test.guessing:
         verdict, cause = found or _useless(facts)
