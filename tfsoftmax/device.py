@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import tensorflow as tf
 
 from tfsoftmax.data.dataset import Split
-from tfsoftmax.data.features import FeaturesLike, aligned, read_rows
+from tfsoftmax.data.features import FeaturesLike, aligned, features_of, read_rows
 
 # Bytes of rows that are read at a time.
 _READ_BYTES = 2**23
@@ -65,7 +65,7 @@ def device_blocks(split: Any) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         yield features, labels
         return
     n_samples = len(labels)
-    block_rows = max(1, _READ_BYTES * n_samples // features.nbytes)
+    block_rows = max(1, _READ_BYTES // features_of(features).row_bytes)
 
     def read(start: int) -> tuple[tf.Tensor, tf.Tensor]:
         rows = slice(start, min(start + block_rows, n_samples))

@@ -10,6 +10,7 @@ from typing import Any, cast, get_args
 import numpy as np
 
 from tfsoftmax.choices import Fill
+from tfsoftmax.columns.column import Encoding
 
 # One number for all features, or a number for each feature.
 Numbers = float | tuple[float, ...]
@@ -114,6 +115,8 @@ class Spec:
         [0, 1], or not at all if there is none.
       reject_below: the model abstains if the probability of the predicted class is below
         this; None never abstains.
+      encoding: how the columns of a table become the features, where they are not all numbers;
+        otherwise None.
 
     >>> spec = Spec((28, 28), "uint8", ("cat", "dog"), (0, 255))
     >>> spec.n_features, spec.n_classes, spec.is_image
@@ -130,6 +133,7 @@ class Spec:
     missing: Fill | None = None
     scaling: Scaling | None = None
     reject_below: float | None = None
+    encoding: Encoding | None = None
 
     def __post_init__(self) -> None:
         # Always floats, so that equal ranges have equal checksums when they are saved.
@@ -180,6 +184,8 @@ class Spec:
         if index >= self.n_features:
             feature = self.scaled_by.indicators[index - self.n_features]
             return f"{self.feature_name(feature)} is missing"
+        if self.encoding is not None:
+            return self.encoding.feature_name(index)
         return self.feature_names[index] if self.feature_names else f"feature {index}"
 
     def to_json(self) -> dict[str, Any]:
@@ -190,6 +196,7 @@ class Spec:
         """
         fields = asdict(self)
         fields["scaling"] = self.scaling and self.scaling.to_json()
+        fields["encoding"] = self.encoding and self.encoding.to_json()
         # The first release could only fill in the mean, and wrote that as True.
         fields["missing"] = True if self.missing == "mean" else self.missing
         return {key: value for key, value in fields.items() if value or key in _REQUIRED_KEYS}
@@ -203,6 +210,7 @@ class Spec:
         """
         low_high, names = fields["value_range"], fields.get("feature_names")
         scaling, reject_below = fields.get("scaling"), fields.get("reject_below")
+        encoding = fields.get("encoding")
         return cls(
             example_shape=tuple(int(size) for size in fields["example_shape"]),
             dtype=str(fields["dtype"]),
@@ -212,6 +220,7 @@ class Spec:
             missing=_check_fill(fields.get("missing")),
             scaling=None if scaling is None else Scaling.from_json(scaling),
             reject_below=None if reject_below is None else float(reject_below),
+            encoding=None if encoding is None else Encoding.from_json(encoding),
         )
 
 

@@ -61,9 +61,14 @@ class Features(Protocol):
         """
 
     @property
+    def row_bytes(self) -> int:
+        """Size in bytes of a row as `read` gives it."""
+        return int(np.prod(self.shape[1:])) * self.dtype.itemsize
+
+    @property
     def nbytes(self) -> int:
-        """Size in bytes of an array of all rows."""
-        return int(np.prod(self.shape)) * self.dtype.itemsize
+        """Size in bytes of all rows where they are kept."""
+        return len(self) * self.row_bytes
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -127,7 +132,7 @@ class _FileRows(Features):
         self.shape, self.dtype = shape, dtype
 
     def read(self, blocks: Sequence[slice], out: np.ndarray) -> int:
-        row_bytes = self.nbytes // max(1, len(self))
+        row_bytes = self.row_bytes
         done = 0
         try:
             with self._path.open("rb", buffering=0) as file:
@@ -255,7 +260,7 @@ def aligned_empty(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
 
 
 def _rows_per_block(features: Features) -> int:
-    return max(1, _BLOCK_BYTES * len(features) // max(1, features.nbytes))
+    return max(1, _BLOCK_BYTES // max(1, features.row_bytes))
 
 
 def _read_indices(features: Features, indices: np.ndarray, out: np.ndarray) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.data.dataset import Split
-from tfsoftmax.data.features import read_rows
+from tfsoftmax.data.features import features_of, read_rows
 from tfsoftmax.device import read_ahead, to_device, to_tensor
 from tfsoftmax.training.seeds import ORDER_STREAM
 
@@ -81,7 +81,7 @@ class Feed:
         self._seed = seed
         self.rows = to_device(split, memory_limit)
         if self.rows is split:
-            self._set_chunks(split.features.nbytes // self.n_samples, memory_limit)
+            self._set_chunks(features_of(split.features).row_bytes, memory_limit)
         else:
             self._block_rows = self._chunk_rows = self.n_samples
         self.chunk_steps = -(-self._chunk_rows // self.batch_size)

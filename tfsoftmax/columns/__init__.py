@@ -1,0 +1,1 @@
+"""How the columns of a table become the features of a model, in Python and in every graph."""

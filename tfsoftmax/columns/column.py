@@ -1,0 +1,207 @@
+"""``Column`` and ``Encoding``: how the columns of a table become features."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from itertools import accumulate
+from typing import Any, Literal, get_args
+
+Kind = Literal["number", "boolean", "category", "hashed", "date", "text", "cross", "buckets"]
+KINDS: tuple[str, ...] = get_args(Kind)
+# Rows of at most this many features are kept with their zeros: products with them are faster.
+MOST_DENSE_FEATURES = 512
+# The NumPy names of the types in which a served model takes the cells of a column.
+InputType = Literal["float32", "string", "int64"]
+# What a date becomes, each a number.
+DATE_PARTS = ("year", "month", "weekday", "hour", "elapsed days")
+
+
+@dataclass(frozen=True)
+class Input:
+    """A column of the table, as a served model takes it.
+
+    Attributes:
+      name: of the column.
+      dtype: of its cells. A missing one is NaN in a column of numbers, and the empty text in one
+        of texts; a column of int64 has none.
+    """
+
+    name: str
+    dtype: InputType
+
+
+@dataclass(frozen=True)
+class Column:
+    """How one column of a table, or several that are crossed, become features.
+
+    The features of a column come in this order:
+
+    * ``number``, ``boolean``: the number; then, with `indicator`, whether it is missing;
+    * ``date``: `DATE_PARTS`, then whether it is missing;
+    * ``category``: missing, unknown, then one feature for each category of the vocabulary;
+    * ``buckets``: missing, then one for each of the ``len(boundaries) + 1`` ranges;
+    * ``hashed``, ``cross``: missing, then `size` hash buckets;
+    * ``text``: empty, then `size` hash buckets, each the share of its words and word pairs.
+
+    All but the numbers are 0 or 1, and most of them 0.
+
+    Attributes:
+      name: of the feature column: the table's name for it, or names joined by ``:``.
+      kind: one of `KINDS`.
+      inputs: the table's columns that it is made from; several for a cross.
+      vocabulary: the categories that have a feature of their own.
+      size: number of hash buckets.
+      boundaries: ascending; a number equal to a boundary is in the range above it.
+      fill: number that stands in for a missing one; None if none may be missing. For a date,
+        one for each of `DATE_PARTS`.
+      indicator: whether a missing number has a feature of its own.
+      time_zone: of a date; cells with another offset are converted to it.
+      date_format: how a date is written, if not as ISO 8601 has it.
+
+    >>> Column("island", "category", ("island",), vocabulary=("Biscoe", "Dream")).feature_names()
+    ['island is missing', 'island is unknown', 'island=Biscoe', 'island=Dream']
+    """
+
+    name: str
+    kind: Kind
+    inputs: tuple[str, ...]
+    vocabulary: tuple[str, ...] = ()
+    size: int = 0
+    boundaries: tuple[float, ...] = ()
+    fill: tuple[float, ...] | None = None
+    indicator: bool = False
+    time_zone: str | None = None
+    date_format: str | None = None
+
+    @property
+    def n_numbers(self) -> int:
+        """How many of its features are numbers, to be scaled; they are the first ones."""
+        return {"number": 1, "boolean": 1, "date": len(DATE_PARTS)}.get(self.kind, 0)
+
+    @property
+    def n_features(self) -> int:
+        """Number of its features."""
+        return {
+            "number": 1 + self.indicator,
+            "boolean": 1 + self.indicator,
+            "date": len(DATE_PARTS) + self.indicator,
+            "category": 2 + len(self.vocabulary),
+            "buckets": 2 + len(self.boundaries),
+        }.get(self.kind, 1 + self.size)
+
+    def feature_name(self, index: int) -> str:
+        """Names one of its features.
+
+        >>> Column("review", "text", ("review",), size=8).feature_name(3)
+        'review, bucket 2'
+        """
+        if index < self.n_numbers:
+            return f"{self.name}, {DATE_PARTS[index]}" if self.kind == "date" else self.name
+        index -= self.n_numbers
+        if index == 0:
+            return f"{self.name} is {'empty' if self.kind == 'text' else 'missing'}"
+        if self.kind == "category":
+            return (
+                f"{self.name} is unknown"
+                if index == 1
+                else (f"{self.name}={self.vocabulary[index - 2]}")
+            )
+        if self.kind == "buckets":
+            low, high = [None, *self.boundaries][index - 1], [*self.boundaries, None][index - 1]
+            least = "" if low is None else f"{low:g} <= "
+            return f"{least}{self.name}" + ("" if high is None else f" < {high:g}")
+        return f"{self.name}, bucket {index - 1}"
+
+    def feature_names(self) -> list[str]:
+        """Names all its features."""
+        return [self.feature_name(index) for index in range(self.n_features)]
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready dictionary of what is set; `from_json` turns it back."""
+        return {key: value for key, value in asdict(self).items() if value not in ((), None, 0)}
+
+    @classmethod
+    def from_json(cls, given: dict[str, Any]) -> Column:
+        """Makes a column of the dictionary that `to_json` returned.
+
+        Raises:
+          KeyError, TypeError, ValueError: if the dictionary is not that of a column.
+        """
+        known = {field.name for field in fields(cls)}
+        if given["kind"] not in KINDS or not set(given) <= known:
+            raise ValueError(f"no column of this version: {given}")
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in given.items()
+        }
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How the rows of a table become rows of features: all features of each column in turn.
+
+    Attributes:
+      inputs: the table's columns that are read.
+      columns: what becomes of them.
+
+    >>> encoding = Encoding((Input("x", "float32"), Input("sex", "string")), (
+    ...     Column("x", "number", ("x",)), Column("sex", "category", ("sex",), ("f", "m"))))
+    >>> encoding.n_features, encoding.feature_name(3), encoding.numbers
+    (5, 'sex=f', [0])
+    >>> Encoding.from_json(encoding.to_json()) == encoding
+    True
+    """
+
+    inputs: tuple[Input, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def n_features(self) -> int:
+        """Number of features of all columns."""
+        return self.offsets[-1]
+
+    @cached_property
+    def offsets(self) -> Sequence[int]:
+        """The index of the first feature of each column, and at last the number of features."""
+        return [0, *accumulate(column.n_features for column in self.columns)]
+
+    @property
+    def sparse(self) -> bool:
+        """Whether rows are kept without their zeros."""
+        return self.n_features > MOST_DENSE_FEATURES
+
+    @property
+    def numbers(self) -> list[int]:
+        """Indices of the features that are numbers, to be scaled."""
+        return [
+            first + index
+            for first, column in zip(self.offsets, self.columns, strict=False)
+            for index in range(column.n_numbers)
+        ]
+
+    def feature_name(self, index: int) -> str:
+        """Names a feature by its column and category."""
+        column = bisect_right(self.offsets, index) - 1
+        return self.columns[column].feature_name(index - self.offsets[column])
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready dictionary; `from_json` turns it back."""
+        return {
+            "inputs": [asdict(each) for each in self.inputs],
+            "columns": [column.to_json() for column in self.columns],
+        }
+
+    @classmethod
+    def from_json(cls, given: dict[str, Any]) -> Encoding:
+        """Makes an encoding of the dictionary that `to_json` returned.
+
+        Raises:
+          KeyError, TypeError, ValueError: if the dictionary is not that of an encoding.
+        """
+        return cls(
+            tuple(Input(**each) for each in given["inputs"]),
+            tuple(Column.from_json(each) for each in given["columns"]),
+        )

@@ -1,0 +1,48 @@
+"""``Entries``: the entries of sparse rows that are not 0, as tensors."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class Entries(NamedTuple):
+    """Sparse rows ``[n_rows, n_features]``, entry by entry.
+
+    Entries of one place in a row are added up. The order of the entries does not matter.
+
+    Attributes:
+      rows: int64 ``[n_entries]`` in ``[0, n_rows)``.
+      features: int64 ``[n_entries]`` in ``[0, n_features)``.
+      values: float32 ``[n_entries]``.
+      n_rows: int64 scalar.
+    """
+
+    rows: tf.Tensor
+    features: tf.Tensor
+    values: tf.Tensor
+    n_rows: tf.Tensor
+
+    def product(self, W: tf.Tensor) -> tf.Tensor:
+        """These rows times a matrix ``[n_features, n]``: ``[n_rows, n]``.
+
+        >>> entries = Entries(*map(tf.constant, ([0, 2], [1, 0], [1.0, 2.0], 3)))
+        >>> entries.product(tf.constant([[10.0], [1.0]])).numpy().tolist()
+        [[1.0], [0.0], [20.0]]
+        """
+        terms = self.values[:, None] * tf.gather(W, self.features)
+        return tf.math.unsorted_segment_sum(terms, self.rows, self.n_rows)
+
+    def dense(self, n_features: int) -> tf.Tensor:
+        """The same rows as a matrix, float32 ``[n_rows, n_features]``."""
+        places = tf.stack([self.rows, self.features], axis=1)
+        return tf.scatter_nd(places, self.values, tf.stack([self.n_rows, n_features]))
+
+
+def concatenate(parts: list[Entries]) -> Entries:
+    """Entries of the same rows, together."""
+    rows, features, values = (
+        tf.concat(each, 0) for each in zip(*(p[:3] for p in parts), strict=True)
+    )
+    return Entries(rows, features, values, parts[0].n_rows)
