@@ -39,14 +39,15 @@ class Column:
 
     The features of a column come in this order:
 
-    * ``number``, ``boolean``: the number; then, with `indicator`, whether it is missing;
-    * ``date``: `DATE_PARTS`, then whether it is missing;
+    * ``number``, ``boolean``: the number, NaN where it is missing;
+    * ``date``: `DATE_PARTS`, all NaN where it is missing;
     * ``category``: missing, unknown, then one feature for each category of the vocabulary;
     * ``buckets``: missing, then one for each of the ``len(boundaries) + 1`` ranges;
     * ``hashed``, ``cross``: missing, then `size` hash buckets;
     * ``text``: empty, then `size` hash buckets, each the share of its words and word pairs.
 
-    All but the numbers are 0 or 1, and most of them 0.
+    All but the numbers are 0 or 1, and most of them 0. What stands in for a missing number, and
+    how numbers are scaled, is the model's `Scaling`.
 
     Attributes:
       name: of the feature column: the table's name for it, or names joined by ``:``.
@@ -55,9 +56,6 @@ class Column:
       vocabulary: the categories that have a feature of their own.
       size: number of hash buckets.
       boundaries: ascending; a number equal to a boundary is in the range above it.
-      fill: number that stands in for a missing one; None if none may be missing. For a date,
-        one for each of `DATE_PARTS`.
-      indicator: whether a missing number has a feature of its own.
       time_zone: of a date; cells with another offset are converted to it.
       date_format: how a date is written, if not as ISO 8601 has it.
 
@@ -71,8 +69,6 @@ class Column:
     vocabulary: tuple[str, ...] = ()
     size: int = 0
     boundaries: tuple[float, ...] = ()
-    fill: tuple[float, ...] | None = None
-    indicator: bool = False
     time_zone: str | None = None
     date_format: str | None = None
 
@@ -85,9 +81,9 @@ class Column:
     def n_features(self) -> int:
         """Number of its features."""
         return {
-            "number": 1 + self.indicator,
-            "boolean": 1 + self.indicator,
-            "date": len(DATE_PARTS) + self.indicator,
+            "number": 1,
+            "boolean": 1,
+            "date": len(DATE_PARTS),
             "category": 2 + len(self.vocabulary),
             "buckets": 2 + len(self.boundaries),
         }.get(self.kind, 1 + self.size)

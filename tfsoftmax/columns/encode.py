@@ -38,14 +38,7 @@ def encode(encoding: Encoding, cells: Cells) -> Entries:
 
 def _number(column: Column, cells: list[tf.Tensor]) -> Entries:
     values = tf.cast(cells[0], tf.float32)
-    missing = tf.not_equal(values, values)  # NaN alone differs from itself.
-    if column.fill is not None:
-        values = tf.where(missing, column.fill[0], values)
-    numbers = _one_each(tf.zeros_like(values, tf.int64), values)
-    if not column.indicator:
-        return numbers
-    rows = tf.where(missing)[:, 0]
-    return concatenate([numbers, _at(rows, tf.ones_like(rows), numbers.n_rows)])
+    return _one_each(tf.zeros_like(values, tf.int64), values)
 
 
 def _category(column: Column, cells: list[tf.Tensor]) -> Entries:
@@ -67,11 +60,6 @@ def _one_each(features: tf.Tensor, values: tf.Tensor | None = None) -> Entries:
     n_rows = tf.size(features, tf.int64)
     ones = tf.ones_like(features, tf.float32)
     return Entries(tf.range(n_rows), features, ones if values is None else values, n_rows)
-
-
-def _at(rows: tf.Tensor, features: tf.Tensor, n_rows: tf.Tensor) -> Entries:
-    """Entries of 1 in some rows."""
-    return Entries(rows, features, tf.ones_like(features, tf.float32), n_rows)
 
 
 _ENCODERS: dict[str, Callable[[Column, list[tf.Tensor]], Entries]] = {

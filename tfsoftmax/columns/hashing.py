@@ -38,7 +38,7 @@ def bucket_of(text: str, size: int) -> int:
     """The hash bucket of a text, of `size` buckets.
 
     >>> bucket_of("Biscoe", 1000)
-    0
+    121
     """
     return siphash(text.encode("utf-8")) % size
 

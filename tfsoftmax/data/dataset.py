@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -46,6 +47,9 @@ class Split:
         in any unit; None where all count the same.
       checked: the features that passed their checks, so that they are not checked again; it
         is ignored once `features` is another object.
+      raw: cells of some rows of the table that these come from, for each of its columns that are
+        encoded an array ``[n]`` (`data.encoded.Cells`), to check exported models on; they are not
+        the rows of `features`. None if the rows are not encoded (`Spec.encoding`).
 
     >>> Split(np.eye(3), np.int32([0, 1, 2])).take(np.array([2, 0])).labels.tolist()
     [2, 0]
@@ -55,6 +59,9 @@ class Split:
     labels: np.ndarray = field(repr=False)
     weights: np.ndarray | None = field(default=None, repr=False)
     checked: CheckedFeatures | None = field(default=None, repr=False, compare=False, kw_only=True)
+    raw: Mapping[str, np.ndarray] | None = field(
+        default=None, repr=False, compare=False, kw_only=True
+    )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -68,7 +75,8 @@ class Split:
         weights = None if self.weights is None else self.weights[indices]
         labels = self.labels[indices].astype(np.int32)
         known = self._checked_features
-        return Split(taken, labels, weights, checked=known and known._replace(features=taken))
+        checked = known and known._replace(features=taken)
+        return Split(taken, labels, weights, checked=checked, raw=self.raw)
 
     def check_features(self, where: str, spec: Spec) -> None:
         """Calls `check_finite` on the features, unless they have been checked."""
