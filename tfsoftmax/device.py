@@ -8,8 +8,12 @@ from typing import Any, TypeVar
 
 import tensorflow as tf
 
+from tfsoftmax.columns.entries import Entries, entries_of
 from tfsoftmax.data.dataset import Split
 from tfsoftmax.data.features import FeaturesLike, aligned, features_of, read_rows
+from tfsoftmax.data.sparse_rows import SparseFeatures, sparse_blocks, taken_sparse
+from tfsoftmax.metrics import rows_per_block
+from tfsoftmax.spec import Spec
 
 # Bytes of rows that are read at a time.
 _READ_BYTES = 2**23
@@ -19,8 +23,8 @@ _Result = TypeVar("_Result")
 
 
 def to_device(split: Split, memory_limit: int) -> Split:
-    """The rows as tensors on the current device if they fit; otherwise unchanged."""
-    if split.features.nbytes > memory_limit:
+    """The rows as tensors on the current device if they fit; otherwise, or if sparse, unchanged."""
+    if isinstance(split.features, SparseFeatures) or split.features.nbytes > memory_limit:
         return split
     weights = None if split.weights is None else to_tensor(split.weights)
     return Split(to_tensor(split.features), to_tensor(split.labels), weights)
@@ -58,9 +62,19 @@ def read_ahead(
             yield ahead.result()
 
 
-def device_blocks(split: Any) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-    """The rows as tensors on the device: all at once if they are there, else block by block."""
+def device_blocks(split: Any, spec: Spec) -> Iterator[tuple[tf.Tensor | Entries, tf.Tensor]]:
+    """The rows as tensors on the device: all at once if they are there, else block by block.
+
+    Args:
+      split: of rows and labels, as arrays or tensors; sparse rows become `Entries`, if what
+        they leave out is 0 for the model, too.
+      spec: of the model that is asked.
+    """
     features, labels = split.features, split.labels
+    if taken_sparse(features, spec):
+        for part, block in sparse_blocks(features, rows_per_block(spec.n_classes)):
+            yield entries_of(block), tf.constant(labels[part])
+        return
     if tf.is_tensor(features):
         yield features, labels
         return

@@ -8,8 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax import ops
+from tfsoftmax.columns.entries import Entries
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.inputs import labels_for, rows_for
+from tfsoftmax.data.sparse_rows import taken_sparse
 from tfsoftmax.device import device_blocks
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.metrics import Evaluation
@@ -23,9 +25,12 @@ _CACHED_NUMBERS = 2**20
 
 @tf.function(autograph=False)
 def _score(
-    model: SoftmaxRegression, features: tf.Tensor, labels: tf.Tensor
+    model: SoftmaxRegression, features: tf.Tensor | Entries, labels: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Loss, predicted class and its probability of each row."""
+    if isinstance(features, Entries):
+        # Blocks of entries are small already.
+        return _figures(model.logits(features), labels)
     part_rows = max(1, _CACHED_NUMBERS // max(model.spec.n_features, model.spec.n_classes))
     parts = -(-tf.shape(labels)[0] // part_rows)
 
@@ -36,15 +41,9 @@ def _score(
         confidences: tf.TensorArray,
     ) -> tuple[tf.Tensor, ...]:
         rows = slice(part * part_rows, (part + 1) * part_rows)
-        logits = model.logits(features[rows])
-        classes = tf.argmax(logits, axis=-1, output_type=tf.int32)
-        part_losses = ops.cross_entropy(logits, labels[rows])
-        return (
-            part + 1,
-            losses.write(part, part_losses),
-            predicted.write(part, classes),
-            confidences.write(part, tf.exp(-ops.cross_entropy(logits, classes))),
-        )
+        found = _figures(model.logits(features[rows]), labels[rows])
+        results = zip((losses, predicted, confidences), found, strict=True)
+        return (part + 1, *(result.write(part, figures) for result, figures in results))
 
     empty = (
         tf.TensorArray(dtype, size=parts, infer_shape=False, element_shape=[None])
@@ -58,6 +57,12 @@ def _score(
         parallel_iterations=2,
     )
     return losses.concat(), predicted.concat(), confidences.concat()
+
+
+def _figures(logits: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    classes = tf.argmax(logits, axis=-1, output_type=tf.int32)
+    confidences = tf.exp(-ops.cross_entropy(logits, classes))
+    return ops.cross_entropy(logits, labels), classes, confidences
 
 
 def evaluate(model: SoftmaxRegression, split: Any) -> Evaluation:
@@ -84,17 +89,20 @@ def evaluate(model: SoftmaxRegression, split: Any) -> Evaluation:
     n_samples = len(split.labels)
     if not n_samples:
         raise ValueError("cannot evaluate on no rows")
+    numbers, indices = (tf.TensorSpec([None], dtype) for dtype in (tf.float32, tf.int64))
+    sparse = Entries(indices, indices, numbers, tf.TensorSpec([], tf.int64))
+    dense = tf.TensorSpec([None, model.spec.n_features], split.features.dtype)
     # Traced once for each model, for any number of rows.
     score = _score.get_concrete_function(
         model,
-        tf.TensorSpec([None, model.spec.n_features], split.features.dtype),
+        sparse if taken_sparse(split.features, model.spec) else dense,
         tf.TensorSpec([None], tf.int32),
     )
     blocks: list[list[np.ndarray]] = []
     done = 0
-    for features, labels in device_blocks(split):
+    for features, labels in device_blocks(split, model.spec):
         found = [part.numpy() for part in score(model, features, labels)]
-        check_answered(model.spec, features, found[0], "rows", done)
+        check_answered(model.spec, split.features, found[0], "rows", start=done)
         done += len(found[0])
         blocks.append(found)
     losses, predicted, confidences = map(np.concatenate, zip(*blocks, strict=True))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tfsoftmax.errors import DataError
-from tfsoftmax.spec import Spec
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -25,14 +24,16 @@ _MAX_DENSE_CLASSES = 1024
 _MAX_LOSS = -float(np.log(np.finfo(np.float32).tiny))
 
 
-def rows_per_block(spec: Spec) -> int:
+def rows_per_block(*widths: int) -> int:
     """The number of rows that a model should predict at a time.
 
-    >>> [rows_per_block(Spec((2,), "float32", ("x",) * n)) for n in (10, 20_000)]
-    [16384, 838]
+    Args:
+      *widths: how many numbers of a row are in memory at once, such as features and classes.
+
+    >>> rows_per_block(2, 10), rows_per_block(2, 20_000)
+    (16384, 838)
     """
-    width = max(spec.n_features, spec.n_classes)
-    return max(1, min(_MAX_BLOCK_ROWS, _MAX_BLOCK_NUMBERS // width))
+    return max(1, min(_MAX_BLOCK_ROWS, _MAX_BLOCK_NUMBERS // max(widths)))
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax import ops
+from tfsoftmax.columns.entries import Entries, concatenate, entries_of
 from tfsoftmax.prediction import RowClassifier
 from tfsoftmax.spec import Numbers, Spec
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
     from tfsoftmax.training.record import RunRecord
 
 Initializer = Callable[[tuple[int, ...]], np.ndarray]
@@ -68,12 +71,17 @@ class SoftmaxRegression(tf.Module, RowClassifier):
         """The variables that training moves."""
         return self.W, self.b
 
-    def scaled(self, features: tf.Tensor) -> tf.Tensor:
+    def scaled(self, features: tf.Tensor | Entries) -> tf.Tensor:
         """Raw features ``[n_samples, n_features]`` as the float32 numbers that W multiplies.
 
+        Of sparse rows only the entries are scaled, so the scaling must keep zeros
+        (`Spec.keeps_zeros`).
+
         Returns:
-          ``[n_samples, n_inputs]``.
+          ``[n_samples, n_inputs]``, as `Entries` where they were given.
         """
+        if isinstance(features, Entries):
+            return self._scaled_entries(features)
         raw = values = tf.cast(features, tf.float32)
         if self.fill is not None:
             # NaN alone differs from itself; TFLite has no operation of its own for it.
@@ -89,7 +97,33 @@ class SoftmaxRegression(tf.Module, RowClassifier):
         watched = tf.gather(raw, self.indicators, axis=1)
         return tf.concat([values, tf.where(tf.not_equal(watched, watched), 1.0, 0.0)], axis=1)
 
-    def logits(self, features: tf.Tensor) -> tf.Tensor:
+    def _scaled_entries(self, entries: Entries) -> Entries:
+        rows, features, raw, n_rows = entries
+        values, missing = raw, tf.not_equal(raw, raw)
+
+        def of_each(numbers: np.ndarray) -> np.ndarray | tf.Tensor:
+            return tf.gather(numbers, features) if numbers.ndim else numbers
+
+        if self.fill is not None:
+            values = tf.where(missing, of_each(self.fill), raw)
+        if np.any(self.offset):
+            values -= of_each(self.offset)
+        if np.any(self.scale != 1):
+            values *= of_each(self.scale)
+        if self.limit is not None:
+            values = tf.clip_by_value(values, -self.limit, self.limit)
+        scaled = Entries(rows, features, values, n_rows)
+        if not self.indicators:
+            return scaled
+        input_of = np.zeros(self.spec.n_features, np.int64)
+        input_of[self.indicators] = range(self.spec.n_features, self.spec.n_inputs)
+        inputs = tf.where(missing, tf.gather(input_of, features), 0)
+        found = tf.where(inputs)[:, 0]
+        ones = tf.ones_like(found, tf.float32)
+        indicated = Entries(tf.gather(rows, found), tf.gather(inputs, found), ones, n_rows)
+        return concatenate([scaled, indicated])
+
+    def logits(self, features: tf.Tensor | Entries) -> tf.Tensor:
         """Scores before the softmax.
 
         Args:
@@ -98,23 +132,36 @@ class SoftmaxRegression(tf.Module, RowClassifier):
         Returns:
           float32 ``[n_samples, n_classes]``.
         """
-        return tf.matmul(self.scaled(features), self.W) + self.b
+        inputs = self.scaled(features)
+        if isinstance(inputs, Entries):
+            # Faster than `Entries.product` up to about 100 classes, and needs less memory.
+            rows = inputs.tensor(self.spec.n_inputs)
+            return tf.sparse.sparse_dense_matmul(rows, self.W) + self.b
+        return tf.matmul(inputs, self.W) + self.b
 
-    def probabilities(self, features: tf.Tensor) -> tf.Tensor:
+    def probabilities(self, features: tf.Tensor | Entries) -> tf.Tensor:
         """Probability of each class, float32 ``[n_samples, n_classes]``, from raw features.
 
         For graphs: rows that come as people have them, `predict_proba` takes.
         """
         return ops.softmax(self.logits(features))
 
-    def raw_probabilities(self, examples: np.ndarray) -> np.ndarray:
+    def raw_probabilities(self, examples: np.ndarray | csr_array) -> np.ndarray:
         """Probability of each class, as `RowClassifier.raw_probabilities`."""
         return self._scores(examples)[1]
 
-    def _scores(self, examples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        logits = self.logits(tf.constant(examples.reshape(len(examples), self.spec.n_features)))
+    def raw_logits(self, examples: np.ndarray | csr_array) -> np.ndarray:
+        """Scores before the softmax, float32 ``[n, n_classes]``, as for `raw_probabilities`."""
+        if isinstance(examples, np.ndarray):
+            rows = tf.constant(examples.reshape(len(examples), self.spec.n_features))
+        else:
+            rows = entries_of(examples)
+        return self.logits(rows).numpy()
+
+    def _scores(self, examples: np.ndarray | csr_array) -> tuple[np.ndarray, np.ndarray]:
         # Ranked by logits: two probabilities may be rounded to one.
-        return logits.numpy(), ops.softmax(logits).numpy()
+        logits = self.raw_logits(examples)
+        return logits, ops.softmax(tf.constant(logits)).numpy()
 
 
 def _float32(numbers: Numbers) -> np.ndarray:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tfsoftmax.data.dataset import check_finite
 from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.data.inputs import rows_for
+from tfsoftmax.data.sparse_rows import sparse_blocks, taken_sparse
 from tfsoftmax.errors import UnansweredError
 from tfsoftmax.metrics import rows_per_block
 from tfsoftmax.spec import Spec
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+    from scipy.sparse import csr_array
 
 
 class RowClassifier:
@@ -24,18 +29,19 @@ class RowClassifier:
 
     spec: Spec
 
-    def raw_probabilities(self, examples: np.ndarray) -> np.ndarray:
+    def raw_probabilities(self, examples: np.ndarray | csr_array) -> np.ndarray:
         """Probability of each class, as the model's own runtime computes it; nothing is checked.
 
         Args:
-          examples: ``[n, *example_shape]`` in the spec's dtype; n is at least 1.
+          examples: ``[n, *example_shape]`` in the spec's dtype; n is at least 1. Sparse rows are
+            ``[n, n_features]``; a runtime that takes none fills in their zeros.
 
         Returns:
           float32 ``[n, n_classes]``.
         """
         raise NotImplementedError
 
-    def _scores(self, examples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _scores(self, examples: np.ndarray | csr_array) -> tuple[np.ndarray, np.ndarray]:
         """The scores that rank the classes, and their probabilities."""
         probabilities = self.raw_probabilities(examples)
         return probabilities, probabilities
@@ -94,11 +100,9 @@ class RowClassifier:
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yields scores and probabilities, block by block."""
         rows = rows_for(self.spec, features, where, first_row)
-        block_rows = rows_per_block(self.spec)
-        for start in range(0, len(rows), block_rows):
-            block = np.asarray(rows[start : start + block_rows])
-            scores, found = self._scores(block.reshape(len(block), *self.spec.example_shape))
-            check_answered(self.spec, block, found, where, first_row + start)
+        for start, block in prediction_blocks(self.spec, rows):
+            scores, found = self._scores(block)
+            check_answered(self.spec, rows, found, where, first_row, start)
             yield scores, found
 
 
@@ -120,17 +124,23 @@ def abstains(probabilities: np.ndarray, spec: Spec) -> np.ndarray:
 
 
 def check_answered(
-    spec: Spec, rows: FeaturesLike, figures: np.ndarray, where: str, first_row: int = 0
+    spec: Spec,
+    rows: FeaturesLike | tf.Tensor,
+    figures: np.ndarray,
+    where: str,
+    first_row: int = 0,
+    start: int = 0,
 ) -> None:
-    """Checks that every row has a prediction, unless the model may abstain.
+    """Checks that every row of a block has a prediction, unless the model may abstain.
 
     Args:
       spec: of the model.
       rows: raw, ``[n_samples, n_features]``.
-      figures: computed for each row, ``[n_samples, ...]``; not finite where its scores
+      figures: computed for each row of the block, ``[n, ...]``; not finite where its scores
         overflowed.
       where: what the rows are called in an error.
-      first_row: what the first of them is called.
+      first_row: what the first of all rows is called.
+      start: of the block, in the rows.
 
     Raises:
       UnansweredError: naming the row, and its largest feature once it is scaled.
@@ -138,7 +148,7 @@ def check_answered(
     answered = np.isfinite(figures).reshape(len(figures), -1).all(axis=1)
     if answered.all() or spec.reject_below is not None:
         return
-    index = int(np.argmin(answered))
+    index = start + int(np.argmin(answered))
     row = np.asarray(rows[index : index + 1])
     check_finite(where, row, spec, first_row + index)
     scaled = spec.scaled_by.apply(row)[0, : spec.n_features]
@@ -148,3 +158,22 @@ def check_answered(
         f"float32; its largest value is {row[0, largest]:g} "
         f"({spec.feature_name(largest)}): correct it, or leave the row out"
     )
+
+
+def prediction_blocks(
+    spec: Spec, rows: FeaturesLike
+) -> Iterator[tuple[int, np.ndarray | csr_array]]:
+    """Blocks of rows as `RowClassifier.raw_probabilities` takes them, and where each starts.
+
+    >>> spec = Spec((1, 1), "uint8", ("no", "yes"))
+    >>> [(start, block.shape) for start, block in prediction_blocks(spec, np.zeros((2, 1)))]
+    [(0, (2, 1, 1))]
+    """
+    if taken_sparse(rows, spec):
+        for part, entries in sparse_blocks(rows, rows_per_block(spec.n_classes)):
+            yield part.start, entries
+        return
+    block_rows = rows_per_block(spec.n_features, spec.n_classes)
+    for start in range(0, len(rows), block_rows):
+        block = np.asarray(rows[start : start + block_rows])
+        yield start, block.reshape(len(block), *spec.example_shape)

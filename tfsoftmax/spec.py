@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any, cast, get_args
 
 import numpy as np
@@ -174,6 +175,18 @@ class Spec:
         """The scaling that the model applies: `scaling`, or else from the value range to [0, 1]."""
         low, high = self.value_range or (0.0, 1.0)
         return self.scaling or Scaling(low, 1.0 / (high - low))
+
+    @cached_property
+    def keeps_zeros(self) -> bool:
+        """Whether what is not an entry of a sparse row is 0 when it is scaled, too.
+
+        Numbers of an encoded table always are entries, even if they are 0.
+        """
+        offset = self.scaled_by.offset
+        if not isinstance(offset, tuple):
+            return offset == 0
+        numbers = set(self.encoding.numbers if self.encoding else ())
+        return not any(number and index not in numbers for index, number in enumerate(offset))
 
     def feature_name(self, index: int) -> str:
         """Names an input of the model: a feature, or a missing-value indicator after them.

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import tensorflow as tf
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 class Entries(NamedTuple):
@@ -34,10 +38,44 @@ class Entries(NamedTuple):
         terms = self.values[:, None] * tf.gather(W, self.features)
         return tf.math.unsorted_segment_sum(terms, self.rows, self.n_rows)
 
+    def tensor(self, n_features: int) -> tf.SparseTensor:
+        """The same rows as TensorFlow has them, ``[n_rows, n_features]``."""
+        places = tf.stack([self.rows, self.features], axis=1)
+        return tf.SparseTensor(places, self.values, tf.stack([self.n_rows, n_features]))
+
+    def matrix(self, n_features: int) -> csr_array:
+        """The same rows as SciPy has them; indices ascend in each row.
+
+        >>> Entries(*map(tf.constant, ([1, 1], [2, 0], [1.0, 2.0], 2))).matrix(3).toarray()
+        array([[0., 0., 0.],
+               [2., 0., 1.]], dtype=float32)
+        """
+        from scipy.sparse import coo_array
+
+        places = self.rows.numpy(), self.features.numpy().astype(np.int32)
+        shape = int(self.n_rows), n_features
+        return coo_array((self.values.numpy(), places), shape=shape).tocsr()
+
     def dense(self, n_features: int) -> tf.Tensor:
         """The same rows as a matrix, float32 ``[n_rows, n_features]``."""
         places = tf.stack([self.rows, self.features], axis=1)
         return tf.scatter_nd(places, self.values, tf.stack([self.n_rows, n_features]))
+
+
+def entries_of(matrix: csr_array) -> Entries:
+    """The entries of compressed rows, row after row.
+
+    >>> import scipy.sparse
+    >>> entries_of(scipy.sparse.csr_array([[0.0, 2.0], [1.0, 0.0]])).features.numpy().tolist()
+    [1, 0]
+    """
+    n_rows = matrix.shape[0]
+    return Entries(
+        tf.constant(np.repeat(np.arange(n_rows), np.diff(matrix.indptr)), tf.int64),
+        tf.constant(matrix.indices, tf.int64),
+        tf.constant(matrix.data, tf.float32),
+        tf.constant(n_rows, tf.int64),
+    )
 
 
 def concatenate(parts: list[Entries]) -> Entries:

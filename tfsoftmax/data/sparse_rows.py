@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
 from tfsoftmax.columns.column import MOST_DENSE_FEATURES
 from tfsoftmax.data.features import Features
+from tfsoftmax.spec import Spec
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 # Rows with a larger share of entries that are not 0 are kept with their zeros.
 _DENSE_SHARE = 0.2
+# Bytes of an entry: its value and its column.
+_ENTRY_BYTES = 8
+# Entries in a block, in a pass over all rows: a megabyte, and two more as `Entries`.
+_BLOCK_ENTRIES = 2**17
+# Rows in a block, at most.
+_BLOCK_ROWS = 2**14
 
 
 class SparseFeatures(Features):
@@ -73,6 +80,46 @@ class SparseRows(SparseFeatures):
     def take(self, indices: np.ndarray) -> SparseRows:
         """Selects rows, in the order of their indices ``[n]``."""
         return SparseRows(self._matrix[indices])
+
+
+def taken_sparse(rows: Any, spec: Spec) -> TypeGuard[SparseFeatures]:
+    """Whether a model can take these rows without the zeros that they leave out."""
+    return isinstance(rows, SparseFeatures) and spec.keeps_zeros
+
+
+def sparse_blocks(
+    rows: SparseFeatures, most_rows: int = _BLOCK_ROWS
+) -> Iterator[tuple[slice, csr_array]]:
+    """All rows in order, in blocks of some 100,000 entries, or of one row that has more.
+
+    Args:
+      rows: to read.
+      most_rows: of a block; the bound of a result that is wider than the entries of a row.
+
+    Yields:
+      Which rows they are, and the rows.
+
+    Raises:
+      DataError: if they cannot be read.
+
+    >>> import scipy.sparse
+    >>> rows = SparseRows(scipy.sparse.csr_array(np.eye(3, dtype=np.float32)))
+    >>> [(part, block.shape) for part, block in sparse_blocks(rows, 2)]
+    [(slice(0, 2, None), (2, 3)), (slice(2, 3, None), (1, 3))]
+    """
+    n_samples = len(rows)
+    entries_a_row = rows.nbytes / _ENTRY_BYTES / max(1, n_samples)
+    read_rows = max(1, min(_BLOCK_ROWS, int(_BLOCK_ENTRIES / max(1.0, entries_a_row))))
+    for start in range(0, n_samples, read_rows):
+        block = rows.read_sparse([slice(start, start + read_rows)])
+        first, ends = 0, block.indptr
+        while first < block.shape[0]:
+            # As many rows as have no more entries, whatever the mean of all.
+            last = int(np.searchsorted(ends, ends[first] + _BLOCK_ENTRIES, side="right")) - 1
+            last = min(max(last, first + 1), first + most_rows, block.shape[0])
+            whole = last - first == block.shape[0]
+            yield slice(start + first, start + last), block if whole else block[first:last]
+            first = last
 
 
 def rows_of_entries(matrix: csr_array) -> np.ndarray | SparseRows:

@@ -81,7 +81,7 @@ def compare(
     from tfsoftmax import ops
 
     same, difference, largest_logit = 0, 0.0, 0.0
-    block_rows = rows_per_block(model.spec)
+    block_rows = rows_per_block(model.spec.n_features, model.spec.n_classes)
     for start in range(0, len(features), block_rows):
         rows = np.asarray(features[start : start + block_rows])
         logits = model.logits(tf.constant(rows))

@@ -7,8 +7,8 @@ import scipy.optimize
 import scipy.special
 
 from tfsoftmax.data.dataset import Split
-from tfsoftmax.metrics import rows_per_block
 from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.prediction import prediction_blocks
 
 # The temperature is searched between 1 / 100 and 100.
 _LARGEST_TEMPERATURE = 100.0
@@ -38,15 +38,14 @@ def calibrate(model: SoftmaxRegression, split: Split) -> float:
     >>> calibrate(model, dataset.test) > 2
     True
     """
-    labels, block_rows = np.asarray(split.labels), rows_per_block(model.spec)
+    labels = np.asarray(split.labels)
 
     def mean_loss(log_sharpness: float) -> float:
         sharpness, total = np.exp(log_sharpness), 0.0
         # Logits are computed again each time: those of many classes may not fit in memory.
-        for start in range(0, len(labels), block_rows):
-            rows = slice(start, start + block_rows)
-            logits = model.logits(split.features[rows]).numpy().astype(np.float64)
-            chosen = logits[np.arange(len(logits)), labels[rows]]
+        for start, rows in prediction_blocks(model.spec, split.features):
+            logits = model.raw_logits(rows).astype(np.float64)
+            chosen = logits[np.arange(len(logits)), labels[start : start + len(logits)]]
             loss = scipy.special.logsumexp(sharpness * logits, 1) - sharpness * chosen
             total += float(loss.sum())
         return total / len(labels)

@@ -167,7 +167,7 @@ def score(
     for indices, W, b in zip(held_out, *parameters, strict=True):
         part_rows = max(1, _LOGITS // int(tf.size(b)))
         sums = np.zeros((2, len(b)))
-        for features, labels in device_blocks(dataset.train.take(indices)):
+        for features, labels in device_blocks(dataset.train.take(indices), dataset.spec):
             for start in range(0, len(labels), part_rows):
                 part = slice(start, start + part_rows)
                 sums += _part_sums(objective, [W, b], features[part], labels[part])
