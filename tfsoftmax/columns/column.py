@@ -15,6 +15,8 @@ KINDS: tuple[str, ...] = get_args(Kind)
 MOST_DENSE_FEATURES = 512
 # The NumPy names of the types in which a served model takes the cells of a column.
 InputType = Literal["float32", "string", "int64"]
+# Words that stand for 1 and 0 in a column of booleans, in any case.
+TRUE_WORDS, FALSE_WORDS = ("true", "yes", "1"), ("false", "no", "0")
 # What a date becomes, each a number.
 DATE_PARTS = ("year", "month", "weekday", "hour", "elapsed days")
 

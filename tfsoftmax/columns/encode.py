@@ -7,62 +7,58 @@ operations only.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import tensorflow as tf
 
+from tfsoftmax.columns.categories import Category, buckets, cross, hashed
 from tfsoftmax.columns.column import Column, Encoding
 from tfsoftmax.columns.entries import Entries, concatenate
+from tfsoftmax.columns.numbers import number
 
 Cells = Mapping[str, tf.Tensor]
 
 
-def encode(encoding: Encoding, cells: Cells) -> Entries:
-    """The features of some rows, not scaled.
-
-    Args:
-      encoding: how the columns become features.
-      cells: for each of its inputs a tensor ``[n_rows]`` of its dtype.
+class Encoder(tf.Module):
+    """Encodes the rows of a table; a served model has it as an attribute, with its vocabularies.
 
     >>> from tfsoftmax.columns.column import Input
     >>> encoding = Encoding((Input("sex", "string"),), (
     ...     Column("sex", "category", ("sex",), ("f", "m")),))
-    >>> encode(encoding, {"sex": tf.constant(["m", "", "x"])}).features.numpy().tolist()
+    >>> Encoder(encoding)({"sex": tf.constant(["m", "", "x"])}).features.numpy().tolist()
     [3, 0, 1]
     """
-    parts = []
-    for first, column in zip(encoding.offsets, encoding.columns, strict=False):
-        found = _ENCODERS[column.kind](column, [cells[name] for name in column.inputs])
-        parts.append(found._replace(features=found.features + first))
-    return concatenate(parts)
+
+    def __init__(self, encoding: Encoding):
+        super().__init__()
+        self.encoding = encoding
+        self._encoders = [_encoder(column) for column in encoding.columns]
+
+    def __call__(self, cells: Cells) -> Entries:
+        """The features of some rows, not scaled.
+
+        Args:
+          cells: for each input of the encoding a tensor ``[n_rows]`` of its dtype.
+        """
+        parts = []
+        columns = zip(self.encoding.offsets, self.encoding.columns, self._encoders, strict=False)
+        for first, column, encode in columns:
+            found = encode(*(cells[name] for name in column.inputs))
+            parts.append(found._replace(features=found.features + first))
+        return concatenate(parts)
 
 
-def _number(column: Column, cells: list[tf.Tensor]) -> Entries:
-    values = tf.cast(cells[0], tf.float32)
-    return _one_each(tf.zeros_like(values, tf.int64), values)
+def _encoder(column: Column) -> Callable[..., Entries]:
+    """The function from the cells of a column's inputs to its features."""
+    if column.kind == "category":
+        return Category(column)
+    return partial(_ENCODERS[column.kind], column)
 
 
-def _category(column: Column, cells: list[tf.Tensor]) -> Entries:
-    (texts,) = cells
-    if texts.dtype != tf.string:
-        texts = tf.strings.as_string(texts)
-    table = tf.lookup.StaticHashTable(
-        tf.lookup.KeyValueTensorInitializer(
-            ["", *column.vocabulary],
-            tf.constant([0, *range(2, 2 + len(column.vocabulary))], tf.int64),
-        ),
-        1,
-    )
-    return _one_each(table.lookup(texts))
-
-
-def _one_each(features: tf.Tensor, values: tf.Tensor | None = None) -> Entries:
-    """One entry in each row."""
-    n_rows = tf.size(features, tf.int64)
-    ones = tf.ones_like(features, tf.float32)
-    return Entries(tf.range(n_rows), features, ones if values is None else values, n_rows)
-
-
-_ENCODERS: dict[str, Callable[[Column, list[tf.Tensor]], Entries]] = {
-    "number": _number,
-    "category": _category,
+_ENCODERS: dict[str, Callable[..., Entries]] = {
+    "number": number,
+    "boolean": number,
+    "hashed": hashed,
+    "cross": cross,
+    "buckets": buckets,
 }

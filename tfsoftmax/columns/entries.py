@@ -84,3 +84,15 @@ def concatenate(parts: list[Entries]) -> Entries:
         tf.concat(each, 0) for each in zip(*(p[:3] for p in parts), strict=True)
     )
     return Entries(rows, features, values, parts[0].n_rows)
+
+
+def one_each(features: tf.Tensor, values: tf.Tensor | None = None) -> Entries:
+    """One entry in each row.
+
+    Args:
+      features: int64 ``[n_rows]``.
+      values: float32 ``[n_rows]``; None is 1.
+    """
+    n_rows = tf.size(features, tf.int64)
+    ones = tf.ones_like(features, tf.float32)
+    return Entries(tf.range(n_rows), features, ones if values is None else values, n_rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -90,3 +91,28 @@ class BadRows:
                     self.report("with a value that is missing or infinite", error)
                     usable[row] = False
         return usable
+
+
+def refuse(
+    bad: BadRows,
+    usable: np.ndarray,
+    rows: np.ndarray,
+    reason: str,
+    problem: Callable[[int], str],
+) -> None:
+    """Marks rows as unusable; the first that was usable before is an error, or is counted.
+
+    Args:
+      bad: takes them.
+      usable: bool ``[n]``, is changed.
+      rows: bool ``[n]``, the rows that cannot be used.
+      reason: what they have in common.
+      problem: from the index of one of them to a message.
+
+    Raises:
+      DataError: unless bad rows are skipped.
+    """
+    new = rows & usable
+    if new.any():
+        bad.report(reason, DataError(problem(int(np.argmax(new)))), int(new.sum()))
+        usable &= ~new

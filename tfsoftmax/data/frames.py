@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,9 +17,17 @@ if TYPE_CHECKING:
 
 
 def frame_of(given: Any) -> pd.DataFrame | None:
-    """Converts data with named columns to a pandas frame; returns None for other data."""
+    """Converts data with named columns to a pandas frame; returns None for other data.
+
+    A dictionary of columns and a list of dictionaries, one for each row, have names, too.
+
+    Raises:
+      ModelError: if a dictionary's columns are not all of one length.
+    """
     if hasattr(given, "iloc") and hasattr(given, "columns"):
         return given
+    if isinstance(given, Mapping) or _are_rows(given):
+        return _frame_of_mappings(given)
     polars = hasattr(given, "get_column") and hasattr(given, "columns")
     names = given.columns if polars else getattr(getattr(given, "dtype", None), "names", None)
     if not names:
@@ -27,6 +35,25 @@ def frame_of(given: Any) -> pd.DataFrame | None:
     import pandas as pd
 
     return pd.DataFrame({name: np.asarray(given[name]) for name in names})
+
+
+def _are_rows(given: Any) -> bool:
+    listed = isinstance(given, list | tuple) and bool(given)
+    return listed and all(isinstance(row, Mapping) for row in given)
+
+
+def _frame_of_mappings(given: Any) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        return pd.DataFrame(given)
+    except UnicodeEncodeError:  # a damaged text, which is refused once its row is known
+        return pd.DataFrame(given, dtype=object)
+    except ValueError as error:
+        raise ModelError(
+            "a dictionary has a list of equal length for each column, or it is one row of a list "
+            f"of rows: [row] ({error})"
+        ) from error
 
 
 def names_of(frame: pd.DataFrame) -> tuple[str, ...] | None:
@@ -54,17 +81,33 @@ def numbers_of_frame(spec: Spec, frame: pd.DataFrame, where: str, first_row: int
             raise ModelError(f"{where}: {_wrong_number_of_columns(spec, len(frame.columns))}")
         names = spec.feature_names or found or tuple(map(spec.feature_name, range(spec.n_features)))
         return _numbers_in(frame, names, where, first_row)
+    return _numbers_in(
+        columns_by_name(spec.feature_names, frame, where), spec.feature_names, where, first_row
+    )
+
+
+def columns_by_name(wanted: Sequence[str], frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    """The columns of a frame that a model takes, in its order.
+
+    Args:
+      wanted: their names.
+      frame: may have more columns, in any order.
+      where: what to call the rows in an error.
+
+    Raises:
+      ModelError: if a column is missing or occurs twice.
+    """
+    found = tuple(map(str, frame.columns))
     index_of = {name: index for index, name in enumerate(found)}
-    for name in spec.feature_names:
+    for name in wanted:
         if name not in index_of:
             raise ModelError(
                 f"{where}: no column {name!r}, which the model takes; "
-                f"{did_you_mean(name, found)}it takes {_listed(spec.feature_names)}"
+                f"{did_you_mean(name, found)}it takes {_listed(wanted)}"
             )
         if found.count(name) > 1:
             raise ModelError(f"{where}: two columns are called {name!r}; rename one")
-    wanted = frame.iloc[:, [index_of[name] for name in spec.feature_names]]
-    return _numbers_in(wanted, spec.feature_names, where, first_row)
+    return frame.iloc[:, [index_of[name] for name in wanted]].set_axis(list(wanted), axis=1)
 
 
 def _numbers_in(

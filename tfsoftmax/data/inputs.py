@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfsoftmax.data.dataset import Split, check_finite
+from tfsoftmax.data.encoded import cells_of_frame, features_of_cells
 from tfsoftmax.data.exact_numbers import convert_exactly
 from tfsoftmax.data.features import Features, FeaturesLike
 from tfsoftmax.data.frames import frame_of, numbers_of_frame
@@ -28,8 +29,10 @@ def rows_for(spec: Spec, given: Any, where: str = "rows", first_row: int = 0) ->
 
     Args:
       spec: of the model.
-      given: a pandas or polars frame, a structured array, or whatever `numpy.asarray` takes,
-        ``[n_samples, n_features]`` or ``[n_samples, *example_shape]``; or a `Split`.
+      given: a pandas or polars frame, a structured array, a dictionary of columns, a list of
+        dictionaries, one for each row; or whatever `numpy.asarray` takes, ``[n_samples,
+        n_features]`` or ``[n_samples, *example_shape]``, which are features already where a
+        model encodes its columns; or a `Split`.
       where: what to call the rows in an error.
       first_row: number of the first row in an error.
 
@@ -47,8 +50,12 @@ def rows_for(spec: Spec, given: Any, where: str = "rows", first_row: int = 0) ->
     [[2.0, 1.0]]
     """
     table = frame_of(given)
-    if table is not None:
-        rows: FeaturesLike = numbers_of_frame(spec, table, where, first_row)
+    if table is not None and spec.encoding is not None:
+        remedy = None if spec.missing else _REMEDY
+        cells = cells_of_frame(spec.encoding, table, where, first_row, remedy)
+        rows: FeaturesLike = features_of_cells(spec.encoding, cells)
+    elif table is not None:
+        rows = numbers_of_frame(spec, table, where, first_row)
     else:
         rows = _of_array(spec, given.features if isinstance(given, Split) else given, where)
     if rows.dtype != spec.dtype:

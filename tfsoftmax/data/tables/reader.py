@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfsoftmax.data.bad_rows import BadRows
+from tfsoftmax.data.bad_rows import BadRows, refuse
 from tfsoftmax.data.collector import Collector
 from tfsoftmax.data.notes import Notes
 from tfsoftmax.data.options import SourceOptions
@@ -202,7 +202,7 @@ class NumbersReader:
                 "number; correct it" + _as_missing(texts[row]) + self._ways_out(name)
             )
 
-        _refuse(bad, usable, strange, "with a value that is not a number", problem)
+        refuse(bad, usable, strange, "with a value that is not a number", problem)
 
     def _without_missing(
         self, numbers: np.ndarray, first_row: int, bad: BadRows, usable: np.ndarray, where: str
@@ -219,7 +219,7 @@ class NumbersReader:
                 "in, or " + (self._remedy or usual)
             )
 
-        _refuse(bad, usable, missing.any(axis=1), "with a missing value", problem)
+        refuse(bad, usable, missing.any(axis=1), "with a missing value", problem)
 
     def _without_infinite(
         self,
@@ -243,7 +243,7 @@ class NumbersReader:
                 "beyond what can be computed with (3.4e38); correct it" + self._ways_out(name)
             )
 
-        _refuse(bad, usable, beyond.any(axis=1), "with a value beyond 3.4e38", problem)
+        refuse(bad, usable, beyond.any(axis=1), "with a value beyond 3.4e38", problem)
 
     def _ways_out(self, name: str) -> str:
         if self._model:
@@ -279,20 +279,6 @@ class NumbersReader:
             ),
             marks=tuple(reader.mark + reader.name for reader in read if reader.mark),
         )
-
-
-def _refuse(
-    bad: BadRows,
-    usable: np.ndarray,
-    rows: np.ndarray,
-    reason: str,
-    problem: Callable[[int], str],
-) -> None:
-    """Marks rows as unusable; the first that was usable before is an error, or is counted."""
-    new = rows & usable
-    if new.any():
-        bad.report(reason, DataError(problem(int(np.argmax(new)))), int(new.sum()))
-        usable &= ~new
 
 
 class TableReader:
@@ -371,7 +357,7 @@ class TableReader:
                 f"{self._columns.weight!r}: a weight of {weights[row]:g}; expected 0 or more"
             )
 
-        _refuse(collector.bad_rows, usable, weights < 0, "with a weight below 0", problem)
+        refuse(collector.bad_rows, usable, weights < 0, "with a weight below 0", problem)
         return weights, usable
 
     def finish(self) -> Notes:
