@@ -22,7 +22,7 @@ EVERY_SOURCE = ("memory_limit",)
 ARRAYS = ("missing", "encoding", "test_fraction", *EVERY_SOURCE)
 TABLE = (
     *("label_column", "features", "drop", "weight_column", "bad_rows"),
-    *("decimal", "thousands", "na_values", "marks"),
+    *("column", "cross", "buckets", "decimal", "thousands", "na_values", "marks"),
     *ARRAYS,
 )
 CSV = ("delimiter", "comment", "header", *TABLE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -11,6 +12,8 @@ from tfsoftmax.data.tables.columns import listed
 from tfsoftmax.messages import setting
 
 _log = logging.getLogger(__name__)
+# Characters of the columns that are listed in a note.
+_LONGEST_LIST = 300
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Notes:
       left_out: columns that are left out because their texts differ in every row.
       identifying: columns of whole numbers that differ in every row.
       marks: a mark and the column in which every number has it, as in ``"$price"``.
+      columns: what each column of an encoded table became, as in ``"island: category of 3"``.
+      hints: what else somebody should know of them, a sentence each.
 
     >>> Notes(5, (SkippedRows("without a usable label", 2, "row 3: it is missing"),)).sentences()
     ['2 of 5 rows are left out: 2 without a usable label (the first: row 3: it is missing)']
@@ -50,6 +55,8 @@ class Notes:
     left_out: tuple[str, ...] = ()
     identifying: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
 
     def sentences(self) -> list[str]:
         """A sentence for each thing that somebody who trains on the rows should know."""
@@ -68,7 +75,9 @@ class Notes:
                 "whole numbers that differ in every row, so they may only name it: "
                 + setting("drop", list(self.identifying))
             )
-        return notes
+        if self.columns:
+            notes.append("columns: " + _shortened(self.columns))
+        return [*notes, *self.hints]
 
     def log(self, name: str) -> None:
         """Logs a warning for each of the `sentences`."""
@@ -90,6 +99,15 @@ class Notes:
         }
         known["skipped"] = tuple(SkippedRows(**each) for each in found.get("skipped", ()))
         return cls(**known)
+
+
+def _shortened(columns: tuple[str, ...]) -> str:
+    """All columns, or how many there are of each kind if they do not fit on a line or two."""
+    whole = "; ".join(columns)
+    if len(whole) <= _LONGEST_LIST:
+        return whole
+    kinds = Counter(column.rpartition(": ")[2].split()[0].strip(",") for column in columns)
+    return ", ".join(f"{count:,} of kind {kind}" for kind, count in kinds.most_common())
 
 
 def describe_skipped(skipped: Iterable[SkippedRows]) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from tfsoftmax.choices import Choices, Fill, option
 from tfsoftmax.data.kinds import KINDS
+from tfsoftmax.data.tables.asked import check_asked
 from tfsoftmax.errors import UsageError
 from tfsoftmax.messages import setting
 
@@ -54,11 +55,32 @@ class SourceOptions(Choices):
     weight_column: str | None = option(
         None, "Column that says what each row counts in training.", metavar="NAME"
     )
-    missing: Missing = option(
-        "error",
-        "What to do with a missing value: stop with an error, or take its column's mean, median "
+    column: tuple[str, ...] = option(
+        (),
+        "What a column is, as in island=category: number, boolean, category, hashed (a category "
+        "of very many values), date or text; hashed:SIZE and text:SIZE say into how many buckets "
+        "words are hashed, date:FORMAT how dates are written (%d/%m/%Y). Give it again for more.",
+        usual="found in the data",
+        metavar="NAME=KIND",
+    )
+    cross: tuple[str, ...] = option(
+        (),
+        "Columns whose combinations are learned too, as in island:sex, or island:sex=1024 with "
+        "the number of buckets they are hashed into. Give it again for more.",
+        metavar="NAME:NAME",
+    )
+    buckets: tuple[str, ...] = option(
+        (),
+        "A column of numbers to be cut into ranges: age:10 into ten of as many training rows "
+        "each, age:18,30,65 at these boundaries. Give it again for more.",
+        metavar="NAME:N",
+    )
+    missing: Missing | None = option(
+        None,
+        "What to do with a missing number: stop with an error, or take its column's mean, median "
         "or most frequent value in the training rows, which the model then fills in wherever it "
         "runs; indicator is the mean, and lets the model see that the value was missing.",
+        usual="error; indicator for a table with columns that are no numbers",
     )
     bad_rows: OnBadRows = option(
         "error",
@@ -128,6 +150,7 @@ class SourceOptions(Choices):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_asked(self.column, self.cross, self.buckets)
         if self.thousands == self.decimal:
             other = "," if self.thousands == "." else "."
             raise UsageError(

@@ -188,7 +188,7 @@ def read_parts(
     """
     ragged: set[int] = set()
     with _reading(path, name, options) as (pandas, stream):
-        if bad and (bad.skip or (options.missing != "error" and len(names) > 1)):
+        if bad and (bad.skip or (options.fill and len(names) > 1)):
             # The values that a short row lacks would be filled in as if they were missing.
             how = (len(names), _delimiter(path, options), options.comment, options.header)
             stream = Lines(without_ragged_rows(stream, bad, ragged, *how))

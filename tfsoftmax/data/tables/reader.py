@@ -208,7 +208,7 @@ class NumbersReader:
         self, numbers: np.ndarray, first_row: int, bad: BadRows, usable: np.ndarray, where: str
     ) -> None:
         missing = np.isnan(numbers)
-        if self._options.missing != "error" or not missing.any():
+        if self._options.fill or not missing.any():
             return
 
         def problem(row: int) -> str:
