@@ -79,6 +79,34 @@ def _load(place: Path) -> tuple[Path, SavedModelPredictor | RescuedModel, dict[s
     return folder, predictor, predictor.description
 
 
+def load_weights(place: Path) -> tuple[Path, SoftmaxRegression]:
+    """Loads a model's weights, of a ``.tflite`` or ``.onnx`` file from the SavedModel beside it.
+
+    Returns:
+      Where they were found, and the model.
+
+    Raises:
+      ModelError: if there is no such model.
+    """
+    from tfsoftmax.errors import ModelError
+    from tfsoftmax.export.load import SAVED_MODEL, load_predictor
+    from tfsoftmax.export.rescue import ENDING
+
+    if not place.is_file() or place.suffix == ENDING:
+        folder, predictor, _ = _load(place)
+        return folder, predictor.model()
+    spec = load_predictor(place).spec
+    if not (place.parent / SAVED_MODEL).is_file():
+        raise ModelError(
+            f"{place}: its weights are read from the SavedModel that it was exported with, and "
+            "there is none beside it; give the model's folder"
+        )
+    folder, predictor, _ = _load(place.parent)
+    if predictor.spec != spec:
+        raise ModelError(f"{place}: the SavedModel beside it is of another model")
+    return folder, predictor.model()
+
+
 def reading_options(spec: Spec, recorded: dict[str, Any]) -> dict[str, Any]:
     """The options to read data for a model: those of its training data, matched to its spec.
 

@@ -7,6 +7,7 @@ import click
 from tfsoftmax import __version__
 from tfsoftmax.cli._console import PlainGroup
 from tfsoftmax.cli.cache import cache
+from tfsoftmax.cli.coefficients import coefficients
 from tfsoftmax.cli.datasets import datasets
 from tfsoftmax.cli.evaluate import evaluate
 from tfsoftmax.cli.export import export
@@ -24,5 +25,8 @@ def main() -> None:
     """Softmax regression from scratch in TensorFlow: train, evaluate, predict, export."""
 
 
-for _command in (train, tune, inspect, evaluate, predict, export, verify, datasets, cache):
+for _command in (
+    *(train, tune, inspect, evaluate, predict, coefficients, export, verify),
+    *(datasets, cache),
+):
     main.add_command(_command)

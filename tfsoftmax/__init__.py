@@ -44,6 +44,7 @@ _MODULE_OF = {
     "warm_start": "tfsoftmax.training.warm_start",
     "diagnose": "tfsoftmax.report.convergence",
     "Convergence": "tfsoftmax.report.convergence",
+    "coefficients": "tfsoftmax.report.coefficients",
     "tune": "tfsoftmax.tuning.tune",
     "Tuning": "tfsoftmax.tuning.tune",
     "Candidate": "tfsoftmax.tuning.tune",
@@ -95,6 +96,7 @@ if TYPE_CHECKING:  # The same names again, for type checkers.
     from tfsoftmax.export.predictor import Predictor as Predictor
     from tfsoftmax.metrics import Evaluation as Evaluation
     from tfsoftmax.model import SoftmaxRegression as SoftmaxRegression
+    from tfsoftmax.report.coefficients import coefficients as coefficients
     from tfsoftmax.report.convergence import Convergence as Convergence
     from tfsoftmax.report.convergence import diagnose as diagnose
     from tfsoftmax.report.plots import plot_tuning as plot_tuning

@@ -180,10 +180,14 @@ class Encoding:
             for index in range(column.n_numbers)
         ]
 
+    def column_of(self, index: int) -> Column:
+        """The column that a feature is made of."""
+        return self.columns[bisect_right(self.offsets, index) - 1]
+
     def feature_name(self, index: int) -> str:
         """Names a feature by its column and category."""
-        column = bisect_right(self.offsets, index) - 1
-        return self.columns[column].feature_name(index - self.offsets[column])
+        first = self.offsets[bisect_right(self.offsets, index) - 1]
+        return self.column_of(index).feature_name(index - first)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary; `from_json` turns it back."""
