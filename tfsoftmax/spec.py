@@ -118,6 +118,8 @@ class Spec:
         this; None never abstains.
       encoding: how the columns of a table become the features, where they are not all numbers;
         otherwise None.
+      sparse_rows: whether it was trained on sparse rows that are no encoded table; they are
+        served by their entries.
 
     >>> spec = Spec((28, 28), "uint8", ("cat", "dog"), (0, 255))
     >>> spec.n_features, spec.n_classes, spec.is_image
@@ -135,6 +137,7 @@ class Spec:
     scaling: Scaling | None = None
     reject_below: float | None = None
     encoding: Encoding | None = None
+    sparse_rows: bool = False
 
     def __post_init__(self) -> None:
         # Always floats, so that equal ranges have equal checksums when they are saved.
@@ -188,6 +191,12 @@ class Spec:
         numbers = set(self.encoding.numbers if self.encoding else ())
         return not any(number and index not in numbers for index, number in enumerate(offset))
 
+    @property
+    def sparse(self) -> bool:
+        """Whether an exported model takes the entries of its rows, not all their features."""
+        of_table = self.encoding is not None and self.encoding.sparse
+        return (of_table or self.sparse_rows) and self.keeps_zeros
+
     def feature_name(self, index: int) -> str:
         """Names an input of the model: a feature, or a missing-value indicator after them.
 
@@ -234,6 +243,7 @@ class Spec:
             scaling=None if scaling is None else Scaling.from_json(scaling),
             reject_below=None if reject_below is None else float(reject_below),
             encoding=None if encoding is None else Encoding.from_json(encoding),
+            sparse_rows=bool(fields.get("sparse_rows", False)),
         )
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.sparse_rows import SparseFeatures
 from tfsoftmax.data.split import with_validation
 from tfsoftmax.data.statistics import ColumnStatistics, most_frequent, quantiles
 from tfsoftmax.errors import DataError
@@ -43,6 +44,8 @@ def prepare(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, ResolvedRecipe]:
     if recipe.reject_below is not None:
         spec = replace(dataset.spec, reject_below=recipe.reject_below)
         dataset = replace(dataset, spec=spec)
+    if dataset.spec.encoding is None and isinstance(dataset.train.features, SparseFeatures):
+        dataset = replace(dataset, spec=replace(dataset.spec, sparse_rows=True))
     return dataset, resolve(recipe, dataset)
 
 
