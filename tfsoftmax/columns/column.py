@@ -9,6 +9,8 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any, Literal, get_args
 
+from tfsoftmax.columns.checks import check_column, check_encoding
+
 Kind = Literal["number", "boolean", "category", "hashed", "date", "text", "cross", "buckets"]
 KINDS: tuple[str, ...] = get_args(Kind)
 # Rows of at most this many features are kept with their zeros: products with them are faster.
@@ -58,8 +60,13 @@ class Column:
       vocabulary: the categories that have a feature of their own.
       size: number of hash buckets.
       boundaries: ascending; a number equal to a boundary is in the range above it.
-      time_zone: of a date; cells with another offset are converted to it.
-      date_format: how a date is written, if not as ISO 8601 has it.
+      time_zone: of a date, ``"UTC"`` or an offset such as ``"+02:00"``; None is UTC. Dates with
+        another offset are converted to it, those without one are taken as they are.
+      date_format: how a date is written, as for `datetime.strptime` but with numbers only
+        (`DATE_DIRECTIVES`); None is as ISO 8601 has it.
+
+    Raises:
+      ValueError: naming the column, if its fields do not make a column of its kind.
 
     >>> Column("island", "category", ("island",), vocabulary=("Biscoe", "Dream")).feature_names()
     ['island is missing', 'island is unknown', 'island=Biscoe', 'island=Dream']
@@ -73,6 +80,9 @@ class Column:
     boundaries: tuple[float, ...] = ()
     time_zone: str | None = None
     date_format: str | None = None
+
+    def __post_init__(self) -> None:
+        check_column(self)
 
     @property
     def n_numbers(self) -> int:
@@ -155,6 +165,9 @@ class Encoding:
 
     inputs: tuple[Input, ...]
     columns: tuple[Column, ...]
+
+    def __post_init__(self) -> None:
+        check_encoding(self)
 
     @property
     def n_features(self) -> int:

@@ -13,8 +13,10 @@ import tensorflow as tf
 
 from tfsoftmax.columns.categories import Category, buckets, cross, hashed
 from tfsoftmax.columns.column import Column, Encoding
+from tfsoftmax.columns.dates import date
 from tfsoftmax.columns.entries import Entries, concatenate
 from tfsoftmax.columns.numbers import number
+from tfsoftmax.columns.words import text
 
 Cells = Mapping[str, tf.Tensor]
 
@@ -61,4 +63,6 @@ _ENCODERS: dict[str, Callable[..., Entries]] = {
     "hashed": hashed,
     "cross": cross,
     "buckets": buckets,
+    "date": date,
+    "text": text,
 }

@@ -1,0 +1,61 @@
+"""Texts as the words and pairs of neighbouring words that they have, hashed."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tfsoftmax.columns.categories import hash_of
+from tfsoftmax.columns.column import Column
+from tfsoftmax.columns.entries import Entries
+
+# Letters whose lower case is another one where the machine is set to Turkish or Lithuanian.
+_LOWER = {
+    "\u0130": "i\u0307",
+    "\u00cc": "\u00ec",
+    "\u00cd": "\u00ed",
+    "\u0128": "\u0129",
+    "\u012e": "\u012f",
+}
+# Whatever is no letter, mark on a letter, or digit.
+_BETWEEN_WORDS = r"[^\p{L}\p{M}\p{N} ]+"
+
+
+def text(column: Column, cells: tf.Tensor) -> Entries:
+    """Encodes texts as the shares of their words and word pairs, in rows of length 1.
+
+    A bucket with n words and pairs in it has the value 1 + log(n), divided by the length of the
+    row. A text without words has the first feature.
+
+    >>> column = Column("review", "text", ("review",), size=100)
+    >>> found = text(column, tf.constant(["Good, good!", "..."]))
+    >>> found.rows.numpy().tolist(), found.features.numpy().tolist()
+    ([0, 0, 1], [17, 48, 0])
+    """
+    n_rows = tf.size(cells, tf.int64)
+    words, rows = _words_of(cells)
+    pairs = tf.strings.join([words[:-1], words[1:]], " ")
+    inside = rows[:-1] == rows[1:]
+    buckets = tf.concat([hash_of(words, column.size), hash_of(pairs[inside], column.size)], 0)
+    places = tf.concat([rows, rows[:-1][inside]], 0) * column.size + buckets
+    places, _, counts = tf.unique_with_counts(places, tf.int64)
+    rows, buckets = places // column.size, places % column.size
+    values = 1 + tf.math.log(tf.cast(counts, tf.float32))
+    lengths = tf.sqrt(tf.math.unsorted_segment_sum(values**2, rows, n_rows))
+    empty = tf.where(lengths == 0)[:, 0]
+    return Entries(
+        tf.concat([rows, empty], 0),
+        tf.concat([1 + buckets, tf.zeros_like(empty)], 0),
+        tf.concat([values / tf.gather(lengths, rows), tf.ones_like(empty, tf.float32)], 0),
+        n_rows,
+    )
+
+
+def _words_of(cells: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """All words in lower case, in order, and the row of each."""
+    lower = tf.strings.lower(cells)
+    for upper, other in _LOWER.items():
+        lower = tf.strings.regex_replace(lower, upper, other)
+    lower = tf.strings.lower(lower, encoding="utf-8")
+    spaced = tf.strings.regex_replace(lower, _BETWEEN_WORDS, " ")
+    found = tf.raw_ops.StringSplitV2(input=spaced, sep="")
+    return found.values, found.indices[:, 0]
