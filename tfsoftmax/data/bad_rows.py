@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfsoftmax.data.dataset import check_finite
+from tfsoftmax.data.features import features_of
 from tfsoftmax.data.notes import SkippedRows, describe_skipped
+from tfsoftmax.data.sparse_rows import SparseRows, row_of_entries
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 # If a larger share of the rows cannot be used, the file is read in the wrong way.
 _LARGEST_SHARE = 0.5
@@ -69,7 +75,12 @@ class BadRows:
             )
 
     def find_finite(
-        self, where: str, features: np.ndarray, spec: Spec, first: int = 0, unit: str = "row"
+        self,
+        where: str,
+        features: np.ndarray | csr_array,
+        spec: Spec,
+        first: int = 0,
+        unit: str = "row",
     ) -> np.ndarray:
         """Finds the rows in which every feature is finite, or missing where the spec allows it.
 
@@ -78,15 +89,17 @@ class BadRows:
         Returns:
           bool ``[n_samples]``.
         """
-        usable = np.ones(len(features), bool)
+        dense = isinstance(features, np.ndarray)
+        rows = features_of(features) if dense else SparseRows(features)
+        usable = np.ones(len(rows), bool)
         try:
-            check_finite(where, features, spec, first, unit)
+            check_finite(where, rows, spec, first, unit)
         except DataError:
             if not self.skip:
                 raise
-            for row in range(len(features)):
+            for row in _not_finite(features):
                 try:
-                    check_finite(where, features[row : row + 1], spec, first + row, unit)
+                    check_finite(where, rows.take(row[None]), spec, first + int(row), unit)
                 except DataError as error:
                     self.report("with a value that is missing or infinite", error)
                     usable[row] = False
@@ -116,3 +129,10 @@ def refuse(
     if new.any():
         bad.report(reason, DataError(problem(int(np.argmax(new)))), int(new.sum()))
         usable &= ~new
+
+
+def _not_finite(features: np.ndarray | csr_array) -> np.ndarray:
+    """Indices of the rows with a value that is missing or infinite."""
+    if isinstance(features, np.ndarray):
+        return np.flatnonzero(~np.isfinite(features).all(axis=1))
+    return np.unique(row_of_entries(features, np.flatnonzero(~np.isfinite(features.data))))

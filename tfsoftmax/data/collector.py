@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.exact_numbers import WholeNumbers
+from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.data.labels import ClassNames, describe_doubts
 from tfsoftmax.data.notes import NO_NOTES, Notes
 from tfsoftmax.data.source import Source
+from tfsoftmax.data.sparse_rows import (
+    SparseFeatures,
+    bytes_of,
+    kept_dense,
+    rows_of_entries,
+    stacked,
+)
 from tfsoftmax.data.split import split_rows
 from tfsoftmax.data.stored_rows import RowWriter, load_rows
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
 from tfsoftmax.system.files import staging_folder
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 _log = logging.getLogger(__name__)
 # Makes the spec, once the class names are known.
@@ -43,7 +56,8 @@ class Collector:
     def __init__(self, source: Source, key: str, staging: Path):
         self._source, self._key, self._staging = source, key, staging
         self._classes = ClassNames(source.name, source.options.encoding)
-        self._blocks: list[np.ndarray] = []
+        self._blocks: list[Any] = []
+        self._sparse: bool | None = None
         self._labels: list[np.ndarray] = []
         self._weights: list[np.ndarray] = []
         self._tests: list[np.ndarray] = []
@@ -55,7 +69,7 @@ class Collector:
 
     def add(
         self,
-        features: np.ndarray,
+        features: np.ndarray | SparseFeatures | csr_array,
         labels: np.ndarray,
         weights: np.ndarray | None = None,
         *,
@@ -67,7 +81,8 @@ class Collector:
         """Adds rows.
 
         Args:
-          features: ``[n, n_features]`` in the spec's dtype.
+          features: ``[n, n_features]`` in the spec's dtype. Or sparse rows (`csr_of`), of which
+            later ones may have more features; then so are all others.
           labels: ``[n]`` of any kind.
           weights: ``[n]``.
           usable: bool ``[n]``, False for bad rows, which are skipped; None is all True.
@@ -78,30 +93,47 @@ class Collector:
 
         Raises:
           DataError: naming the row, if a label is missing and bad rows are not skipped.
+          TypeError: if some rows are arrays, and others sparse.
           OSError: if the disk is full.
         """
+        if isinstance(features, SparseFeatures):
+            features = features.read_sparse([slice(None)])
+        sparse = not isinstance(features, np.ndarray)
+        if self._sparse not in (None, sparse):
+            raise TypeError("the rows of a source are either all arrays, or all sparse")
+        self._sparse = sparse
         first_row = self.n_read if first_row is None else first_row
-        self.n_read += len(features)
+        self.n_read += features.shape[0]
         codes, usable = self._encode_labels(np.asarray(labels), usable, first_row, where)
         if not usable.all():
             features = features[usable]
             weights = None if weights is None else weights[usable]
         self._labels.append(codes)
-        self._tests.append(np.full(len(features), test))
+        n_usable = features.shape[0]
+        self._tests.append(np.full(n_usable, test))
         if weights is not None:
             self._weights.append(weights.astype(np.float32))
-        self.n_samples += len(features)
-        self._bytes += features.nbytes
+        self.n_samples += n_usable
+        self._bytes += bytes_of(features)
         if self._writer:
             self._writer.add(features)
             return
         self._blocks.append(features)
-        # Half, because blocks are concatenated in the end, which needs twice their memory.
-        if self._bytes > self._source.options.memory_limit // 2:
-            self._writer = RowWriter(self._source, self._key, self._staging, features)
-            for block in self._blocks:
-                self._writer.add(block)
-            self._blocks.clear()
+        if self._bytes > self._most_bytes:
+            self._write_blocks()
+
+    @property
+    def _most_bytes(self) -> int:
+        """Bytes of rows in memory: half, because blocks are concatenated in the end."""
+        return self._source.options.memory_limit // 2
+
+    def _write_blocks(self) -> RowWriter:
+        """Writes all blocks to files."""
+        self._writer = RowWriter(self._source, self._key, self._staging, self._blocks[0])
+        for block in self._blocks:
+            self._writer.add(block)
+        self._blocks.clear()
+        return self._writer
 
     def _encode_labels(
         self, labels: np.ndarray, usable: np.ndarray | None, first_row: int, where: str | None
@@ -148,16 +180,32 @@ class Collector:
         notes = replace(notes, rows=self.n_read, skipped=self.bad_rows.skipped())
         weights = np.concatenate(self._weights) if self._weights else None
         tests = np.concatenate(self._tests)
+        features = self._in_memory(spec)
+        if features is not None:
+            rows = Split(features, labels, weights)
+            return split_rows(self._source, spec, rows, tests, notes)
+        entry = (self._writer or self._write_blocks()).finish(spec, labels, weights, tests, notes)
+        try:
+            return split_rows(self._source, *load_rows(entry))
+        except DataError:
+            shutil.rmtree(entry)  # No run could use it.
+            raise
+
+    def _in_memory(self, spec: Spec) -> FeaturesLike | None:
+        """All rows as they are kept; None if they are in files, or would take too much memory."""
         if self._writer:
-            entry = self._writer.finish(spec, labels, weights, tests, notes)
-            try:
-                return split_rows(self._source, *load_rows(entry))
-            except DataError:
-                shutil.rmtree(entry)  # No run could use it.
-                raise
-        features = np.concatenate(self._blocks)
+            return None
+        features: FeaturesLike
+        if not self._sparse:
+            features = np.concatenate(self._blocks)
+        else:
+            shape = self.n_samples, spec.n_features
+            n_entries = sum(block.nnz for block in self._blocks)
+            if kept_dense(*shape, n_entries) and 4 * math.prod(shape) > self._most_bytes:
+                return None
+            features = rows_of_entries(stacked(self._blocks, spec.n_features))
         self._blocks.clear()
-        return split_rows(self._source, spec, Split(features, labels, weights), tests, notes)
+        return features
 
     def close(self) -> None:
         """Closes the file, if rows are written to one."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from tfsoftmax.data.features import FeaturesLike, features_of, row_blocks
 from tfsoftmax.data.notes import NO_NOTES, Notes
+from tfsoftmax.data.sparse_rows import SparseFeatures, row_of_entries, sparse_blocks
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
@@ -159,9 +160,22 @@ class Dataset:
                 if array is None:
                     continue
                 digest.update(repr((array.shape, array.dtype.name)).encode())
+                if isinstance(array, SparseFeatures):
+                    digest.update(_sparse_digest(array))
+                    continue
                 for block in row_blocks(array):
                     digest.update(block.data)
         return digest.hexdigest()
+
+
+def _sparse_digest(features: SparseFeatures) -> bytes:
+    """A checksum of the arrays of compressed rows, whatever the blocks that they are read in."""
+    digests = [hashlib.sha256() for _ in range(3)]
+    for _, block in sparse_blocks(features):
+        lengths = np.diff(block.indptr).astype(np.int64)
+        for digest, array in zip(digests, (lengths, block.indices, block.data), strict=True):
+            digest.update(np.ascontiguousarray(array).data)
+    return b"".join(digest.digest() for digest in digests)
 
 
 def check_dataset(given: Dataset) -> Dataset:
@@ -257,18 +271,40 @@ def check_finite(
     """
     if not np.issubdtype(features.dtype, np.floating):
         return
+    found = _first_not_finite(features, spec.missing is not None)
+    if found is not None:
+        row, column, value = found
+        problem = "infinite, or beyond 3.4e38; correct it"
+        if np.isnan(value):
+            problem = "missing (NaN); fill it in, or " + remedy
+        name = spec.feature_name(column)
+        raise DataError(f"{where}, {unit} {first + row}, {name}: the value is " + problem)
+
+
+def _first_not_finite(features: FeaturesLike, missing: bool) -> tuple[int, int, float] | None:
+    """Row, column and value of the first value that is not finite, nor a missing one if allowed."""
+    if isinstance(features, SparseFeatures):
+        for part, entries in sparse_blocks(features):
+            wrong = np.flatnonzero(~_are_finite(entries.data, missing))
+            if len(wrong):
+                row = int(row_of_entries(entries, wrong[:1])[0])
+                entry = int(wrong[0])
+                return part.start + row, int(entries.indices[entry]), float(entries.data[entry])
+        return None
+    first = 0
     for block in row_blocks(features):
-        finite = np.isfinite(block)
-        if spec.missing:
-            finite |= np.isnan(block)
+        finite = _are_finite(block, missing)
         if not finite.all():
             row, column = (int(index) for index in np.argwhere(~finite)[0])
-            problem = "infinite, or beyond 3.4e38; correct it"
-            if np.isnan(block[row, column]):
-                problem = "missing (NaN); fill it in, or " + remedy
-            name = spec.feature_name(column)
-            raise DataError(f"{where}, {unit} {first + row}, {name}: the value is " + problem)
+            return first + row, column, float(block[row, column])
         first += len(block)
+    return None
+
+
+def _are_finite(values: np.ndarray, missing: bool) -> np.ndarray:
+    """Whether each value is finite, or a missing one if those are allowed."""
+    finite: np.ndarray = np.isfinite(values)
+    return finite | np.isnan(values) if missing else finite
 
 
 def _check_weights(where: str, weights: np.ndarray, n_samples: int) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.features import FeaturesLike, row_blocks
+from tfsoftmax.data.sparse_rows import SparseFeatures, SparseRows, sparse_blocks, stacked
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 # Numbers that are hashed at a time.
 _NUMBERS_PER_PART = 2**20
@@ -43,12 +47,24 @@ def rows_among(features: FeaturesLike, known: FeaturesLike) -> np.ndarray:
 
     Args:
       features: ``[n_samples, n_features]``.
-      known: the other rows, of the same dtype.
+      known: the other rows, of the same dtype; either may be sparse.
 
     >>> rows_among(np.float32([[0, 0], [0, 1]]), np.eye(2, dtype=np.float32)).tolist()
     [False, True]
     """
+    if isinstance(features, SparseFeatures) != isinstance(known, SparseFeatures):
+        features, known = _sparse(features), _sparse(known)
     return np.isin(row_hashes(features), np.unique(row_hashes(known)))
+
+
+def _sparse(features: FeaturesLike) -> SparseFeatures:
+    """The same rows without their zeros."""
+    from scipy.sparse import csr_array
+
+    if isinstance(features, SparseFeatures):
+        return features
+    blocks = [csr_array(block) for block in row_blocks(features)]
+    return SparseRows(stacked(blocks, features.shape[1]))
 
 
 def row_hashes(features: FeaturesLike) -> np.ndarray:
@@ -60,6 +76,9 @@ def row_hashes(features: FeaturesLike) -> np.ndarray:
     >>> bool(np.diff(row_hashes(np.float32([[1, -0.0], [1, 0.0]])))[0])
     False
     """
+    if isinstance(features, SparseFeatures):
+        blocks = [_hash_entries(block) for _, block in sparse_blocks(features)]
+        return np.concatenate([np.empty(0, np.uint64), *blocks])
     row_bytes = features.shape[1] * features.dtype.itemsize
     word_bytes = next(size for size in (8, 4, 2, 1) if row_bytes % size == 0)
     n_words = row_bytes // word_bytes
@@ -73,8 +92,21 @@ def row_hashes(features: FeaturesLike) -> np.ndarray:
             if np.issubdtype(rows.dtype, np.floating):
                 rows = rows + 0  # -0.0 + 0 is 0.0
             words = np.ascontiguousarray(rows).view(f"u{word_bytes}").astype(np.uint64)
-            # Mix all bits of a word before it is multiplied.
-            words = (words + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-            words ^= words >> np.uint64(32)
-            hashes.append((words * factors).sum(axis=1, dtype=np.uint64))
+            hashes.append((_mix(words) * factors).sum(axis=1, dtype=np.uint64))
     return np.concatenate(hashes)
+
+
+def _hash_entries(block: csr_array) -> np.ndarray:
+    """Hashes of sparse rows; an entry of 0 counts as none."""
+    words = (block.data + 0).view(np.uint32).astype(np.uint64)
+    # An odd number for each feature, as there may be too many to draw one for each.
+    factors = _mix(_mix(block.indices.astype(np.uint64))) | np.uint64(1)
+    terms = np.where(words == 0, np.uint64(0), _mix(words) * factors)
+    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(terms, dtype=np.uint64)])
+    return np.diff(sums[block.indptr])
+
+
+def _mix(words: np.ndarray) -> np.ndarray:
+    """Spreads what differs in words over all their bits, uint64."""
+    words = (words + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    return words ^ (words >> np.uint64(32))

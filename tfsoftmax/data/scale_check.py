@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from tfsoftmax.data.dataset import Split
 from tfsoftmax.data.features import FeaturesLike, read_rows
+from tfsoftmax.data.sparse_rows import SparseFeatures
 from tfsoftmax.spec import Spec
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 _log = logging.getLogger(__name__)
 # The sample: rows, in blocks spread over all rows, and at most so many numbers.
@@ -60,9 +64,10 @@ def compare_scales(train: FeaturesLike, test: FeaturesLike, spec: Spec) -> str |
     found, theirs = (_typical(sample) for sample in samples)
     if min(found, theirs) > 0 and max(found / theirs, theirs / found) > _LARGEST_FACTOR:
         return _sentence("typical values are", found, theirs)
-    if min(map(len, samples)) < _FEWEST_ROWS:
+    if min(sample.shape[0] for sample in samples) < _FEWEST_ROWS:
         return None
-    ours, others = (_quartiles(sample) for sample in samples)
+    dense, columns = _with_quartiles(samples)
+    ours, others = (_quartiles(sample) for sample in dense)
     varied = (ours.iqr > 0) & (others.iqr > 0)
     narrow, wide = np.minimum(ours.iqr, others.iqr), np.maximum(ours.iqr, others.iqr)
     apart = np.abs(ours.median - others.median) > _LARGEST_FACTOR * wide
@@ -70,7 +75,7 @@ def compare_scales(train: FeaturesLike, test: FeaturesLike, spec: Spec) -> str |
     if len(differ) <= _LARGEST_SHARE * varied.sum():
         return None
     index = int(differ[0])
-    first = f"medians of {spec.feature_name(index)!r} are"
+    first = f"medians of {spec.feature_name(int(columns[index]))!r} are"
     if len(differ) > 1:
         first = f"{len(differ):,} columns are of different scale: {first}"
     return _sentence(first, float(ours.median[index]), float(others.median[index]))
@@ -83,18 +88,40 @@ def _sentence(what: str, found: float, theirs: float) -> str:
     )
 
 
-def _sample(features: FeaturesLike) -> np.ndarray:
-    block_rows = max(1, min(_SAMPLE_ROWS, _SAMPLE_NUMBERS // features.shape[1]) // _SAMPLE_BLOCKS)
+def _sample(features: FeaturesLike) -> np.ndarray | csr_array:
+    sparse = isinstance(features, SparseFeatures)
+    numbers_a_row = (
+        max(1, features.nbytes // (4 * max(1, len(features)))) if sparse else features.shape[1]
+    )
+    block_rows = max(1, min(_SAMPLE_ROWS, _SAMPLE_NUMBERS // numbers_a_row) // _SAMPLE_BLOCKS)
     starts = np.unique(
         np.linspace(0, max(0, len(features) - block_rows), _SAMPLE_BLOCKS).astype(int)
     )
     if len(features) <= _SAMPLE_BLOCKS * block_rows:
         starts, block_rows = np.array([0]), len(features)
-    return read_rows(features, [slice(start, start + block_rows) for start in starts])
+    blocks = [slice(start, start + block_rows) for start in starts]
+    if isinstance(features, SparseFeatures):
+        return features.read_sparse(blocks)
+    return read_rows(features, blocks)
 
 
-def _typical(sample: np.ndarray) -> float:
-    numbers = sample[sample != 0].astype(np.float64)
+def _with_quartiles(
+    samples: tuple[np.ndarray | csr_array, np.ndarray | csr_array],
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """The columns of both samples whose quartiles may differ, with their zeros; and which."""
+    columns = np.arange(samples[0].shape[1])
+    for sample in samples:
+        if not isinstance(sample, np.ndarray):
+            counts = np.bincount(sample.indices, minlength=sample.shape[1])
+            # Where more than three quarters are 0, so are the quartiles.
+            columns = columns[counts[columns] >= sample.shape[0] // 4]
+    taken = (sample[:, columns] for sample in samples)
+    return [each if isinstance(each, np.ndarray) else each.toarray() for each in taken], columns
+
+
+def _typical(sample: np.ndarray | csr_array) -> float:
+    values = sample if isinstance(sample, np.ndarray) else sample.data
+    numbers = values[values != 0].astype(np.float64)
     numbers = np.abs(numbers[np.isfinite(numbers)])
     return float(np.median(numbers)) if numbers.size else 0.0
 

@@ -50,6 +50,14 @@ class SparseFeatures(Features):
         rows.toarray(out=out[: rows.shape[0]])
         return int(rows.shape[0])
 
+    def __getitem__(self, rows: int | slice | np.ndarray) -> np.ndarray:
+        """As for `Features`: with the zeros."""
+        indices = np.arange(len(self))[rows]
+        chosen = self.take(np.atleast_1d(indices))
+        assert isinstance(chosen, SparseFeatures)
+        found = chosen.read_sparse([slice(None)]).toarray()
+        return found if indices.ndim else found[0]
+
 
 class SparseRows(SparseFeatures):
     """Sparse rows in memory.
@@ -67,15 +75,11 @@ class SparseRows(SparseFeatures):
     @property
     def nbytes(self) -> int:
         """Bytes of its three arrays."""
-        matrix = self._matrix
-        return int(matrix.data.nbytes + matrix.indices.nbytes + matrix.indptr.nbytes)
+        return bytes_of(self._matrix)
 
     def read_sparse(self, blocks: Sequence[slice]) -> csr_array:
         """As for `SparseFeatures`."""
-        from scipy.sparse import vstack
-
-        parts = [self._matrix[block] for block in blocks]
-        return parts[0] if len(parts) == 1 else vstack(parts, format="csr")
+        return stacked([_rows_of(self._matrix, block) for block in blocks], self.shape[1])
 
     def take(self, indices: np.ndarray) -> SparseRows:
         """Selects rows, in the order of their indices ``[n]``."""
@@ -117,19 +121,91 @@ def sparse_blocks(
             # As many rows as have no more entries, whatever the mean of all.
             last = int(np.searchsorted(ends, ends[first] + _BLOCK_ENTRIES, side="right")) - 1
             last = min(max(last, first + 1), first + most_rows, block.shape[0])
-            whole = last - first == block.shape[0]
-            yield slice(start + first, start + last), block if whole else block[first:last]
+            yield slice(start + first, start + last), _rows_of(block, slice(first, last))
             first = last
 
 
+def csr_of(values: np.ndarray, indices: np.ndarray, ends: np.ndarray, n_features: int) -> csr_array:
+    """A matrix of the three arrays of compressed rows, without a copy if possible.
+
+    Args:
+      values: float32 ``[n_entries]``.
+      indices: int32 ``[n_entries]``, ascending in each row, each once.
+      ends: ``[n_samples + 1]``: 0, and how many entries there are up to the end of each row.
+      n_features: number of features.
+    """
+    from scipy.sparse import csr_array
+
+    if ends[-1] <= np.iinfo(np.int32).max:
+        ends = ends.astype(np.int32, copy=False)  # SciPy makes both of one type.
+    matrix = csr_array((values, indices, ends), shape=(len(ends) - 1, n_features))
+    matrix.has_canonical_format = True  # Otherwise SciPy looks through all entries.
+    return matrix
+
+
+def stacked(parts: Sequence[csr_array], n_features: int) -> csr_array:
+    """Rows of several matrices, one after the other; a single one is not copied.
+
+    Args:
+      parts: of the form that `csr_of` returns, each with at most `n_features` features.
+      n_features: of the result.
+
+    >>> import scipy.sparse
+    >>> one = scipy.sparse.csr_array(np.eye(1, dtype=np.float32))
+    >>> stacked([one, one], 2).toarray().tolist()
+    [[1.0, 0.0], [1.0, 0.0]]
+    """
+    if len(parts) == 1:
+        (part,) = parts
+        if part.shape[1] == n_features:
+            return part
+        return csr_of(part.data, part.indices, part.indptr, n_features)
+    lengths = [np.zeros(1, np.int64), *(np.diff(part.indptr) for part in parts)]
+    return csr_of(
+        np.concatenate([np.empty(0, np.float32), *(part.data for part in parts)]),
+        np.concatenate([np.empty(0, np.int32), *(part.indices for part in parts)]),
+        np.cumsum(np.concatenate(lengths), dtype=np.int64),
+        n_features,
+    )
+
+
+def _rows_of(matrix: csr_array, block: slice) -> csr_array:
+    """Neighbouring rows of a matrix, without a copy of their entries."""
+    start, stop, _ = block.indices(matrix.shape[0])
+    ends = matrix.indptr[start : max(start, stop) + 1]
+    entries = slice(ends[0], ends[-1])
+    return csr_of(matrix.data[entries], matrix.indices[entries], ends - ends[0], matrix.shape[1])
+
+
+def row_of_entries(matrix: csr_array, entries: np.ndarray) -> np.ndarray:
+    """The row of each of these entries, given by their positions in the matrix's arrays."""
+    return np.searchsorted(matrix.indptr, entries, side="right") - 1
+
+
+def bytes_of(rows: np.ndarray | csr_array) -> int:
+    """Bytes of the arrays of dense or sparse rows."""
+    if isinstance(rows, np.ndarray):
+        return rows.nbytes
+    return int(rows.data.nbytes + rows.indices.nbytes + rows.indptr.nbytes)
+
+
+def kept_dense(n_samples: int, n_features: int, n_entries: int) -> bool:
+    """Whether rows are kept with their zeros: there are few features, or few of them are 0.
+
+    >>> kept_dense(10, 100, 20), kept_dense(10, 10_000, 20)
+    (True, False)
+    """
+    return n_features <= MOST_DENSE_FEATURES or n_entries > _DENSE_SHARE * n_samples * n_features
+
+
 def rows_of_entries(matrix: csr_array) -> np.ndarray | SparseRows:
-    """Rows as they are kept: with their zeros if there are few features or few zeros, else sparse.
+    """Rows as they are kept (`kept_dense`).
 
     Args:
       matrix: float32 values whose indices ascend in each row, ``[n_samples, n_features]``.
     """
-    n_rows, n_features = matrix.shape
-    if n_features <= MOST_DENSE_FEATURES or matrix.nnz > _DENSE_SHARE * n_rows * n_features:
-        dense: np.ndarray = matrix.toarray()
-        return dense
-    return SparseRows(matrix)
+    n_samples, n_features = matrix.shape
+    if not kept_dense(n_samples, n_features, matrix.nnz):
+        return SparseRows(matrix)
+    dense: np.ndarray = matrix.toarray()
+    return dense

@@ -1,21 +1,27 @@
-"""Rows beyond the memory limit: written to the cache as they are read, and mapped from there."""
+"""Rows beyond the memory limit: written to the cache as they are read, and read from there."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from tfsoftmax.data.cache_entries import write_marker
 from tfsoftmax.data.dataset import Split
+from tfsoftmax.data.features import FeaturesLike, row_blocks
 from tfsoftmax.data.notes import Notes
 from tfsoftmax.data.source import Source
+from tfsoftmax.data.sparse_files import DTYPES, NAMES, SparseFileRows
+from tfsoftmax.data.sparse_rows import kept_dense
 from tfsoftmax.spec import Spec
 from tfsoftmax.system.files import sync_tree
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 _FEATURES = "features.npy"
 _REST = "rows.npz"
@@ -26,7 +32,7 @@ class StoredRows(NamedTuple):
 
     Attributes:
       spec: of the rows.
-      rows: features, mapped, labels and weights.
+      rows: features, in their files, labels and weights.
       tests: bool ``[n_samples]``, the source's own test rows.
       notes: what was found while they were read.
     """
@@ -44,29 +50,40 @@ class RowWriter:
       source: that the rows are read from.
       key: of the entry; if empty, the entry is named after its checksum.
       staging: an empty folder, renamed in the end.
-      like: rows ``[n, n_features]`` of the same width and dtype.
+      like: rows ``[n, n_features]`` of the same width and dtype, or sparse rows.
     """
 
-    def __init__(self, source: Source, key: str, staging: Path, like: np.ndarray):
+    def __init__(self, source: Source, key: str, staging: Path, like: np.ndarray | csr_array):
         self._source, self._key, self._staging = source, key, staging
         self._digest = hashlib.sha256(json.dumps(source.options.to_json()).encode())
-        self._width, self._dtype = like.shape[1], like.dtype
-        self._n_samples = 0
-        self._file = (staging / _FEATURES).open("wb")
-        # Written again in the end, when the number of rows is known; its size stays the same.
-        self._write_header()
+        self._n_samples = self._n_entries = 0
+        self._files: list[_ArrayFile]
+        if isinstance(like, np.ndarray):
+            self._files = [_ArrayFile(staging / _FEATURES, like.dtype, like.shape[1:])]
+        else:
+            self._files = [
+                _ArrayFile(staging / name, np.dtype(dtype))
+                for name, dtype in zip(NAMES, DTYPES, strict=True)
+            ]
+            self._files[0].add(np.zeros(1, np.int64))
 
-    def add(self, features: np.ndarray) -> None:
+    def add(self, features: np.ndarray | csr_array) -> None:
         """Writes more rows.
 
         Raises:
           OSError: if the disk is full.
         """
-        content = np.ascontiguousarray(features).data
-        self._file.write(content)
-        self._n_samples += len(features)
-        if not self._key:
-            self._digest.update(content)
+        if isinstance(features, np.ndarray):
+            arrays = [features]
+        else:
+            ends = features.indptr[1:].astype(np.int64) + self._n_entries
+            arrays = [ends, features.indices.astype(np.int32, copy=False), features.data]
+            self._n_entries += len(features.data)
+        self._n_samples += features.shape[0]
+        for file, array in zip(self._files, arrays, strict=True):
+            content = file.add(array)
+            if not self._key:
+                self._digest.update(content)
 
     def finish(
         self,
@@ -84,8 +101,9 @@ class RowWriter:
         Raises:
           OSError: if the disk is full.
         """
-        self._write_header()
         self.close()
+        if len(self._files) > 1 and kept_dense(self._n_samples, spec.n_features, self._n_entries):
+            self._fill_in_zeros(spec)
         described = {"spec": spec.to_json(), "reading": notes.to_json()}
         rest: dict[str, Any] = {"labels": labels, "tests": tests}
         for key, value in described.items():
@@ -106,28 +124,64 @@ class RowWriter:
         return entry
 
     def close(self) -> None:
-        """Closes the file."""
-        self._file.close()
+        """Closes the files."""
+        for file in self._files:
+            file.close()
+
+    def _fill_in_zeros(self, spec: Spec) -> None:
+        """Writes sparse rows as rows with their zeros."""
+        rows = SparseFileRows(self._staging, spec.n_features)
+        with closing(_ArrayFile(self._staging / _FEATURES, rows.dtype, rows.shape[1:])) as file:
+            for block in row_blocks(rows):
+                file.add(block)
+        for name in NAMES:
+            (self._staging / name).unlink()
+
+
+class _ArrayFile:
+    """Writes an ``.npy`` file row by row."""
+
+    def __init__(self, path: Path, dtype: np.dtype, row_shape: tuple[int, ...] = ()):
+        self._dtype, self._row_shape, self._n_rows = dtype, row_shape, 0
+        self._file = path.open("wb")
+        self._write_header()
+
+    def add(self, rows: np.ndarray) -> memoryview:
+        """Writes more rows; returns their bytes."""
+        content = np.ascontiguousarray(rows).data
+        self._file.write(content)
+        self._n_rows += len(rows)
+        return content
+
+    def close(self) -> None:
+        """Closes the file, whose number of rows is now known."""
+        if not self._file.closed:
+            self._file.seek(0)
+            self._write_header()  # It has the same size whatever the number.
+            self._file.close()
 
     def _write_header(self) -> None:
         header = {
             "descr": np.lib.format.dtype_to_descr(self._dtype),
             "fortran_order": False,
-            "shape": (self._n_samples, self._width),
+            "shape": (self._n_rows, *self._row_shape),
         }
-        self._file.seek(0)
         np.lib.format.write_array_header_1_0(self._file, header)
 
 
 def load_rows(entry: Path) -> StoredRows:
-    """The rows in an entry of the cache, features mapped.
+    """The rows in an entry of the cache, features mapped or, if sparse, to be read.
 
     Raises:
       OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile: if it is damaged.
     """
-    features = np.load(entry / _FEATURES, mmap_mode="r", allow_pickle=False)
     with (entry / _REST).open("rb") as file, np.load(file, allow_pickle=False) as rest:
-        rows = Split(features, rest["labels"], rest.get("weights"))
         spec = Spec.from_json(json.loads(rest["spec"].tobytes()))
+        features: FeaturesLike
+        if (entry / _FEATURES).exists():
+            features = np.load(entry / _FEATURES, mmap_mode="r", allow_pickle=False)
+        else:
+            features = SparseFileRows(entry, spec.n_features)
+        rows = Split(features, rest["labels"], rest.get("weights"))
         notes = Notes.from_json(json.loads(rest["reading"].tobytes()) if "reading" in rest else {})
         return StoredRows(spec, rows, rest["tests"], notes)
