@@ -84,7 +84,7 @@ def test_a_sources_key_is_of_its_files_and_how_they_are_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "make", [from_frame, lambda frame, **how: from_arrays(frame["x"], CODES, **how)]
+    "make", [from_frame, lambda frame, **how: from_arrays(frame[["x"]], CODES, **how)]
 )
 def test_rows_in_memory_that_spill_are_never_taken_for_others(tmp_path, monkeypatch, make):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))

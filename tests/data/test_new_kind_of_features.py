@@ -89,7 +89,7 @@ def test_rows_are_those_of_an_array(both):
 @pytest.mark.parametrize("memory_limit", [2**30, 4000])
 def test_training_on_them_is_training_on_the_array(both, memory_limit):
     recipe = Recipe(
-        epochs=4, batch_size=16, memory_limit=memory_limit, validation_fraction=0.2, patience=3
+        epochs=4, batch_size=16, memory_limit=memory_limit, validation_fraction=0.2, seed=3
     )
     found, expected = (fit(dataset, recipe) for dataset in both)
     np.testing.assert_array_equal(found.model.W, expected.model.W)

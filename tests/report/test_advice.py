@@ -117,6 +117,18 @@ def test_what_is_advised_makes_a_model_that_is_no_worse(name):
     assert after <= before * 1.001, found.sentence
 
 
+def test_what_was_tuned_is_not_to_be_tuned_again():
+    dataset = apart()
+    tuning = tune(dataset, Recipe(epochs=50), l2=[0.0, 1.0], folds=2)
+    assert tuning.best.l2 == 0
+    model, history = fit(dataset, tuning.best)
+    model.record = replace(model.record, tuning=tuning.to_json())
+    found = diagnose(model, dataset, history)
+    assert found.verdict == "separable"
+    said = "cross-validation found no stronger penalty better, of those it tried."
+    assert found.sentence.endswith(f"grow forever; {said}")
+
+
 def guessing(dataset):
     shares = np.bincount(dataset.train.labels) / len(dataset.train)
     return -np.log(shares[dataset.test.labels]).mean()

@@ -258,8 +258,8 @@ def test_the_best_has_the_best_mean_and_of_the_same_the_strongest_penalty():
     )
     assert Tuning(Recipe(), "log_loss", candidates).winner is candidates[1]
     assert Tuning(Recipe(), "accuracy", candidates).winner is candidates[4]
-    best = Tuning(Recipe(patience=9), "accuracy", candidates).best
-    assert (best.l2, best.l1, best.learning_rate, best.patience) == (0.2, 0.1, 0.1, 9)
+    best = Tuning(Recipe(batch_size=9), "accuracy", candidates).best
+    assert (best.l2, best.l1, best.learning_rate, best.batch_size) == (0.2, 0.1, 0.1, 9)
 
 
 def test_what_needs_validation_rows_is_left_to_the_fit_that_follows(made):

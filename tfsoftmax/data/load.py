@@ -11,7 +11,7 @@ from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.kinds import BUNDLED, KINDS, SUGGESTED, TFDS, function_of
 from tfsoftmax.data.names import Location, locate, path_of_same_name
-from tfsoftmax.data.options import SourceOptions, check_applicable
+from tfsoftmax.data.options import SourceOptions, check_applicable, source_options
 from tfsoftmax.data.source import Source
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.messages import setting
@@ -67,7 +67,7 @@ def load_dataset(
             f"expected the name or path of a dataset, not {type(name).__name__}: from_frame(frame) "
             "makes a dataset of a table, from_arrays(X, y) of arrays"
         )
-    location, options = locate(os.fspath(name)), options or SourceOptions()
+    location, options = locate(os.fspath(name)), source_options(options)
     check_applicable(options, location.kind.options, location.kind.name)
     if manual_path and location.kind is not TFDS:
         raise UsageError(

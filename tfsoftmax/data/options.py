@@ -188,6 +188,27 @@ class SourceOptions(Choices):
         return cls(**{key: value for key, value in choices.items() if key in known})
 
 
+def source_options(given: SourceOptions | None) -> SourceOptions:
+    """The options themselves, or the defaults for None.
+
+    Raises:
+      UsageError: if they are something else.
+
+    >>> source_options({"drop": "id"})
+    Traceback (most recent call last):
+    ...
+    tfsoftmax.errors.UsageError: options must be SourceOptions, as in SourceOptions(label_column=...
+    """
+    if given is None:
+        return SourceOptions()
+    if not isinstance(given, SourceOptions):
+        raise UsageError(
+            'options must be SourceOptions, as in SourceOptions(label_column="species"), not a '
+            f"{type(given).__name__}"
+        )
+    return given
+
+
 def check_applicable(options: SourceOptions, understood: Collection[str], what: str) -> None:
     """Checks that every option that is set applies to what is read.
 

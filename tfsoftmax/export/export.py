@@ -70,7 +70,7 @@ def export_model(
     name: str,
     *,
     check_on: Any,
-    formats: Sequence[str] = DEFAULT,
+    formats: str | Sequence[str] = DEFAULT,
     calibrate_on: Any = None,
     record: RunRecord | Mapping[str, Any] | None = None,
     on_step: Callable[[], None] | None = None,
@@ -92,7 +92,7 @@ def export_model(
       check_on: raw rows, for example the test split's: an array ``[n_samples, n_features]`` or
         ``[n_samples, *example_shape]``, or a table with the model's columns.
       formats: what to write beside the SavedModel, by their names, such as
-        ``float32``, ``int8`` or ``onnx``.
+        ``float32``, ``int8`` or ``onnx``; or one of them.
       calibrate_on: raw training rows, the same way, for ``int8`` and ``uint8``.
       record: how the model was made, for its card and ``tfsoftmax.json``; a dictionary must be
         JSON-ready. None takes what `fit` left in the model, unless W or b has changed since.
@@ -124,6 +124,7 @@ def export_model(
     from tfsoftmax.export.saved_model import ExportedModel, save
     from tfsoftmax.report import card
 
+    formats = (formats,) if isinstance(formats, str) else tuple(formats)
     check_formats(formats, model.spec)
     chosen = check_options(options)
     check_on = rows_for(model.spec, check_on, "check_on")

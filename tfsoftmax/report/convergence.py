@@ -137,7 +137,8 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
     no_minimum = found.separable and not objective.always_has_a_minimum
     least = loss if no_minimum else loss - guessing
     gap = max(0.0, min(max(decrement, least), loss - lowest))
-    facts = Facts(history, loss, gap, guessing, test, step, None, no_minimum)
+    tuned = bool(model.record and model.record.tuning)
+    facts = Facts(history, loss, gap, guessing, test, step, None, no_minimum, tuned)
     # Where nothing was learnt the decrements say nothing of scales: a penalty may hold the weights
     # of columns that vary little.
     scales = Scales.of(model.spec, sample.rows, decrements if facts.learnt else None)

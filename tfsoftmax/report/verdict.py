@@ -42,6 +42,7 @@ _RISE = 0.02
 _RISING_EPOCHS = 0.4
 _FEWEST_EPOCHS = 5
 _TUNE = setting("tfsoftmax.tune") + " chooses " + setting("l2") + " by cross-validation"
+_TUNED = "cross-validation found no stronger penalty better, of those it tried"
 
 
 class Scales(NamedTuple):
@@ -97,7 +98,10 @@ class Tested(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What a verdict rests on; losses are in nats, `loss`, `gap` and `guessing` of training."""
+    """What a verdict rests on; losses are in nats, `loss`, `gap` and `guessing` of training.
+
+    `tuned` says whether cross-validation has chosen the penalties already.
+    """
 
     history: History
     loss: float
@@ -107,6 +111,12 @@ class Facts(NamedTuple):
     step: float
     scales: Scales | None
     no_minimum: bool
+    tuned: bool = False
+
+    @property
+    def cure(self) -> str:
+        """What is to be done, or was, against weights that fit the training rows too closely."""
+        return _TUNED if self.tuned else _TUNE
 
     @property
     def worse_than_zero(self) -> bool:
@@ -178,7 +188,7 @@ def _useless(facts: Facts) -> tuple[Verdict, str]:
     if not fitted and not facts.near_enough:
         return _unfinished(facts, _about(facts.gap))
     cause = "It fits the training rows only" if fitted else "There may be little to learn here"
-    return "worse_than_guessing", f"{cause}: " + _TUNE + "."
+    return "worse_than_guessing", f"{cause}: " + facts.cure + "."
 
 
 def _held_back(facts: Facts) -> tuple[Verdict, str] | None:
@@ -212,12 +222,12 @@ def _ended(facts: Facts) -> tuple[Verdict, str]:
     if best and facts.risen:
         return "overfitting", (
             f"Overfitting: the test log-loss was lowest after epoch {best.epoch} and has risen "
-            "since; " + _TUNE + "."
+            "since; " + facts.cure + "."
         )
     if facts.no_minimum and facts.loss < _SMALL * facts.guessing:
         return "separable", (
             "All training rows are separated, so their loss has no minimum and the weights would "
-            "grow forever; " + _TUNE + "."
+            "grow forever; " + facts.cure + "."
         )
     if facts.near_enough:
         unseen = "" if facts.near else ", which is less than the test rows could show"

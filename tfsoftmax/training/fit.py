@@ -96,7 +96,7 @@ def fit(
     described = DataRecord.of(dataset)
     dataset, resolved = prepare(dataset, asked)
     model = SoftmaxRegression(dataset.spec, initializer_of(resolved))
-    if start:
+    if start is not None:
         _start_from(model, start)
     run = Run(model, dataset, resolved)
     identity = identity_of(run, asked, dataset) if checkpoints else {}
@@ -118,6 +118,11 @@ def fit(
 
 
 def _start_from(model: SoftmaxRegression, start: SoftmaxRegression) -> None:
+    if not isinstance(start, SoftmaxRegression):
+        raise UsageError(
+            "start must be a model in memory, not a "
+            f"{type(start).__name__}; load_predictor(folder).model() loads that of a SavedModel"
+        )
     if start.spec != model.spec:
         raise UsageError("the model to start from is not of the dataset's spec; use warm_start")
     for parameter, value in zip(model.parameters, start.parameters, strict=True):

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from numbers import Real
 from typing import Any, Literal
 
-from tfsoftmax.choices import FLOAT32_MAX, Choices, did_you_mean, option
+from tfsoftmax.choices import FLOAT32_MAX, Choices, did_you_mean, option, options_of
 from tfsoftmax.errors import UsageError
 from tfsoftmax.messages import setting
 
@@ -183,6 +183,10 @@ class Recipe(Choices):
                 + setting("momentum", 0.9)
                 + ", for example"
             )
+        if self.early_stopping is None:
+            self._check_unused("early_stopping", "log_loss", "patience", "min_delta")
+        if self.schedule in ("constant", "cosine"):
+            self._check_unused("schedule", "step", "decay", "decay_epochs")
         if self.averaging and self.l1:
             raise UsageError(
                 setting("averaging")
@@ -196,6 +200,17 @@ class Recipe(Choices):
                     raise UsageError(
                         setting("class_weight") + f" of {name!r} must be 0 or more, not {weight!r}"
                     )
+
+    def _check_unused(self, needed: str, example: str, *names: str) -> None:
+        """Refuses choices that would have no effect without another one."""
+        for name in names:
+            if getattr(self, name) != options_of(Recipe)[name].default:
+                raise UsageError(
+                    setting(name)
+                    + " has no effect without "
+                    + setting(needed, example)
+                    + ", for example"
+                )
 
     def epochs_for(self, n_samples: int) -> int:
         """The number of epochs on this many training rows.

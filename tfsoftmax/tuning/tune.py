@@ -217,10 +217,13 @@ def tune(
     if not folds >= 2:
         raise UsageError(setting("folds") + f" must be at least 2, not {folds!r}")
     # All rows are for the folds: the fit that comes after holds out its own.
+    usual = Recipe()
     plain = replace(
         recipe,
         l2=recipe.l2_for(len(dataset.train)),
         early_stopping=None,
+        patience=usual.patience,
+        min_delta=usual.min_delta,
         calibrate=False,
         validation_fraction=0.0,
     )

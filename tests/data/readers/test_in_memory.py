@@ -34,8 +34,13 @@ def test_what_a_program_has_in_memory_is_the_same_dataset(tmp_path):
         from_tf_data(pairs.repeat())
 
 
-def test_one_column_may_be_flat():
-    assert from_arrays(np.arange(10), [0, 1] * 5).spec.n_features == 1
+def test_one_dimension_is_not_taken_for_one_feature():
+    flat = np.arange(10)
+    with pytest.raises(
+        DataError, match=r"shape \(10,\); expected .* numpy.reshape\(x, \(-1, 1\)\)"
+    ):
+        from_arrays(flat, [0, 1] * 5)
+    assert from_arrays(np.reshape(flat, (-1, 1)), [0, 1] * 5).spec.n_features == 1
 
 
 def test_pixels_in_memory_stay_bytes():

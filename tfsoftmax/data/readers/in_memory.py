@@ -13,12 +13,12 @@ from tfsoftmax.data.dataset import Dataset, check_finite
 from tfsoftmax.data.exact_numbers import convert_exactly
 from tfsoftmax.data.frames import frame_of, names_of, numbers_of_frame
 from tfsoftmax.data.kinds import ARRAYS, TABLE
-from tfsoftmax.data.options import SourceOptions, check_applicable
+from tfsoftmax.data.options import SourceOptions, check_applicable, source_options
 from tfsoftmax.data.readers.arrays import Arrays, dataset_of
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.tables.columns import columns_of
 from tfsoftmax.data.tables.reader import TableReader
-from tfsoftmax.errors import DataError
+from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.spec import Spec
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def from_arrays(
 def from_frame(
     frame: pd.DataFrame, *, name: str = "frame", options: SourceOptions | None = None
 ) -> Dataset:
-    """Makes a dataset of a pandas frame, whose columns are chosen as for ``csv:``.
+    """Makes a dataset of a pandas or polars frame, whose columns are chosen as for ``csv:``.
 
     Args:
       frame: the table.
@@ -86,7 +86,7 @@ def from_frame(
       options: its `label_column` and so on.
 
     Raises:
-      UsageError: if an option is given that has no meaning for a table.
+      UsageError: if it is no table, or an option is given that has no meaning for one.
       DataError: naming row and column of what is wrong.
 
     >>> import pandas
@@ -95,12 +95,18 @@ def from_frame(
     ('u', 'v')
     """
     source = _source(name, options, TABLE)
-    named = frame.rename(columns=str)
+    table = frame_of(frame)
+    if table is None:
+        raise UsageError(
+            f"{name}: from_frame takes a table with named columns, not a {type(frame).__name__}; "
+            "from_arrays(X, y) takes arrays"
+        )
+    named = table.rename(columns=str)
     columns = columns_of(name, list(named.columns), source.options)
-    table = TableReader(source, columns)
+    reader = TableReader(source, columns)
     with collecting(source, source.key([])) as collector:
-        table.add(collector, named, first_row=0)
-        return collector.dataset(table.spec, table.finish())
+        reader.add(collector, named, first_row=0)
+        return collector.dataset(reader.spec, reader.finish())
 
 
 def from_tf_data(
@@ -161,7 +167,7 @@ def _numbers(
     """
     frame = frame_of(given)
     if frame is None:
-        return _array(given), names
+        return _array(given, where), names
     names = names or names_of(frame)
     width = len(names or frame.columns)
     wanted = Spec((width,), "float32", (), feature_names=names)
@@ -174,19 +180,24 @@ def _numbers(
         ) from error
 
 
-def _array(features: Any) -> np.ndarray:
+def _array(features: Any, name: str) -> np.ndarray:
     if hasattr(features, "toarray"):
         raise DataError(
             "the features are a sparse matrix; give X.toarray(), or write a file with "
             "sklearn.datasets.dump_svmlight_file and load svmlight:FILE"
         )
     array = np.asanyarray(features)
-    return array[:, None] if array.ndim == 1 and array.dtype.kind in "iufb" else array
+    if array.ndim == 1 and array.dtype.kind in "iufb":
+        raise DataError(
+            f"{name}: the features are of shape {array.shape}; expected [n_samples, n_features]: "
+            "if it is one feature of each row, give numpy.reshape(x, (-1, 1))"
+        )
+    return array
 
 
 def _source(name: str, options: SourceOptions | None, understood: tuple[str, ...]) -> Source:
     from tfsoftmax.data.load import default_data_dir
 
-    options = options or SourceOptions()
+    options = source_options(options)
     check_applicable(options, understood, name)
     return Source(name, options, DatasetCache(default_data_dir()))

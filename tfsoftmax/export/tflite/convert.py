@@ -71,7 +71,10 @@ def convert(
         converter._experimental_disable_per_channel_quantization_for_dense_layers = not integer
     if integer:
         if calibration is None or not len(calibration):
-            raise UsageError(f"TFLite kind {kind} needs training rows to calibrate on")
+            raise UsageError(
+                f"{kind} needs training rows to find the ranges of numbers in: give calibrate_on, "
+                "for example dataset.train.features"
+            )
         rows = _calibration_rows(calibration, exported.model.spec)
         _check_range(exported, rows)
         converter.representative_dataset = lambda: _batches(exported, rows, batch or 1)

@@ -1,0 +1,85 @@
+"""What Python is given by mistake is answered by one clear line."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tfsoftmax import (
+    Recipe,
+    SourceOptions,
+    UsageError,
+    export_model,
+    fit,
+    from_arrays,
+    from_frame,
+    from_tf_data,
+    load_dataset,
+    tune,
+)
+
+
+@pytest.mark.parametrize("options", [{}, {"label_column": "y"}, "label_column"])
+def test_options_are_source_options(options):
+    rows = np.eye(10, dtype=np.float32)
+    frame = pd.DataFrame({"x": range(10), "label": [0, 1] * 5})
+    for make in (
+        lambda: load_dataset("digits", options=options),
+        lambda: from_frame(frame, options=options),
+        lambda: from_arrays(rows, [0, 1] * 5, options=options),
+    ):
+        with pytest.raises(UsageError, match="options must be SourceOptions, .* not a (dict|str)$"):
+            make()
+
+
+def test_options_of_tf_data_are_source_options():
+    import tensorflow as tf
+
+    pairs = tf.data.Dataset.from_tensor_slices((np.eye(10), [0, 1] * 5))
+    with pytest.raises(UsageError, match="options must be SourceOptions"):
+        from_tf_data(pairs, options={"test_fraction": 0.5})
+
+
+def test_a_frame_is_a_table():
+    with pytest.raises(UsageError, match=r"a table .*not a ndarray; from_arrays\(X, y\) takes"):
+        from_frame(np.eye(3))
+    mixed = np.zeros(10, [("x", "f4"), ("label", "i4")])
+    mixed["label"][::2] = 1
+    assert from_frame(mixed).spec.feature_names == ("x",)
+
+
+def test_a_path_is_no_model_to_start_from(made, tmp_path):
+    with pytest.raises(UsageError, match=r"start must be a model in memory, not a str; load_pre"):
+        fit(made, Recipe(epochs=1), start="models/flowers/1")
+
+
+def test_one_format_is_a_name(made, tmp_path):
+    model, _ = fit(made, Recipe(epochs=1))
+    path = export_model(model, tmp_path, "m", check_on=made.test.features, formats="micro").path
+    assert [file.name for file in path.glob("*.tflite")] == ["model-micro.tflite"]
+    with pytest.raises(UsageError, match="int8 needs .*: give calibrate_on, for example dataset.t"):
+        export_model(model, tmp_path, "m", check_on=made.test.features, formats="int8")
+    assert not (tmp_path / "m" / "2").exists()
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        ({"patience": 3}, r'patience has no effect without early_stopping="log_loss"'),
+        ({"min_delta": 0.1}, "min_delta has no effect without early_stopping"),
+        ({"decay": 0.9}, r'decay has no effect without schedule="step"'),
+        ({"decay_epochs": 2, "schedule": "constant"}, "decay_epochs has no effect without sched"),
+    ],
+)
+def test_choices_without_an_effect_are_refused(choices, said):
+    with pytest.raises(UsageError, match=said):
+        Recipe(**choices)
+
+
+def test_tune_leaves_early_stopping_to_the_last_fit(made):
+    recipe = Recipe(epochs=1, early_stopping="log_loss", patience=2)
+    best = tune(made, recipe, l2=[0.1], folds=2).best
+    assert (best.early_stopping, best.patience) == ("log_loss", 2)
+
+
+def test_options_by_name_are_taken():
+    assert load_dataset("digits", options=SourceOptions(memory_limit=10**9)).name == "digits"
