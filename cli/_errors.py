@@ -10,7 +10,12 @@ import click
 
 from tfsoftmax.cli._flags import render
 from tfsoftmax.cli._interrupt import ENDINGS
-from tfsoftmax.errors import TfsoftmaxError, UnknownDatasetError, UsageError
+from tfsoftmax.errors import (
+    TfsoftmaxError,
+    UnknownDatasetError,
+    UnknownModelError,
+    UsageError,
+)
 
 # Exit codes.
 _USAGE = 2
@@ -48,7 +53,7 @@ def explain(error: BaseException, command: str | None) -> tuple[str, int]:
         return f"{error.format_message().rstrip('.')} (see '{where} --help')", _USAGE
     if isinstance(error, click.ClickException):
         return error.format_message(), error.exit_code
-    if isinstance(error, UsageError | UnknownDatasetError):
+    if isinstance(error, UsageError | UnknownDatasetError | UnknownModelError):
         return render(error), _USAGE
     if isinstance(error, TfsoftmaxError):
         return render(error), _FAILURE

@@ -64,6 +64,7 @@ _MODULE_OF = {
     "DivergenceError": "tfsoftmax.errors",
     "MachineError": "tfsoftmax.errors",
     "ModelError": "tfsoftmax.errors",
+    "UnknownModelError": "tfsoftmax.errors",
     "ExportError": "tfsoftmax.errors",
     "IncompleteExportError": "tfsoftmax.errors",
     "CheckpointError": "tfsoftmax.errors",
@@ -88,6 +89,7 @@ if TYPE_CHECKING:  # The same names again, for type checkers.
     from tfsoftmax.errors import ModelError as ModelError
     from tfsoftmax.errors import TfsoftmaxError as TfsoftmaxError
     from tfsoftmax.errors import UnknownDatasetError as UnknownDatasetError
+    from tfsoftmax.errors import UnknownModelError as UnknownModelError
     from tfsoftmax.errors import UsageError as UsageError
     from tfsoftmax.evaluation import evaluate as evaluate
     from tfsoftmax.export.export import ExportResult as ExportResult

@@ -71,6 +71,10 @@ class ModelError(TfsoftmaxError):
     """A path that holds no model this package can run, or input that does not fit it."""
 
 
+class UnknownModelError(ModelError):
+    """A path of a model at which there is nothing."""
+
+
 class CheckpointError(TfsoftmaxError):
     """A saved run that cannot be resumed."""
 

@@ -56,7 +56,7 @@ def test_a_file_of_the_folder_will_do_and_a_lonely_one_is_refused(model, tmp_pat
 
 def test_what_coefficients_refuses_is_one_line(model, tmp_path):
     version, _ = model
-    assert_one_line(run(group, "coefficients", tmp_path / "none"), 1, "no such file or folder")
+    assert_one_line(run(group, "coefficients", tmp_path / "none"), 2, "no such file or folder")
     assert_one_line(
         run(group, "coefficients", version, "--class", "x"), 2, "no class 'x'; its classes are 0,"
     )

@@ -8,6 +8,9 @@ from support.commands import assert_one_line, run
 
 from tfsoftmax.cli.main import main as group
 
+WITH_A_MODEL = ("verify", "export", "coefficients")
+WITH_DATA = ("train", "tune", "inspect")
+
 
 @pytest.mark.parametrize("kind", ["folder", "version", "tflite"])
 def test_evaluate(model, kind):
@@ -33,13 +36,20 @@ def test_evaluate_on_a_dataset_of_another_shape(model):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "code", "message"),
     [
-        (["evaluate", "nowhere", "--dataset", "digits"], "nowhere: no such file"),
-        (["evaluate", ".", "--dataset", "digits"], "no model here"),
-        (["predict", "nowhere", "x.png"], "nowhere: no such file"),
-        (["predict", __file__, "x.png"], "not a model made by tfsoftmax"),
+        (["evaluate", "nowhere", "--dataset", "digits"], 2, "nowhere: no such file"),
+        (["evaluate", ".", "--dataset", "digits"], 1, "no model here"),
+        (["predict", "nowhere", "x.png"], 2, "nowhere: no such file"),
+        (["predict", __file__, "x.png"], 1, "not a model made by tfsoftmax"),
+        *(([command, "nowhere"], 2, "nowhere: no such file") for command in WITH_A_MODEL),
+        (["train", "digits", "--from", "nowhere"], 2, "nowhere: no such file"),
+        *(
+            ([command, "csv:nowhere"], 2, "nowhere: expected a file, found nothing")
+            for command in WITH_DATA
+        ),
+        *(([command, "nowhere.csv"], 2, "there is no such file") for command in WITH_DATA),
     ],
 )
-def test_a_path_that_is_no_model(arguments, message):
-    assert_one_line(run(group, *arguments), 1, message)
+def test_a_path_that_leads_to_nothing_is_usage_in_every_command(arguments, code, message):
+    assert_one_line(run(group, *arguments), code, message)

@@ -80,5 +80,5 @@ def test_inspect_draws_a_sheet_of_pictures(tmp_path):
 
 
 def test_what_inspect_refuses_is_one_line(tmp_path):
-    assert_one_line(run(group, "inspect", "csv:none.csv"), 1, "none.csv: expected a file")
+    assert_one_line(run(group, "inspect", "csv:none.csv"), 2, "none.csv: expected a file")
     assert_one_line(run(group, "inspect", "nonsense"), 2, "unknown dataset")

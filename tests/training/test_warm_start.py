@@ -104,4 +104,4 @@ def test_the_command_goes_on_from_a_model(tmp_path):
         "--from", str(tmp_path / "digits"), "--new-classes", "error",
     ]  # fmt: skip
     result = run(train_command, *common, "--from", tmp_path / "nowhere")
-    assert_one_line(result, 1, "no such file or folder")
+    assert_one_line(result, 2, "no such file or folder")

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfsoftmax.errors import ModelError
+from tfsoftmax.errors import ModelError, UnknownModelError
 from tfsoftmax.export.formats import FORMATS, format_of
 from tfsoftmax.export.predictor import Predictor
 from tfsoftmax.export.versions import versions
@@ -27,7 +27,8 @@ def load_predictor(path: str | os.PathLike[str]) -> Predictor:
         whose highest version is taken.
 
     Raises:
-      ModelError: if there is no such path, or no model that this package made.
+      UnknownModelError: if there is no such path.
+      ModelError: if there is no model there that this package made.
     """
     place = user_path(path)
     _check_regular(place)
@@ -40,11 +41,12 @@ def version_folder(place: Path) -> Path:
     """The SavedModel folder meant by a path: itself, or a model's highest version.
 
     Raises:
-      ModelError: if there is none.
+      UnknownModelError: if there is no such path.
+      ModelError: if there is no SavedModel.
     """
     _check_regular(place)
     if not place.exists():
-        raise ModelError(f"{place}: no such file or folder")
+        raise UnknownModelError(f"{place}: no such file or folder")
     if place.is_file():
         raise ModelError(f"{place}: a file; give the model's folder, which has the SavedModel")
     if not (place / SAVED_MODEL).is_file():

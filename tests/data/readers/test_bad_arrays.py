@@ -76,7 +76,7 @@ def npy_folder(**contents):
 NPZ = {
     "not one": ("not an .npz file", file("npz", "arrays.npz", GOOD)),
     "a .npy file": ("not an .npz file", file("npz", "arrays.npz", npy(FEATURES))),
-    "nothing there": ("found nothing", odd_path("npz")),
+    "nothing there": ("found nothing", odd_path("npz"), 2),
     "a folder": ("found a folder", odd_path("npz", Path.mkdir)),
     "no arrays": (r"no features among its arrays \(none\)", archive()),
     "a zip without arrays": (
@@ -266,7 +266,7 @@ NPZ = {
 }
 
 NPY = {
-    "nothing there": ("found nothing", odd_path("npy")),
+    "nothing there": ("found nothing", odd_path("npy"), 2),
     "an empty folder": (r"no \*.npy file in this folder", odd_path("npy", Path.mkdir)),
     "no labels beside": (
         r"no labels among its files \('features'\)",

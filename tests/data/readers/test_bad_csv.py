@@ -177,10 +177,11 @@ CSV = {
         csv(GOOD.replace("x", "x" * 70_000)),
     ),
     "a folder": ("expected a file, found a folder", odd_path("csv", Path.mkdir)),
-    "nothing there": ("expected a file, found nothing", odd_path("csv")),
+    "nothing there": ("expected a file, found nothing", odd_path("csv"), 2),
     "a link to nothing": (
         "found nothing",
         odd_path("csv", lambda path: path.symlink_to("nowhere")),
+        2,
     ),
     "a pipe": ("found a pipe", odd_path("csv", os.mkfifo)),
     "a name that is too long": (

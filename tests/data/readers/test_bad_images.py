@@ -93,7 +93,7 @@ PICTURES = {
         images(PHOTOS, links=[("dog/9.png", "9.png")]),
     ),
     "a file": ("found a file", odd_path("images", Path.touch)),
-    "nothing there": ("found nothing", odd_path("images")),
+    "nothing there": ("found nothing", odd_path("images"), 2),
     "a class name with a line break": (
         "has a line break",
         images({**PHOTOS, "a\nb/1.png": png(), "a\nb/2.png": png()}),

@@ -51,7 +51,7 @@ PARQUET = {
     ),
     "parts of other types": ("part-1.*column 'b'", parquet(FRAME, FRAME.assign(b="text"))),
     "a folder of none": (r"no \*\.parquet file", odd_path("parquet", Path.mkdir)),
-    "nothing there": ("found nothing", odd_path("parquet")),
+    "nothing there": ("found nothing", odd_path("parquet"), 2),
     "no rows": ("no rows", parquet(FRAME[:0])),
     "a column of times": (
         "column 'b': its type is datetime64",

@@ -145,7 +145,7 @@ TFRECORD = {
         ),
     ),
     "a folder of none": (r"no \*\.tfrecord\* file", odd_path("tfrecord", Path.mkdir)),
-    "nothing there": ("found nothing", odd_path("tfrecord")),
+    "nothing there": ("found nothing", odd_path("tfrecord"), 2),
     "a file that may not be read": ("Permission denied", odd_path("tfrecord", secret)),
 }
 

@@ -5,8 +5,21 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tfsoftmax.errors import DataError
+from tfsoftmax.errors import DataError, UnknownDatasetError
 from tfsoftmax.system.paths import describe_path
+
+
+def unexpected(name: str, expected: str, path: Path) -> DataError:
+    """The error for a path that leads to something else than it should.
+
+    Args:
+      name: of the source.
+      expected: what should be there, as in ``"a file"``.
+      path: that leads to something else.
+    """
+    found = describe_path(path)
+    kind = UnknownDatasetError if found == "nothing" else DataError
+    return kind(f"{name}: expected {expected}, found {found}")
 
 
 def check_file(path: Path, name: str) -> None:
@@ -15,9 +28,8 @@ def check_file(path: Path, name: str) -> None:
     Raises:
       DataError: if there is nothing, or something other than a file.
     """
-    found = describe_path(path)
-    if found != "a file":
-        raise DataError(f"{name}: expected a file, found {found}")
+    if describe_path(path) != "a file":
+        raise unexpected(name, "a file", path)
 
 
 def files_at(path: Path, name: str, pattern: str) -> list[Path]:
@@ -30,7 +42,7 @@ def files_at(path: Path, name: str, pattern: str) -> list[Path]:
     if found == "a file":
         return [path]
     if found != "a folder":
-        raise DataError(f"{name}: expected a file or a folder of {pattern} files, found {found}")
+        raise unexpected(name, f"a file or a folder of {pattern} files", path)
     files = []
     for file in sorted(path.glob(pattern)):
         check_link(file, path, name)

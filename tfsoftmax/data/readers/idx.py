@@ -16,11 +16,12 @@ from typing import BinaryIO
 import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.readers.folders import unexpected
 from tfsoftmax.data.scale_check import warn_of_scales
 from tfsoftmax.data.source import Source
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
-from tfsoftmax.system.paths import check_regular, describe_path
+from tfsoftmax.system.paths import check_regular
 
 _UINT8 = 0x08
 _MAX_DIMENSIONS = 4
@@ -48,8 +49,7 @@ def load_idx(folder: Path, source: Source) -> Dataset:
     """
     name = source.name
     if not folder.is_dir():
-        found = describe_path(folder)
-        raise DataError(f"{name}: expected a folder with MNIST's four files, found {found}")
+        raise unexpected(name, "a folder with MNIST's four files", folder)
     parts = {}
     for part, prefix in _PREFIXES.items():
         images = read_idx(_find(folder, f"{prefix}-{_IMAGES}", name), n_dimensions=3)

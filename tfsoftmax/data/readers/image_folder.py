@@ -21,12 +21,11 @@ from tfsoftmax.data.collector import collecting, load_cached
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.images import FORMATS, orientation, read_image
 from tfsoftmax.data.kinds import PICTURE_SUFFIXES
-from tfsoftmax.data.readers.folders import check_link
+from tfsoftmax.data.readers.folders import check_link, unexpected
 from tfsoftmax.data.source import Source
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
-from tfsoftmax.system.paths import describe_path
 
 _log = logging.getLogger(__name__)
 _OFFICIAL = {"train", "test"}
@@ -108,8 +107,7 @@ def pictures_in(folder: Path, name: str) -> list[Picture]:
       DataError: if there are no pictures, or a link leads out of the folder.
     """
     if not folder.is_dir():
-        found = describe_path(folder)
-        raise DataError(f"{name}: expected a folder with one sub-folder a class, found {found}")
+        raise unexpected(name, "a folder with one sub-folder a class", folder)
     classes = _folders(folder, folder, name)
     parts = classes if {part.name for part in classes} == _OFFICIAL else []
     inner = [_folders(part, folder, name) for part in parts]
