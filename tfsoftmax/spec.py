@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from itertools import chain, groupby, repeat
 from typing import Any, cast, get_args
 
 import numpy as np
@@ -74,11 +75,41 @@ class Scaling:
             indicators=tuple(new_index[old] for old in self.indicators),
         )
 
+    def spread(self, features: Sequence[int], n_features: int) -> Scaling:
+        """The scaling of more features, of which it scales some and leaves the others.
+
+        Args:
+          features: which of them it scales, in its order.
+          n_features: how many there are.
+
+        >>> Scaling((1.0, 2.0), 0.5, indicators=(1,)).spread([3, 1], 4)
+        Scaling(offset=(0.0, 2.0, 0.0, 1.0), scale=(1.0, 0.5, 1.0, 0.5), fill=None, indicators=(1,), limit=None)
+        """  # noqa: E501
+
+        def spread(numbers: Numbers, rest: float) -> Numbers:
+            wide = np.full(n_features, rest)
+            wide[list(features)] = numbers
+            return tuple(wide.tolist()) if (wide != rest).any() else rest
+
+        fill = None if self.fill is None else np.zeros(n_features)
+        if fill is not None:
+            fill[list(features)] = self.fill
+        return replace(
+            self,
+            offset=spread(self.offset, 0.0),
+            scale=spread(self.scale, 1.0),
+            fill=None if fill is None else tuple(fill.tolist()),
+            indicators=tuple(features[index] for index in self.indicators),
+        )
+
     def to_json(self) -> dict[str, Any]:
-        """A JSON-ready dictionary; `from_json` turns it back."""
-        fields = asdict(self)
+        """A JSON-ready dictionary; `from_json` turns it back.
+
+        Numbers of many features are written as ``{"runs": [[count, number], ...]}``.
+        """
+        fields = asdict(self).items()
         return {
-            key: value for key, value in fields.items() if value or key in _REQUIRED_SCALING_KEYS
+            key: _runs(value) for key, value in fields if value or key in _REQUIRED_SCALING_KEYS
         }
 
     @classmethod
@@ -88,14 +119,28 @@ class Scaling:
         return cls(
             _numbers(fields["offset"]),
             _numbers(fields["scale"]),
-            None if fill is None else tuple(map(float, fill)),
+            None if fill is None else _tuple(fill),
             tuple(map(int, fields.get("indicators", ()))),
             None if limit is None else float(limit),
         )
 
 
 def _numbers(value: Any) -> Numbers:
-    return tuple(map(float, value)) if isinstance(value, list | tuple) else float(value)
+    return _tuple(value) if isinstance(value, list | tuple | dict) else float(value)
+
+
+def _tuple(value: Any) -> tuple[float, ...]:
+    if isinstance(value, dict):
+        value = chain.from_iterable(repeat(number, count) for count, number in value["runs"])
+    return tuple(map(float, value))
+
+
+def _runs(value: Any) -> Any:
+    """A long tuple as runs of equal numbers, if there are few; anything else as it is."""
+    if not isinstance(value, tuple) or len(value) <= _LONG:
+        return value
+    runs = [[len(list(run)), number] for number, run in groupby(value)]
+    return {"runs": runs} if 2 * len(runs) < len(value) else value
 
 
 @dataclass(frozen=True)
@@ -205,6 +250,8 @@ class Spec:
         """
         if index >= self.n_features:
             feature = self.scaled_by.indicators[index - self.n_features]
+            if self.encoding is not None:
+                return f"{self.encoding.column_of(feature).name} is missing"
             return f"{self.feature_name(feature)} is missing"
         if self.encoding is not None:
             return self.encoding.feature_name(index)
@@ -256,6 +303,8 @@ def _check_fill(value: Any) -> Fill | None:
     return cast(Fill, fill)
 
 
+# Up to so many features a number for each is written, as the first versions wrote it.
+_LONG = 2**12
 # Keys that `to_json` writes even if they are empty.
 _REQUIRED_SCALING_KEYS = ("offset", "scale", "fill")
 _REQUIRED_KEYS = ("example_shape", "dtype", "class_names", "value_range")

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tfsoftmax.data.chosen_columns import ChosenColumns
 from tfsoftmax.data.features import FeaturesLike, row_blocks
+from tfsoftmax.data.sparse_rows import SparseFeatures, sparse_blocks
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 _EPSILON = float(np.finfo(np.float32).eps)
 # Numbers in a part of a block; a part is copied as float64 more than once.
@@ -51,6 +57,12 @@ class ColumnStatistics:
     def of(cls, features: FeaturesLike) -> ColumnStatistics:
         """Statistics of rows ``[n_samples, n_features]``, read in one pass."""
         found = cls.none(features.shape[1])
+        if isinstance(features, SparseFeatures):
+            left_out = np.full(features.shape[1], len(features))
+            for _, block in sparse_blocks(features):
+                left_out -= found._add_entries(block)
+            found._add_zeros(left_out)
+            return found
         part_rows = max(1, _NUMBERS_PER_PART // features.shape[1])
         for block in row_blocks(features):
             for start in range(0, len(block), part_rows):
@@ -77,14 +89,50 @@ class ColumnStatistics:
             squares = np.where(present, np.square(numbers - mean), 0.0).sum(axis=0)
             low = np.where(present, numbers, np.inf).min(axis=0)
             high = np.where(present, numbers, -np.inf).max(axis=0)
-        total = np.maximum(self.count + count, 1)
-        gap = mean - self.mean
-        self.squares = self.squares + squares + gap**2 * (self.count * count / total)
-        self.mean = self.mean + gap * (count / total)
-        self.count = self.count + count
+        self._merge(slice(None), count, mean, squares)
         self.zeros = self.zeros + (numbers == 0).sum(axis=0)
         self.low, self.high = np.minimum(self.low, low), np.maximum(self.high, high)
         self.n_samples += len(rows)
+
+    def _merge(
+        self, at: slice | np.ndarray, count: np.ndarray, mean: np.ndarray, squares: np.ndarray
+    ) -> None:
+        """Adds the moments of other values of some columns."""
+        total = np.maximum(self.count[at] + count, 1)
+        gap = mean - self.mean[at]
+        self.squares[at] = self.squares[at] + squares + gap**2 * (self.count[at] * count / total)
+        self.mean[at] += gap * (count / total)
+        self.count[at] += count
+
+    def _add_zeros(self, count: np.ndarray) -> None:
+        """Adds so many zeros to each column."""
+        self._merge(slice(None), count, np.zeros(len(count)), np.zeros(len(count)))
+        self.zeros += count
+        self.low = np.where(count > 0, np.minimum(self.low, 0.0), self.low)
+        self.high = np.where(count > 0, np.maximum(self.high, 0.0), self.high)
+
+    def _add_entries(self, rows: csr_array) -> np.ndarray:
+        """Adds the entries of sparse rows; returns how many each column has."""
+        columns = rows.tocsc()
+        values = columns.data.astype(np.float64)
+        sizes = np.diff(columns.indptr)
+        self.n_samples += rows.shape[0]
+        at = np.flatnonzero(sizes)
+        if not len(at):
+            return sizes
+        # Each sum is over the entries of one column, which lie side by side.
+        starts, of = columns.indptr[at], np.repeat(np.arange(len(at)), sizes[at])
+        present = ~np.isnan(values)
+        numbers = np.where(present, values, 0.0)
+        count = np.add.reduceat(present, starts, dtype=np.int64)
+        mean = np.add.reduceat(numbers, starts) / np.maximum(count, 1)
+        squares = np.add.reduceat(np.where(present, np.square(numbers - mean[of]), 0.0), starts)
+        self._merge(at, count, mean, squares)
+        self.zeros[at] += np.add.reduceat(values == 0, starts, dtype=np.int64)
+        low, high = np.where(present, values, np.inf), np.where(present, values, -np.inf)
+        self.low[at] = np.minimum(self.low[at], np.minimum.reduceat(low, starts))
+        self.high[at] = np.maximum(self.high[at], np.maximum.reduceat(high, starts))
+        return sizes
 
     @property
     def missing(self) -> np.ndarray:
@@ -164,8 +212,8 @@ def _columns(features: FeaturesLike, columns: np.ndarray) -> Iterator[np.ndarray
     for first in range(0, len(columns), a_group):
         wanted = columns[first : first + a_group]
         group, done = np.empty((len(wanted), n_samples), features.dtype), 0
-        for block in row_blocks(features):
-            group[:, done : done + len(block)] = block[:, wanted].T
+        for block in row_blocks(ChosenColumns(features, wanted)):
+            group[:, done : done + len(block)] = block.T
             done += len(block)
         for values in group:
             yield values[values == values]  # NaN alone differs from itself.

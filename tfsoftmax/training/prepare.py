@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from tfsoftmax.data.chosen_columns import ChosenColumns
 from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.data.sparse_rows import SparseFeatures
 from tfsoftmax.data.split import with_validation
 from tfsoftmax.data.statistics import ColumnStatistics, most_frequent, quantiles
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import setting
 from tfsoftmax.model import SoftmaxRegression
-from tfsoftmax.spec import Scaling
+from tfsoftmax.spec import Scaling, Spec
 from tfsoftmax.training.learning_rate import Inputs, learning_rate_for, sample_rows
 from tfsoftmax.training.recipe import Recipe, Standardize
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
@@ -104,33 +106,71 @@ def with_scaling(dataset: Dataset, standardize: Standardize) -> Dataset:
     >>> with_scaling(dataset, "auto").spec.scaling
     Scaling(offset=(128.0, 5.0), scale=(0.0078125, 1.0), fill=None, indicators=(), limit=None)
     """
-    spec = dataset.spec
+    spec, features = dataset.spec, dataset.train.features
     ranged = spec.value_range is not None and standardize != "on"
     if spec.scaling is not None or (not spec.missing and (ranged or standardize == "off")):
         return dataset
-    found = ColumnStatistics.of(dataset.train.features)
+    if spec.encoding is None:
+        columns: Sequence[int] = range(spec.n_features)
+    else:
+        columns = spec.encoding.numbers
+        features = ChosenColumns(features, columns)
+    found = ColumnStatistics.of(features)
     scaling = spec.scaled_by
     if not ranged:
-        scaling = scaling_of(dataset.train.features, found, standardize)
+        scaling = scaling_of(features, found, standardize)
     if spec.missing:
-        scaling = _with_fill(dataset, found, scaling)
+        scaling = _with_fill(dataset.name, spec, columns, features, found, scaling)
+    if spec.encoding is not None:
+        scaling = scaling.spread(columns, spec.n_features)
     return replace(dataset, spec=replace(spec, scaling=scaling))
 
 
-def _with_fill(dataset: Dataset, found: ColumnStatistics, scaling: Scaling) -> Scaling:
-    """Adds to a scaling the values to fill in for missing ones, as the spec asks for it."""
-    spec, features = dataset.spec, dataset.train.features
+def _with_fill(
+    name: str,
+    spec: Spec,
+    columns: Sequence[int],
+    features: FeaturesLike,
+    found: ColumnStatistics,
+    scaling: Scaling,
+) -> Scaling:
+    """Adds to a scaling the values to fill in for missing ones, as the spec asks for it.
+
+    Args:
+      name: of the dataset.
+      spec: of its rows.
+      columns: the spec's features that are scaled.
+      features: only these columns.
+      found: their statistics.
+      scaling: of these columns.
+    """
     empty = np.flatnonzero(found.count == 0)
     if len(empty):
-        name = spec.feature_name(int(empty[0]))
+        column = _column_name(spec, columns[int(empty[0])])
         raise DataError(
-            f"{dataset.name}: {name!r} has no value in any of the {found.n_samples:,} training "
-            f"rows, so there is nothing to fill in; leave it out with " + setting("drop", [name])
+            f"{name}: {column!r} has no value in any of the {found.n_samples:,} training rows, so "
+            f"there is nothing to fill in; leave it out with " + setting("drop", [column])
         )
-    values, every = found.mean, np.arange(spec.n_features)
-    if spec.missing == "median":
-        values = quantiles(features, every, (0.5,))[0]
-    elif spec.missing == "most_frequent":
-        values = most_frequent(features, every)
-    watched = np.flatnonzero(found.missing) if spec.missing == "indicator" else every[:0]
-    return replace(scaling, fill=to_float32(values), indicators=tuple(watched.tolist()))
+    values = found.mean
+    if spec.missing in ("median", "most_frequent"):
+        # Both are 0 where most values are.
+        others = np.flatnonzero(found.zero_share <= 0.5)
+        values = np.zeros(len(found.mean))
+        values[others] = (
+            quantiles(features, others, (0.5,))[0]
+            if spec.missing == "median"
+            else most_frequent(features, others)
+        )
+    watched = [int(index) for index in np.flatnonzero(found.missing)]
+    if spec.missing != "indicator":
+        watched = []
+    elif spec.encoding is not None:
+        # The parts of a date are missing together.
+        watched = [index for index in watched if columns[index] in spec.encoding.offsets]
+    return replace(scaling, fill=to_float32(values), indicators=tuple(watched))
+
+
+def _column_name(spec: Spec, feature: int) -> str:
+    """The column of a table that a feature is made from."""
+    encoding = spec.encoding
+    return encoding.column_of(feature).inputs[0] if encoding else spec.feature_name(feature)

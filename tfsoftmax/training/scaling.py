@@ -7,6 +7,7 @@ import logging
 import numpy as np
 
 from tfsoftmax.data.features import FeaturesLike
+from tfsoftmax.data.sparse_rows import SparseFeatures
 from tfsoftmax.data.statistics import ColumnStatistics, quantiles
 from tfsoftmax.messages import setting
 from tfsoftmax.spec import Scaling
