@@ -109,7 +109,7 @@ def test_each_column_is_scaled_by_what_suits_it():
     np.testing.assert_allclose(scaling.scale, expected, rtol=1e-6)
     assert scaling.limit == 5.0
     assert described(scaling) == (
-        "2 standardised, 2 of mostly zeros divided by their largest magnitude; cut off at -5 and 5"
+        "2 standardised, 2 of mostly zeros divided by their size; cut off at -5 and 5"
     )
 
 

