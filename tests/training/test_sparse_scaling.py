@@ -71,11 +71,8 @@ def test_a_column_of_another_unit_gets_the_size_of_the_others():
     scaling = with_scaling(dataset_of(matrix), "auto").spec.scaling
     entries = matrix[matrix[:, 3] != 0, 3].astype(np.float64)
     scaled = np.sqrt(np.square(entries).mean()) * scaling.scale[3]
-    sizes = [
-        np.sqrt(np.square(column[column != 0]).mean())
-        for column in words().toarray().T
-        if column.any()
-    ]
+    others = (column[column != 0] for column in words().toarray().T)
+    sizes = [np.sqrt(np.square(entries).mean()) for entries in others if len(entries)]
     assert scaled == pytest.approx(np.median(sizes), rel=0.01)
     assert {*scaling.offset} == {0.0}
     assert {*scaling.scale[:3], *scaling.scale[4:]} == {1.0}

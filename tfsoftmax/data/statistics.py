@@ -63,7 +63,7 @@ class ColumnStatistics:
                 left_out -= found._add_entries(block)
             found._add_zeros(left_out)
             return found
-        part_rows = max(1, _NUMBERS_PER_PART // features.shape[1])
+        part_rows = max(1, _NUMBERS_PER_PART // max(1, features.shape[1]))
         for block in row_blocks(features):
             for start in range(0, len(block), part_rows):
                 found.add(block[start : start + part_rows])

@@ -57,11 +57,10 @@ def scaling_of(
     sparse_rows = isinstance(features, SparseFeatures)
     if standardize == "on":
         _warn_of_rare_values(found)
-        if sparse_rows:
-            _log.warning(
-                "Note: sparse rows keep their zeros: columns get deviation 1, but no mean 0"
-            )
-        return _scaling(np.where(sparse_rows, 0.0, found.mean), found.deviation)
+        if not sparse_rows:
+            return _scaling(found.mean, found.deviation)
+        _log.warning("Note: sparse rows keep their zeros: columns get deviation 1, but not mean 0")
+        return _scaling(np.zeros(len(found.mean)), found.deviation)
     if sparse_rows:
         return _of_sparse_rows(found)
     if features.dtype.itemsize == 1:
@@ -93,7 +92,7 @@ def _of_sparse_rows(found: ColumnStatistics) -> Scaling:
     """
     size = found.entry_size
     usual = np.median(size[size > 0]) if size.any() else 1.0
-    far = (size > _ONE_UNIT * usual) | (size < usual / _ONE_UNIT)
+    far = (size > _ONE_UNIT * usual) | ((size > 0) & (size < usual / _ONE_UNIT))
     if not far.any():
         return Scaling()
     return _scaling(np.zeros(len(size)), np.where(far, size / usual, 1.0))
