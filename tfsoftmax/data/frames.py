@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfsoftmax.choices import did_you_mean
+from tfsoftmax.data.matrices import is_matrix, rows_of_matrix
 from tfsoftmax.data.options import SourceOptions
+from tfsoftmax.data.sparse_rows import SparseRows
 from tfsoftmax.errors import ModelError
 from tfsoftmax.spec import Spec
 
@@ -26,6 +28,8 @@ def frame_of(given: Any) -> pd.DataFrame | None:
     """
     if hasattr(given, "iloc") and hasattr(given, "columns"):
         return given
+    if is_matrix(given):  # One of its formats is a dictionary.
+        return None
     if isinstance(given, Mapping) or _are_rows(given):
         return _frame_of_mappings(given)
     polars = hasattr(given, "get_column") and hasattr(given, "columns")
@@ -62,8 +66,12 @@ def names_of(frame: pd.DataFrame) -> tuple[str, ...] | None:
     return None if columns == list(range(len(columns))) else tuple(map(str, columns))
 
 
-def numbers_of_frame(spec: Spec, frame: pd.DataFrame, where: str, first_row: int) -> np.ndarray:
+def numbers_of_frame(
+    spec: Spec, frame: pd.DataFrame, where: str, first_row: int
+) -> np.ndarray | SparseRows:
     """The columns that a spec names, in the spec's order, as numbers; NaN for a missing value.
+
+    Columns that pandas keeps without their zeros become sparse rows.
 
     Args:
       spec: of the model.
@@ -112,8 +120,10 @@ def columns_by_name(wanted: Sequence[str], frame: pd.DataFrame, where: str) -> p
 
 def _numbers_in(
     frame: pd.DataFrame, names: Sequence[str], where: str, first_row: int
-) -> np.ndarray:
+) -> np.ndarray | SparseRows:
     """All columns of a frame as numbers; errors call the columns by these names."""
+    if len(frame.columns) and all(_leaves_out_zeros(dtype) for dtype in frame.dtypes):
+        return rows_of_matrix(frame.sparse.to_coo(), where, first_row)
     kinds = {dtype.kind if isinstance(dtype, np.dtype) else "O" for dtype in frame.dtypes}
     if kinds <= set("iuf") or kinds == {"b"}:
         return frame.to_numpy()
@@ -125,6 +135,10 @@ def _numbers_in(
     options = SourceOptions(missing="mean")
     reader = NumbersReader(where, list(renamed.columns), options, model=True, marks_known=False)
     return reader.rows(renamed, first_row)[0]
+
+
+def _leaves_out_zeros(dtype: Any) -> bool:
+    return hasattr(dtype, "fill_value") and dtype.kind in "iufb" and dtype.fill_value == 0
 
 
 def _wrong_number_of_columns(spec: Spec, found: int) -> str:

@@ -12,6 +12,7 @@ from tfsoftmax.data.encoded import cells_of_frame, features_of_cells
 from tfsoftmax.data.exact_numbers import convert_exactly
 from tfsoftmax.data.features import Features, FeaturesLike
 from tfsoftmax.data.frames import frame_of, numbers_of_frame
+from tfsoftmax.data.matrices import is_matrix, rows_of_matrix
 from tfsoftmax.errors import DataError, ModelError
 from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
@@ -30,9 +31,10 @@ def rows_for(spec: Spec, given: Any, where: str = "rows", first_row: int = 0) ->
     Args:
       spec: of the model.
       given: a pandas or polars frame, a structured array, a dictionary of columns, a list of
-        dictionaries, one for each row; or whatever `numpy.asarray` takes, ``[n_samples,
-        n_features]`` or ``[n_samples, *example_shape]``, which are features already where a
-        model encodes its columns; or a `Split`.
+        dictionaries, one for each row; a sparse matrix of SciPy's, whose entries of one place
+        are added up; or whatever `numpy.asarray` takes, ``[n_samples, n_features]`` or
+        ``[n_samples, *example_shape]``, which are features already where a model encodes its
+        columns; or a `Split`.
       where: what to call the rows in an error.
       first_row: number of the first row in an error.
 
@@ -57,7 +59,8 @@ def rows_for(spec: Spec, given: Any, where: str = "rows", first_row: int = 0) ->
     elif table is not None:
         rows = numbers_of_frame(spec, table, where, first_row)
     else:
-        rows = _of_array(spec, given.features if isinstance(given, Split) else given, where)
+        array = given.features if isinstance(given, Split) else given
+        rows = _of_array(spec, array, where, first_row)
     if rows.dtype != spec.dtype:
         rows = convert_exactly(where, rows[:], spec, first_row)
         _check_brightness(spec, rows, where)
@@ -107,13 +110,11 @@ def positions_of(names: Sequence[str], spec: Spec, where: str) -> np.ndarray:
     return np.array([ours[name] for name in names], np.int32)
 
 
-def _of_array(spec: Spec, given: Any, where: str) -> FeaturesLike:
-    if hasattr(given, "toarray"):
-        raise ModelError(
-            f"{where}: a sparse matrix; give its rows as X.toarray(), some at a time if there are "
-            "many"
-        )
+def _of_array(spec: Spec, given: Any, where: str, first_row: int) -> FeaturesLike:
     each = spec.n_features
+    if is_matrix(given):
+        _check_shape(spec, given.shape, where)
+        return rows_of_matrix(given, where, first_row)
     if isinstance(given, Features):
         _check_shape(spec, given.shape, where)
         return given

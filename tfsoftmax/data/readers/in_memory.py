@@ -11,11 +11,14 @@ from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.data.collector import collecting
 from tfsoftmax.data.dataset import Dataset, check_finite
 from tfsoftmax.data.exact_numbers import convert_exactly
+from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.data.frames import frame_of, names_of, numbers_of_frame
 from tfsoftmax.data.kinds import ARRAYS, TABLE
+from tfsoftmax.data.matrices import is_matrix, rows_of_matrix
 from tfsoftmax.data.options import SourceOptions, check_applicable, source_options
-from tfsoftmax.data.readers.arrays import Arrays, dataset_of
+from tfsoftmax.data.readers.array_rows import Arrays, dataset_of
 from tfsoftmax.data.source import Source
+from tfsoftmax.data.sparse_rows import SparseFeatures
 from tfsoftmax.data.tables.columns import columns_of
 from tfsoftmax.data.tables.reader import TableReader
 from tfsoftmax.errors import DataError, UsageError
@@ -39,12 +42,13 @@ def from_arrays(
     name: str = "arrays",
     options: SourceOptions | None = None,
 ) -> Dataset:
-    """Makes a dataset of NumPy arrays, frames of numbers, or anything `numpy.asarray` takes.
+    """Makes a dataset of arrays, sparse matrices, frames of numbers, or what `numpy.asarray` takes.
 
     Args:
       features: numbers ``[n_samples, ...]``; uint8 and float32 are kept as they are, without
         a copy where they are mapped, all else becomes float32. A frame's columns keep their
-        names, by which the model will know them.
+        names, by which the model will know them. Of a sparse matrix of SciPy's, entries of one
+        place are added up; many features, mostly 0, stay sparse.
       labels: ``[n_samples]``, whole numbers, texts or booleans.
       test: features and labels of test rows, columns of a frame in any order; None holds a
         share of the others out.
@@ -69,7 +73,8 @@ def from_arrays(
     train = Arrays(rows, np.asarray(labels), weights)
     held = None
     if test is not None:
-        held = Arrays(_numbers(test[0], found, f"{name}: test rows")[0], np.asarray(test[1]))
+        tests = _numbers(test[0], found, f"{name}: test rows")[0]
+        held = Arrays(_like(rows, tests), np.asarray(test[1]))
     names = found if feature_names is None else tuple(map(str, feature_names))
     source = _source(name, options, ARRAYS)
     return dataset_of(source, train, held, feature_names=names, value_range=value_range)
@@ -160,11 +165,13 @@ def from_tf_data(
 
 def _numbers(
     given: Any, names: tuple[str, ...] | None, where: str
-) -> tuple[np.ndarray, tuple[str, ...] | None]:
+) -> tuple[FeaturesLike, tuple[str, ...] | None]:
     """Takes the numbers and the names of the columns of an array or a frame.
 
     `names` are the columns wanted, in this order; None takes all.
     """
+    if is_matrix(given):
+        return rows_of_matrix(given, where), names
     frame = frame_of(given)
     if frame is None:
         return _array(given, where), names
@@ -180,12 +187,18 @@ def _numbers(
         ) from error
 
 
+def _like(rows: FeaturesLike, tests: FeaturesLike) -> FeaturesLike:
+    """Test rows with or without their zeros, as the training rows are."""
+    if isinstance(rows, SparseFeatures) == isinstance(tests, SparseFeatures):
+        return tests
+    if isinstance(tests, SparseFeatures):
+        return tests[:]
+    from scipy.sparse import csr_array
+
+    return rows_of_matrix(csr_array(tests), "test rows")
+
+
 def _array(features: Any, name: str) -> np.ndarray:
-    if hasattr(features, "toarray"):
-        raise DataError(
-            "the features are a sparse matrix; give X.toarray(), or write a file with "
-            "sklearn.datasets.dump_svmlight_file and load svmlight:FILE"
-        )
     array = np.asanyarray(features)
     if array.ndim == 1 and array.dtype.kind in "iufb":
         raise DataError(
