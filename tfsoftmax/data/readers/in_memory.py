@@ -193,6 +193,8 @@ def _like(rows: FeaturesLike, tests: FeaturesLike) -> FeaturesLike:
         return tests
     if isinstance(tests, SparseFeatures):
         return tests[:]
+    if len(tests.shape) != 2 or tests.dtype.kind not in "iufb":
+        return tests  # which is refused
     from scipy.sparse import csr_array
 
     return rows_of_matrix(csr_array(tests), "test rows")
