@@ -1,5 +1,6 @@
 """The model card: what it says, and that it says the same however the model was made."""
 
+import itertools
 import json
 import shlex
 
@@ -12,6 +13,7 @@ from support.commands import run
 from tfsoftmax import (
     Recipe,
     SourceOptions,
+    coefficients,
     diagnose,
     evaluate,
     export_model,
@@ -19,9 +21,11 @@ from tfsoftmax import (
     from_arrays,
     from_frame,
     load_dataset,
+    load_predictor,
 )
 from tfsoftmax.cli.main import main
 from tfsoftmax.cli.train import train
+from tfsoftmax.data.split import with_validation
 
 OPTIONS = SourceOptions(label_column="species", missing="mean")
 RECIPE = Recipe(epochs=30, l2=0.01, early_stopping="log_loss")
@@ -149,6 +153,55 @@ def test_the_recipe_is_a_table_of_what_was_chosen_and_what_was_found(by_command)
     assert told["learning_rate"] == [f"{rate:.6g}", "automatic", "auto"]
     assert told["batch_size"] == ["64", "recipe", "64"]
     assert "momentum" not in told
+
+
+def section(card, title):
+    """The rows of the table under a heading, as cells."""
+    lines = iter(card[card.index(f"## {title}") + 1 :])
+    told = list(itertools.takewhile(lambda line: not line.startswith("## "), lines))
+    rows = [line.replace(r"\|", "/").strip("| ").split(" | ") for line in told if line[:2] == "| "]
+    return " ".join(line for line in told if line[:1] != "|"), rows[1:]
+
+
+def test_columns_and_what_a_missing_value_counts_as(by_command):
+    told, rows = section(card_of(by_command), "Columns")
+    dataset = load_dataset(f"csv:{by_command.parents[1] / 'flowers.csv'}", options=OPTIONS)
+    trained_on = with_validation(dataset, RECIPE.held_out).train
+    means = np.nanmean(trained_on.features[:].astype(np.float64), axis=0)
+    assert rows == [
+        ["petal/length", "number", "1", f"counts as {means[0]:.6g}"],
+        ["petal width", "number", "1", f"counts as {means[1]:.6g}"],
+    ]
+    assert "Not among them: species (the classes)." in told
+    assert "What a missing number counts as was found in the training rows." in told
+
+
+def test_columns_that_are_left_out(tmp_path):
+    frame = table().fillna(0).assign(weight=1.0, extra=2.0, note=[f"n{i}" for i in range(200)])
+    frame.insert(0, "Unnamed: 0", range(200))
+    options = SourceOptions(label_column="species", weight_column="weight", drop=("extra",))
+    dataset = from_frame(frame, options=options)
+    model, _ = fit(dataset, Recipe(epochs=1))
+    card = card_of(export_model(model, tmp_path, "m", check_on=dataset.test.features).path)
+    told, rows = section(card, "Columns")
+    assert [(name, missing) for name, *_, missing in rows] == [
+        ("petal/length", "an error"),
+        ("petal width", "an error"),
+    ]
+    assert "species (the classes); weight (weights of rows); extra (left out as asked)" in told
+    assert "Unnamed: 0 (left out, as it only numbers the rows)" in told
+    assert "note (left out, as texts that differ in every row)" in told
+
+
+def test_the_strongest_coefficients_are_the_models(by_command):
+    _, rows = section(card_of(by_command), "Strongest coefficients")
+    found = coefficients(load_predictor(by_command), centred=True, top=20)
+    assert [(cells[0], cells[1]) for cells in rows] == [
+        (row["feature"].replace("|", "/"), row["class"]) for row in found.to_dict("records")
+    ]
+    for cells, row in zip(rows, found.to_dict("records"), strict=True):
+        assert float(cells[2]) == pytest.approx(row["coefficient"], rel=0.01)
+        assert float(cells[3]) == pytest.approx(row["raw_coefficient"], rel=0.01)
 
 
 def test_weights_that_were_changed_are_not_said_to_be_the_runs(made, tmp_path, log):

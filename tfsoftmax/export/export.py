@@ -170,7 +170,7 @@ def export_model(
             description["failed"] = failed
         _write(folder / metadata.FILE_NAME, description)
         notes = [format_options()[option].note(value) for option, value in chosen.items()]
-        (folder / card.FILE_NAME).write_text(card.card(description, folder, notes), "utf-8")
+        (folder / card.FILE_NAME).write_text(card.card(description, folder, model, notes), "utf-8")
         manifest.write(folder)
         step()
     file = FORMATS["float32"].file

@@ -5,9 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfsoftmax.errors import ModelError, UsageError
+from tfsoftmax.report.coefficients import coefficients
+from tfsoftmax.report.columns import describe_columns
 from tfsoftmax.report.intervals import positive_interval, wilson
 from tfsoftmax.report.markdown import table
 from tfsoftmax.report.recipe_table import recipe_table
@@ -15,19 +17,30 @@ from tfsoftmax.spec import Spec
 from tfsoftmax.training.record import RunRecord
 from tfsoftmax.training.scaling import described
 
+if TYPE_CHECKING:
+    from tfsoftmax.model import SoftmaxRegression
+
 FILE_NAME = "README.md"
 # More class names than this would hide the rest of the card.
 _MOST_NAMES = 20
+_MOST_COEFFICIENTS = 20
+_COEFFICIENTS = ("coefficient", "raw_coefficient")
 # What reading it as a record raises, if it is none.
 _DAMAGE = (LookupError, TypeError, ValueError, AttributeError)
 
 
-def card(description: Mapping[str, Any], folder: Path, notes: Sequence[str] = ()) -> str:
+def card(
+    description: Mapping[str, Any],
+    folder: Path,
+    model: SoftmaxRegression,
+    notes: Sequence[str] = (),
+) -> str:
     """The card as Markdown.
 
     Args:
       description: what ``tfsoftmax.json`` holds.
       folder: of the version, with every artefact in it.
+      model: that was exported.
       notes: sentences on the artefacts.
     """
     spec = Spec.from_json(description["spec"])
@@ -36,6 +49,8 @@ def card(description: Mapping[str, Any], folder: Path, notes: Sequence[str] = ()
         [
             *_what_it_is(description["name"], spec),
             *(_how_made(record, spec) if record else []),
+            *describe_columns(spec, record.dataset if record else None),
+            *_strongest(model),
             *_artefacts(description, folder, notes),
             *_failed(description.get("failed", {})),
             *_versions(record, description["versions"]),
@@ -54,6 +69,7 @@ def check_record(record: Mapping[str, Any], spec: Spec) -> None:
         run = RunRecord.from_json(record)
         if run:
             _how_made(run, spec)
+            describe_columns(spec, run.dataset)
     # Whatever is in there may be of any shape.
     except (*_DAMAGE, ArithmeticError, UsageError) as error:
         raise ModelError(
@@ -163,6 +179,28 @@ def _again(record: RunRecord) -> list[str]:
     if record.command is None:
         return ["It was trained in Python, by `tfsoftmax.fit` with this recipe.", ""]
     return ["Make it again:", "", "```text", shlex.join(record.command), "```", ""]
+
+
+def _strongest(model: SoftmaxRegression) -> list[str]:
+    """The strongest coefficients; of pictures, a list of pixels would tell nothing."""
+    spec = model.spec
+    if spec.is_image:
+        return []
+    # Of two classes, one has the other's with the opposite sign.
+    classes = spec.class_names[1:] if spec.n_classes == 2 else None
+    found = coefficients(model, classes=classes, top=_MOST_COEFFICIENTS, centred=True)
+    rows = [
+        (row["feature"], row["class"], *(f"{row[name]:+.3g}" for name in _COEFFICIENTS))
+        for row in found[:_MOST_COEFFICIENTS].to_dict("records")
+    ]
+    return [
+        "## Strongest coefficients",
+        "",
+        "Less their mean over all classes; `tfsoftmax coefficients` prints all of them.",
+        "",
+        *table(["feature", "class", "of the scaled feature", "for each unit of the column"], rows),
+        "",
+    ]
 
 
 def _artefacts(description: Mapping[str, Any], folder: Path, notes: Sequence[str]) -> list[str]:

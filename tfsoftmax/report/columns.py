@@ -1,0 +1,135 @@
+"""What the card says of a table: how its columns became features, and which did not."""
+
+from __future__ import annotations
+
+from tfsoftmax.columns.column import DATE_PARTS, Column
+from tfsoftmax.data.record import DataRecord
+from tfsoftmax.report.markdown import table
+from tfsoftmax.spec import Spec
+
+# More columns, or more categories of one, would hide the rest of the card.
+_MOST_COLUMNS = 40
+_MOST_CATEGORIES = 8
+_OWN_FEATURE = "has a feature of its own"
+
+
+def describe_columns(spec: Spec, data: DataRecord | None) -> list[str]:
+    """Lines of Markdown; none for features without names that are never missing.
+
+    Args:
+      spec: of the model.
+      data: that it was trained on; None if that is not known.
+
+    >>> spec = Spec((1,), "float32", ("no", "yes"), feature_names=("age",))
+    >>> print(*describe_columns(spec, None)[-4:-1], sep="\\n")
+    | column | read as | features | missing |
+    |---|---|---|---|
+    | age | number | 1 | an error |
+    """
+    if spec.encoding is None and spec.feature_names is None:
+        return [_missing_anywhere(spec), ""] if spec.missing else []
+    columns = _columns(spec)
+    rows = [
+        (column.name, describe_column(column), f"{column.n_features:,}", missing)
+        for column, missing in columns[:_MOST_COLUMNS]
+    ]
+    more = len(columns) - _MOST_COLUMNS
+    return [
+        "## Columns",
+        "",
+        *_order(spec),
+        *(_not_features(data) if data else []),
+        "",
+        *table(["column", "read as", "features", "missing"], rows),
+        *(["", f"... and {more:,} more; `tfsoftmax.json` has all."] if more > 0 else []),
+        "",
+    ]
+
+
+def describe_column(column: Column) -> str:
+    """How one column becomes features, as part of a sentence.
+
+    >>> describe_column(Column("age", "buckets", ("age",), boundaries=(18.0, 65.0)))
+    'number in ranges, cut at 18, 65'
+    """
+    if column.kind == "category":
+        shown = ", ".join(column.vocabulary[:_MOST_CATEGORIES])
+        more = ", ..." if len(column.vocabulary) > _MOST_CATEGORIES else ""
+        return f"category of {len(column.vocabulary):,}: {shown}{more}"
+    if column.kind == "hashed":
+        return f"category, hashed into {column.size:,} buckets"
+    if column.kind == "cross":
+        return f"{' and '.join(column.inputs)} together, hashed into {column.size:,} buckets"
+    if column.kind == "buckets":
+        return f"number in ranges, cut at {', '.join(f'{each:g}' for each in column.boundaries)}"
+    if column.kind == "text":
+        return f"text, its words and word pairs hashed into {column.size:,} buckets"
+    if column.kind == "date":
+        written = f"written {column.date_format}, " if column.date_format else ""
+        return f"date, {written}in {column.time_zone or 'UTC'}: {', '.join(DATE_PARTS)}"
+    return column.kind
+
+
+def _columns(spec: Spec) -> list[tuple[Column, str]]:
+    """The columns in the model's order, and what becomes of a missing cell of each."""
+    if spec.encoding is None:
+        named = [Column(name, "number", (name,)) for name in spec.feature_names or ()]
+        return [(column, _missing_number(spec, [index])) for index, column in enumerate(named)]
+    encoding = spec.encoding
+    return [
+        (
+            column,
+            _missing_number(spec, list(range(first, first + column.n_numbers)))
+            if column.n_numbers
+            else _missing_other(column),
+        )
+        for first, column in zip(encoding.offsets, encoding.columns, strict=False)
+    ]
+
+
+def _missing_number(spec: Spec, features: list[int]) -> str:
+    scaling = spec.scaled_by
+    if not spec.missing or scaling.fill is None:
+        return "an error"
+    fill = ", ".join(f"{scaling.fill[index]:.6g}" for index in features)
+    seen = set(features) & set(scaling.indicators)
+    return f"counts as {fill}" + (f", and {_OWN_FEATURE}" if seen else "")
+
+
+def _missing_other(column: Column) -> str:
+    if column.kind == "category":
+        return f"{_OWN_FEATURE}; so has any other category"
+    return f"{'an empty text ' if column.kind == 'text' else ''}{_OWN_FEATURE}"
+
+
+def _missing_anywhere(spec: Spec) -> str:
+    seen = " and has a feature of its own" if spec.scaled_by.indicators else ""
+    rule = "mean" if spec.missing == "indicator" else str(spec.missing).replace("_", " ")
+    return f"A missing value counts as its feature's {rule} in the training rows{seen}."
+
+
+def _order(spec: Spec) -> list[str]:
+    lines = ["Columns are found by their names; their features stand in this order."]
+    if spec.scaled_by.indicators:
+        lines.append("Features that say that a number is missing come after all others.")
+    if spec.encoding is not None and spec.encoding.sparse:
+        lines.append("Most features of a row are 0, and only the others are kept.")
+    if spec.missing:
+        lines.append("What a missing number counts as was found in the training rows.")
+    return lines
+
+
+def _not_features(data: DataRecord) -> list[str]:
+    """Which columns of the table are no features, and why."""
+    options, notes = data.options, data.notes
+    why = {
+        "the classes": [options.label_column] if options.label_column else [],
+        "weights of rows": [options.weight_column] if options.weight_column else [],
+        "left out as asked": list(options.drop),
+        "left out, as it only numbers the rows": [notes.index] if notes.index else [],
+        "left out, as texts that differ in every row": list(notes.left_out),
+    }
+    said = [f"{', '.join(names)} ({reason})" for reason, names in why.items() if names]
+    if options.features:
+        said.append("all that were not asked for")
+    return [f"Not among them: {'; '.join(said)}."] if said else []
