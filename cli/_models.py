@@ -160,7 +160,7 @@ def export_to(
             result = export_model(
                 model,
                 *place,
-                check_on=dataset.test.features,
+                check_on=dataset.test,
                 calibrate_on=dataset.train.features,
                 formats=forms.formats,
                 **forms.options,

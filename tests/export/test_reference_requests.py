@@ -23,7 +23,8 @@ def written(tmp_path_factory):
     spec = metadata.spec_from_bytes((VERSION / metadata.FILE_NAME).read_bytes())
     rows = json.loads((COMMITTED / "predict-rows.json").read_text())["instances"]
     serving.write_labels(folder, spec)
-    serving.write_requests(folder, spec, "mnist-reference", np.array(rows, spec.dtype))
+    samples = serving.samples_of(spec, np.array(rows, spec.dtype).reshape(len(rows), -1), None)
+    serving.write_requests(folder, spec, "mnist-reference", samples)
     return folder / serving.REQUESTS
 
 

@@ -118,7 +118,7 @@ def test_the_graph_sees_pictures_as_predict_does(tmp_path, shape, mode):
 
 def test_classify_takes_examples_and_names_every_class(signatures, images, digits, trained):
     rows = images[:5]
-    serialized = [serving.example_of(row).SerializeToString() for row in rows]
+    serialized = [serving.example_of({"inputs": row}).SerializeToString() for row in rows]
     answer = signatures["classify"](inputs=tf.constant(serialized))
     assert set(answer) == {"classes", "scores"}
     assert [name.decode() for name in answer["classes"].numpy()[3]] == list(digits.spec.class_names)
@@ -131,7 +131,7 @@ def test_float_rows_can_be_classified(tabular):
     dataset, folder = tabular
     answers = tf.saved_model.load(str(folder)).signatures
     rows = dataset.test.features[:4]
-    serialized = [serving.example_of(row).SerializeToString() for row in rows]
+    serialized = [serving.example_of({"inputs": row}).SerializeToString() for row in rows]
     np.testing.assert_allclose(
         answers["classify"](inputs=tf.constant(serialized))["scores"],
         answers["serving_default"](inputs=tf.constant(rows))["probabilities"],
@@ -190,7 +190,7 @@ def test_messages_of_the_predict_api_go_in_and_come_out(version, images, trained
 
 
 def test_answers_fill_the_classification_apis_messages(signatures, images):
-    rows = [serving.example_of(row).SerializeToString() for row in images[:2]]
+    rows = [serving.example_of({"inputs": row}).SerializeToString() for row in images[:2]]
     answer = signatures["classify"](inputs=tf.constant(rows))
     result = classification_pb2.ClassificationResult()
     for classes, scores in zip(answer["classes"].numpy(), answer["scores"].numpy(), strict=True):
@@ -213,7 +213,9 @@ def rest(body, answers):
 
     if "examples" in body:
         rows = [np.array(row["inputs"]) for row in body["examples"]]
-        return answer(inputs=[serving.example_of(row).SerializeToString() for row in rows])
+        return answer(
+            inputs=[serving.example_of({"inputs": row}).SerializeToString() for row in rows]
+        )
     values = body["instances"] if "instances" in body else body["inputs"][name]
     return answer(**{name: tf.constant(plain(values), spec.dtype)})
 

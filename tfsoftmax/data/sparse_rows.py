@@ -44,11 +44,6 @@ class SparseFeatures(Features):
           DataError: if they cannot be read.
         """
 
-    @property
-    def entries_a_row(self) -> float:
-        """About how many entries a row has, in the mean of all."""
-        return self.nbytes / _ENTRY_BYTES / max(1, len(self))
-
     def read(self, blocks: Sequence[slice], out: np.ndarray) -> int:
         """As for `Features`: with the zeros."""
         rows = self.read_sparse(blocks)
@@ -117,7 +112,8 @@ def sparse_blocks(
     [(slice(0, 2, None), (2, 3)), (slice(2, 3, None), (1, 3))]
     """
     n_samples = len(rows)
-    read_rows = max(1, min(_BLOCK_ROWS, int(_BLOCK_ENTRIES / max(1.0, rows.entries_a_row))))
+    entries_a_row = rows.nbytes / _ENTRY_BYTES / max(1, n_samples)
+    read_rows = max(1, min(_BLOCK_ROWS, int(_BLOCK_ENTRIES / max(1.0, entries_a_row))))
     for start in range(0, n_samples, read_rows):
         block = rows.read_sparse([slice(start, start + read_rows)])
         first, ends = 0, block.indptr

@@ -24,10 +24,12 @@ from tfsoftmax.export.formats import (
     format_options,
 )
 from tfsoftmax.export.load import SAVED_MODEL
+from tfsoftmax.export.raw import cells_of, with_gaps
 from tfsoftmax.export.versions import is_text, model_folder, new_version
 from tfsoftmax.messages import message_of
 
 if TYPE_CHECKING:
+    from tfsoftmax.data.encoded import Cells
     from tfsoftmax.data.features import FeaturesLike
     from tfsoftmax.export.parity import Parity
     from tfsoftmax.model import SoftmaxRegression
@@ -90,7 +92,10 @@ def export_model(
       output_dir: made if it is missing.
       name: of the model: letters, digits, '.', '_' and '-'.
       check_on: raw rows, for example the test split's: an array ``[n_samples, n_features]`` or
-        ``[n_samples, *example_shape]``, or a table with the model's columns.
+        ``[n_samples, *example_shape]``, a table with the model's columns, or a `Split`. Of a
+        model that encodes its columns a table is served to it as it is, too, and so are the
+        rows that a `Split` brings (`Split.raw`); and, whatever is given, rows with cells that
+        are missing, empty or unknown.
       formats: what to write beside the SavedModel, by their names, such as
         ``float32``, ``int8`` or ``onnx``; or one of them.
       calibrate_on: raw training rows, the same way, for ``int8`` and ``uint8``.
@@ -120,13 +125,15 @@ def export_model(
     [[0.5, 0.5]]
     """
     from tfsoftmax.export import serving
+    from tfsoftmax.export.exported_model import ExportedModel
     from tfsoftmax.export.proof import write_proven
-    from tfsoftmax.export.saved_model import ExportedModel, save
+    from tfsoftmax.export.saved_model import save
     from tfsoftmax.report import card
 
     formats = (formats,) if isinstance(formats, str) else tuple(formats)
     check_formats(formats, model.spec)
     chosen = check_options(options)
+    cells = cells_of(model.spec, check_on)
     check_on = rows_for(model.spec, check_on, "check_on")
     if not len(check_on):
         raise UsageError("check_on has no rows; give some that the files can be proven on")
@@ -142,25 +149,27 @@ def export_model(
     recorded = _recorded(model, record)
     card.check_record(recorded, model.spec)
     step = on_step or (lambda: None)
-    examples = check_on[:32].reshape(-1, *model.spec.example_shape)
+    if model.spec.encoding:
+        cells = with_gaps(model.spec, cells)
+    samples = serving.samples_of(model.spec, check_on, cells)
     needs: dict[str, str] = {}
     failed: dict[str, str] = {}
     with new_version(model_folder(Path(output_dir), name)) as version:
         folder = version.staging
         exported = ExportedModel(model, serving.write_labels(folder, model.spec))
         save(exported, folder)
-        serving.write_warm_up(folder, model.spec, name, examples)
-        serving.write_requests(folder, model.spec, name, examples)
+        serving.write_warm_up(folder, model.spec, name, samples)
+        serving.write_requests(folder, model.spec, name, samples)
         description = metadata.describe(model.spec, name, recorded)
         description |= {"compared_rows": len(check_on), "needs": needs, **chosen}
         _write(folder / metadata.FILE_NAME, description)
-        parity = {SAVED_MODEL: _proven_saved_model(model, folder, check_on)}
+        parity = {SAVED_MODEL: _proven_saved_model(model, folder, check_on, cells)}
         ingredients = Ingredients(exported, name, calibrate_on, chosen)
         for form in find_formats(formats):
             step()
             path = folder / form.file
             try:
-                proven = write_proven(form, ingredients, path, check_on, step)
+                proven = write_proven(form, ingredients, path, check_on, step, cells)
                 needs[path.name], parity[path.name] = proven
             except ExportError as error:
                 path.unlink(missing_ok=True)
@@ -181,12 +190,14 @@ def export_model(
     return result
 
 
-def _proven_saved_model(model: SoftmaxRegression, folder: Path, rows: FeaturesLike) -> Parity:
+def _proven_saved_model(
+    model: SoftmaxRegression, folder: Path, rows: FeaturesLike, cells: Cells | None
+) -> Parity:
     from tfsoftmax.export.parity import check_parity
     from tfsoftmax.export.saved_model import SavedModelPredictor
 
     try:
-        return check_parity(model, SavedModelPredictor(folder), rows)
+        return check_parity(model, SavedModelPredictor(folder), rows, cells=cells)
     except ExportError as error:
         raise ExportError(
             "nothing was exported, for the SavedModel failed: " + message_of(error)

@@ -23,8 +23,8 @@ from tfsoftmax.messages import setting
 
 if TYPE_CHECKING:
     from tfsoftmax.data.features import FeaturesLike
+    from tfsoftmax.export.exported_model import ExportedModel
     from tfsoftmax.export.predictor import Predictor
-    from tfsoftmax.export.saved_model import ExportedModel
     from tfsoftmax.spec import Spec
 
 DEFAULT = ("float32",)
@@ -95,6 +95,7 @@ class Format:
       demand: how closely it must answer as the model does.
       packages: needed to make and to prove it; an extra of its name installs them.
       only_images: whether only models of images have it.
+      takes_sparse: whether models of sparse rows have it.
       options: it takes.
       runs_in: packages of the runtimes that run it.
     """
@@ -109,6 +110,7 @@ class Format:
     demand: Demand = EXACT
     packages: tuple[str, ...] = ()
     only_images: bool = False
+    takes_sparse: bool = False
     options: tuple[FormatOption, ...] = ()
     runs_in: tuple[str, ...] = ()
 
@@ -123,6 +125,13 @@ class Format:
                 raise UsageError(
                     f"{self.name} needs the package {package}: pip install 'tfsoftmax[{self.name}]'"
                 )
+        if spec and spec.sparse and not self.takes_sparse:
+            others = [form.name for form in FORMATS.values() if form.takes_sparse]
+            raise UsageError(
+                f"{self.name} is for models that take all features of a row, and this one takes "
+                f"the entries of sparse rows of {spec.n_features:,} features; choose "
+                f"{' or '.join(others)}"
+            )
         if spec and self.only_images and not spec.is_image:
             shape = "x".join(map(str, spec.example_shape))
             raise UsageError(
@@ -208,6 +217,7 @@ _ROWS = (
         "model.tflite",
         "float32 weights and answers; takes raw examples",
         partial(_make_tflite, "float32"),
+        takes_sparse=True,
     ),
     _TFLITE(
         "float16",
@@ -273,6 +283,7 @@ _ROWS = (
         _load_onnx,
         _oldest_onnx,
         packages=("onnx", "onnxruntime"),
+        takes_sparse=True,
         runs_in=("onnxruntime", _OPENVINO),
     ),
 )

@@ -5,16 +5,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.encoded import Cells
 from tfsoftmax.data.inputs import positions_of
 from tfsoftmax.errors import ModelError
 from tfsoftmax.metrics import Evaluation, score_rows
 from tfsoftmax.prediction import RowClassifier
 from tfsoftmax.spec import Spec
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 class Predictor(RowClassifier, ABC):
@@ -29,8 +33,12 @@ class Predictor(RowClassifier, ABC):
     spec: Spec
 
     @abstractmethod
-    def raw_probabilities(self, examples: np.ndarray) -> np.ndarray:
+    def raw_probabilities(self, examples: np.ndarray | csr_array) -> np.ndarray:
         """Probability of each class, as `RowClassifier.raw_probabilities`."""
+
+    def cell_answers(self) -> dict[str, Callable[[Cells], np.ndarray]]:
+        """For each way to ask it for rows of a table that it encodes, what answers their cells."""
+        return {}
 
     def probabilities(self, features: Any) -> np.ndarray:
         """Probability of each class: the same as `predict_proba`."""
@@ -105,8 +113,8 @@ class Predictor(RowClassifier, ABC):
 
 
 def answer_in_blocks(
-    answer: Callable[[np.ndarray], np.ndarray],
-    examples: np.ndarray,
+    answer: Callable[[np.ndarray | csr_array], np.ndarray],
+    examples: np.ndarray | csr_array,
     batch: int | None,
     most_rows: int,
 ) -> np.ndarray:
@@ -120,9 +128,11 @@ def answer_in_blocks(
       most_rows: how many it is asked at most, if it takes any number.
     """
     block_rows, results = batch or most_rows, []
-    for start in range(0, len(examples), block_rows):
+    for start in range(0, examples.shape[0], block_rows):
         rows = examples[start : start + block_rows]
-        short = batch is not None and len(rows) < batch
-        asked = np.resize(rows, (batch, *rows.shape[1:])) if short else rows
-        results.append(answer(asked)[: len(rows)])
+        n_rows = rows.shape[0]
+        asked = rows
+        if batch is not None and n_rows < batch:
+            asked = rows[np.resize(np.arange(n_rows), batch)]
+        results.append(answer(asked)[:n_rows])
     return np.concatenate(results)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from tfsoftmax.data.encoded import Cells
 from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.errors import ExportError, ModelError, UsageError
 from tfsoftmax.export.formats import Format, Ingredients
@@ -20,6 +21,7 @@ def write_proven(
     path: Path,
     rows: FeaturesLike,
     on_step: Callable[[], None],
+    cells: Cells | None = None,
 ) -> tuple[str, Parity]:
     """Writes an artefact, loads it again and compares it with the model.
 
@@ -29,6 +31,7 @@ def write_proven(
       path: where to write it.
       rows: raw rows ``[n_samples, n_features]`` to ask both.
       on_step: called once it is written.
+      cells: of rows of the table that the model encodes, to ask both, too.
 
     Returns:
       The oldest runtime that runs it, and how it compared.
@@ -43,7 +46,7 @@ def write_proven(
     on_step()
     predictor = _attempt("loaded again", lambda: form.load(path))
     model = ingredients.exported.model
-    parity = _attempt("run", lambda: check_parity(model, predictor, rows, form.demand))
+    parity = _attempt("run", lambda: check_parity(model, predictor, rows, form.demand, cells))
     return form.oldest_runtime(content), parity
 
 

@@ -9,20 +9,60 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from tfsoftmax.data.encoded import Cells
+from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.data.images import levels_of
-from tfsoftmax.export import metadata, saved_model
+from tfsoftmax.export import metadata
+from tfsoftmax.export.examples import example_of, present, rows_of, serialized_examples
+from tfsoftmax.export.exported_model import (
+    BYTES_INPUT,
+    BYTES_SIGNATURE,
+    CLASSIFY_SIGNATURE,
+    ENCODED_SIGNATURE,
+    EXAMPLES,
+    EXAMPLES_SIGNATURE,
+    SIGNATURE,
+)
+from tfsoftmax.export.tensors import DENSE, Tensors, first_rows, tensors_of
+from tfsoftmax.prediction import prediction_blocks
 from tfsoftmax.spec import Spec
 from tfsoftmax.system.startup import as_os_errors
 
 WARM_UP = Path("assets.extra", "tf_serving_warmup_requests")
 REQUESTS = "requests"
 _BATCHES = (1, 32)
+
+
+class Samples(NamedTuple):
+    """Some rows, at least one, to ask a served model.
+
+    Attributes:
+      served: as `serving_default` takes them.
+      encoded: as features; not the same rows if the served ones are rows of an encoded table.
+    """
+
+    served: Tensors
+    encoded: Tensors
+
+
+def samples_of(spec: Spec, rows: FeaturesLike, cells: Cells | None) -> Samples:
+    """Some rows.
+
+    Args:
+      spec: of the model.
+      rows: of features, ``[n_samples, n_features]``.
+      cells: of rows of the table that the model encodes; None if it encodes none.
+    """
+    _, block = next(prediction_blocks(spec, rows))
+    encoded = tensors_of(spec, block[: max(_BATCHES)])
+    return Samples(encoded if cells is None else cells, encoded)
 
 
 def write_labels(folder: Path, spec: Spec) -> Path:
@@ -36,40 +76,45 @@ def write_labels(folder: Path, spec: Spec) -> Path:
     return path
 
 
-def write_warm_up(folder: Path, spec: Spec, name: str, examples: np.ndarray) -> None:
+def write_warm_up(folder: Path, spec: Spec, name: str, samples: Samples) -> None:
     """Writes a record for every signature, single and in a batch.
 
     Args:
       folder: of the SavedModel.
       spec: of the model.
       name: of the model, as it will be served.
-      examples: raw, ``[n, *example_shape]``, n at least 1.
+      samples: some rows.
     """
     from tensorflow_serving.apis import classification_pb2, predict_pb2, prediction_log_pb2
 
-    def predict(signature: str, key: str, values: Any) -> Any:
+    def predict(signature: str, tensors: Mapping[str, Any]) -> Any:
         request = predict_pb2.PredictRequest()
         request.model_spec.name = name
         request.model_spec.signature_name = signature
-        request.inputs[key].CopyFrom(tf.make_tensor_proto(values))
+        for key, values in tensors.items():
+            request.inputs[key].CopyFrom(tf.make_tensor_proto(values))
         log = prediction_log_pb2.PredictLog(request=request)
         return prediction_log_pb2.PredictionLog(predict_log=log)
 
-    def classify(rows: np.ndarray) -> Any:
+    def classify(tensors: Tensors) -> Any:
         request = classification_pb2.ClassificationRequest()
         request.model_spec.name = name
-        request.model_spec.signature_name = saved_model.CLASSIFY_SIGNATURE
-        request.input.example_list.examples.extend(map(example_of, rows))
+        request.model_spec.signature_name = CLASSIFY_SIGNATURE
+        request.input.example_list.examples.extend(map(example_of, rows_of(tensors)))
         log = prediction_log_pb2.ClassifyLog(request=request)
         return prediction_log_pb2.PredictionLog(classify_log=log)
 
     records = []
     for count in _BATCHES:
-        rows = np.resize(examples, (count, *spec.example_shape))
-        records += [predict(saved_model.SIGNATURE, "inputs", rows), classify(rows)]
+        served = first_rows(samples.served, count)
+        records += [predict(SIGNATURE, served), classify(served)]
+        if spec.encoding:
+            records.append(predict(ENCODED_SIGNATURE, first_rows(samples.encoded, count)))
+            examples = {EXAMPLES: serialized_examples(served)}
+            records.append(predict(EXAMPLES_SIGNATURE, examples))
         if spec.is_image:
-            pictures = [png_of(row, spec) for row in rows]
-            records.append(predict(saved_model.BYTES_SIGNATURE, saved_model.BYTES_INPUT, pictures))
+            pictures = [png_of(row, spec) for row in served[DENSE]]
+            records.append(predict(BYTES_SIGNATURE, {BYTES_INPUT: pictures}))
     path = folder / WARM_UP
     path.parent.mkdir()
     with as_os_errors(), tf.io.TFRecordWriter(str(path)) as writer:
@@ -77,36 +122,51 @@ def write_warm_up(folder: Path, spec: Spec, name: str, examples: np.ndarray) -> 
             writer.write(record.SerializeToString(deterministic=True))
 
 
-def write_requests(folder: Path, spec: Spec, name: str, examples: np.ndarray) -> None:
+def write_requests(folder: Path, spec: Spec, name: str, samples: Samples) -> None:
     """Writes ready REST bodies, and the commands that send them.
 
     Args:
       folder: of the SavedModel.
       spec: of the model.
       name: of the model, as it will be served.
-      examples: raw, ``[n, *example_shape]``, n at least 1.
+      samples: some rows.
     """
     place = folder / REQUESTS
     place.mkdir(exist_ok=True)
-    rows = examples[:2]
+    served, encoded = first_rows(samples.served, 2), first_rows(samples.encoded, 2)
+    examples = [
+        {key: _plain(np.ravel(value) if np.ndim(value) else value) for key, value in row.items()}
+        for row in map(present, rows_of(served))
+    ]
     bodies: dict[str, tuple[str, dict[str, Any]]] = {
-        # Serving's "row" format names one input and so needs no name for it; its "column"
-        # format names inputs.
-        "predict-rows.json": ("predict", {"instances": rows.tolist()}),
-        "predict-columns.json": ("predict", {"inputs": {"inputs": rows.tolist()}}),
+        # Serving's "column" format names inputs, its "row" format only if there are several.
+        "predict-rows.json": ("predict", {"instances": _instances(served)}),
+        "predict-columns.json": (
+            "predict",
+            {"inputs": {key: _plain(tensor) for key, tensor in served.items()}},
+        ),
         "classify.json": (
             "classify",
-            {
-                "signature_name": saved_model.CLASSIFY_SIGNATURE,
-                "examples": [{saved_model.EXAMPLE_FEATURE: row.ravel().tolist()} for row in rows],
-            },
+            {"signature_name": CLASSIFY_SIGNATURE, "examples": examples},
         ),
     }
+    if spec.encoding:
+        bodies["predict-encoded.json"] = (
+            "predict",
+            {"signature_name": ENCODED_SIGNATURE, "instances": _instances(encoded)},
+        )
+        bodies["predict-examples.json"] = (
+            "predict",
+            {
+                "signature_name": EXAMPLES_SIGNATURE,
+                "instances": [_base64(each) for each in serialized_examples(served)],
+            },
+        )
     if spec.is_image:
-        pictures = [{"b64": base64.b64encode(png_of(row, spec)).decode()} for row in rows]
+        pictures = [_base64(png_of(row, spec)) for row in served[DENSE]]
         bodies["predict-bytes.json"] = (
             "predict",
-            {"signature_name": saved_model.BYTES_SIGNATURE, "instances": pictures},
+            {"signature_name": BYTES_SIGNATURE, "instances": pictures},
         )
     lines = [
         f"# TensorFlow Serving's REST interface, where '{name}' is served on this machine.",
@@ -122,16 +182,25 @@ def write_requests(folder: Path, spec: Spec, name: str, examples: np.ndarray) ->
     (place / "curl.sh").write_text("\n".join(lines) + "\n", "utf-8")
 
 
-def example_of(row: np.ndarray) -> tf.train.Example:
-    """One raw example as the ``tf.Example`` that the signature ``classify`` takes."""
-    values = row.ravel().tolist()
-    if np.issubdtype(row.dtype, np.floating):
-        feature = tf.train.Feature(float_list=tf.train.FloatList(value=values))
-    else:
-        feature = tf.train.Feature(int64_list=tf.train.Int64List(value=values))
-    return tf.train.Example(
-        features=tf.train.Features(feature={saved_model.EXAMPLE_FEATURE: feature})
-    )
+def _instances(tensors: Tensors) -> list[Any]:
+    """Rows in Serving's row format, which wants several inputs named, and one need not be."""
+    if len(tensors) == 1:
+        (only,) = tensors.values()
+        return _plain(only)
+    columns = zip(*map(_plain, tensors.values()), strict=True)
+    return [dict(zip(tensors, row, strict=True)) for row in columns]
+
+
+def _plain(value: Any) -> Any:
+    """Numbers and texts for JSON, float32 as short as it can be written."""
+    array = np.asarray(value)
+    if array.dtype == np.float32:
+        array = np.array([float(str(number)) for number in array.flat]).reshape(array.shape)
+    return array.tolist()
+
+
+def _base64(content: bytes) -> dict[str, str]:
+    return {"b64": base64.b64encode(content).decode()}
 
 
 def png_of(row: np.ndarray, spec: Spec) -> bytes:

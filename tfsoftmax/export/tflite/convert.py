@@ -15,7 +15,7 @@ from tfsoftmax.spec import Spec
 from tfsoftmax.system.startup import silence_native_log
 
 if TYPE_CHECKING:
-    from tfsoftmax.export.saved_model import ExportedModel
+    from tfsoftmax.export.exported_model import ExportedModel
 
 # Of these all numbers are integers: weights, inputs and outputs.
 _INTEGER_KINDS = ("int8", "uint8")
@@ -86,16 +86,18 @@ def convert(
 
 
 def _of_batch(function: Any, batch: int) -> Any:
-    """A `tf.function` of one input, for exactly so many rows.
+    """A `tf.function` for exactly so many rows.
 
     It answers int32 for booleans, which LiteRT.js does not know.
     """
     import tensorflow as tf
 
     (inputs,) = function.input_signature
-    fixed = tf.TensorSpec([batch, *inputs.shape[1:]], inputs.dtype, name=inputs.name)
+    fixed = tf.nest.map_structure(
+        lambda each: tf.TensorSpec([batch, *each.shape[1:]], each.dtype, name=each.name), inputs
+    )
 
-    def answer(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+    def answer(inputs: Any) -> dict[str, tf.Tensor]:
         found = function.python_function(inputs)
         return {
             name: tf.cast(tensor, tf.int32) if tensor.dtype == tf.bool else tensor

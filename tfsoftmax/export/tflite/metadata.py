@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import flatbuffers
 
 from tfsoftmax.export.metadata import LABELS_NAME
+from tfsoftmax.export.tensors import IDS, VALUES
 from tfsoftmax.spec import Spec
 
 _NAME = b"TFLITE_METADATA"
@@ -73,9 +74,13 @@ def _metadata(spec: Spec, name: str, example_shape: tuple[int, ...]) -> bytes:
             6: write.tables([labels]),
         }
     )
-    subgraph = write.table(
-        {2: write.tables([_input(write, spec, example_shape)]), 3: write.tables([outputs])}
-    )
+    inputs = [_input(write, spec, example_shape)]
+    if spec.sparse:
+        inputs = [
+            write.table({0: write.text(IDS), 1: write.text("Features, -1 where there is none.")}),
+            write.table({0: write.text(VALUES), 1: write.text("Of these features.")}),
+        ]
+    subgraph = write.table({2: write.tables(inputs), 3: write.tables([outputs])})
     root = write.table(
         {
             0: write.text(name),

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tfsoftmax.data.images import as_rgb
 from tfsoftmax.export import manifest
 from tfsoftmax.export.predictor import Predictor, answer_in_blocks
+from tfsoftmax.export.tensors import DENSE, IDS, VALUES, tensors_of
 from tfsoftmax.export.tflite import attached
 from tfsoftmax.spec import Spec
 from tfsoftmax.system.startup import silence_native_log
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 # What a file's signature that answers is called: of a trainable file, the second.
 SIGNATURE = "serving_default"
@@ -52,12 +56,15 @@ class TFLitePredictor(Predictor):
                 signatures = self._interpreter.get_signature_list()
                 signature = SIGNATURE if SIGNATURE in signatures else INFER_SIGNATURE
                 self._runner = self._interpreter.get_signature_runner(signature)
-            inputs = self._runner.get_input_details()["inputs"]
+            given = self._runner.get_input_details()
+            inputs = given[VALUES if found.spec.sparse else DENSE]
             outputs = self._runner.get_output_details()["probabilities"]
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             raise self.unusable(error) from error
         spec = found.spec
         batch, *shape = (int(size) for size in inputs["shape_signature"])
+        if spec.sparse and set(given) == {IDS, VALUES}:
+            shape = list(spec.example_shape)  # It does not say how many features there are.
         self.batch = None if batch < 0 else batch
         # A file for MediaPipe takes one RGB picture, whatever the model does.
         pictures = batch == 1 and not found.batch and shape[2:] == [3]
@@ -72,12 +79,15 @@ class TFLitePredictor(Predictor):
         self.check_fit(spec, tuple(shape), dtype, int(outputs["shape"][-1]))
         self.spec: Spec = spec
 
-    def raw_probabilities(self, examples: np.ndarray) -> np.ndarray:
+    def raw_probabilities(self, examples: np.ndarray | csr_array) -> np.ndarray:
         """Probability of each class, as `RowClassifier.raw_probabilities`."""
         return answer_in_blocks(self._answer, examples, self.batch, _BLOCK_ROWS)
 
-    def _answer(self, rows: np.ndarray) -> np.ndarray:
-        return self.real(self._runner(inputs=self.taken(rows))["probabilities"])
+    def _answer(self, rows: np.ndarray | csr_array) -> np.ndarray:
+        tensors = tensors_of(self.spec, rows)
+        if not self.spec.sparse:
+            tensors = {DENSE: self.taken(tensors[DENSE])}
+        return self.real(self._runner(**tensors)["probabilities"])
 
     def taken(self, examples: np.ndarray) -> np.ndarray:
         """Raw examples as the file's input takes them, in whichever runtime."""
