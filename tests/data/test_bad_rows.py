@@ -61,8 +61,6 @@ def images(folder):
 def test_the_other_rows_are_all_there_and_the_bad_ones_counted(
     tmp_path, make, memory_limit, caplog, monkeypatch
 ):
-    if memory_limit == 8 and make is svmlight:
-        pytest.skip("it reads files whole")
     monkeypatch.setattr(logging.getLogger("tfsoftmax"), "propagate", True)
     name, rows = make(tmp_path)
     with pytest.raises(DataError):

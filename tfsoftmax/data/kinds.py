@@ -177,7 +177,7 @@ KINDS = _by_name(
         "svmlight",
         "sparse rows as text, LABEL INDEX:VALUE ...",
         "svmlight:load_svmlight",
-        ("missing", "bad_rows", "test_fraction", *EVERY_SOURCE),
+        ("missing", "bad_rows", "first_index", "test_fraction", *EVERY_SOURCE),
         takes="FILE",
         example="svmlight:rows.txt",
         suffixes=(".svm", ".svmlight", ".libsvm"),

@@ -42,6 +42,7 @@ class Notes:
       left_out: columns that are left out because their texts differ in every row.
       identifying: columns of whole numbers that differ in every row.
       marks: a mark and the column in which every number has it, as in ``"$price"``.
+      first_index: of the features of an svmlight file, 0 or 1; None for what has no indices.
       columns: what each column of an encoded table became, as in ``"island: category of 3"``.
       hints: what else somebody should know of them, a sentence each.
 
@@ -55,6 +56,7 @@ class Notes:
     left_out: tuple[str, ...] = ()
     identifying: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
+    first_index: int | None = None
     columns: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
 

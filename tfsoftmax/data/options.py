@@ -124,6 +124,13 @@ class SourceOptions(Choices):
         "Whether the first row of a CSV file has the names of the columns; if not, they are called "
         "1, 2, 3.",
     )
+    first_index: int | None = option(
+        None,
+        "The index of the first feature of an svmlight file, 0 or 1. A model keeps what was found.",
+        usual="0 if that occurs, else 1",
+        least=0,
+        most=1,
+    )
     image_size: tuple[int, int] | None = option(
         None,
         "Height and width that pictures are scaled to.",

@@ -56,14 +56,17 @@ class DataRecord:
 
     @classmethod
     def _describe(cls, dataset: Dataset) -> DataRecord:
-        shared, options = shared_rows(dataset), dataset.options or SourceOptions()
+        shared, notes = shared_rows(dataset), dataset.notes
+        options = dataset.options or SourceOptions()
+        if notes.first_index is not None:
+            options = options.but(first_index=notes.first_index)
         return cls(
             name=dataset.name,
             train_samples=len(dataset.train),
             test_samples=len(dataset.test),
             sha256=dataset.sha256(),
-            options=options.but(marks=dataset.notes.marks or options.marks),
-            notes=dataset.notes,
+            options=options.but(marks=notes.marks or options.marks),
+            notes=notes,
             shared_samples=shared.rows,
             first_shared=shared.first,
             spec=dataset.spec,

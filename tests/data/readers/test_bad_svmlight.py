@@ -30,7 +30,18 @@ SVMLIGHT = {
         "makes 2,000,000,000 features, for 6 values",
         svmlight("1 1:2\n0 2000000000:1\n" * 3),
     ),
+    "an index of 2^40": (
+        "line 2: an index is beyond 2,147,483,647: correct it, or hash",
+        svmlight(f"1 1:2\n0 {2**40}:1\n" * 3),
+    ),
     "an index beyond any": ("line 2", svmlight(f"1 1:2\n0 {10**30}:1\n")),
+    "an index that occurs twice": ("line 2: .*sorted and unique", svmlight("1 1:2\n0 2:1 2:1\n")),
+    "an index of 0 where they count from 1": (
+        "row 4: an index of 0, but --first-index 1",
+        svmlight("1 1:2\n0 1:1\n1 1:2\n0 0:1\n", "--first-index", "1"),
+    ),
+    "a long line": ("line 2", svmlight(b"1 1:2\n0 " + b"1:1 " * 2**18 + b"\n")),
+    "invalid UTF-8": ("line 2", svmlight(b"1 1:2\n\xff\xfe 1:2\n")),
     "no bytes": ("no rows", svmlight("")),
     "comments only": ("no rows", svmlight("# 1 1:2\n")),
     "labels only": ("no rows; expected lines of LABEL INDEX:VALUE", svmlight("1\n0\n" * 5)),

@@ -14,7 +14,7 @@ def test_what_was_written_is_read(tmp_path, kind, memory_limit):
     folder = tmp_path / "data"
     folder.mkdir()
     name = write(folder)
-    if "compressed" in kind or "svmlight" in kind:
+    if "compressed" in kind:
         memory_limit *= 10  # they must fit
     options = SourceOptions(**how, memory_limit=memory_limit)
     dataset = load_dataset(name, data_dir=tmp_path / "kept", options=options)

@@ -9,182 +9,229 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tfsoftmax.data.bad_rows import BadRows
-from tfsoftmax.data.collector import collecting
+from tfsoftmax.data.collector import Collector, collecting, load_cached
 from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.matrices import MOST_FEATURES, rows_of_matrix
+from tfsoftmax.data.notes import Notes
 from tfsoftmax.data.readers.folders import check_file
 from tfsoftmax.data.readers.text_file import BoundedLines
 from tfsoftmax.data.source import Source
+from tfsoftmax.data.sparse_rows import row_of_entries
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
 _GZIP_MAGIC = b"\x1f\x8b"
-_LINES_PER_PART = 4096
-# Every column up to the largest index takes memory, in the model and in reports, used or not.
-_COLUMNS_ALWAYS_ALLOWED = 2**17
-_COLUMNS_PER_VALUE = 1000
+# Lines that are read at a time, in bytes, or one line that is longer.
+_PART_BYTES = 2**22
+# Every feature up to the largest index takes memory, in the model and in reports, used or not:
+# hashed indices leave many unused, but no more than this, or than so many for each value.
+_FEATURES_ALWAYS_ALLOWED = 2**24
+_FEATURES_PER_VALUE = 10
 _EMPTY_ROW = b"0\n"
+_UNREADABLE = (ValueError, OverflowError)
 
 
 def load_svmlight(path: Path, source: Source) -> Dataset:
     """Reads an svmlight file, also ``.gz`` and ``.bz2``. Features that a row leaves out are 0.
+
+    Indices count from 1, or from 0 if one of them is 0, as scikit-learn has it. ``qid:`` is not
+    read.
 
     Args:
       path: of the file.
       source: its name and the options to read it with.
 
     Raises:
-      DataError: naming the line of what is wrong, or if the rows as dense arrays would take
-        more than the memory limit.
+      DataError: naming the line or row of what is wrong.
     """
     check_file(path, source.name)
-    with collecting(source, source.key([path])) as collector:
-        features, labels, usable = _read(path, source, collector.bad_rows)
-        rows = _dense(features, source)
-        spec = Spec(rows.shape[1:], "float32", (), missing=source.options.fill)
-        usable &= collector.bad_rows.find_finite(source.name, rows, spec, first=1)
-        collector.add(rows, labels, usable=usable, first_row=1)
-        return collector.dataset(lambda names: replace(spec, class_names=names))
+    key = source.key([path])
+    if source.model is not None:
+        key = ""  # The number of features is the model's, not the file's alone.
+    found = load_cached(source, key)
+    if found is not None:
+        return found
+    asked = source.options.first_index
+    try:
+        return _read(path, source, key, 1 if asked is None else asked)
+    except _BelowFirstError as error:
+        if asked is not None:
+            raise DataError(*error.args) from error
+        return _read(path, source, key, 0)
 
 
-def _dense(features: Any, source: Source) -> np.ndarray:
-    n_samples, n_features = features.shape
-    expected = max(_n_features(source), _COLUMNS_ALWAYS_ALLOWED)
-    if n_features > max(expected, _COLUMNS_PER_VALUE * features.nnz):
-        raise DataError(
-            f"{source.name}: its largest index makes {n_features:,} features, for {features.nnz:,} "
-            "values in all its rows: correct the index, or number the features from 1 up"
+class _BelowFirstError(Exception):
+    """An index is below the first one."""
+
+
+class _Last(NamedTuple):
+    """The last feature that any row has, and that row, from 1."""
+
+    feature: int
+    row: int
+
+
+def _read(path: Path, source: Source, key: str, first_index: int) -> Dataset:
+    last, n_values, line = _Last(-1, 0), 0, 1
+    with collecting(source, key) as collector:
+        for lines in _parts(path, source):
+            matrix, labels, usable = _parsed(lines, line, source, collector)
+            first_row = collector.n_read + 1
+            _shift(matrix, first_index, source, first_row)
+            last = max(last, _last(matrix, first_row))
+            n_values += matrix.nnz
+            _add(collector, matrix, labels, usable, source, first_row)
+            line += len(lines)
+        n_features = _n_features(source, last, n_values)
+        spec = Spec((n_features,), "float32", (), missing=source.options.fill)
+        notes = Notes(first_index=first_index)
+        return collector.dataset(lambda names: replace(spec, class_names=names), notes)
+
+
+def _shift(matrix: csr_array, first_index: int, source: Source, first_row: int) -> None:
+    """Makes indices count from 0."""
+    matrix.indices -= first_index
+    below = np.flatnonzero(matrix.indices < 0)
+    if len(below):
+        row = first_row + int(row_of_entries(matrix, below[:1])[0])
+        raise _BelowFirstError(
+            f"{source.name}, row {row}: an index of 0, but " + setting("first_index", first_index)
         )
-    limit = source.options.memory_limit
-    needed = n_samples * n_features * np.dtype(np.float32).itemsize
-    if needed > limit:
-        raise DataError(
-            f"{source.name}: {n_samples:,} rows of {n_features:,} features (its largest index) "
-            f"take {needed:,} bytes, more than the memory limit of {limit:,}: raise it with "
-            + setting("memory_limit")
-            + " if the index is right"
-        )
-    if not features.nnz:
+
+
+def _last(matrix: csr_array, first_row: int) -> _Last:
+    if not matrix.nnz:
+        return _Last(-1, 0)
+    entry = matrix.indices.argmax(keepdims=True)
+    return _Last(int(matrix.indices[entry[0]]), first_row + int(row_of_entries(matrix, entry)[0]))
+
+
+def _add(
+    collector: Collector,
+    matrix: csr_array,
+    labels: np.ndarray,
+    usable: np.ndarray,
+    source: Source,
+    first_row: int,
+) -> None:
+    rows = rows_of_matrix(matrix, source.name, first_row).read_sparse([slice(None)])
+    spec = Spec(rows.shape[1:], "float32", (), missing=source.options.fill)
+    usable &= collector.bad_rows.find_finite(source.name, rows, spec, first_row)
+    collector.add(rows, labels, usable=usable, first_row=first_row)
+
+
+def _n_features(source: Source, last: _Last, n_values: int) -> int:
+    """Number of features: up to the largest index, or those of the model that is measured."""
+    if not n_values:
         raise DataError(f"{source.name}: no rows; expected lines of LABEL INDEX:VALUE ...")
-    return np.asarray(features.toarray())
+    # The last features may be 0 in all rows.
+    expected = source.model.n_features if source.model else 0
+    found = last.feature + 1
+    if found > max(expected, _FEATURES_ALWAYS_ALLOWED, _FEATURES_PER_VALUE * n_values):
+        raise DataError(
+            f"{source.name}, row {last.row}: its largest index makes {found:,} features, for "
+            f"{n_values:,} values in all its rows: correct the index, or number the features from "
+            "1 up"
+        )
+    return max(found, expected)
 
 
-def _read(path: Path, source: Source, bad: BadRows) -> tuple[Any, np.ndarray, np.ndarray]:
-    """Reads sparse features, labels, and which rows are usable."""
+def _parsed(
+    lines: list[bytes], first: int, source: Source, collector: Collector
+) -> tuple[csr_array, np.ndarray, np.ndarray]:
+    """Parses lines: rows with the indices as they are, labels, and which rows are usable.
+
+    Args:
+      lines: some of the file.
+      first: number of the first of them.
+      source: of the file.
+      collector: takes bad rows.
+    """
+    try:
+        matrix, labels = _loaded(lines)
+        return matrix, labels, np.ones(len(labels), bool)
+    except _UNREADABLE as error:
+        if not collector.bad_rows.skip:
+            index = _bad_indices(lines, all_of_them=False)[0]
+            raise _located(lines, index, first + index, source) from error
+    numbers = [n for n, line in enumerate(lines) if line.partition(b"#")[0].strip()]
+    rows = [lines[n] for n in numbers]
+    bad = _bad_indices(rows)
+    for index in bad:
+        located = _located(rows, index, first + numbers[index], source)
+        collector.bad_rows.report("that cannot be read", located)
+        rows[index] = _EMPTY_ROW
+    matrix, labels = _loaded(rows)
+    usable = np.ones(len(labels), bool)
+    usable[bad] = False
+    return matrix, labels, usable
+
+
+def _loaded(lines: Sequence[bytes]) -> tuple[csr_array, np.ndarray]:
+    """Rows with the indices as they are, and labels; one of `_UNREADABLE` if there are none."""
+    from scipy.sparse import csr_array
     from sklearn.datasets import load_svmlight_file
 
-    skipped: list[int] = []
+    text = io.BytesIO(b"".join(lines))
+    matrix, labels = load_svmlight_file(text, dtype=np.float32, zero_based=True)[:2]
+    return csr_array(matrix), labels
+
+
+def _bad_indices(lines: Sequence[bytes], all_of_them: bool = True) -> list[int]:
+    """Finds the lines that scikit-learn cannot read, or the first of them, by bisection."""
+    if not _problem(lines):
+        return []
+    if len(lines) == 1:
+        return [0]
+    half = len(lines) // 2
+    found = _bad_indices(lines[:half], all_of_them)
+    if not found or all_of_them:
+        found += [half + index for index in _bad_indices(lines[half:], all_of_them)]
+    return found
+
+
+def _located(lines: Sequence[bytes], index: int, number: int, source: Source) -> DataError:
+    problem = _problem(lines[index : index + 1])
+    reason = str(problem).splitlines()[0][:200]
+    if isinstance(problem, OverflowError):
+        reason = f"an index is beyond {MOST_FEATURES:,}: correct it, or hash the indices to fewer"
+    return DataError(f"{source.name}, line {number}: {reason}; expected LABEL INDEX:VALUE ...")
+
+
+def _problem(lines: Sequence[bytes]) -> Exception | None:
     try:
-        with _lines(path, source) as lines:
-            text: Any = io.BytesIO(_without_bad(lines, bad, skipped)) if bad.skip else lines
-            features, labels = load_svmlight_file(text, dtype=np.float32)[:2]
-    except (ValueError, OverflowError) as error:
-        line, reason = _bad_line(path, source) or (0, str(error))
-        where = f"{source.name}, line {line}" if line else source.name
-        raise DataError(
-            f"{where}: {reason.splitlines()[0]}; expected LABEL INDEX:VALUE ..."
-        ) from error
+        _loaded(lines)
+    except _UNREADABLE as error:
+        return error
+    return None
+
+
+def _parts(path: Path, source: Source) -> Iterator[list[bytes]]:
+    """Reads the lines of the file, unpacked, some at a time."""
+    try:
+        with _opened(path, source) as file:
+            while lines := file.readlines(_PART_BYTES):
+                yield lines
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"{source.name}: cannot be read: {reason}") from error
-    if features.shape[1] < _n_features(source):  # The last features may be 0 in all rows.
-        features.resize(len(labels), _n_features(source))
-    usable = np.ones(len(labels), bool)
-    usable[skipped] = False
-    return features, labels, usable
-
-
-def _n_features(source: Source) -> int:
-    """Number of features of the model that is measured on the rows; 0 if none is."""
-    return source.model.n_features if source.model else 0
 
 
 @contextmanager
-def _lines(path: Path, source: Source) -> Iterator[io.BufferedReader]:
-    """Opens the file, unpacked; more bytes than the memory limit are an error."""
-    limit = source.options.memory_limit
+def _opened(path: Path, source: Source) -> Iterator[io.BufferedReader]:
     with path.open("rb") as raw:
         file: Any = raw
         if raw.peek(2).startswith(_GZIP_MAGIC) or path.suffix == ".gz":
             file = gzip.GzipFile(fileobj=raw)
         elif path.suffix == ".bz2":
             file = bz2.BZ2File(raw)
-        yield io.BufferedReader(_Bounded(file, source.name, limit))
-
-
-class _Bounded(BoundedLines):
-    def __init__(self, file: Any, name: str, limit: int):
-        super().__init__(file, name)
-        self._left, self._limit = limit, limit
-
-    def readinto(self, buffer: Any) -> int:
-        """As `io.RawIOBase.readinto`."""
-        count = super().readinto(buffer)
-        self._left -= count
-        if self._left < 0:
-            raise DataError(
-                f"{self._name}: its text takes more than the memory limit of {self._limit:,} "
-                "bytes: raise it with " + setting("memory_limit")
-            )
-        return count
-
-
-def _without_bad(lines: io.BufferedReader, bad: BadRows, skipped: list[int]) -> bytes:
-    """Replaces each line that cannot be read by an empty row; notes its row in `skipped`."""
-    found = ((n, line) for n, line in enumerate(lines, start=1) if line.partition(b"#")[0].strip())
-    out: list[bytes] = []
-    while part := list(islice(found, _LINES_PER_PART)):
-        numbers, texts = zip(*part, strict=True)
-        for index in _bad_indices(texts):
-            reason = _problem(texts[index : index + 1]).splitlines()[0]
-            error = DataError(f"{bad.source}, line {numbers[index]}: {reason}")
-            bad.report("that cannot be read", error)
-            skipped.append(len(out) + index)
-        out += texts
-    for row in skipped:
-        out[row] = _EMPTY_ROW
-    return b"".join(out)
-
-
-def _bad_indices(lines: Sequence[bytes]) -> list[int]:
-    """Finds the lines that scikit-learn cannot read, by bisection."""
-    if not _problem(lines):
-        return []
-    if len(lines) == 1:
-        return [0]
-    half = len(lines) // 2
-    return _bad_indices(lines[:half]) + [half + index for index in _bad_indices(lines[half:])]
-
-
-def _bad_line(path: Path, source: Source) -> tuple[int, str] | None:
-    """Finds the first line that scikit-learn cannot read, and why; None if it reads each."""
-    number = 1
-    with _lines(path, source) as lines:
-        while part := list(islice(lines, _LINES_PER_PART)):
-            if _problem(part):
-                while len(part) > 1:
-                    half = len(part) // 2
-                    if _problem(part[:half]):
-                        part = part[:half]
-                    else:
-                        part, number = part[half:], number + half
-                return number, _problem(part)
-            number += len(part)
-    return None
-
-
-def _problem(lines: Sequence[bytes]) -> str:
-    from sklearn.datasets import load_svmlight_file
-
-    try:
-        load_svmlight_file(io.BytesIO(b"".join(lines)))
-    except (ValueError, OverflowError) as error:
-        return str(error) or type(error).__name__
-    return ""
+        yield io.BufferedReader(BoundedLines(file, source.name))
