@@ -7,5 +7,5 @@ setup(
     # package: nothing called plain 'cli' may land in anyone's site-packages.
     packages=[*find_packages(include=["tfsoftmax", "tfsoftmax.*"]), "tfsoftmax.cli"],
     package_dir={"tfsoftmax.cli": "cli"},
-    package_data={"tfsoftmax": ["py.typed"]},
+    package_data={"tfsoftmax": ["py.typed"], "tfsoftmax.columns": ["row_encoder.js"]},
 )

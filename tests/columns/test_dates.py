@@ -5,18 +5,17 @@ from datetime import UTC, datetime, timedelta, timezone
 import hypothesis
 import numpy as np
 import pytest
-import tensorflow as tf
 from hypothesis import strategies as st
 
-from tfsoftmax.columns.column import Column
-from tfsoftmax.columns.dates import date
+from tfsoftmax.columns.column import Column, Encoding, Input
+from tfsoftmax.data.encoded import features_of_cells
 
 EPOCH = datetime(1970, 1, 1)
 
 
 def encode(texts, **more):
-    column = Column("day", "date", ("day",), **more)
-    return date(column, tf.constant(texts)).dense(5).numpy()
+    encoding = Encoding((Input("day", "string"),), (Column("day", "date", ("day",), **more),))
+    return features_of_cells(encoding, {"day": np.array(texts, object)})
 
 
 def expected(moments):
@@ -48,6 +47,7 @@ def test_every_day_of_9999_years():
     np.testing.assert_array_equal(found[:, 4], days.astype(int).astype(np.float32))
 
 
+@hypothesis.settings(deadline=None, max_examples=50)
 @hypothesis.given(st.lists(moments, min_size=1, max_size=20), st.sampled_from("T "))
 def test_moments_without_a_time_zone(found, separator):
     texts = [moment.isoformat(separator) for moment in found]
@@ -55,6 +55,7 @@ def test_moments_without_a_time_zone(found, separator):
     np.testing.assert_array_equal(encode(texts, time_zone="+05:30"), expected(found))
 
 
+@hypothesis.settings(deadline=None, max_examples=50)
 @hypothesis.given(moments, offsets, st.sampled_from(["UTC", "+02:00", "-09:30", None]))
 def test_moments_with_an_offset_are_those_of_the_columns_time_zone(moment, offset, time_zone):
     zone = UTC if time_zone in ("UTC", None) else datetime.strptime(time_zone, "%z").tzinfo

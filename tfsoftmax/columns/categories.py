@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfsoftmax.columns.column import Column
 from tfsoftmax.columns.entries import Entries, one_each
-from tfsoftmax.columns.hashing import HASH_KEY
+from tfsoftmax.columns.row_encoder import HASH_KEY
 
 
 class Category(tf.Module):
@@ -83,7 +83,7 @@ def as_texts(cells: tf.Tensor) -> tf.Tensor:
 
 
 def hash_of(texts: tf.Tensor, size: int) -> tf.Tensor:
-    """The hash bucket of each text, int64, as `columns.hashing.bucket_of` has it."""
+    """The hash bucket of each text, int64, as `row_encoder.bucket_of` has it."""
     return tf.strings.to_hash_bucket_strong(texts, size, list(HASH_KEY))
 
 

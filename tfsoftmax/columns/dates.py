@@ -43,10 +43,11 @@ def date(column: Column, cells: tf.Tensor) -> Entries:
     shift = tf.where(sign == "", tf.zeros_like(offset), offset_of(column.time_zone) - offset)
     seconds = days * _DAY + hour * 3600 + minute * 60 + second + shift
     days = seconds // _DAY
+    local_year, local_month, _ = _date_of(days)
     exists = tf.reduce_all(tf.stack(_date_of(_days_of(year, month, day))) == fields[:3], axis=0)
     in_range = (year > 0) & (hour < 24) & (minute < 60) & (second < 60)
     in_range &= (offset_hour < 24) & (offset_minute < 60)
-    local_year, local_month, _ = _date_of(days)
+    in_range &= (local_year > 0) & (local_year < 10_000)
     parts = [
         tf.cast(local_year, tf.float64),
         tf.cast(local_month, tf.float64),

@@ -8,8 +8,10 @@ from tfsoftmax.columns.categories import hash_of
 from tfsoftmax.columns.column import Column
 from tfsoftmax.columns.entries import Entries
 
-# Letters whose lower case is another one where the machine is set to Turkish or Lithuanian.
-_LOWER = {
+# What TensorFlow does not put in lower case as Unicode has it: it reads no further than a zero,
+# and takes the lower case of these letters from the machine's language (Turkish, Lithuanian).
+_BEFORE_LOWER = {
+    r"\x00": " ",
     "\u0130": "i\u0307",
     "\u00cc": "\u00ec",
     "\u00cd": "\u00ed",
@@ -52,9 +54,9 @@ def text(column: Column, cells: tf.Tensor) -> Entries:
 
 def _words_of(cells: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """All words in lower case, in order, and the row of each."""
-    lower = tf.strings.lower(cells)
-    for upper, other in _LOWER.items():
-        lower = tf.strings.regex_replace(lower, upper, other)
+    lower = tf.strings.lower(cells)  # of ASCII letters, which is the same everywhere
+    for found, other in _BEFORE_LOWER.items():
+        lower = tf.strings.regex_replace(lower, found, other)
     lower = tf.strings.lower(lower, encoding="utf-8")
     spaced = tf.strings.regex_replace(lower, _BETWEEN_WORDS, " ")
     found = tf.raw_ops.StringSplitV2(input=spaced, sep="")
