@@ -8,7 +8,7 @@ from functools import partial
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,11 @@ from tfsoftmax.export.tolerances import ROUNDED, Demand
 from tfsoftmax.spec import Spec
 from tfsoftmax.system.startup import silence_native_log
 
-# From raw examples [n, *example_shape] to probabilities [n, n_classes].
-Answer = Callable[[np.ndarray], np.ndarray]
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+# From raw examples, [n, *example_shape] or sparse, to probabilities [n, n_classes].
+Answer = Callable[[Any], np.ndarray]
 
 
 class Runtime(NamedTuple):
@@ -36,6 +39,7 @@ class Runtime(NamedTuple):
       saved_model: whether it runs the SavedModel; `Format.runs_in` says which other files.
       batches: whether it takes more than one row at once.
       demand: what is asked of it, where it is not what is asked of the artefact.
+      only_numbers: whether it runs only what takes all features of a row, as numbers.
     """
 
     name: str
@@ -45,12 +49,18 @@ class Runtime(NamedTuple):
     saved_model: bool = False
     batches: bool = True
     demand: Demand | None = None
+    only_numbers: bool = False
 
     @property
     def files(self) -> tuple[str, ...]:
         """The artefacts it runs; the SavedModel is ``saved_model.pb``."""
         files = [form.file for form in FORMATS.values() if self.package in form.runs_in]
         return (SAVED_MODEL, *files) if self.saved_model else tuple(files)
+
+    def runs(self, file: str, spec: Spec) -> bool:
+        """Whether it runs an artefact of a model of this spec."""
+        of_texts = spec.encoding is not None and file == SAVED_MODEL
+        return file in self.files and not (self.only_numbers and (spec.sparse or of_texts))
 
     @property
     def installed(self) -> bool:
@@ -148,6 +158,7 @@ RUNTIMES = (
         partial(_openvino, {}),
         saved_model=True,
         demand=ROUNDED,
+        only_numbers=True,
     ),
     Runtime(
         "OpenVINO f32",
@@ -155,6 +166,7 @@ RUNTIMES = (
         "pip install openvino",
         partial(_openvino, {"INFERENCE_PRECISION_HINT": "f32"}),
         saved_model=True,
+        only_numbers=True,
     ),
     # It has no kernel to turn bytes into numbers (float32, MediaPipe), for half precision, for
     # numbers times int8 weights (dynamic), or for ONE_HOT (trainable).
@@ -163,7 +175,7 @@ RUNTIMES = (
 )
 
 
-def latency(answer: Answer, examples: np.ndarray) -> float:
+def latency(answer: Answer, examples: np.ndarray | csr_array) -> float:
     """Median seconds of a call on these examples, of calls for at least a twentieth second."""
     answer(examples)
     taken: list[float] = []

@@ -40,7 +40,7 @@ def tensors_of(spec: Spec, rows: np.ndarray | csr_array) -> Tensors:
 
     entries = csr_array(rows)
     lengths = np.diff(entries.indptr)
-    there = np.arange(lengths.max(initial=0)) < lengths[:, None]
+    there = np.arange(lengths.max(initial=1)) < lengths[:, None]
     ids, values = np.full(there.shape, PADDING, np.int32), np.zeros(there.shape, np.float32)
     ids[there], values[there] = entries.indices, entries.data
     return {IDS: ids, VALUES: values}

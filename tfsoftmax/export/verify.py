@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,11 +16,16 @@ from tfsoftmax.errors import TfsoftmaxError
 from tfsoftmax.export import integrity
 from tfsoftmax.export.formats import FORMATS
 from tfsoftmax.export.load import SAVED_MODEL, load_saved_model
-from tfsoftmax.export.parity import Parity, compare
+from tfsoftmax.export.parity import Parity, compare, compare_cells
+from tfsoftmax.export.raw import cells_of, with_gaps
 from tfsoftmax.export.runtimes import RUNTIMES, Answer, Runtime, latency
 from tfsoftmax.export.tolerances import EXACT, Demand
 from tfsoftmax.metrics import evaluate_probabilities
 from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.prediction import prediction_blocks
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 # How far an artefact's accuracy may be from the model's where not every class must agree,
 # or, on few rows, how far chance alone takes it: two standard deviations of a sum of as
@@ -40,7 +45,8 @@ class Check:
 
     Attributes:
       file: the artefact; the SavedModel's is ``saved_model.pb``.
-      runtime: what ran it; empty where the file itself is not as it was written.
+      runtime: what ran it; ``raw rows`` where TensorFlow was given rows of the table, by each
+        signature that takes them; empty where the file itself is not as it was written.
       bytes: of the file, or of graph and weights of the SavedModel.
       problem: why it fails; None if it holds.
       parity, accuracy, model_accuracy: of the rows compared; None if it could not be run.
@@ -97,7 +103,7 @@ def verify(
         if on_check:
             on_check(checks[-1])
     for runtime in RUNTIMES:
-        files = [file for file in runtime.files if file in present]
+        files = [file for file in present if runtime.runs(file, model.spec)]
         if files and not runtime.installed:
             missing.append(runtime)
             continue
@@ -107,6 +113,14 @@ def verify(
             checks.append(check)
             if on_check:
                 on_check(check)
+    if answers := predictor.cell_answers():
+        cells = with_gaps(model.spec, cells_of(model.spec, dataset.test))
+        parity = compare_cells(model, answers.values(), cells)
+        shortfall = None if parity.holds else parity.shortfall()
+        size = _size(folder, SAVED_MODEL)
+        checks.append(Check(SAVED_MODEL, "raw rows", size, shortfall, parity))
+        if on_check:
+            on_check(checks[-1])
     return checks, missing
 
 
@@ -133,9 +147,11 @@ def _check(
         line = next(iter(str(error).strip().splitlines()), "")
         return Check(file, runtime.name, size, problem=line or type(error).__name__)
     accuracy = evaluate_probabilities(found, asked.labels).accuracy
-    wanted = _probabilities(model, asked.features)
+    blocks = prediction_blocks(model.spec, asked.features)
+    wanted = np.concatenate([model.raw_probabilities(block) for _, block in blocks])
     expected = evaluate_probabilities(wanted, asked.labels).accuracy
-    examples = np.asarray(asked.features[:_BATCH]).reshape(-1, *model.spec.example_shape)
+    examples = _first_rows(asked.features, model, _BATCH)
+    n_rows = examples.shape[0]
     return Check(
         file,
         runtime.name,
@@ -145,7 +161,7 @@ def _check(
         accuracy,
         expected,
         latency(answer, examples[:1]),
-        latency(answer, np.resize(examples, (_BATCH, *model.spec.example_shape)))
+        latency(answer, examples[np.resize(np.arange(n_rows), _BATCH)])
         if runtime.batches
         else None,
     )
@@ -153,14 +169,14 @@ def _check(
 
 def _in_time(answer: Answer, rows: Split, model: SoftmaxRegression, seconds: float) -> Split:
     """The rows that this can answer in time: all, or some from all over."""
-    first = np.asarray(rows.features[:_FIRST_ROWS]).reshape(-1, *model.spec.example_shape)
+    first = _first_rows(rows.features, model, _FIRST_ROWS)
     answer(first)
     started = time.perf_counter()
     answer(first)
-    fit = int(len(first) * seconds / (time.perf_counter() - started))
+    fit = int(first.shape[0] * seconds / (time.perf_counter() - started))
     if fit >= len(rows):
         return rows
-    indices = np.linspace(0, len(rows) - 1, max(fit, len(first))).astype(np.int64)
+    indices = np.linspace(0, len(rows) - 1, max(fit, first.shape[0])).astype(np.int64)
     return rows.take(indices)
 
 
@@ -169,7 +185,7 @@ def _compare(
 ) -> tuple[Parity, np.ndarray]:
     found: list[np.ndarray] = []
 
-    def remember(examples: np.ndarray) -> np.ndarray:
+    def remember(examples: np.ndarray | csr_array) -> np.ndarray:
         found.append(answer(examples))
         return found[-1]
 
@@ -189,8 +205,9 @@ def _problem(parity: Parity, accuracy: float, expected: float) -> str | None:
     return None
 
 
-def _probabilities(model: SoftmaxRegression, features: FeaturesLike) -> np.ndarray:
-    return model.probabilities(np.asarray(features)).numpy()
+def _first_rows(features: FeaturesLike, model: SoftmaxRegression, count: int) -> Any:
+    """At most so many rows, as a predictor takes them."""
+    return next(prediction_blocks(model.spec, features))[1][:count]
 
 
 def _size(folder: Path, file: str) -> int:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tfsoftmax.errors import UsageError
 from tfsoftmax.export import metadata
+from tfsoftmax.export.onnx.nodes import of_all_features, of_entries
 
 if TYPE_CHECKING:
     from tfsoftmax.model import SoftmaxRegression
@@ -29,7 +29,9 @@ DIGEST = re.compile(rb'"sha256": "([^"]{64})"')
 def convert(model: SoftmaxRegression, name: str) -> bytes:
     """An ONNX model of a few operations, spec and labels in its metadata.
 
-    It takes ``inputs [n, *example_shape]``, raw and in the dataset's own dtype, and answers
+    It takes ``inputs [n, *example_shape]``, raw and in the dataset's own dtype, or, of a model
+    of sparse rows, ``ids [n, k]`` int32, below 0 where there is none, and ``values [n, k]``
+    float32; and answers
     ``probabilities [n, n_classes]`` float32 and ``class_index [n]`` int64; where the model
     may abstain, ``abstain [n]`` too.
 
@@ -43,22 +45,14 @@ def convert(model: SoftmaxRegression, name: str) -> bytes:
     onnx = import_onnx()
     helper, numpy_helper = onnx.helper, onnx.numpy_helper
     spec = model.spec
-    dtype = helper.np_dtype_to_tensor_dtype(np.dtype(spec.dtype))
-    constants = {
-        "rows": np.array([-1, spec.n_features], np.int64),
-        "W": model.W.numpy(),
-        "b": model.b.numpy(),
-    }
-    node = helper.make_node
+    constants: dict[str, np.ndarray] = {"b": model.b.numpy()}
+    node, value = helper.make_node, helper.make_tensor_value_info
+    front = (of_entries if spec.sparse else of_all_features)(model, node, constants)
     nodes = [
-        node("Cast", ["inputs"], ["floats"], to=onnx.TensorProto.FLOAT),
-        node("Reshape", ["floats", "rows"], ["numbers"]),
-        *_scaled(model, node, constants),
-        node("Gemm", ["features", "W", "b"], ["logits"]),
+        *front.nodes,
         node("Softmax", ["logits"], ["probabilities"], axis=-1),
         node("ArgMax", ["probabilities"], ["class_index"], axis=-1, keepdims=0),
     ]
-    value = helper.make_tensor_value_info
     outputs = [
         value("probabilities", onnx.TensorProto.FLOAT, ["n", spec.n_classes]),
         value("class_index", onnx.TensorProto.INT64, ["n"]),
@@ -75,7 +69,7 @@ def convert(model: SoftmaxRegression, name: str) -> bytes:
     graph = helper.make_graph(
         nodes,
         name,
-        [value("inputs", dtype, ["n", *spec.example_shape])],
+        [value(name, kind, ["n", *shape]) for name, (kind, shape) in front.inputs.items()],
         outputs,
         [numpy_helper.from_array(array, key) for key, array in constants.items()],
     )
@@ -91,39 +85,6 @@ def convert(model: SoftmaxRegression, name: str) -> bytes:
     content = proto.SerializeToString(deterministic=True)
     digest = hashlib.sha256(content).hexdigest().encode()
     return DIGEST.sub(b'"sha256": "%b"' % digest, content, count=1)
-
-
-def _scaled(
-    model: SoftmaxRegression, node: Callable[..., Any], constants: dict[str, np.ndarray]
-) -> list[Any]:
-    """Nodes from ``numbers`` to the ``features`` that W multiplies; adds their constants."""
-    nodes, last = [], "numbers"
-    if model.fill is not None:
-        constants["fill"] = model.fill
-        nodes += [
-            node("IsNaN", [last], ["missing"]),
-            node("Where", ["missing", "fill", last], ["filled"]),
-        ]
-        last = "filled"
-    constants |= {"offset": np.asarray(model.offset), "scale": np.asarray(model.scale)}
-    nodes += [
-        node("Sub", [last, "offset"], ["shifted"]),
-        node("Mul", ["shifted", "scale"], ["scaled"]),
-    ]
-    last = "scaled"
-    if model.limit is not None:
-        constants |= {"least": np.array(-model.limit, "f4"), "most": np.array(model.limit, "f4")}
-        nodes.append(node("Clip", [last, "least", "most"], ["limited"]))
-        last = "limited"
-    if model.indicators:
-        constants["watched"] = np.array(model.indicators, np.int64)
-        nodes += [
-            node("Gather", ["missing", "watched"], ["absent"], axis=1),
-            node("Cast", ["absent"], ["indicators"], to=1),
-            node("Concat", [last, "indicators"], ["wide"], axis=1),
-        ]
-    nodes[-1].output[0] = "features"
-    return nodes
 
 
 def import_onnx() -> Any:

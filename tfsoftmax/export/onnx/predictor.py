@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,10 @@ from tfsoftmax.errors import UsageError
 from tfsoftmax.export import manifest, metadata
 from tfsoftmax.export.onnx.convert import DIGEST, NO_DIGEST, SPEC_KEY
 from tfsoftmax.export.predictor import Predictor
+from tfsoftmax.export.tensors import DENSE, IDS, VALUES, tensors_of
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 def _check_digest(content: bytes) -> None:
@@ -56,9 +60,13 @@ class OnnxPredictor(Predictor):
             if SPEC_KEY not in properties:
                 raise ValueError("no spec is attached to it")
             spec = metadata.spec_from_bytes(properties[SPEC_KEY].encode("utf-8"))
-            (inputs,) = self._session.get_inputs()
+            given = {each.name: each for each in self._session.get_inputs()}
+            inputs = given[VALUES if spec.sparse else DENSE]
             outputs = {output.name: output for output in self._session.get_outputs()}
-            shape, n_classes = tuple(inputs.shape[1:]), outputs["probabilities"].shape[-1]
+            n_classes = outputs["probabilities"].shape[-1]
+            # Of sparse rows it does not say how many features there are.
+            entries = spec.sparse and set(given) == {IDS, VALUES}
+            shape = spec.example_shape if entries else tuple(inputs.shape[1:])
         # Every error of ONNX Runtime is a class of its own, derived from nothing else.
         except Exception as error:
             raise self.unusable(error) from error
@@ -67,9 +75,10 @@ class OnnxPredictor(Predictor):
         self.check_fit(spec, shape, kinds.get(kind, kind), n_classes)
         self.spec = spec
 
-    def raw_probabilities(self, examples: np.ndarray) -> np.ndarray:
+    def raw_probabilities(self, examples: np.ndarray | csr_array) -> np.ndarray:
         """Probability of each class, as `RowClassifier.raw_probabilities`."""
-        return self._session.run(["probabilities"], {"inputs": examples})[0]
+        tensors = tensors_of(self.spec, examples)
+        return self._session.run(["probabilities"], tensors)[0]
 
 
 def import_onnxruntime() -> Any:
