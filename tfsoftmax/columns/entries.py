@@ -62,7 +62,7 @@ class Entries(NamedTuple):
         return tf.scatter_nd(places, self.values, tf.stack([self.n_rows, n_features]))
 
 
-def entries_of(matrix: csr_array) -> Entries:
+def entries_of(matrix: csr_array, dtype: tf.DType = tf.float32) -> Entries:
     """The entries of compressed rows, row after row.
 
     >>> import scipy.sparse
@@ -73,7 +73,7 @@ def entries_of(matrix: csr_array) -> Entries:
     return Entries(
         tf.constant(np.repeat(np.arange(n_rows), np.diff(matrix.indptr)), tf.int64),
         tf.constant(matrix.indices, tf.int64),
-        tf.constant(matrix.data, tf.float32),
+        tf.constant(matrix.data, dtype),
         tf.constant(n_rows, tf.int64),
     )
 

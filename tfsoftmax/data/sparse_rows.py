@@ -44,6 +44,11 @@ class SparseFeatures(Features):
           DataError: if they cannot be read.
         """
 
+    @property
+    def entries_a_row(self) -> float:
+        """About how many entries a row has, in the mean of all."""
+        return self.nbytes / _ENTRY_BYTES / max(1, len(self))
+
     def read(self, blocks: Sequence[slice], out: np.ndarray) -> int:
         """As for `Features`: with the zeros."""
         rows = self.read_sparse(blocks)
@@ -92,13 +97,14 @@ def taken_sparse(rows: Any, spec: Spec) -> TypeGuard[SparseFeatures]:
 
 
 def sparse_blocks(
-    rows: SparseFeatures, most_rows: int = _BLOCK_ROWS
+    rows: SparseFeatures, most_rows: int = _BLOCK_ROWS, least_entries: int = 0
 ) -> Iterator[tuple[slice, csr_array]]:
     """All rows in order, in blocks of some 100,000 entries, or of one row that has more.
 
     Args:
       rows: to read.
       most_rows: of a block; the bound of a result that is wider than the entries of a row.
+      least_entries: about, of a block whose result is larger than the usual number of entries.
 
     Yields:
       Which rows they are, and the rows.
@@ -111,15 +117,14 @@ def sparse_blocks(
     >>> [(part, block.shape) for part, block in sparse_blocks(rows, 2)]
     [(slice(0, 2, None), (2, 3)), (slice(2, 3, None), (1, 3))]
     """
-    n_samples = len(rows)
-    entries_a_row = rows.nbytes / _ENTRY_BYTES / max(1, n_samples)
-    read_rows = max(1, min(_BLOCK_ROWS, int(_BLOCK_ENTRIES / max(1.0, entries_a_row))))
+    n_samples, most_entries = len(rows), max(_BLOCK_ENTRIES, least_entries)
+    read_rows = max(1, min(_BLOCK_ROWS, int(most_entries / max(1.0, rows.entries_a_row))))
     for start in range(0, n_samples, read_rows):
         block = rows.read_sparse([slice(start, start + read_rows)])
         first, ends = 0, block.indptr
         while first < block.shape[0]:
             # As many rows as have no more entries, whatever the mean of all.
-            last = int(np.searchsorted(ends, ends[first] + _BLOCK_ENTRIES, side="right")) - 1
+            last = int(np.searchsorted(ends, ends[first] + most_entries, side="right")) - 1
             last = min(max(last, first + 1), first + most_rows, block.shape[0])
             yield slice(start + first, start + last), _rows_of(block, slice(first, last))
             first = last

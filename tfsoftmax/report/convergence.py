@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
@@ -11,15 +11,22 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax import ops
+from tfsoftmax.columns.entries import entries_of
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.features import row_blocks
+from tfsoftmax.data.sparse_rows import sparse_blocks, taken_sparse
 from tfsoftmax.data.split import with_validation
 from tfsoftmax.errors import UnansweredError
 from tfsoftmax.evaluation import evaluate
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.report.verdict import Facts, Scales, Tested, Verdict, judge
 from tfsoftmax.training.history import History
-from tfsoftmax.training.learning_rate import Inputs, relative_step, sample_rows
+from tfsoftmax.training.learning_rate import (
+    Inputs,
+    numbers_a_row,
+    relative_step,
+    sample_rows,
+)
 from tfsoftmax.training.objective import CLASSES, Objective, Parameters, parameters_of
 from tfsoftmax.training.sample_weights import full_row_weights
 
@@ -111,16 +118,18 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
         dataset = with_validation(dataset, recipe.held_out)
     train, n_classes = dataset.train, model.spec.n_classes
     objective = Objective.of(model, recipe)
-    sample = sample_rows(model, train, recipe, _sample_size(model))
-    # Columns around 0, with a bias to match: the same objective, and far easier to solve.
-    center = sample.rows.mean(axis=0)
+    sample = sample_rows(model, train, recipe, _sample_size(model, train))
+    # Columns around 0, with a bias to match: the same objective, and far easier to solve. Sparse
+    # rows are about 0, and stay sparse.
+    sparse = taken_sparse(train.features, model.spec)
+    center = np.zeros(model.spec.n_inputs) if sparse else sample.rows.mean(axis=0)
     sharpness = history.temperature or 1.0
     parameters = [tf.cast(part, tf.float64) * sharpness for part in parameters_of(model)]
     centered = replace(objective, center=center).to_centered(parameters)
     weights = full_row_weights(train, model.spec.class_names, recipe.class_weight)
     # Huge weights overflow; the results are made finite below.
     with np.errstate(all="ignore"):
-        found = _over_all_rows(objective, centered, center, train, weights)
+        found = _over_all_rows(objective, centered, _parts(model, train, center), train, weights)
         loss = found.loss + float(objective.penalty(parameters[0]))
         of_W, of_b = found.gradient
         slopes = objective.shortest_subgradient([of_W + of_b * center, of_b], parameters)
@@ -141,7 +150,10 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
     facts = Facts(history, loss, gap, guessing, test, step, None, no_minimum, tuned)
     # Where nothing was learnt the decrements say nothing of scales: a penalty may hold the weights
     # of columns that vary little.
-    scales = Scales.of(model.spec, sample.rows, decrements if facts.learnt else None)
+    if isinstance(sample.rows, np.ndarray):
+        scales = Scales.of(model.spec, sample.rows, decrements if facts.learnt else None)
+    else:
+        scales = None  # Words that are rare vary little, whatever their scale.
     facts = facts._replace(scales=scales)
     verdict, sentence = judge(facts)
     named = scales[:3] if scales and verdict == "scale" else ()
@@ -165,11 +177,27 @@ def _test(model: SoftmaxRegression, dataset: Dataset) -> Tested:
     return Tested(len(dataset.test), log_loss, error, guessing)
 
 
-def _sample_size(model: SoftmaxRegression) -> int:
+def _sample_size(model: SoftmaxRegression, train: Split) -> int:
     """How many rows the estimate can afford."""
-    n_features, n_classes = model.spec.n_features, model.spec.n_classes
-    affordable = _MULTIPLICATIONS // (2 * _ITERATIONS * n_features * n_classes)
-    return max(_FEWEST_ROWS, min(_SAMPLED_NUMBERS // max(n_features, n_classes), affordable))
+    a_row, n_classes = numbers_a_row(model, train), model.spec.n_classes
+    affordable = _MULTIPLICATIONS // (2 * _ITERATIONS * a_row * n_classes)
+    return max(_FEWEST_ROWS, min(_SAMPLED_NUMBERS // max(a_row, n_classes), affordable))
+
+
+def _parts(model: SoftmaxRegression, split: Split, center: np.ndarray) -> Iterator[Any]:
+    """All rows in order, scaled and centred as they are multiplied, in parts."""
+    features, spec = split.features, model.spec
+    if taken_sparse(features, spec):
+        most_rows = max(_FEWEST_ROWS, _NUMBERS_PER_PART // spec.n_classes)
+        # A part's gradient is as large as W, whatever its entries.
+        for _, block in sparse_blocks(features, most_rows, spec.n_inputs):
+            yield model.scaled(entries_of(block)).tensor(spec.n_inputs)
+        return
+    part_rows = max(_FEWEST_ROWS, _NUMBERS_PER_PART // max(spec.n_features, spec.n_classes))
+    for block in row_blocks(features):
+        for first in range(0, len(block), part_rows):
+            rows = tf.constant(block[first : first + part_rows])
+            yield model.scaled(rows) - tf.constant(center, tf.float32)
 
 
 class _Found(NamedTuple):
@@ -192,27 +220,22 @@ class _Found(NamedTuple):
 def _over_all_rows(
     objective: Objective,
     parameters: Parameters,
-    center: np.ndarray,
+    parts: Iterable[Any],
     split: Split,
     weights: np.ndarray,
 ) -> _Found:
-    n_samples, n_features = split.features.shape
-    labels, n_classes = np.asarray(split.labels), parameters[1].shape[CLASSES]
-    part_rows = max(_FEWEST_ROWS, _NUMBERS_PER_PART // max(n_features, n_classes))
+    labels, n_samples = np.asarray(split.labels), len(split)
     loss, margin, done = 0.0, np.inf, 0
     gradient, diagonal = ([np.zeros(part.shape) for part in parameters] for _ in range(2))
-    for block in row_blocks(split.features):
-        for first in range(0, len(block), part_rows):
-            rows = tf.constant(block[first : first + part_rows])
-            inputs = objective.scaled(rows) - tf.constant(center, tf.float32)
-            part = slice(done, done + len(rows))
-            here, count = labels[part], weights[part]
-            sums = objective.sums(parameters, inputs, tf.constant(here), tf.constant(count))
-            loss += float(sums.loss)
-            _add(gradient, sums.gradient)
-            _add(diagonal, objective.hessian_diagonal(sums.probabilities, inputs, count))
-            margin = min(margin, _smallest_margin(sums.logits.numpy(), here, count))
-            done = part.stop
+    for inputs in parts:
+        part = slice(done, done + inputs.shape[0])
+        here, count = labels[part], weights[part]
+        sums = objective.sums(parameters, inputs, tf.constant(here), tf.constant(count))
+        loss += float(sums.loss)
+        _add(gradient, sums.gradient)
+        _add(diagonal, objective.hessian_diagonal(sums.probabilities, inputs, count))
+        margin = min(margin, _smallest_margin(sums.logits.numpy(), here, count))
+        done = part.stop
     gradient, diagonal = ([sums / n_samples for sums in of] for of in (gradient, diagonal))
     return _Found(loss / n_samples, gradient, diagonal, margin > 0, n_samples)
 
@@ -246,13 +269,18 @@ def _decrements(
     """What each feature's weights, and the bias, add to half the squared Newton decrement."""
     slope = _join(objective.shortest_subgradient(found.gradient, parameters))
     diagonal = _join(found.diagonal)
-    # Eigen's products of matrices so narrow are faster than NumPy's.
-    inputs = tf.constant(sample.rows - center)
-    weights = tf.constant(sample.weights / len(sample.rows))
+    rows, n_rows = sample.rows, len(sample.weights)
+    if isinstance(rows, np.ndarray):
+        # Eigen's products of matrices so narrow are faster than NumPy's.
+        inputs, cost = tf.constant(rows - center), rows.size
+    else:
+        inputs = entries_of(rows, tf.float64).tensor(rows.shape[1])
+        cost = rows.nnz + rows.shape[1]
+    weights = tf.constant(sample.weights / n_rows)
     P = ops.softmax(objective.logits(parameters, inputs), axis=CLASSES)
     # A sample is flat where only rows that it lacks curve, and would promise too much there:
     # part of all rows' diagonal stands in for them, where l2 does not curve as much.
-    n_rows, n_parameters = len(sample.rows), diagonal.shape[1]
+    n_parameters = diagonal.shape[1]
     unseen = _UNSEEN * (1 - n_rows / found.n_samples) * math.sqrt(n_parameters / n_rows)
     damping = unseen * np.minimum(diagonal, diagonal.mean())
     damping[:, :-1] = np.maximum(damping[:, :-1], objective.l2)
@@ -267,7 +295,7 @@ def _decrements(
         curved = objective.hessian_product(P, inputs, weights, [V[:, :-1], V[:, -1:]])
         return free * (_join(curved) + damping * V)
 
-    affordable = max(1, _MULTIPLICATIONS // (2 * n_rows * slope.size))
+    affordable = max(1, _MULTIPLICATIONS // (2 * cost * len(slope)))
     iterations = min(_ITERATIONS, affordable)
     step = _conjugate_gradients(product, slope, diagonal + damping, iterations)
     return (slope * step).sum(axis=0) / 2

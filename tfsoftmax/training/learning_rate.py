@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse
 import tensorflow as tf
 from scipy.sparse.linalg import LinearOperator, eigsh
 
+from tfsoftmax.columns.entries import entries_of
 from tfsoftmax.data.dataset import Split
 from tfsoftmax.data.features import read_rows
+from tfsoftmax.data.sparse_rows import SparseFeatures, taken_sparse
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.model import SoftmaxRegression
@@ -17,7 +20,7 @@ from tfsoftmax.training.recipe import Recipe
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.training.sample_weights import full_row_weights
 
-# Numbers in a sample; its largest eigenvalue takes a few milliseconds.
+# Numbers in a sample, or entries of sparse rows; its largest eigenvalue takes a few milliseconds.
 _SAMPLED_NUMBERS = 2**20
 _FEWEST_ROWS = 64
 # Up to this many columns, all eigenvalues cost no more than the largest alone.
@@ -35,12 +38,19 @@ class Inputs(NamedTuple):
     """A sample of the training rows as training sees them, float64.
 
     Attributes:
-      rows: scaled, ``[n, n_features]``, not centred.
+      rows: scaled, ``[n, n_inputs]``, not centred; of sparse rows a matrix of their entries.
       weights: what each counts in the objective, ``[n]``.
     """
 
-    rows: np.ndarray
+    rows: np.ndarray | scipy.sparse.csr_array
     weights: np.ndarray
+
+    @property
+    def entry_size(self) -> float:
+        """Root mean square of what is not 0; 1 if all is."""
+        rows = self.rows
+        values = rows[rows != 0] if isinstance(rows, np.ndarray) else rows.data[rows.data != 0]
+        return float(np.sqrt(np.square(values).mean())) if len(values) else 1.0
 
     @property
     def center(self) -> np.ndarray:
@@ -60,13 +70,26 @@ def sample_rows(
       recipe: for the classes' weights.
       n_rows: how many at most; None is as many as make about a million numbers.
     """
-    n_samples, n_features = split.features.shape
-    wanted = n_rows or max(_FEWEST_ROWS, _SAMPLED_NUMBERS // n_features)
+    features, n_samples = split.features, len(split)
+    wanted = n_rows or max(_FEWEST_ROWS, _SAMPLED_NUMBERS // numbers_a_row(model, split))
     indices = np.unique(np.linspace(0, n_samples - 1, min(wanted, n_samples)).astype(np.int64))
-    sample = read_rows(split.features, [slice(index, index + 1) for index in indices])
-    rows = model.scaled(tf.constant(sample)).numpy().astype(np.float64)
+    if taken_sparse(features, model.spec):
+        chosen = features.take(indices)
+        assert isinstance(chosen, SparseFeatures)
+        entries = entries_of(chosen.read_sparse([slice(None)]))
+        rows = model.scaled(entries).matrix(model.spec.n_inputs).astype(np.float64)
+    else:
+        sample = read_rows(features, [slice(index, index + 1) for index in indices])
+        rows = model.scaled(tf.constant(sample)).numpy().astype(np.float64)
     weights = full_row_weights(split, model.spec.class_names, recipe.class_weight)
     return Inputs(rows, weights[indices])
+
+
+def numbers_a_row(model: SoftmaxRegression, split: Split) -> int:
+    """How many numbers a row costs: those that are not 0, of sparse rows."""
+    if taken_sparse(split.features, model.spec):
+        return max(1, int(split.features.entries_a_row))
+    return split.features.shape[1]
 
 
 def center_of(model: SoftmaxRegression, split: Split, recipe: Recipe) -> np.ndarray | None:
@@ -159,9 +182,8 @@ def curvature(inputs: Inputs, batch_size: int | None = None, centered: bool = Fa
     >>> curvature(inputs), curvature(inputs, 2), curvature(inputs, centered=True)
     (5.0, 5.0, 0.5)
     """
-    rows = inputs.rows - inputs.center if centered else inputs.rows
-    X = np.sqrt(inputs.weights)[:, None] * np.column_stack([rows, np.ones(len(rows))])
-    squares = np.square(X).sum(axis=1)
+    X = _with_ones(inputs, centered)
+    squares = (X**2).sum(axis=1)
     if not squares.any():
         return 0.0
     largest = _largest_eigenvalue(X)
@@ -171,13 +193,25 @@ def curvature(inputs: Inputs, batch_size: int | None = None, centered: bool = Fa
     return (of_a_row / batch_size + (1 - 1 / batch_size) * largest) / 2
 
 
-def _largest_eigenvalue(X: np.ndarray) -> float:
+def _with_ones(inputs: Inputs, centered: bool) -> np.ndarray | scipy.sparse.csr_array:
+    """Rows with a column of ones for the bias, each times the root of its weight."""
+    roots, rows = np.sqrt(inputs.weights), inputs.rows
+    if not isinstance(rows, np.ndarray):
+        return scipy.sparse.hstack([rows.multiply(roots[:, None]), roots[:, None]], format="csr")
+    rows = rows - inputs.center if centered else rows
+    return roots[:, None] * np.column_stack([rows, np.ones(len(rows))])
+
+
+def _largest_eigenvalue(X: np.ndarray | scipy.sparse.csr_array) -> float:
     """Of ``X' X / n``, to three digits."""
-    narrow = X if X.shape[1] <= len(X) else X.T  # X' X and X X' have the same ones.
+    n_rows = X.shape[0]
+    narrow = X if X.shape[1] <= n_rows else X.T  # X' X and X X' have the same ones.
     size = narrow.shape[1]
     if size <= _FEW_COLUMNS:
-        return float(np.linalg.eigvalsh(narrow.T @ narrow)[-1] / len(X))
+        products = narrow.T @ narrow
+        whole = products.toarray() if scipy.sparse.issparse(products) else products
+        return float(np.linalg.eigvalsh(whole)[-1] / n_rows)
     product = LinearOperator((size, size), matvec=lambda v: narrow.T @ (narrow @ v), dtype=float)
     start = np.random.default_rng(0).normal(size=size)
     found = eigsh(product, k=1, v0=start, tol=_EIGENVALUE_ERROR, return_eigenvectors=False)
-    return float(found[0] / len(X))
+    return float(found[0] / n_rows)

@@ -96,12 +96,12 @@ class Objective:
 
         Args:
           parameters: W and b, or a direction to move them in.
-          inputs: scaled features ``[n_rows, n_inputs]``.
+          inputs: scaled features ``[n_rows, n_inputs]``; sparse ones as a `tf.SparseTensor`.
         """
         # Taking c off the bias is the same as off every row, for a batch-th of the work.
         W, b = self.from_centered(parameters)
         # All models' products as one.
-        products = tf.matmul(tf.reshape(W, [-1, W.shape[-1]]), inputs, transpose_b=True)
+        products = _products(tf.reshape(W, [-1, W.shape[-1]]), inputs)
         return tf.reshape(products, [*b.shape[:-1], -1]) + b
 
     def losses(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -170,7 +170,11 @@ class Objective:
         """The diagonal of the same Hessian, ``p (1 - p) x^2`` summed over the rows."""
         if self.center is not None:
             inputs -= tf.cast(self.center, inputs.dtype)
-        return _to_parameters(weights * probabilities * (1 - probabilities), tf.square(inputs))
+        if isinstance(inputs, tf.SparseTensor):
+            squares = inputs.with_values(tf.square(inputs.values))
+        else:
+            squares = tf.square(inputs)
+        return _to_parameters(weights * probabilities * (1 - probabilities), squares)
 
     def to_parameters(self, of_logits: tf.Tensor, inputs: tf.Tensor) -> list[tf.Tensor]:
         """From a derivative with respect to logits to that with respect to W and b."""
@@ -275,6 +279,18 @@ def set_parameters(model: SoftmaxRegression, parameters: Parameters) -> None:
     model.b.assign(b[:, 0])
 
 
-def _to_parameters(of_logits: tf.Tensor, inputs: tf.Tensor) -> list[tf.Tensor]:
-    W = tf.matmul(tf.cast(of_logits, inputs.dtype), inputs)
+def _products(W: tf.Tensor, inputs: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
+    """W times the rows, ``[n, n_rows]``."""
+    if isinstance(inputs, tf.SparseTensor):
+        return tf.transpose(tf.sparse.sparse_dense_matmul(inputs, tf.transpose(W)))
+    return tf.matmul(W, inputs, transpose_b=True)
+
+
+def _to_parameters(of_logits: tf.Tensor, inputs: tf.Tensor | tf.SparseTensor) -> list[tf.Tensor]:
+    of_rows = tf.cast(of_logits, inputs.dtype)
+    if isinstance(inputs, tf.SparseTensor):
+        sums = tf.sparse.sparse_dense_matmul(inputs, tf.transpose(of_rows), adjoint_a=True)
+        W = tf.transpose(sums)
+    else:
+        W = tf.matmul(of_rows, inputs)
     return [tf.cast(W, of_logits.dtype), tf.reduce_sum(of_logits, -1, keepdims=True)]

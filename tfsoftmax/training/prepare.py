@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
 from tfsoftmax.data.chosen_columns import ChosenColumns
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.features import FeaturesLike
-from tfsoftmax.data.sparse_rows import SparseFeatures
+from tfsoftmax.data.sparse_rows import SparseFeatures, taken_sparse
 from tfsoftmax.data.split import with_validation
 from tfsoftmax.data.statistics import ColumnStatistics, most_frequent, quantiles
 from tfsoftmax.errors import DataError
@@ -57,12 +58,13 @@ def resolve(
     """The recipe with numbers for its epochs, its l2 and its learning rate.
 
     A learning rate of ``"auto"`` is what `learning_rate_for` derives; an l2 of None is
-    1 / n_samples, or 0 beside an l1.
+    1 / n_samples, of sparse rows times the mean square of all that is not 0, or 0 beside an l1.
+    Sparse rows are not centred.
 
     Args:
       recipe: as it was asked for.
       dataset: to train on, with its scaling.
-      sample: returns training rows, as `sample_rows` does; None is `sample_rows`.
+      sample: returns training rows; None is `sample_of`.
 
     Raises:
       DataError: if features are so large that no learning rate suits them.
@@ -75,14 +77,37 @@ def resolve(
     (24, 0.00025, 0.66)
     """
     n_samples = len(dataset.train)
-    l2, learning_rate = recipe.l2_for(n_samples), recipe.learning_rate
+    if sample is None:
+        sample = cache(lambda: sample_of(dataset, recipe))
+    if taken_sparse(dataset.train.features, dataset.spec):
+        # Every step would move all of W.
+        recipe = recipe.but(center=False)
+    l2, learning_rate = l2_of(recipe, dataset, sample), recipe.learning_rate
     if learning_rate == "auto":
-        model = SoftmaxRegression(dataset.spec)
-        inputs = sample() if sample else sample_rows(model, dataset.train, recipe)
-        learning_rate = learning_rate_for(recipe, l2, inputs, n_samples, dataset.name)
+        learning_rate = learning_rate_for(recipe, l2, sample(), n_samples, dataset.name)
     return ResolvedRecipe.of(
         recipe, epochs=recipe.epochs_for(n_samples), l2=l2, learning_rate=learning_rate
     )
+
+
+def sample_of(dataset: Dataset, recipe: Recipe) -> Inputs:
+    """Training rows as training sees them (`sample_rows`)."""
+    return sample_rows(SoftmaxRegression(dataset.spec), dataset.train, recipe)
+
+
+def l2_of(recipe: Recipe, dataset: Dataset, sample: Callable[[], Inputs]) -> float:
+    """The strength of the penalty on squares; `resolve` says what it is where it is left open.
+
+    Args:
+      recipe: as it was asked for.
+      dataset: to train on, with its scaling.
+      sample: returns training rows.
+    """
+    l2 = recipe.l2_for(len(dataset.train))
+    if recipe.l2 is not None or not taken_sparse(dataset.train.features, dataset.spec):
+        return l2
+    # The same penalty as if what is not 0 had the size 1: words of a text are far smaller.
+    return float(f"{l2 * sample().entry_size ** 2:.2g}")
 
 
 def with_scaling(dataset: Dataset, standardize: Standardize) -> Dataset:

@@ -92,7 +92,8 @@ class Recipe(Choices):
         None,
         "Penalty on the squares of the weights; 1 / (C * rows) in scikit-learn's terms.",
         least=0,
-        usual="1 / rows, or 0 with " + setting("l1"),
+        usual="1 / rows, on sparse rows times the mean square of all that is not 0; 0 with "
+        + setting("l1"),
         swept=True,
     )
     l1: float = option(
@@ -150,7 +151,8 @@ class Recipe(Choices):
     center: bool = option(
         True,
         "Whether training moves the features' mean to 0, so that steps can be longer; the bias "
-        "makes up for it, no minimum changes, and the trained model takes features as they are.",
+        "makes up for it, no minimum changes, and the trained model takes features as they are. "
+        "Sparse rows keep their zeros.",
         flag=False,
     )
     initializer: Literal["zeros", "normal"] = option(

@@ -15,9 +15,8 @@ import numpy as np
 from tfsoftmax.data.dataset import Dataset, check_dataset
 from tfsoftmax.errors import TfsoftmaxError, UsageError
 from tfsoftmax.messages import setting
-from tfsoftmax.model import SoftmaxRegression
-from tfsoftmax.training.learning_rate import sample_rows
-from tfsoftmax.training.prepare import resolve, with_scaling
+from tfsoftmax.training.learning_rate import Inputs
+from tfsoftmax.training.prepare import l2_of, resolve, sample_of, with_scaling
 from tfsoftmax.training.recipe import Recipe, recipe_of
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.tuning import cross_validation
@@ -216,11 +215,13 @@ def tune(
         raise UsageError(setting("scoring") + f" must be one of {known}, not {scoring!r}")
     if not folds >= 2:
         raise UsageError(setting("folds") + f" must be at least 2, not {folds!r}")
+    dataset = with_scaling(dataset, recipe.standardize)
+    sample = cache(lambda: sample_of(dataset, recipe))
     # All rows are for the folds: the fit that comes after holds out its own.
     usual = Recipe()
     plain = replace(
         recipe,
-        l2=recipe.l2_for(len(dataset.train)),
+        l2=l2_of(recipe, dataset, sample),
         early_stopping=None,
         patience=usual.patience,
         min_delta=usual.min_delta,
@@ -229,8 +230,7 @@ def tune(
     )
     grid = _grid(plain, l2, l1, learning_rate)
     held_out = cross_validation.held_out_rows(dataset, folds, recipe.seed)
-    dataset = with_scaling(dataset, recipe.standardize)
-    tried = _resolve_all(grid, dataset)
+    tried = _resolve_all(grid, dataset, sample)
     recipes = [one for one, _ in tried]
     weights = cross_validation.fold_weights(dataset, recipe, held_out)
     parameters, finite = cross_validation.train(dataset, recipes, weights, on_progress)
@@ -285,11 +285,12 @@ def _values(recipe: Recipe, name: str, values: Iterable[LearningRate | None]) ->
     return found
 
 
-def _resolve_all(grid: list[Recipe], dataset: Dataset) -> list[tuple[ResolvedRecipe, LearningRate]]:
+def _resolve_all(
+    grid: list[Recipe], dataset: Dataset, sample: Callable[[], Inputs]
+) -> list[tuple[ResolvedRecipe, LearningRate]]:
     """Resolves every recipe; returns each once, with the learning rate that was asked for."""
     found: dict[Any, tuple[ResolvedRecipe, LearningRate]] = {}
     rates: dict[Any, ResolvedRecipe] = {}
-    sample = cache(lambda: sample_rows(SoftmaxRegression(dataset.spec), dataset.train, grid[0]))
     for one in grid:
         # What "auto" gives is a matter of l2 alone.
         key = one.l2, one.learning_rate
