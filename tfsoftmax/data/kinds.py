@@ -27,7 +27,7 @@ TABLE = (
 )
 CSV = ("delimiter", "comment", "header", *TABLE)
 PICTURES = ("image_size", "color", "bad_rows", "test_fraction", *EVERY_SOURCE)
-TFRECORD = ("label_column", "features", "missing", "encoding", *PICTURES)
+TFRECORD = ("label_column", "features", "n_features", "missing", "encoding", *PICTURES)
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 # Suffixes of text files that do not tell what is in them.
@@ -177,7 +177,7 @@ KINDS = _by_name(
         "svmlight",
         "sparse rows as text, LABEL INDEX:VALUE ...",
         "svmlight:load_svmlight",
-        ("missing", "bad_rows", "first_index", "test_fraction", *EVERY_SOURCE),
+        ("missing", "bad_rows", "first_index", "n_features", "test_fraction", *EVERY_SOURCE),
         takes="FILE",
         example="svmlight:rows.txt",
         suffixes=(".svm", ".svmlight", ".libsvm"),

@@ -131,6 +131,13 @@ class SourceOptions(Choices):
         least=0,
         most=1,
     )
+    n_features: int | None = option(
+        None,
+        "Number of features of an svmlight file, or of TFRecords of ids and values.",
+        usual="up to the largest that occurs",
+        least=1,
+        most=2**31 - 1,
+    )
     image_size: tuple[int, int] | None = option(
         None,
         "Height and width that pictures are scaled to.",

@@ -10,14 +10,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfsoftmax.data.collector import Collector, collecting, load_cached
+from tfsoftmax.data.collector import Collector, collecting
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.matrices import MOST_FEATURES, rows_of_matrix
 from tfsoftmax.data.notes import Notes
+from tfsoftmax.data.readers.feature_count import FeatureCount, cached_as_wide
 from tfsoftmax.data.readers.folders import check_file
 from tfsoftmax.data.readers.text_file import BoundedLines
 from tfsoftmax.data.source import Source
@@ -32,10 +33,6 @@ if TYPE_CHECKING:
 _GZIP_MAGIC = b"\x1f\x8b"
 # Lines that are read at a time, in bytes, or one line that is longer.
 _PART_BYTES = 2**22
-# Every feature up to the largest index takes memory, in the model and in reports, used or not:
-# hashed indices leave many unused, but no more than this, or than so many for each value.
-_FEATURES_ALWAYS_ALLOWED = 2**24
-_FEATURES_PER_VALUE = 10
 _EMPTY_ROW = b"0\n"
 _UNREADABLE = (ValueError, OverflowError)
 
@@ -55,11 +52,11 @@ def load_svmlight(path: Path, source: Source) -> Dataset:
     """
     check_file(path, source.name)
     key = source.key([path])
-    if source.model is not None:
-        key = ""  # The number of features is the model's, not the file's alone.
-    found = load_cached(source, key)
+    found = cached_as_wide(source, key)
     if found is not None:
         return found
+    if source.model:
+        key = ""  # The number of features may be the model's, and not the file's alone.
     asked = source.options.first_index
     try:
         return _read(path, source, key, 1 if asked is None else asked)
@@ -73,25 +70,17 @@ class _BelowFirstError(Exception):
     """An index is below the first one."""
 
 
-class _Last(NamedTuple):
-    """The last feature that any row has, and that row, from 1."""
-
-    feature: int
-    row: int
-
-
 def _read(path: Path, source: Source, key: str, first_index: int) -> Dataset:
-    last, n_values, line = _Last(-1, 0), 0, 1
+    line, count = 1, FeatureCount(source)
     with collecting(source, key) as collector:
         for lines in _parts(path, source):
             matrix, labels, usable = _parsed(lines, line, source, collector)
             first_row = collector.n_read + 1
             _shift(matrix, first_index, source, first_row)
-            last = max(last, _last(matrix, first_row))
-            n_values += matrix.nnz
+            count.add(matrix, source.name, "row", first_row)
             _add(collector, matrix, labels, usable, source, first_row)
             line += len(lines)
-        n_features = _n_features(source, last, n_values)
+        n_features = count.result("lines of LABEL INDEX:VALUE ...")
         spec = Spec((n_features,), "float32", (), missing=source.options.fill)
         notes = Notes(first_index=first_index)
         return collector.dataset(lambda names: replace(spec, class_names=names), notes)
@@ -108,13 +97,6 @@ def _shift(matrix: csr_array, first_index: int, source: Source, first_row: int) 
         )
 
 
-def _last(matrix: csr_array, first_row: int) -> _Last:
-    if not matrix.nnz:
-        return _Last(-1, 0)
-    entry = matrix.indices.argmax(keepdims=True)
-    return _Last(int(matrix.indices[entry[0]]), first_row + int(row_of_entries(matrix, entry)[0]))
-
-
 def _add(
     collector: Collector,
     matrix: csr_array,
@@ -127,22 +109,6 @@ def _add(
     spec = Spec(rows.shape[1:], "float32", (), missing=source.options.fill)
     usable &= collector.bad_rows.find_finite(source.name, rows, spec, first_row)
     collector.add(rows, labels, usable=usable, first_row=first_row)
-
-
-def _n_features(source: Source, last: _Last, n_values: int) -> int:
-    """Number of features: up to the largest index, or those of the model that is measured."""
-    if not n_values:
-        raise DataError(f"{source.name}: no rows; expected lines of LABEL INDEX:VALUE ...")
-    # The last features may be 0 in all rows.
-    expected = source.model.n_features if source.model else 0
-    found = last.feature + 1
-    if found > max(expected, _FEATURES_ALWAYS_ALLOWED, _FEATURES_PER_VALUE * n_values):
-        raise DataError(
-            f"{source.name}, row {last.row}: its largest index makes {found:,} features, for "
-            f"{n_values:,} values in all its rows: correct the index, or number the features from "
-            "1 up"
-        )
-    return max(found, expected)
 
 
 def _parsed(

@@ -4,7 +4,8 @@ A record has a feature for the label, ``label`` unless `SourceOptions.label_colu
 another, one int64 or one bytes (a text); and one for the example, ``features``, ``inputs``
 or ``image`` unless `SourceOptions.features` names another: floats or int64s, as many in each
 record, or bytes: an encoded PNG, JPEG or WebP picture, or raw uint8 values. Several names are
-several features of one number each.
+several features of one number each. A pair of names, ``ids:values``, are the ids and values of
+sparse rows, as many as a record has.
 """
 
 from __future__ import annotations
@@ -14,20 +15,22 @@ import math
 import os
 import re
 import zlib
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tfsoftmax.choices import Fill
-from tfsoftmax.data.collector import Collector, collecting, load_cached
+from tfsoftmax.data.collector import Collector, collecting
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.images import read_image
+from tfsoftmax.data.matrices import rows_of_matrix
 from tfsoftmax.data.options import SourceOptions
+from tfsoftmax.data.readers.feature_count import FeatureCount, cached_as_wide
 from tfsoftmax.data.readers.folders import files_at
 from tfsoftmax.data.readers.image_folder import check_side, head_of
+from tfsoftmax.data.readers.sparse_records import entries_in, find_pair, matrix_of
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.tables.columns import named
 from tfsoftmax.errors import DataError
@@ -50,8 +53,8 @@ class Layout(NamedTuple):
       label: the feature with the label.
       of_label: ``"int64"`` or ``"bytes"``.
       features: the features with the example.
-      kind: ``"float"``, ``"int64"``, ``"raw"`` or ``"picture"``.
-      shape: of an example.
+      kind: ``"float"``, ``"int64"``, ``"raw"``, ``"picture"`` or ``"sparse"``.
+      shape: of an example; empty for sparse ones, whose features are counted as they are read.
     """
 
     label: str
@@ -64,7 +67,8 @@ class Layout(NamedTuple):
         """What an example is."""
         if self.kind == "picture":
             return Spec(self.shape, "uint8", names, (0, 255))
-        feature_names = self.features if len(self.features) > 1 else None
+        named = len(self.features) > 1 and self.kind != "sparse"
+        feature_names = self.features if named else None
         dtype = "uint8" if self.kind == "raw" else "float32"
         return Spec(self.shape, dtype, names, None, feature_names, missing)
 
@@ -81,11 +85,14 @@ def load_tfrecord(path: Path, source: Source) -> Dataset:
     """
     files = files_at(path, source.name, "*.tfrecord*")
     key = source.key(files)
-    found = load_cached(source, key)
+    found = cached_as_wide(source, key)
     if found is not None:
         return found
+    if source.model:
+        key = ""  # The number of features may be the model's, and not the file's alone.
     import_tensorflow()
     layout: Layout | None = None
+    count = FeatureCount(source)
     with collecting(source, key) as collector:
         for file in files:
             where, number = f"{source.name}: {file.name}" if path.is_dir() else source.name, 1
@@ -95,10 +102,15 @@ def load_tfrecord(path: Path, source: Source) -> Dataset:
                 n_per_part = max(1, _NUMBERS_PER_PART // math.prod(layout.shape))
                 for start in range(0, len(records), n_per_part):
                     part = records[start : start + n_per_part]
-                    _add(collector, part, layout, where, number, source)
+                    if layout.kind == "sparse":
+                        _add_sparse(collector, part, layout, where, number, source, count)
+                    else:
+                        _add(collector, part, layout, where, number, source)
                     number += len(part)
         if layout is None:
             raise DataError(f"{source.name}: no records; there is nothing to train on")
+        if layout.kind == "sparse":
+            layout = layout._replace(shape=(count.result("records with ids and values"),))
         missing = source.options.fill
         return collector.dataset(lambda names: layout.spec(names, missing))
 
@@ -185,11 +197,19 @@ def _parsed(record: bytes, where: str) -> dict[str, tuple[str, Any]]:
 
 
 def _layout(records: list[bytes], where: str, source: Source) -> Layout:
-    """Finds the form of the first record, or of the first readable one if others are skipped."""
-    if source.options.bad_rows == "skip":
-        for number, record in enumerate(records, start=1):
-            with suppress(DataError):
-                return _layout_of(record, f"{where}, record {number}", source)
+    """Finds the form of the first record, or of the first readable one if others are skipped.
+
+    Records of no features but the label, as sparse ones may be, do not tell.
+    """
+    skip = source.options.bad_rows == "skip"
+    for number, record in enumerate(records, start=1):
+        here = f"{where}, record {number}"
+        try:
+            if len(_parsed(record, here)) > 1:
+                return _layout_of(record, here, source)
+        except DataError:
+            if not skip:
+                raise
     return _layout_of(records[0], f"{where}, record 1", source)
 
 
@@ -197,7 +217,8 @@ def _layout_of(record: bytes, where: str, source: Source) -> Layout:
     options = source.options
     found = _parsed(record, where)
     label = options.label_column or "label"
-    names = named(options.features or (), found)
+    pair = find_pair(options.features, found, where, _FEATURES)
+    names = pair or named(options.features or (), found)
     names = names or tuple(name for name in _FEATURES if name in found)[:1]
     wanted = [*(names or _FEATURES[:1]), label]
     missing = [name for name in wanted if name not in found]
@@ -211,6 +232,8 @@ def _layout_of(record: bytes, where: str, source: Source) -> Layout:
         )
     kinds = {found[name][0] for name in names}
     of_label = found[label][0]
+    if pair:
+        return Layout(label, of_label, pair, "sparse", ())
     if len(names) > 1:
         if "bytes" in kinds or any(len(found[name][1]) != 1 for name in names):
             raise DataError(f"{where}: several " + setting("features") + " must be one number each")
@@ -245,26 +268,72 @@ def _add(
 ) -> None:
     anonymous = layout.spec(("", ""), source.options.fill)
     rows = np.zeros((len(records), anonymous.n_features), anonymous.dtype)
+    whole = np.zeros(rows.shape if layout.kind == "int64" else 0, np.int64)
+
+    def keep(index: int, found: dict[str, tuple[str, Any]], here: str) -> None:
+        for name in layout.features:
+            if name not in found:
+                raise DataError(f"{here}: no feature {name!r}")
+        rows[index] = example = _example(found, layout, anonymous, source.options, here)
+        if whole.size and example.dtype == np.int64:
+            whole[index] = example
+
+    labels, usable = _read(collector, records, layout, where, first, keep)
+    collector.whole_numbers.add_rows(anonymous, whole, first, where)
+    usable &= collector.bad_rows.find_finite(where, rows, anonymous, first, "record")
+    collector.add(rows, labels, usable=usable, first_row=first, where=where)
+
+
+def _add_sparse(
+    collector: Collector,
+    records: list[bytes],
+    layout: Layout,
+    where: str,
+    first: int,
+    source: Source,
+    count: FeatureCount,
+) -> None:
+    entries = [(np.empty(0, np.int64), np.empty(0, np.float32))] * len(records)
+
+    def keep(index: int, found: dict[str, tuple[str, Any]], here: str) -> None:
+        entries[index] = entries_in(found, layout.features, source.options.n_features, here)
+
+    labels, usable = _read(collector, records, layout, where, first, keep)
+    matrix = matrix_of(entries)
+    count.add(matrix, where, "record", first)
+    rows = rows_of_matrix(matrix, where, first).read_sparse([slice(None)])
+    spec = layout._replace(shape=rows.shape[1:]).spec(("", ""), source.options.fill)
+    usable &= collector.bad_rows.find_finite(where, rows, spec, first, "record")
+    collector.add(rows, labels, usable=usable, first_row=first, where=where)
+
+
+def _read(
+    collector: Collector,
+    records: list[bytes],
+    layout: Layout,
+    where: str,
+    first: int,
+    keep: Callable[[int, dict[str, tuple[str, Any]], str], None],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Reads records: `keep` gets the index, features and name of each.
+
+    Returns:
+      Their labels, and which of them can be used.
+    """
     labels = np.zeros(len(records), object if layout.of_label == "bytes" else np.int64)
     usable = np.ones(len(records), bool)
-    whole = np.zeros(rows.shape if layout.kind == "int64" else 0, np.int64)
     for index, record in enumerate(records):
         here = f"{where}, record {first + index}"
         try:
             found = _parsed(record, here)
-            for name in (*layout.features, layout.label):
-                if name not in found:
-                    raise DataError(f"{here}: no feature {name!r}")
-            rows[index] = example = _example(found, layout, anonymous, source.options, here)
-            if whole.size and example.dtype == np.int64:
-                whole[index] = example
+            if layout.label not in found:
+                raise DataError(f"{here}: no feature {layout.label!r}")
+            keep(index, found, here)
             labels[index] = _label(found, layout, here)
         except DataError as error:
             collector.bad_rows.report("that are not such a record", error)
             usable[index] = False
-    collector.whole_numbers.add_rows(anonymous, whole, first, where)
-    usable &= collector.bad_rows.find_finite(where, rows, anonymous, first, "record")
-    collector.add(rows, labels, usable=usable, first_row=first, where=where)
+    return labels, usable
 
 
 def _label(found: dict[str, tuple[str, Any]], layout: Layout, here: str) -> Any:
