@@ -28,8 +28,8 @@ from tfsoftmax.data.sparse_rows import (
     rows_of_entries,
     stacked,
 )
-from tfsoftmax.data.split import split_rows
-from tfsoftmax.data.stored_rows import RowWriter, load_rows
+from tfsoftmax.data.split import indices_of_parts, split_rows
+from tfsoftmax.data.stored_rows import Cells, RowWriter, load_rows
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
@@ -155,25 +155,43 @@ class Collector:
                 usable[row] = False
         return codes[usable], usable
 
-    def dataset(self, describe: Describe, notes: Notes = NO_NOTES) -> Dataset:
+    def training_rows(self) -> np.ndarray:
+        """The features of the rows that `dataset` would have to train on, in memory.
+
+        Raises:
+          DataError: as `dataset`.
+        """
+        labels, class_names = self._classify()
+        tests = np.concatenate(self._tests)
+        train, _ = indices_of_parts(self._source, class_names, labels, tests)
+        found: np.ndarray = np.concatenate(self._blocks)[np.sort(train)]
+        return found
+
+    def _classify(self) -> tuple[np.ndarray, tuple[str, ...]]:
+        """The classes of all rows, and their names, once all rows are added."""
+        self._source.check_unchanged()
+        self.bad_rows.check(self.n_read)
+        self.whole_numbers.check()
+        if not self.n_samples:
+            raise DataError(f"{self._source.name}: no rows; there is nothing to train on")
+        order = self._classes.order()
+        return order[np.concatenate(self._labels)], self._classes.sorted(order)
+
+    def dataset(
+        self, describe: Describe, notes: Notes = NO_NOTES, raw: Cells | None = None
+    ) -> Dataset:
         """Makes a dataset of all rows; holds some out if the source has no test rows.
 
         Args:
           describe: returns the spec, given the class names.
           notes: what was found while the rows were read, apart from skipped rows.
+          raw: cells of some of the rows (`Split.raw`).
 
         Raises:
           DataError: if there are no rows, or their labels cannot be classes.
         """
-        name = self._source.name
-        self._source.check_unchanged()
-        self.bad_rows.check(self.n_read)
-        self.whole_numbers.check()
-        if not self.n_samples:
-            raise DataError(f"{name}: no rows; there is nothing to train on")
-        order = self._classes.order()
-        labels = order[np.concatenate(self._labels)]
-        spec = describe(self._classes.sorted(order))
+        labels, class_names = self._classify()
+        spec = describe(class_names)
         if not self._source.model:
             for doubt in describe_doubts(spec.class_names, np.bincount(labels)):
                 _log.warning("Note: %s", doubt)
@@ -182,9 +200,10 @@ class Collector:
         tests = np.concatenate(self._tests)
         features = self._in_memory(spec)
         if features is not None:
-            rows = Split(features, labels, weights)
+            rows = Split(features, labels, weights, raw=raw)
             return split_rows(self._source, spec, rows, tests, notes)
-        entry = (self._writer or self._write_blocks()).finish(spec, labels, weights, tests, notes)
+        writer = self._writer or self._write_blocks()
+        entry = writer.finish(spec, labels, weights, tests, notes, raw)
         try:
             return split_rows(self._source, *load_rows(entry))
         except DataError:

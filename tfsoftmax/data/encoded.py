@@ -45,6 +45,9 @@ class CellsReader:
       model: whether they are read for a trained model.
       marks_known: whether the options say which columns have a mark.
       remedy: what can be done about a missing value; None for what can be done before training.
+
+    Attributes:
+      numbers: reads the columns of numbers.
     """
 
     def __init__(
@@ -61,7 +64,7 @@ class CellsReader:
 
         self._source, self._encoding, self._options = source, encoding, options
         numbers = [each.name for each in encoding.inputs if each.dtype == "float32"]
-        self._numbers = NumbersReader(
+        self.numbers = NumbersReader(
             source, numbers, options, model=model, marks_known=marks_known, remedy=remedy
         )
 
@@ -92,9 +95,9 @@ class CellsReader:
         where = where or self._source
         names = [each.name for each in self._encoding.inputs]
         frame = columns_by_name(names, frame, where)
-        numbers, usable = self._numbers.rows(frame, first_row, collector, where, usable)
+        numbers, usable = self.numbers.rows(frame, first_row, collector, where, usable)
         bad = collector.bad_rows if collector else BadRows(self._source, skip=False)
-        found = dict(zip(self._numbers.names, np.ascontiguousarray(numbers.T), strict=True))
+        found = dict(zip(self.numbers.names, np.ascontiguousarray(numbers.T), strict=True))
         for each in self._encoding.inputs:
             if each.dtype != "float32":
                 refusal = _Refusal(bad, usable, where, first_row, each.name)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
 
 # Part of every key; counted up when a version of this package reads the same file differently.
-_READER_VERSION = 3
+_READER_VERSION = 4
 _BLOCK_BYTES = 2**20
 
 
@@ -41,6 +42,12 @@ class Source:
         self.name, self.options, self.cache, self.model = name, options, cache, model
         self.manual_dir = manual_dir
         self._seen: dict[Path, tuple[int, ...]] = {}
+
+    def but(self, **choices: Any) -> Source:
+        """The same with some options changed."""
+        changed = copy(self)
+        changed.options = self.options.but(**choices)
+        return changed
 
     def key(self, files: Iterable[Path]) -> str:
         """A cache key for these files, which changes with their contents and the options.

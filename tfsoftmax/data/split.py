@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -39,8 +40,7 @@ def split_rows(
     """
     measured = source.model is not None
     try:
-        check_classes(source.name, spec.class_names, len(rows))
-        indices = _part_indices(source, spec, rows.labels, tests)
+        indices = indices_of_parts(source, spec.class_names, rows.labels, tests)
     except DataError:
         if not measured:
             raise
@@ -62,17 +62,28 @@ def split_rows(
     )
 
 
-def _part_indices(
-    source: Source, spec: Spec, labels: np.ndarray, tests: np.ndarray
+def indices_of_parts(
+    source: Source, class_names: Sequence[str], labels: np.ndarray, tests: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the training rows and of the test rows."""
+    """Indices of the training rows and of the test rows.
+
+    Args:
+      source: of the rows.
+      class_names: of the labels.
+      labels: of all rows, int32 ``[n_samples]``.
+      tests: bool ``[n_samples]``, True for the source's own test rows.
+
+    Raises:
+      DataError: if the labels cannot be classes, or a class is not in both parts.
+    """
+    check_classes(source.name, class_names, len(labels))
     if not tests.any():
         fraction = source.options.test_fraction
-        return stratified_indices(labels, source.name, fraction, spec.class_names)
+        return stratified_indices(labels, source.name, fraction, tuple(class_names))
     indices = np.flatnonzero(~tests), np.flatnonzero(tests)
-    counts = np.bincount(labels[indices[0]], minlength=spec.n_classes)
+    counts = np.bincount(labels[indices[0]], minlength=len(class_names))
     if not counts.all():
-        rare = spec.class_names[int(np.argmin(counts))]
+        rare = class_names[int(np.argmin(counts))]
         raise DataError(
             f"{source.name}: class {rare!r} has test rows but no training rows; add some, or "
             "remove it"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,6 +24,7 @@ from tfsoftmax.system.files import sync_tree
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
+Cells = Mapping[str, np.ndarray]
 _FEATURES = "features.npy"
 _REST = "rows.npz"
 
@@ -92,6 +94,7 @@ class RowWriter:
         weights: np.ndarray | None,
         tests: np.ndarray,
         notes: Notes,
+        raw: Cells | None = None,
     ) -> Path:
         """Writes everything else, and moves the entry into the cache.
 
@@ -110,6 +113,8 @@ class RowWriter:
             rest[key] = np.frombuffer(json.dumps(value).encode(), np.uint8)
         if weights is not None:
             rest["weights"] = weights
+        if raw is not None:
+            rest["raw"] = np.frombuffer(json.dumps(_listed(raw)).encode(), np.uint8)
         np.savez(self._staging / _REST, **rest)
         write_marker(self._staging, self._source.name)
         sync_tree(self._staging)
@@ -182,6 +187,17 @@ def load_rows(entry: Path) -> StoredRows:
             features = np.load(entry / _FEATURES, mmap_mode="r", allow_pickle=False)
         else:
             features = SparseFileRows(entry, spec.n_features)
-        rows = Split(features, rest["labels"], rest.get("weights"))
+        raw = _cells(spec, json.loads(rest["raw"].tobytes())) if "raw" in rest else None
+        rows = Split(features, rest["labels"], rest.get("weights"), raw=raw)
         notes = Notes.from_json(json.loads(rest["reading"].tobytes()) if "reading" in rest else {})
         return StoredRows(spec, rows, rest["tests"], notes)
+
+
+def _listed(raw: Cells) -> dict[str, list[Any]]:
+    return {name: column.tolist() for name, column in raw.items()}
+
+
+def _cells(spec: Spec, listed: Mapping[str, list[Any]]) -> Cells:
+    inputs = spec.encoding.inputs if spec.encoding else ()
+    dtypes = {each.name: object if each.dtype == "string" else each.dtype for each in inputs}
+    return {name: np.array(column, dtypes[name]) for name, column in listed.items()}

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from tfsoftmax.data.bad_rows import BadRows
-from tfsoftmax.data.collector import collecting, load_cached
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.exact_numbers import WholeNumbers, integers_in
 from tfsoftmax.data.options import SourceOptions
@@ -20,19 +22,18 @@ from tfsoftmax.data.readers.folders import check_file
 from tfsoftmax.data.readers.text_file import text_file
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.tables.cells import NAMELESS, ColumnReader
-from tfsoftmax.data.tables.columns import check_once, columns_of
+from tfsoftmax.data.tables.columns import check_once
 from tfsoftmax.data.tables.csv_lines import Lines, with_blank_rows, without_ragged_rows
+from tfsoftmax.data.tables.load import load_table
 from tfsoftmax.data.tables.notation import Notation
-from tfsoftmax.data.tables.reader import TableReader
-from tfsoftmax.data.tables.table import Table
+from tfsoftmax.data.tables.table import Part, Table
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.messages import setting
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 _NUMBERS_PER_PART = 2**21
 _TEXT_ROWS_PER_PART = 10_000
+# Enough to tell what the columns are.
+_FIRST_ROWS = 50_000
 _DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -47,23 +48,7 @@ def load_csv(path: Path, source: Source) -> Dataset:
       DataError: naming the row and the column, from 1, of what is wrong.
     """
     check_file(path, source.name)
-    key = source.key([path])
-    found = load_cached(source, key)
-    if found is not None:
-        return found
-    names = header_of(path, source.name, source.options)
-    columns = columns_of(source.name, names, source.options)
-    table = TableReader(source, columns)
-    with collecting(source, key) as collector:
-        for part in read_parts(
-            path, source.name, source.options, names, columns.label, collector.bad_rows
-        ):
-            table.add(collector, part.frame, part.first_row, part.usable)
-        settle_doubts(path, source.name, source.options, names, table.features.doubtful)
-        _read_as_text(
-            path, source, names, table.spec(()).feature_names or (), collector.whole_numbers
-        )
-        return collector.dataset(table.spec, table.finish())
+    return load_table(source, [path], lambda: _open(path, source.name, source.options))
 
 
 def open_table(path: Path, name: str, options: SourceOptions, bad: BadRows) -> Table:
@@ -79,28 +64,30 @@ def open_table(path: Path, name: str, options: SourceOptions, bad: BadRows) -> T
       DataError: if it is not such a table.
     """
     check_file(path, name)
+    table = _open(path, name, options)
+    check_once(name, table.names)
+    return replace(table, read=partial(table.read, label=options.label_column, bad=bad))
+
+
+def _open(path: Path, name: str, options: SourceOptions) -> Table:
     names = header_of(path, name, options)
-    check_once(name, names)
-    parts = read_parts(path, name, options, names, options.label_column, bad)
+
+    def read(columns: Sequence[str], **how: Any) -> Generator[Part]:
+        return read_parts(path, name, options, names, **how)
 
     def settle(readers: list[ColumnReader]) -> None:
         settle_doubts(path, name, options, names, readers)
 
-    return Table(names, (part.frame for part in parts), settle)
+    def read_rounded(columns: Sequence[str], whole: WholeNumbers) -> None:
+        doubtful = {columns[index]: index for index in whole.doubtful}
+        bad = BadRows(name, options.bad_rows == "skip")
+        parts = read_parts(path, name, options, names, bad=bad, only=list(doubtful))
+        for part in parts if doubtful else ():
+            for column, index in doubtful.items():
+                numbers = integers_in(part.frame[column])
+                whole.compare(index, numbers, f"column {column!r}", part.first_row)
 
-
-def _read_as_text(
-    path: Path, source: Source, names: list[str], columns: Sequence[str], whole: WholeNumbers
-) -> None:
-    """Reads whole numbers again as text, which pandas rounded because others are missing."""
-    doubtful = {columns[index]: index for index in whole.doubtful}
-    if not doubtful:
-        return
-    bad = BadRows(source.name, source.options.bad_rows == "skip")
-    for part in read_parts(path, source.name, source.options, names, None, bad, list(doubtful)):
-        for name, index in doubtful.items():
-            numbers = integers_in(part.frame[name])
-            whole.compare(index, numbers, f"column {name!r}", part.first_row)
+    return Table(names, read, settle, read_rounded)
 
 
 def header_of(path: Path, name: str, options: SourceOptions) -> list[str]:
@@ -148,30 +135,19 @@ def header_of(path: Path, name: str, options: SourceOptions) -> list[str]:
     return [value or f"Unnamed: {index}" for index, value in enumerate(found)]
 
 
-class Part(NamedTuple):
-    """Some rows of a CSV file.
-
-    Attributes:
-      frame: the rows.
-      first_row: the number of the first, from 1.
-      usable: bool ``[n]``, those that have as many columns as they should.
-    """
-
-    frame: pd.DataFrame
-    first_row: int
-    usable: np.ndarray
-
-
 def read_parts(
     path: Path,
     name: str,
     options: SourceOptions,
     names: list[str],
+    *,
     label: str | None = None,
+    texts: Collection[str] | None = None,
+    filled: bool = False,
     bad: BadRows | None = None,
-    as_text: list[str] | None = None,
-) -> Iterator[Part]:
-    """Reads the rows of a CSV file, a part at a time.
+    only: list[str] | None = None,
+) -> Generator[Part]:
+    """Reads the rows of a CSV file, a part at a time, the first one small.
 
     Args:
       path: of the file.
@@ -179,16 +155,22 @@ def read_parts(
       options: how to read it.
       names: of its columns.
       label: a column to keep as text.
+      texts: more of them; where some are, fewer rows are read at a time.
+      filled: whether missing values are filled in, whatever the options say.
       bad: counts rows of another width. With None, a row that is too long is an error, and
         the values that a short row lacks are missing.
-      as_text: the only columns to read, as text, fewer rows at a time.
+      only: the only columns to read, as text.
 
     Raises:
       DataError: naming the row, if one has too many columns or the file cannot be read.
     """
     ragged: set[int] = set()
+    as_text = only or texts or ()
+    size = max(1, _NUMBERS_PER_PART // len(names))
+    if as_text:
+        size = _TEXT_ROWS_PER_PART if only else min(size, _TEXT_ROWS_PER_PART)
     with _reading(path, name, options) as (pandas, stream):
-        if bad and (bad.skip or (options.fill and len(names) > 1)):
+        if bad and (bad.skip or ((filled or options.fill) and len(names) > 1)):
             # The values that a short row lacks would be filled in as if they were missing.
             how = (len(names), _delimiter(path, options), options.comment, options.header)
             stream = Lines(without_ragged_rows(stream, bad, ragged, *how))
@@ -198,19 +180,19 @@ def read_parts(
             stream,
             header=0 if options.header else None,
             names=names,
-            chunksize=_TEXT_ROWS_PER_PART if as_text else max(1, _NUMBERS_PER_PART // len(names)),
+            chunksize=size,
             converters={label: str.strip} if label else None,
             low_memory=False,
             index_col=False,
             keep_default_na=False,
             na_values=_missing(names, label, options),
-            usecols=as_text,
-            dtype=str if as_text else None,
+            usecols=only,
+            dtype=dict.fromkeys(as_text, str),
             decimal=options.decimal,
             **_how(path, options),
         )
         row = 1
-        for frame in parts:
+        for frame in chain([parts.get_chunk(min(size, _FIRST_ROWS))], parts):
             rows = np.arange(row, row + len(frame))
             yield Part(frame, row, ~np.isin(rows, list(ragged)))
             row += len(frame)
@@ -232,7 +214,8 @@ def settle_doubts(
     texts = {column: ColumnReader(column, notation, options.na_values) for column in readers}
     bad = BadRows(name, options.bad_rows == "skip")
     open_ones = list(texts)
-    for part in read_parts(path, name, options, names, None, bad, open_ones) if texts else ():
+    parts = read_parts(path, name, options, names, bad=bad, only=open_ones)
+    for part in parts if texts else ():
         for column in open_ones:
             texts[column].read(part.frame[column], part.first_row)
         open_ones = [column for column in open_ones if not texts[column].has_fractions]

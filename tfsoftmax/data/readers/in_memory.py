@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,8 +19,8 @@ from tfsoftmax.data.options import SourceOptions, check_applicable, source_optio
 from tfsoftmax.data.readers.array_rows import Arrays, dataset_of
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.sparse_rows import SparseFeatures
-from tfsoftmax.data.tables.columns import columns_of
-from tfsoftmax.data.tables.reader import TableReader
+from tfsoftmax.data.tables.load import load_table
+from tfsoftmax.data.tables.table import Part, Table
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.spec import Spec
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _ROWS_PER_PART = 1024
+_NUMBERS_PER_PART = 2**21
 
 
 def from_arrays(
@@ -107,11 +108,13 @@ def from_frame(
             "from_arrays(X, y) takes arrays"
         )
     named = table.rename(columns=str)
-    columns = columns_of(name, list(named.columns), source.options)
-    reader = TableReader(source, columns)
-    with collecting(source, source.key([])) as collector:
-        reader.add(collector, named, first_row=0)
-        return collector.dataset(reader.spec, reader.finish())
+
+    def read(columns: Sequence[str], **how: Any) -> Generator[Part]:
+        rows = max(1, _NUMBERS_PER_PART // max(1, len(columns)))
+        for first in range(0, max(1, len(named)), rows):
+            yield Part(named.iloc[first : first + rows], first)
+
+    return load_table(source, [], lambda: Table(list(named.columns), read))
 
 
 def from_tf_data(

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tfsoftmax.data.bad_rows import BadRows
-from tfsoftmax.data.collector import collecting, load_cached
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.data.readers.folders import files_at
 from tfsoftmax.data.source import Source
-from tfsoftmax.data.tables.columns import check_once, columns_of
-from tfsoftmax.data.tables.reader import TableReader
-from tfsoftmax.data.tables.table import Table
+from tfsoftmax.data.tables.columns import check_once
+from tfsoftmax.data.tables.load import load_table
+from tfsoftmax.data.tables.table import Part, Table
 from tfsoftmax.errors import DataError, UsageError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FILES = "*.parquet"
 _NUMBERS_PER_PART = 2**21
+_TEXT_ROWS_PER_PART = 50_000
 
 
 def load_parquet(path: Path, source: Source) -> Dataset:
@@ -36,22 +33,7 @@ def load_parquet(path: Path, source: Source) -> Dataset:
       DataError: naming the file, and row and column, from 1, of what is wrong.
     """
     files = files_at(path, source.name, FILES)
-    key = source.key(files)
-    found = load_cached(source, key)
-    if found is not None:
-        return found
-    names = column_names(files, source.name)
-    columns = columns_of(source.name, names, source.options)
-    wanted = [*columns.features, str(columns.label)]
-    if columns.weight:
-        wanted.append(columns.weight)
-    table = TableReader(source, columns)
-    with collecting(source, key) as collector:
-        raw = columns.label if source.options.encoding != "utf-8" else None
-        for file, first_row, frame in read_parts(files, source.name, wanted, raw):
-            named = source.name if len(files) == 1 else f"{source.name}: {file.name}"
-            table.add(collector, frame, first_row, where=named)
-        return collector.dataset(table.spec, table.finish())
+    return load_table(source, files, lambda: _open(files, source.name, source.options))
 
 
 def open_table(path: Path, name: str, options: SourceOptions, bad: BadRows) -> Table:
@@ -60,17 +42,24 @@ def open_table(path: Path, name: str, options: SourceOptions, bad: BadRows) -> T
     Args:
       path: of the file or folder.
       name: for messages.
-      options: not used: the file itself says how to read it.
+      options: the encoding of labels that are bytes is used: the file itself says how to read it.
       bad: not used: all rows have the same width.
 
     Raises:
       UsageError: if the package pyarrow is missing.
       DataError: if it is not such a table.
     """
-    files = files_at(path, name, FILES)
-    names = column_names(files, name)
-    check_once(name, names)
-    return Table(names, (frame for _, _, frame in read_parts(files, name, names)))
+    table = _open(files_at(path, name, FILES), name, options)
+    check_once(name, table.names)
+    return table
+
+
+def _open(files: list[Path], name: str, options: SourceOptions) -> Table:
+    def read(columns: Sequence[str], *, label: str | None = None, **how: Any) -> Generator[Part]:
+        raw = label if options.encoding != "utf-8" else None
+        return read_parts(files, name, list(columns), raw)
+
+    return Table(column_names(files, name), read)
 
 
 def column_names(files: list[Path], name: str) -> list[str]:
@@ -96,8 +85,8 @@ def column_names(files: list[Path], name: str) -> list[str]:
 
 def read_parts(
     files: list[Path], name: str, wanted: list[str], raw: str | None = None
-) -> Iterator[tuple[Path, int, pd.DataFrame]]:
-    """Reads some columns, a part at a time, with the file and the number of the first row.
+) -> Generator[Part]:
+    """Reads some columns, a part at a time; rows are counted from the beginning of their file.
 
     Texts that are not UTF-8, and those of the column `raw`, are bytes.
 
@@ -110,11 +99,14 @@ def read_parts(
         row = 1
         opened = _opened(file, name)
         rows = max(1, _NUMBERS_PER_PART // len(wanted))
+        if any(_is_text(field.type) for field in opened.schema_arrow if field.name in wanted):
+            rows = min(rows, _TEXT_ROWS_PER_PART)
+        where = name if len(files) == 1 else f"{name}: {file.name}"
         try:
             for batch in opened.iter_batches(batch_size=rows, columns=wanted):
                 # Metadata that pandas wrote about an index would remove that column, or be damaged.
                 plain = _checked(batch.replace_schema_metadata(None), raw)
-                yield file, row, plain.to_pandas(types_mapper=_exact(plain))
+                yield Part(plain.to_pandas(types_mapper=_exact(plain)), row, where=where)
                 row += batch.num_rows
         except (OSError, ValueError, pyarrow.ArrowException) as error:
             raise DataError(f"{name}: {file.name} is damaged: {_line(error)}") from error
@@ -140,6 +132,12 @@ def _checked(batch: Any, raw: str | None) -> Any:
         if not usable:
             batch = batch.set_column(index, field.name, as_bytes)
     return batch
+
+
+def _is_text(kind: Any) -> bool:
+    from pyarrow import types
+
+    return any(is_kind(kind) for is_kind in (types.is_string, types.is_large_string))
 
 
 def _exact(batch: Any) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tfsoftmax.choices import did_you_mean
 from tfsoftmax.columns.column import KINDS, Kind
+from tfsoftmax.columns.date_formats import parts_of
 from tfsoftmax.errors import UsageError
 from tfsoftmax.messages import setting
 
@@ -66,6 +67,10 @@ def asked_column(text: str, known: Collection[str] | None = None) -> AskedColumn
     if not more:
         return asked
     if kind == "date":
+        try:
+            parts_of(more)
+        except ValueError as error:
+            raise UsageError(setting("column", [text]) + f": {error}") from error
         return AskedColumn((name,), "date", date_format=more)
     if kind not in _SIZES:
         raise UsageError(

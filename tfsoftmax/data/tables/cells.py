@@ -35,6 +35,8 @@ _INDEXES = (NAMELESS, "__index_level_0__")
 _ROWS_TO_IDENTIFY = 20
 # A number followed by a unit.
 _MEASURED = r"^[+-]?[0-9][0-9.,]*\s*([^0-9.,\s]+)$"
+# No number has more characters.
+_LONGEST_NUMBER = 400
 # Number of cells of a part in which examples for messages are looked for.
 _SAMPLE = 1000
 
@@ -113,7 +115,8 @@ class ColumnReader:
     def remedy(self) -> str:
         """The end of a message: what can be done other than correcting the cells."""
         out = ", or leave the column out with " + setting("drop", [self.name])
-        return out if self._droppable else ""
+        category = setting("column", [f"{self.name}=category"])
+        return out + ", or take it as categories with " + category if self._droppable else ""
 
     @property
     def is_text(self) -> bool:
@@ -152,6 +155,11 @@ class ColumnReader:
         """Whether it is an index that pandas wrote with the table."""
         whole = self.type == "number" and self.present and not self.texts
         return self.name in _INDEXES and bool(whole) and self.distinct.possible
+
+    @property
+    def measured(self) -> bool:
+        """Whether its texts are numbers with a unit."""
+        return self._measured
 
     @property
     def names_rows(self) -> bool:
@@ -239,7 +247,9 @@ class ColumnReader:
         cells = column[strings].str.strip()
         cells = cells[(cells != "") & ~cells.isin(self.na_values)]
         self.present += len(others) + len(cells)
-        texts = pd.concat([strange, self._strings(cells, values, first_row)]).sort_index()
+        short = cells.str.len() <= _LONGEST_NUMBER
+        texts = self._strings(cells[short], values, first_row)
+        texts = pd.concat([strange, cells[~short], texts]).sort_index()
         self.texts += len(texts)
         if len(texts):
             row = int(texts.index[0])

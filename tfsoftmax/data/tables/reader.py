@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -18,7 +17,6 @@ from tfsoftmax.data.tables.columns import Columns, listed
 from tfsoftmax.data.tables.notation import Notation
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import Message, setting
-from tfsoftmax.spec import Spec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +41,14 @@ def readers_of(
         name: ColumnReader(name, notation, options.na_values, known.get(name, unknown), not model)
         for name in names
     }
+
+
+def nameless(source: str) -> DataError:
+    """The error for a first column without a name that does not number the rows."""
+    return DataError(
+        f"{source}: the first column has no name in the first row; give it one, "
+        "or leave it out with " + setting("drop", [NAMELESS])
+    )
 
 
 class NumbersReader:
@@ -157,10 +163,7 @@ class NumbersReader:
             elif reader.names_rows:
                 self.left_out += (name,)
             elif name == NAMELESS:
-                raise DataError(
-                    f"{self._source}: the first column has no name in the first row; give it one, "
-                    "or leave it out with " + setting("drop", [name])
-                )
+                raise nameless(self._source)
         known = self.names
         apart = {self.index, *self.left_out}
         self.names = tuple(name for name in known if name not in apart)
@@ -199,7 +202,10 @@ class NumbersReader:
         def problem(row: int) -> str:
             return (
                 f"{where}, row {first_row + row}, column {name!r}: {texts[row][:40]!r} is not a "
-                "number; correct it" + _as_missing(texts[row]) + self._ways_out(name)
+                "number; correct it"
+                + _as_missing(texts[row])
+                + self._as_category(name)
+                + self._ways_out(name)
             )
 
         refuse(bad, usable, strange, "with a value that is not a number", problem)
@@ -245,6 +251,10 @@ class NumbersReader:
 
         refuse(bad, usable, beyond.any(axis=1), "with a value beyond 3.4e38", problem)
 
+    def _as_category(self, name: str) -> str:
+        said = "; or take the column as categories with " + setting("column", [f"{name}=category"])
+        return "" if self._model else said
+
     def _ways_out(self, name: str) -> str:
         if self._model:
             return ""
@@ -281,24 +291,36 @@ class NumbersReader:
         )
 
 
+class RowsReader(Protocol):
+    """Reads rows of features from the parts of a table."""
+
+    def rows(
+        self,
+        frame: pd.DataFrame,
+        first_row: int,
+        collector: Collector | None = None,
+        where: str | None = None,
+        usable: np.ndarray | None = None,
+    ) -> tuple[Any, np.ndarray]:
+        """Reads the next part, as `NumbersReader.rows`."""
+
+    def finish(self) -> Notes:
+        """Summarises what was found in all parts."""
+
+
 class TableReader:
     """Reads the labelled rows of a table, part after part.
 
     Args:
       source: its name, options, and the model to be measured on it, if any.
       columns: by their role.
+      features: reads the features; None reads the columns as numbers.
     """
 
-    def __init__(self, source: Source, columns: Columns):
+    def __init__(self, source: Source, columns: Columns, features: RowsReader | None = None):
         options, model = source.options, source.model is not None
         self._source, self._columns = source, columns
-        self.features = NumbersReader(
-            source.name,
-            columns.features,
-            options,
-            model=model,
-            leave_out=options.features is None,
-        )
+        self.features = features or numbers_of(source, columns)
         weights = options.but(missing="error")
         names = (columns.weight,) if columns.weight else ()
         self._weights = NumbersReader(source.name, names, weights, model=model)
@@ -369,10 +391,17 @@ class TableReader:
         self._weights.finish()
         return self.features.finish()
 
-    def spec(self, class_names: tuple[str, ...]) -> Spec:
-        """Describes an example of the table, once all parts have been read."""
-        columns = replace(self._columns, features=self.features.names)
-        return columns.spec(class_names, self._source.options)
+
+def numbers_of(source: Source, columns: Columns) -> NumbersReader:
+    """Reads the columns to learn from as numbers; those that only name the rows are left out."""
+    options = source.options
+    return NumbersReader(
+        source.name,
+        columns.features,
+        options,
+        model=source.model is not None,
+        leave_out=options.features is None,
+    )
 
 
 def _as_missing(text: str) -> str:
