@@ -240,7 +240,8 @@ def check_applicable(options: SourceOptions, understood: Collection[str], what: 
     tfsoftmax.errors.UsageError: delimiter does not apply to npz; it is for csv
     """
     for name in options.to_json():
-        if name not in understood:
+        # What is missing is an error wherever nothing can be done about it.
+        if name not in understood and getattr(options, name) != "error":
             raise UsageError(
                 setting(name) + f" does not apply to {what}; it is for {', '.join(takers(name))}"
             )

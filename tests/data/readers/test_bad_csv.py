@@ -71,11 +71,14 @@ CSV = {
     "an endless integer": ("row 3, column 'b'", row_3(f"1,{'9' * 60},x")),
     "a text among numbers": ("row 3, column 'b': 'two' is not a number", row_3("1,two,x")),
     "a decimal comma": ("row 3, column 'b': '1,5' is not a number", row_3('1,"1,5",x')),
-    "a column of text": (
-        r"column 'b': it is text \(row 1: 'u'\)",
-        csv(HEADER + "1,u,x\n2,v,y\n" * 5),
+    "a column of texts and numbers": (
+        r"column 'b': it is part text \(row 1: 'u'\), part numbers",
+        csv(HEADER + "1,u,x\n2,v,y\n3,4,y\n" * 5),
     ),
-    "a column of dates": ("column 'b'", csv(HEADER + "1,2020-01-01,x\n2,2020-01-02,y\n" * 5)),
+    "a column of dates and others": (
+        r"column 'b': it has \(row 3: 'soon'\) among dates such as '2020-01-01' \(row 1\)",
+        csv(HEADER + "1,2020-01-01,x\n2,2020-01-02,y\n3,soon,y\n" * 5),
+    ),
     "no bytes": ("the file is empty", csv("")),
     "blank lines only": ("the file is empty", csv("\n\n\n")),
     "a header only": ("no rows", csv(HEADER)),

@@ -86,7 +86,7 @@ def test_what_can_be_filled_in_is_not_skipped(tmp_path):
         (['7,"3,750",x'], 'thousands=","'),
         (["7,$5,x"], "only one of them has"),
         (["7,(5),x"], "parentheses"),
-        (["7,text,x"] * 60, r"column 'b': it is text \(row 41"),
+        (["7,text,x"] * 60, r"column 'b': it is part text \(row 41"),
         (["7,3,"] * 50, "50 of 90 rows cannot be used, more than half: 50 without a usable label"),
     ],
 )

@@ -139,6 +139,7 @@ class Guess(NamedTuple):
 
 class _LeftOut(NamedTuple):
     why: str
+    hint: str | None = None
 
 
 def draft_of(
@@ -189,7 +190,7 @@ def draft_of(
         next((name for name, reason in why.items() if reason == "index"), None),
         tuple(name for name, reason in why.items() if reason == "name"),
         empty,
-        tuple(one.hint for one in kept.values() if one.hint),
+        tuple(one.hint for name, one in found.items() if one.hint and name not in empty),
     )
 
 
@@ -278,13 +279,16 @@ class _Look:
     def _guess_of_texts(self) -> Guess | _LeftOut:
         reader, name, names = self._reader, self._name, (self._name,)
         texts = self._texts()
+        if texts.empty:  # None of its cells is a text, which is an error when they are read.
+            return Guess(Column(name, "category", names), "string")
         dates = texts.str.fullmatch(_ISO_DATE).to_numpy(bool)
         if dates.sum() > len(texts) / 2:
             self._check_dates(texts, dates)
             return Guess(Column(name, "date", names, time_zone="UTC"), "string")
         words = texts.str.split().str.len().mean()
+        hint = self._hint_at_dates(texts)
         if self._options.features is None and reader.names_rows and words < _WORDS_OF_TEXTS:
-            return _LeftOut("name")
+            return _LeftOut("name", hint)
         if reader.measured:
             raise self._error(
                 "it is text", reader.first_text, "; expected numbers: turn it into numbers"
@@ -293,7 +297,6 @@ class _Look:
             raise self._error(
                 "it is part text", reader.first_text, ", part numbers; write it in one way"
             )
-        hint = self._hint_at_dates(texts)
         import pandas as pd
 
         n_distinct = texts.nunique()

@@ -18,8 +18,9 @@ from tfsoftmax.data.source import Source
 from tfsoftmax.data.tables.columns import Columns, columns_of
 from tfsoftmax.data.tables.encoded_reader import EncodedReader
 from tfsoftmax.data.tables.kinds_of_columns import Asked, Draft, draft_of
+from tfsoftmax.data.tables.labelled import TableReader, numbers_of
 from tfsoftmax.data.tables.learn import Learner
-from tfsoftmax.data.tables.reader import NumbersReader, TableReader, numbers_of
+from tfsoftmax.data.tables.reader import NumbersReader
 from tfsoftmax.data.tables.table import Part, Table
 from tfsoftmax.spec import Spec
 

@@ -1,9 +1,9 @@
-"""Reads the rows of a table, part after part: numbers and labels, and rows to leave out."""
+"""Reads the columns of a table as numbers, part after part, and finds rows to leave out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,9 +11,8 @@ from tfsoftmax.data.bad_rows import BadRows, refuse
 from tfsoftmax.data.collector import Collector
 from tfsoftmax.data.notes import Notes
 from tfsoftmax.data.options import SourceOptions
-from tfsoftmax.data.source import Source
 from tfsoftmax.data.tables.cells import NAMELESS, Cells, ColumnReader
-from tfsoftmax.data.tables.columns import Columns, listed
+from tfsoftmax.data.tables.columns import listed
 from tfsoftmax.data.tables.notation import Notation
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import Message, setting
@@ -289,119 +288,6 @@ class NumbersReader:
             ),
             marks=tuple(reader.mark + reader.name for reader in read if reader.mark),
         )
-
-
-class RowsReader(Protocol):
-    """Reads rows of features from the parts of a table."""
-
-    def rows(
-        self,
-        frame: pd.DataFrame,
-        first_row: int,
-        collector: Collector | None = None,
-        where: str | None = None,
-        usable: np.ndarray | None = None,
-    ) -> tuple[Any, np.ndarray]:
-        """Reads the next part, as `NumbersReader.rows`."""
-
-    def finish(self) -> Notes:
-        """Summarises what was found in all parts."""
-
-
-class TableReader:
-    """Reads the labelled rows of a table, part after part.
-
-    Args:
-      source: its name, options, and the model to be measured on it, if any.
-      columns: by their role.
-      features: reads the features; None reads the columns as numbers.
-    """
-
-    def __init__(self, source: Source, columns: Columns, features: RowsReader | None = None):
-        options, model = source.options, source.model is not None
-        self._source, self._columns = source, columns
-        self.features = features or numbers_of(source, columns)
-        weights = options.but(missing="error")
-        names = (columns.weight,) if columns.weight else ()
-        self._weights = NumbersReader(source.name, names, weights, model=model)
-
-    def add(
-        self,
-        collector: Collector,
-        frame: pd.DataFrame,
-        first_row: int,
-        usable: np.ndarray | None = None,
-        where: str | None = None,
-    ) -> None:
-        """Adds a part to a collector.
-
-        Args:
-          collector: takes the rows.
-          frame: the part.
-          first_row: number of its first row, for messages.
-          usable: bool ``[n]``, the rows that are not known to be bad; None is all.
-          where: name of the source, or of a part of it, for messages.
-
-        Raises:
-          DataError: naming row and column, if a value is not a number or missing.
-        """
-        features, fine = self.features.rows(frame, first_row, collector, where, usable)
-        weights = None
-        if self._columns.weight:
-            weights, fine = self._weighed(frame, first_row, collector, where, fine)
-        labels = frame[self._columns.label]
-        if self._source.options.na_values:
-            missing = labels.map(str).isin(self._source.options.na_values)
-            labels = labels.astype(object).mask(missing, None)
-        collector.add(
-            features,
-            labels.to_numpy(),
-            weights,
-            usable=fine,
-            first_row=first_row,
-            where=where,
-        )
-
-    def _weighed(
-        self,
-        frame: pd.DataFrame,
-        first_row: int,
-        collector: Collector,
-        where: str | None,
-        usable: np.ndarray,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        rows, usable = self._weights.rows(frame, first_row, collector, where, usable)
-        weights = rows[:, 0]
-
-        def problem(row: int) -> str:
-            return (
-                f"{where or self._source.name}, row {first_row + row}, column "
-                f"{self._columns.weight!r}: a weight of {weights[row]:g}; expected 0 or more"
-            )
-
-        refuse(collector.bad_rows, usable, weights < 0, "with a weight below 0", problem)
-        return weights, usable
-
-    def finish(self) -> Notes:
-        """Summarises what was found in all parts.
-
-        Raises:
-          DataError: if a column turns out to be unusable.
-        """
-        self._weights.finish()
-        return self.features.finish()
-
-
-def numbers_of(source: Source, columns: Columns) -> NumbersReader:
-    """Reads the columns to learn from as numbers; those that only name the rows are left out."""
-    options = source.options
-    return NumbersReader(
-        source.name,
-        columns.features,
-        options,
-        model=source.model is not None,
-        leave_out=options.features is None,
-    )
 
 
 def _as_missing(text: str) -> str:
