@@ -157,8 +157,8 @@ def _split_name(
     among = [split for split in splits if split[0] in (known or ())]
     if among:
         return among[-1]
-    # A format of dates may have the mark; names of columns seldom have it.
-    return splits[0] if mark == "=" else splits[-1]
+    # A format of dates may have the mark, too.
+    return next((one for one in splits if one[1].partition(":")[0] in KINDS), splits[-1])
 
 
 def _split_names(joined: str, known: Collection[str] | None) -> tuple[str, ...]:

@@ -243,7 +243,7 @@ class ColumnReader:
         strange = others[np.isnan(values[others.index])].map(str)
         if len(others) > len(strange):
             there = ~np.isnan(values)
-            self._look(values, there, first_row, others.map(type).eq(bool).all())
+            self._look(values, there, first_row, others.map(type).isin([bool, np.bool_]).all())
         cells = column[strings].str.strip()
         cells = cells[(cells != "") & ~cells.isin(self.na_values)]
         self.present += len(others) + len(cells)
