@@ -9,11 +9,11 @@ import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.record import DataRecord
-from tfsoftmax.data.tables.columns import listed
 from tfsoftmax.errors import ModelError, UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.spec import Spec
+from tfsoftmax.training.same_columns import with_same_columns
 
 NewClasses = Literal["error", "add", "ignore"]
 # How far below the mean of the others a new class's logit starts: its probability is then at
@@ -26,7 +26,10 @@ def warm_start(
 ) -> tuple[SoftmaxRegression, Dataset]:
     """Matches a trained model and a new dataset to each other, for `fit`.
 
-    Columns of a table are matched by name, and the model's weights follow the dataset's order.
+    Columns of a table are matched by name, and the model's weights follow the dataset's order. Of
+    an encoded table the model keeps its columns and categories; those that only the dataset has
+    are added, with the weights of unknown ones, so every row is predicted as before and nothing
+    learnt is lost.
     Classes are matched by name, too, and those that the model knows keep their order. A class that
     is added gets the mean of all columns of W and of b, less 14 in b. A mean is never above the
     largest, so every row is predicted as before, and no probability changes by more than a
@@ -59,7 +62,8 @@ def warm_start(
         raise UsageError(
             setting("new_classes") + f" must be error, add or ignore, not {new_classes!r}"
         )
-    model = _with_columns_of(dataset, model)
+    origin = DataRecord.of(dataset)
+    model, dataset = with_same_columns(model, dataset)
     _check_examples(model, dataset)
     known = model.spec.class_names
     new = tuple(name for name in dataset.spec.class_names if name not in known)
@@ -81,37 +85,9 @@ def warm_start(
         train=_relabel(dataset.train, new_labels),
         test=_relabel(dataset.test, new_labels),
         validation=dataset.validation and _relabel(dataset.validation, new_labels),
-        origin=DataRecord.of(dataset),
+        origin=origin,
     )
     return _add_classes(model, spec), aligned
-
-
-def _with_columns_of(dataset: Dataset, model: SoftmaxRegression) -> SoftmaxRegression:
-    """The model with its features in the order of the dataset's columns."""
-    ours, theirs = model.spec.feature_names, dataset.spec.feature_names
-    if ours is None or theirs is None or ours == theirs:
-        return model
-    known, found = set(ours), set(theirs)
-    if strange := [name for name in theirs if name not in known]:
-        raise ModelError(
-            f"the model to start from does not know column {strange[0]!r} of {dataset.name}; it "
-            f"takes {listed(ours)}: leave out the others"
-        )
-    if missing := [name for name in ours if name not in found]:
-        raise ModelError(
-            f"{dataset.name} has no column {missing[0]!r}, which the model to start from takes; it "
-            f"has {listed(theirs)}"
-        )
-    at = {name: index for index, name in enumerate(ours)}
-    order = [at[name] for name in theirs]
-    scaling = model.spec.scaling and model.spec.scaling.reorder(order)
-    spec = replace(model.spec, feature_names=theirs, scaling=scaling)
-    moved = SoftmaxRegression(spec)
-    # The indicators of missing features come last, in the order they had.
-    rows = [*order, *range(spec.n_features, spec.n_inputs)]
-    moved.W.assign(model.W.numpy()[rows])
-    moved.b.assign(model.b)
-    return moved
 
 
 def _check_examples(model: SoftmaxRegression, dataset: Dataset) -> None:
