@@ -140,7 +140,7 @@ def write_requests(folder: Path, spec: Spec, name: str, samples: Samples) -> Non
     ]
     bodies: dict[str, tuple[str, dict[str, Any]]] = {
         # Serving's "column" format names inputs, its "row" format only if there are several.
-        "predict-rows.json": ("predict", {"instances": _instances(served)}),
+        "predict-rows.json": ("predict", {"instances": instances(served)}),
         "predict-columns.json": (
             "predict",
             {"inputs": {key: _plain(tensor) for key, tensor in served.items()}},
@@ -153,7 +153,7 @@ def write_requests(folder: Path, spec: Spec, name: str, samples: Samples) -> Non
     if spec.encoding:
         bodies["predict-encoded.json"] = (
             "predict",
-            {"signature_name": ENCODED_SIGNATURE, "instances": _instances(encoded)},
+            {"signature_name": ENCODED_SIGNATURE, "instances": instances(encoded)},
         )
         bodies["predict-examples.json"] = (
             "predict",
@@ -182,7 +182,7 @@ def write_requests(folder: Path, spec: Spec, name: str, samples: Samples) -> Non
     (place / "curl.sh").write_text("\n".join(lines) + "\n", "utf-8")
 
 
-def _instances(tensors: Tensors) -> list[Any]:
+def instances(tensors: Tensors) -> list[Any]:
     """Rows in Serving's row format, which wants several inputs named, and one need not be."""
     if len(tensors) == 1:
         (only,) = tensors.values()
