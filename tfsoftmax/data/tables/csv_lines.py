@@ -10,6 +10,8 @@ from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import setting
 
+_LONGEST_FIELD = 2**27
+
 
 class Lines(io.TextIOBase):
     """Lines as a text file.
@@ -111,6 +113,8 @@ def _rows(
             taken.append(line)
             yield line
 
+    # A cell that is too long for a text is refused later, by its column and row.
+    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_FIELD))
     for cells in csv.reader(recorded(), delimiter=delimiter, skipinitialspace=True):
         text = "".join(taken)
         taken.clear()
