@@ -51,7 +51,7 @@ for name, options in (("toy:x", SourceOptions(delimiter=";")), ("toz:x", None)):
 """
     )
     words = " ".join(out.split())
-    assert "(csv, parquet, npz, npy, svmlight, images, tfrecord, idx, toy)" in words
+    assert "(csv, parquet, npz, npy, svmlight, text, images, tfrecord, idx, toy)" in words
     assert re.search(r"--na-values TEXT,\.\.\. .*? For csv, parquet, toy\.", words)
     assert re.search(r"^toy:FILE +whole numbers, a line each$", out, re.M)
     assert "delimiter does not apply to toy; it is for csv" in out

@@ -33,7 +33,13 @@ def idx(folder):
     return f"idx:{folder}"
 
 
+def texts(folder):
+    (folder / "texts").write_text("__label__a good, fine\n__label__b bad; poor\n" * 9)
+    return f"text:{folder / 'texts'}"
+
+
 MAKERS = {
+    "text": texts,
     "csv": csv,
     "parquet": parquet_parts,
     "npz": lambda folder: npz(folder, features=NUMBERS, labels=WHOLE),
@@ -65,6 +71,7 @@ def test_a_path_is_enough_where_it_tells_its_kind(tmp_path, kind):
         ("x.npz", "npz"),
         ("rows.libsvm", "svmlight"),
         ("rows.svm.bz2", "svmlight"),
+        ("reviews.ft.txt.gz", "text"),
         ("mnist-train.tfrecord-00000-of-00010", "tfrecord"),
         ("a.tfrecords.gz", "tfrecord"),
         ("a.png", None),

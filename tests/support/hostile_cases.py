@@ -19,7 +19,7 @@ from tfsoftmax.cli.main import main as group
 
 ENDINGS = {
     "csv": "csv", "parquet": "parquet", "npz": "npz", "npy": "npy", "svmlight": "svm",
-    "idx": "idx", "images": "images", "tfrecord": "tfrecord",
+    "text": "txt", "idx": "idx", "images": "images", "tfrecord": "tfrecord",
 }  # fmt: skip
 WORDS = [
     "", " ", "a", "label", "c0", "a,b", ",", "none", "default", "-", "--", "../..", "~nosuch/x",
@@ -62,6 +62,8 @@ def make_sources(folder: Path) -> None:
     np.save(folder / "good.npy" / "y.npy", y)
     lines = [f"{k} 1:{a} 2:{b} 3:{c}" for (a, b, c), k in zip(X, y, strict=True)]
     (folder / "good.svm").write_text("\n".join(lines) + "\n")
+    texts = [f"__label__{k} number {a} and {b}" for (a, b, c), k in zip(X, y, strict=True)]
+    (folder / "good.txt").write_text("\n".join(texts) + "\n")
     _pictures(folder / "good.images", generator)
     _idx(folder / "good.idx", generator)
     (folder / "good.tfrecord").write_bytes(generator.bytes(300))

@@ -55,7 +55,7 @@ class Kind:
       table: opens it as a table, whatever is in the columns, for ``inspect`` and ``predict``:
         ``(path, name, options, bad) -> Table``.
       unlabelled: reads rows without labels of what is no table, for ``predict``:
-        ``(path, name, spec) -> Iterator[np.ndarray]``.
+        ``(path, name, spec, options) -> Iterator[rows]``.
       has_test_rows: whether it always brings test rows of its own.
       prefix: what the names of its models begin with.
     """
@@ -140,7 +140,7 @@ KINDS = _by_name(
         example="csv:flowers.csv",
         suffixes=(".csv", ".tsv"),
         packings=(".gz",),
-        line=r".*[,;\t|].*",
+        line=r"(?!__label__).*[,;\t|].*",
         table="csv:open_table",
     ),
     Kind(
@@ -183,6 +183,20 @@ KINDS = _by_name(
         suffixes=(".svm", ".svmlight", ".libsvm"),
         packings=(".gz", ".bz2"),
         line=r"\s*[-+]?[0-9.]+(e[-+]?[0-9]+)?(\s+(qid|\d+):[^\s:]+)*\s*(#.*)?",
+    ),
+    Kind(
+        "text",
+        "a label and a text in each line, __label__NAME TEXT or LABEL, a tab and TEXT; a model of "
+        "it takes texts",
+        "text:load_text",
+        ("column", "bad_rows", "encoding", "test_fraction", *EVERY_SOURCE),
+        takes="FILE",
+        example="text:reviews.txt",
+        suffixes=(".ft.txt",),
+        packings=(".gz",),
+        line=r"__label__\S.*",
+        table="text:open_texts",
+        unlabelled="text:rows_of_texts",
     ),
     Kind(
         "images",

@@ -92,7 +92,7 @@ def read_unlabelled(
         raise DataError(f"{rows}: it is a picture; expected rows")
     name, kind, path = location
     if kind.unlabelled:
-        yield from function_of(kind.unlabelled)(path, name, spec)
+        yield from function_of(kind.unlabelled)(path, name, spec, options or SourceOptions())
         return
     choices = replace(
         options or SourceOptions(),
@@ -128,13 +128,16 @@ def _wanted(name: str, found: list[str], spec: Spec) -> list[str]:
     return list(spec.feature_names)
 
 
-def rows_of_array(path: Path, name: str, spec: Spec) -> Iterator[np.ndarray]:
+def rows_of_array(
+    path: Path, name: str, spec: Spec, options: SourceOptions
+) -> Iterator[np.ndarray]:
     """Reads the rows of an ``.npy`` file, a part at a time.
 
     Args:
       path: of the file.
       name: for messages.
       spec: of the model.
+      options: none applies.
 
     Yields:
       ``[n, n_features]`` in the spec's dtype.
