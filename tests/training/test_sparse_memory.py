@@ -44,5 +44,4 @@ def test_memory_is_bounded():
         [sys.executable, "-W", "ignore", "-c", SCRIPT], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    print(f"{done.stdout.strip()} MB")
     assert int(done.stdout) < 500, done.stdout
