@@ -81,6 +81,11 @@ class ExportedModel(tf.Module):
             self.predict_encoded = _function(self._predict_encoded, self.encoded.specs)
             self.predict_examples = _function(self._predict_examples, one_text[EXAMPLES])
 
+    @property
+    def weights(self) -> SoftmaxRegression | PackedModel:
+        """What answers rows of features, and all that TFLite files need to be made of."""
+        return self.packed if self.model.spec.sparse else self.model
+
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """Every signature by its name."""
         found = {SIGNATURE: self.predict, CLASSIFY_SIGNATURE: self.classify}
@@ -116,8 +121,7 @@ class ExportedModel(tf.Module):
         return {"probabilities": tf.nn.softmax(tf.matmul(rows, self.model.W) + self.model.b)}
 
     def _scores(self, rows: tf.Tensor | Entries) -> tf.Tensor:
-        answering = self.packed if self.model.spec.sparse else self.model
-        return answering.probabilities(rows)
+        return self.weights.probabilities(rows)
 
     def _predict(self, tensors: Tensors) -> Tensors:
         return self._answer(self.served.rows(tensors))

@@ -63,7 +63,7 @@ def convert(
     if batch:
         function = _of_batch(function, batch)
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [function.get_concrete_function()], exported
+        [function.get_concrete_function()], exported.weights
     )
     if kind == "dynamic" or integer:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -132,7 +132,7 @@ def convert_for_mediapipe(exported: ExportedModel) -> bytes:
         return {"probabilities": exported.model.probabilities(rows)}
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [probabilities.get_concrete_function()], exported
+        [probabilities.get_concrete_function()], exported.weights
     )
     with silence_native_log():
         return converter.convert()
