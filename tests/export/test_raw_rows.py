@@ -12,10 +12,11 @@ from support.raw_tables import frame_of_penguins, model_of_penguins, split_of
 from tensorflow.python.saved_model import loader_impl
 from tensorflow_serving.apis import prediction_log_pb2
 
-from tfsoftmax import ExportError, export_model, load_predictor
+from tfsoftmax import Dataset, ExportError, export_model, load_predictor
 from tfsoftmax.data.encoded import cells_of_frame, features_of_cells
 from tfsoftmax.export import serving
 from tfsoftmax.export.raw import with_gaps
+from tfsoftmax.export.verify import verify
 
 # Of few features, which are served with their zeros, and of many, which are served without.
 SIZES = {"dense": 13, "sparse": 600}
@@ -197,6 +198,7 @@ def test_the_record_says_how_raw_rows_compared(served):
     parity = json.loads((folder / "tfsoftmax.json").read_text())["parity"]
     assert parity["saved_model.pb"]["raw"]["same_class"] == len(next(iter(cells.values())))
     assert parity["saved_model.pb"]["raw"]["holds"]
+    assert "each cell missing and each text unknown" in (folder / "README.md").read_text()
 
 
 def test_a_model_loaded_again_is_the_model(served):
@@ -216,6 +218,16 @@ def test_files_answer_the_table_as_the_model(served, file):
     assert predictor.spec == model.spec
     rows = features_of_cells(model.spec.encoding, cells)
     assert_same(predictor.predict_proba(rows), expected)
+
+
+def test_verify_asks_rows_of_the_table(served):
+    model, folder, cells, _ = served
+    rows = split_of(model, frame_of_penguins())
+    checks, _ = verify(folder, Dataset("penguins", model.spec, rows, rows))
+    assert [check.problem for check in checks] == [None] * len(checks)
+    (raw,) = [check for check in checks if check.runtime == "raw rows"]
+    assert raw.parity.same_class == len(cells["self"])
+    assert {check.file for check in checks} == {"saved_model.pb", "model.tflite", "model.onnx"}
 
 
 def test_an_array_is_proof_enough_but_odd_rows_are_asked_too(tmp_path):

@@ -224,6 +224,7 @@ def _artefacts(description: Mapping[str, Any], folder: Path, notes: Sequence[str
         "Each was loaded again in its runtime and compared with the trained model on "
         f"{description['compared_rows']:,} rows before this folder appeared.",
         "",
+        *_raw_rows(description["parity"]),
         "The SavedModel's bytes are its graph's and its weights'. A file that needs a version of",
         "TFLite runs in newer ones, too; LiteRT is newer than any of them.",
         *notes,
@@ -233,6 +234,19 @@ def _artefacts(description: Mapping[str, Any], folder: Path, notes: Sequence[str
         ),
         "",
     ]
+
+
+def _raw_rows(parity: Mapping[str, Any]) -> list[str]:
+    """What was asked with rows of the table itself, of a model that encodes its columns."""
+    lines = [
+        f"`{file}` was also given {found['raw']['n_samples']:,} rows of the table as they are, "
+        "some of them with each cell missing and each text unknown, in each form that it takes "
+        f"them: the same class on {found['raw']['same_class']:,}, probabilities within "
+        f"{found['raw']['max_difference']:.1e}."
+        for file, found in parity.items()
+        if "raw" in found
+    ]
+    return [*lines, ""] if lines else []
 
 
 def _failed(failed: Mapping[str, str]) -> list[str]:
