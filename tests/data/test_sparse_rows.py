@@ -90,7 +90,7 @@ def split(request, folder):
     return train, np.asarray(train.features)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_any_rows_are_read_in_any_order(split, data):
     train, rows = split
@@ -115,6 +115,12 @@ def test_any_rows_are_read_in_any_order(split, data):
     assert features.read(blocks, out) == len(expected)
     np.testing.assert_array_equal(out[:-1], expected)
     assert (out[-1] == 7).all()
+
+
+def test_a_row_may_be_chosen_twice(split):
+    """As many rows as lie between the first and the last, but not those."""
+    train, rows = split
+    np.testing.assert_array_equal(train.features[np.array([3, 3, 5])], rows[[3, 3, 5]])
 
 
 def test_chosen_rows_are_in_the_order_of_their_file(split):
@@ -197,6 +203,7 @@ def test_files_that_change_are_noticed(tmp_path):
     indices.write_bytes(content)
     with pytest.raises(DataError, match="cannot be read any more: did they change"):
         check_unchanged(dataset, "")
+    assert load_cached(source, "key") is None
     ends = entry.with_name("features-ends.npy")
     ends.write_bytes(ends.read_bytes()[:-8])
     assert load_cached(source, "key") is None

@@ -21,6 +21,7 @@ from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.data.labels import ClassNames, describe_doubts
 from tfsoftmax.data.notes import NO_NOTES, Notes
 from tfsoftmax.data.source import Source
+from tfsoftmax.data.sparse_files import DamagedRowsError
 from tfsoftmax.data.sparse_rows import (
     SparseFeatures,
     bytes_of,
@@ -265,4 +266,6 @@ def load_cached(source: Source, key: str) -> Dataset | None:
     try:
         return split_rows(source, *load_rows(source.cache.folder / key))
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        return None
+    except DamagedRowsError:
         return None

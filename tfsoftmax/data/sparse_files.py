@@ -38,6 +38,10 @@ NAMES = SparseNames()
 DTYPES = SparseNames("int64", "int32", "float32")
 
 
+class DamagedRowsError(DataError):
+    """Sparse rows in files are not, or no longer, as they were written."""
+
+
 class SparseFileRows(SparseFeatures):
     """Sparse rows in the files of a folder (`SparseNames`).
 
@@ -58,7 +62,8 @@ class SparseFileRows(SparseFeatures):
         )
         self.shape = (len(self._ends) - 1, n_features)
         n_entries = len(self._indices)
-        if len(self) < 0 or len(self._values) != n_entries or self.ends(len(self))[-1] != n_entries:
+        fit = len(self._ends) > 0 and len(self._values) == n_entries
+        if not fit or self._ends[-1:][0] != n_entries:
             raise ValueError(f"the arrays in {folder} are not of one size")
 
     @property
@@ -92,8 +97,10 @@ class SparseFileRows(SparseFeatures):
         """Selects rows, without reading them."""
         return ChosenSparseRows(self, indices)
 
-    def _changed(self) -> DataError:
-        return DataError(f"the rows in {self._folder} cannot be read any more: did they change?")
+    def _changed(self) -> DamagedRowsError:
+        return DamagedRowsError(
+            f"the rows in {self._folder} cannot be read any more: did they change?"
+        )
 
 
 class ChosenSparseRows(SparseFeatures):
@@ -140,7 +147,8 @@ class ChosenSparseRows(SparseFeatures):
             near = int(np.searchsorted(ends[wanted + 1], ends[0] + _SPAN_ENTRIES, side="right"))
             wanted = wanted[: max(1, near)]
             span = self._rows.read_sparse([slice(first, first + int(wanted[-1]) + 1)])
-            parts.append(span if span.shape[0] == len(wanted) else span[wanted])
+            whole = np.array_equal(wanted, np.arange(span.shape[0]))
+            parts.append(span if whole else span[wanted])
             done += len(wanted)
         return stacked(parts, self.shape[1])
 
