@@ -109,6 +109,9 @@ def test_any_rows_are_read_in_any_order(split, data):
     expected = np.concatenate([rows[block] for block in blocks])
     found = features.read_sparse(blocks)
     assert found.has_canonical_format
+    start, stop = sorted(data.draw(st.tuples(bounds, bounds)))
+    lengths = features.lengths(start, min(stop, len(rows)))
+    np.testing.assert_array_equal(lengths, np.count_nonzero(rows[start:stop], axis=1))
     assert (found.dtype, found.indices.dtype) == (np.float32, np.int32)
     np.testing.assert_array_equal(found.toarray(), expected)
     out = np.full((len(expected) + 1, WIDE), 7, np.float32)
@@ -136,8 +139,17 @@ def test_blocks_are_small_whatever_the_rows(monkeypatch, split):
     train, rows = split
     monkeypatch.setattr("tfsoftmax.data.sparse_rows._BLOCK_ENTRIES", 40)
     monkeypatch.setattr("tfsoftmax.data.sparse_files._SPAN_ENTRIES", 30)
+    entries_read, read = [], train.features.read_sparse
+
+    def counted(wanted):
+        found = read(wanted)
+        entries_read.append(found.nnz)
+        return found
+
+    monkeypatch.setattr(train.features, "read_sparse", counted)
     blocks = list(sparse_blocks(train.features, 4))
     assert all(block.nnz <= 40 and block.shape[0] <= 4 for _, block in blocks)
+    assert all(read <= 40 for read in entries_read)
     np.testing.assert_array_equal(np.concatenate([b.toarray() for _, b in blocks]), rows)
     np.testing.assert_array_equal(train.take(np.arange(0, 40, 7)).features[:], rows[0:40:7])
 

@@ -75,6 +75,11 @@ class _PlacedSparseRows(SparseFeatures):
     def nbytes(self) -> int:
         return self._features.nbytes
 
+    def lengths(self, start: int, stop: int) -> np.ndarray:
+        if isinstance(self._features, SparseFeatures):
+            return self._features.lengths(start, stop)
+        return super().lengths(start, stop)
+
     def read_sparse(self, blocks: Sequence[slice]) -> csr_array:
         if isinstance(self._features, SparseFeatures):
             found = self._features.read_sparse(blocks)

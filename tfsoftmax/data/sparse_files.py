@@ -78,6 +78,10 @@ class SparseFileRows(SparseFeatures):
             raise self._changed()
         return ends
 
+    def lengths(self, start: int, stop: int) -> np.ndarray:
+        """As for `SparseFeatures`."""
+        return np.diff(self.ends(start, stop))
+
     def read_sparse(self, blocks: Sequence[slice]) -> csr_array:
         """As for `SparseFeatures`."""
         bounds = [block.indices(len(self))[:2] for block in blocks]
@@ -121,6 +125,14 @@ class ChosenSparseRows(SparseFeatures):
     def nbytes(self) -> int:
         """About the bytes of their three arrays: as if they were as long as all rows."""
         return int(self._rows.nbytes * len(self) / max(1, len(self._rows)))
+
+    def lengths(self, start: int, stop: int) -> np.ndarray:
+        """As for `SparseFeatures`."""
+        indices = self.indices[start:stop]
+        if not len(indices):
+            return np.empty(0, np.int64)
+        first = int(indices.min())
+        return self._rows.lengths(first, int(indices.max()) + 1)[indices - first]
 
     def read_sparse(self, blocks: Sequence[slice]) -> csr_array:
         """As for `SparseFeatures`."""

@@ -44,6 +44,14 @@ class SparseFeatures(Features):
           DataError: if they cannot be read.
         """
 
+    def lengths(self, start: int, stop: int) -> np.ndarray:
+        """How many entries each of these neighbouring rows has; read as cheaply as possible.
+
+        Raises:
+          DataError: if they cannot be read.
+        """
+        return np.diff(self.read_sparse([slice(start, stop)]).indptr)
+
     @property
     def entries_a_row(self) -> float:
         """About how many entries a row has, in the mean of all."""
@@ -86,6 +94,10 @@ class SparseRows(SparseFeatures):
         """As for `SparseFeatures`."""
         return stacked([_rows_of(self._matrix, block) for block in blocks], self.shape[1])
 
+    def lengths(self, start: int, stop: int) -> np.ndarray:
+        """As for `SparseFeatures`."""
+        return np.diff(self._matrix.indptr[start : stop + 1])
+
     def take(self, indices: np.ndarray) -> SparseRows:
         """Selects rows, in the order of their indices ``[n]``."""
         return SparseRows(self._matrix[indices])
@@ -118,15 +130,21 @@ def sparse_blocks(
     [(slice(0, 2, None), (2, 3)), (slice(2, 3, None), (1, 3))]
     """
     n_samples, most_entries = len(rows), max(_BLOCK_ENTRIES, least_entries)
-    read_rows = max(1, min(_BLOCK_ROWS, int(most_entries / max(1.0, rows.entries_a_row))))
-    for start in range(0, n_samples, read_rows):
-        block = rows.read_sparse([slice(start, start + read_rows)])
-        first, ends = 0, block.indptr
-        while first < block.shape[0]:
-            # As many rows as have no more entries, whatever the mean of all.
+    for start in range(0, n_samples, _BLOCK_ROWS):
+        stop = min(start + _BLOCK_ROWS, n_samples)
+        ends = np.append(0, np.cumsum(rows.lengths(start, stop), dtype=np.int64))
+        first = 0
+        while first < stop - start:
+            # As many rows as have no more entries.
             last = int(np.searchsorted(ends, ends[first] + most_entries, side="right")) - 1
-            last = min(max(last, first + 1), first + most_rows, block.shape[0])
-            yield slice(start + first, start + last), _rows_of(block, slice(first, last))
+            last = max(last, first + 1)
+            block = rows.read_sparse([slice(start + first, start + last)])
+            for row in range(first, last, most_rows):
+                end = min(row + most_rows, last)
+                yield (
+                    slice(start + row, start + end),
+                    _rows_of(block, slice(row - first, end - first)),
+                )
             first = last
 
 
