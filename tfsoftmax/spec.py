@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import chain, groupby, repeat
 from typing import Any, cast, get_args
@@ -107,10 +107,8 @@ class Scaling:
 
         Numbers of many features are written as ``{"runs": [[count, number], ...]}``.
         """
-        fields = asdict(self).items()
-        return {
-            key: _runs(value) for key, value in fields if value or key in _REQUIRED_SCALING_KEYS
-        }
+        found = {each.name: getattr(self, each.name) for each in fields(self)}.items()
+        return {key: _runs(value) for key, value in found if value or key in _REQUIRED_SCALING_KEYS}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Scaling:
@@ -263,12 +261,12 @@ class Spec:
         Attributes added since the first release are written only if they are set, so that
         the checksums of data do not change.
         """
-        fields = asdict(self)
-        fields["scaling"] = self.scaling and self.scaling.to_json()
-        fields["encoding"] = self.encoding and self.encoding.to_json()
+        found = {each.name: getattr(self, each.name) for each in fields(self)}
+        found["scaling"] = self.scaling and self.scaling.to_json()
+        found["encoding"] = self.encoding and self.encoding.to_json()
         # The first release could only fill in the mean, and wrote that as True.
-        fields["missing"] = True if self.missing == "mean" else self.missing
-        return {key: value for key, value in fields.items() if value or key in _REQUIRED_KEYS}
+        found["missing"] = True if self.missing == "mean" else self.missing
+        return {key: value for key, value in found.items() if value or key in _REQUIRED_KEYS}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Spec:
