@@ -15,6 +15,7 @@ import numpy as np
 from tfsoftmax.data.images import as_rgb
 from tfsoftmax.export.formats import FORMATS
 from tfsoftmax.export.load import SAVED_MODEL, load_predictor
+from tfsoftmax.export.onnx.cells import takes_cells
 from tfsoftmax.export.predictor import answer_in_blocks
 from tfsoftmax.export.tflite.predictor import TFLitePredictor
 from tfsoftmax.export.tolerances import ROUNDED, Demand
@@ -59,8 +60,9 @@ class Runtime(NamedTuple):
 
     def runs(self, file: str, spec: Spec) -> bool:
         """Whether it runs an artefact of a model of this spec."""
-        of_texts = spec.encoding is not None and file == SAVED_MODEL
-        return file in self.files and not (self.only_numbers and (spec.sparse or of_texts))
+        of_cells = spec.encoding is not None and file == SAVED_MODEL
+        of_cells |= takes_cells(spec) and file == FORMATS["onnx"].file
+        return file in self.files and not (self.only_numbers and (spec.sparse or of_cells))
 
     @property
     def installed(self) -> bool:

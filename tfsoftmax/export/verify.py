@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.errors import TfsoftmaxError
 from tfsoftmax.export import integrity
 from tfsoftmax.export.formats import FORMATS
-from tfsoftmax.export.load import SAVED_MODEL, load_saved_model
+from tfsoftmax.export.load import SAVED_MODEL, load_predictor, load_saved_model
 from tfsoftmax.export.parity import Parity, compare, compare_cells
 from tfsoftmax.export.raw import cells_of, with_gaps
 from tfsoftmax.export.runtimes import RUNTIMES, Answer, Runtime, latency
@@ -45,8 +45,8 @@ class Check:
 
     Attributes:
       file: the artefact; the SavedModel's is ``saved_model.pb``.
-      runtime: what ran it; ``raw rows`` where TensorFlow was given rows of the table, by each
-        signature that takes them; empty where the file itself is not as it was written.
+      runtime: what ran it; ``raw rows`` where it was given rows of the table, in each form that
+        it takes them; empty where the file itself is not as it was written.
       bytes: of the file, or of graph and weights of the SavedModel.
       problem: why it fails; None if it holds.
       parity, accuracy, model_accuracy: of the rows compared; None if it could not be run.
@@ -113,15 +113,28 @@ def verify(
             checks.append(check)
             if on_check:
                 on_check(check)
-    if answers := predictor.cell_answers():
-        cells = with_gaps(model.spec, cells_of(model.spec, dataset.test))
-        parity = compare_cells(model, answers.values(), cells)
-        shortfall = None if parity.holds else parity.shortfall()
-        size = _size(folder, SAVED_MODEL)
-        checks.append(Check(SAVED_MODEL, "raw rows", size, shortfall, parity))
+    for check in _raw_checks(folder, present, model, dataset.test) if model.spec.encoding else ():
+        checks.append(check)
         if on_check:
-            on_check(checks[-1])
+            on_check(check)
     return checks, missing
+
+
+def _raw_checks(
+    folder: Path, present: list[str], model: SoftmaxRegression, rows: Split
+) -> Iterator[Check]:
+    """Checks of what takes rows of the table that a model encodes, with such rows."""
+    cells = with_gaps(model.spec, cells_of(model.spec, rows))
+    for file in present:
+        try:
+            predictor = load_predictor(folder if file == SAVED_MODEL else folder / file)
+            answers = predictor.cell_answers()
+        except TfsoftmaxError:
+            continue  # As was said when features were asked.
+        if answers:
+            parity = compare_cells(model, answers.values(), cells)
+            problem = None if parity.holds else parity.shortfall()
+            yield Check(file, "raw rows", _size(folder, file), problem, parity)
 
 
 def _check(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Make = Callable[..., Any]
 Constants = dict[str, np.ndarray]
-FLOAT, INT32 = 1, 6
+FLOAT, INT32, INT64, TEXT = 1, 6, 7, 8
 
 
 class Front(NamedTuple):
@@ -23,10 +23,12 @@ class Front(NamedTuple):
     Attributes:
       inputs: for each input its type's number in ONNX, and the shape of a row.
       nodes: from the inputs to ``logits``.
+      names: of the inputs that clients call otherwise, what they call them.
     """
 
     inputs: dict[str, tuple[int, list[int | str]]]
     nodes: list[Any]
+    names: Mapping[str, str] = {}
 
 
 def of_all_features(model: SoftmaxRegression, node: Make, constants: Constants) -> Front:
@@ -34,12 +36,20 @@ def of_all_features(model: SoftmaxRegression, node: Make, constants: Constants) 
     import onnx
 
     spec = model.spec
-    constants |= {"rows": np.array([-1, spec.n_features], np.int64), "W": model.W.numpy()}
+    constants["rows"] = np.array([-1, spec.n_features], np.int64)
     nodes = [
         node("Cast", [DENSE], ["floats"], to=FLOAT),
         node("Reshape", ["floats", "rows"], ["numbers"]),
-        *_scaled(model, node, constants),
+        *to_logits(model, node, constants),
     ]
+    dtype = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(spec.dtype))
+    return Front({DENSE: (dtype, list(spec.example_shape))}, nodes)
+
+
+def to_logits(model: SoftmaxRegression, node: Make, constants: Constants) -> list[Any]:
+    """Nodes from ``numbers [n, n_features]`` to ``logits``; adds their constants."""
+    constants["W"] = model.W.numpy()
+    nodes = _scaled(model, node, constants)
     if model.indicators:
         constants["watched"] = np.array(model.indicators, np.int64)
         nodes += [
@@ -49,9 +59,7 @@ def of_all_features(model: SoftmaxRegression, node: Make, constants: Constants) 
         ]
     else:
         nodes[-1].output[0] = "features"
-    nodes.append(node("Gemm", ["features", "W", "b"], ["logits"]))
-    dtype = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(spec.dtype))
-    return Front({DENSE: (dtype, list(spec.example_shape))}, nodes)
+    return [*nodes, node("Gemm", ["features", "W", "b"], ["logits"])]
 
 
 def of_entries(model: SoftmaxRegression, node: Make, constants: Constants) -> Front:

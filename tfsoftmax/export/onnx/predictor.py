@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfsoftmax.data.encoded import Cells
 from tfsoftmax.errors import UsageError
 from tfsoftmax.export import manifest, metadata
+from tfsoftmax.export.onnx.cells import cells_of_features, takes_cells
 from tfsoftmax.export.onnx.convert import DIGEST, NO_DIGEST, SPEC_KEY
 from tfsoftmax.export.predictor import Predictor
-from tfsoftmax.export.tensors import DENSE, IDS, VALUES, tensors_of
+from tfsoftmax.export.tensors import DENSE, IDS, VALUES, Tensors, tensors_of
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -61,24 +64,38 @@ class OnnxPredictor(Predictor):
                 raise ValueError("no spec is attached to it")
             spec = metadata.spec_from_bytes(properties[SPEC_KEY].encode("utf-8"))
             given = {each.name: each for each in self._session.get_inputs()}
-            inputs = given[VALUES if spec.sparse else DENSE]
+            wanted = {IDS, VALUES} if spec.sparse else {DENSE}
+            if takes_cells(spec):
+                wanted = {each.name for each in spec.encoding.inputs} if spec.encoding else set()
+            if set(given) != wanted:
+                raise ValueError(f"its inputs are {', '.join(given)}, not {', '.join(wanted)}")
             outputs = {output.name: output for output in self._session.get_outputs()}
             n_classes = outputs["probabilities"].shape[-1]
-            # Of sparse rows it does not say how many features there are.
-            entries = spec.sparse and set(given) == {IDS, VALUES}
-            shape = spec.example_shape if entries else tuple(inputs.shape[1:])
+            # Only what takes all features says how many there are, and of which type.
+            shape, kind = spec.example_shape, spec.dtype
+            if wanted == {DENSE}:
+                shape, kind = tuple(given[DENSE].shape[1:]), given[DENSE].type
         # Every error of ONNX Runtime is a class of its own, derived from nothing else.
         except Exception as error:
             raise self.unusable(error) from error
         kinds = {"float": "float32", "double": "float64"}
-        kind = inputs.type.removeprefix("tensor(").removesuffix(")")
+        kind = kind.removeprefix("tensor(").removesuffix(")")
         self.check_fit(spec, shape, kinds.get(kind, kind), n_classes)
         self.spec = spec
 
     def raw_probabilities(self, examples: np.ndarray | csr_array) -> np.ndarray:
         """Probability of each class, as `RowClassifier.raw_probabilities`."""
         tensors = tensors_of(self.spec, examples)
-        return self._session.run(["probabilities"], tensors)[0]
+        if takes_cells(self.spec) and self.spec.encoding:
+            tensors = cells_of_features(self.spec.encoding, tensors[DENSE])
+        return self._run(tensors)
+
+    def cell_answers(self) -> dict[str, Callable[[Cells], np.ndarray]]:
+        """As for `Predictor`."""
+        return {"inputs": self._run} if takes_cells(self.spec) else {}
+
+    def _run(self, tensors: Tensors) -> np.ndarray:
+        return self._session.run(["probabilities"], dict(tensors))[0]
 
 
 def import_onnxruntime() -> Any:
