@@ -14,6 +14,7 @@ from tfsoftmax import Dataset, Scaling, Spec, Split
 from tfsoftmax.columns.column import Column, Encoding, Input
 from tfsoftmax.data.sparse_rows import SparseRows
 from tfsoftmax.errors import DataError
+from tfsoftmax.report.verdict import Scales
 from tfsoftmax.training.prepare import with_scaling
 
 LABELS = np.arange(60, dtype=np.int32) % 2
@@ -155,3 +156,12 @@ def test_a_wide_scaling_is_written_small_and_read_again():
     narrow = Scaling((1.0, 2.0), 0.5).spread([7, 100], 512)
     assert narrow.to_json()["offset"] == narrow.offset
     assert Scaling.from_json(narrow.to_json()) == narrow
+
+
+def test_a_rare_category_is_no_column_of_another_scale():
+    spec = table().spec
+    rows = np.random.default_rng(0).normal(size=(4000, 11))
+    rows[:, 3] = np.arange(4000) == 0
+    assert Scales.of(spec, rows, None) is None
+    rows[:, 6] *= 0.01
+    assert Scales.of(spec, rows, None).smallest == "when, month"

@@ -64,6 +64,9 @@ class Scales(NamedTuple):
         """
         deviation, size = scaled.std(axis=0), np.sqrt(np.square(scaled).mean(axis=0))
         varies = deviation > np.finfo(np.float32).eps * size
+        if spec.encoding is not None:
+            # A category that is rare varies little, whatever its scale.
+            varies &= np.isin(np.arange(len(varies)), spec.encoding.numbers)
         if spec.value_range is not None or not varies.any():
             return None
         least = int(np.argmin(np.where(varies, deviation, np.inf)))
