@@ -9,9 +9,11 @@ from tfsoftmax import (
     Recipe,
     Scaling,
     SoftmaxRegression,
+    SourceOptions,
     Spec,
     Split,
     fit,
+    load_dataset,
     warm_start,
 )
 from tfsoftmax.columns.column import Column, Encoding, Input
@@ -173,3 +175,16 @@ def test_a_table_of_numbers_and_an_encoded_one_do_not_match():
         warm_start(SoftmaxRegression(spec), dataset_of(encoding(NEW), cells(NEW)))
     with pytest.raises(ModelError, match="made has numbers only"):
         warm_start(model_of(encoding(OLD)), Dataset("made", spec, numbers, numbers))
+
+
+def test_sparse_rows_of_fewer_features_are_read_with_as_many(tmp_path):
+    lines = [f"{row % 2} {1 + row % 2}:1 {590 + row % 9}:2" for row in range(40)]
+    (tmp_path / "new.svmlight").write_text("\n".join(lines))
+    source = f"svmlight:{tmp_path / 'new.svmlight'}"
+    spec = Spec((900,), "float32", ("0", "1"))
+    before = SoftmaxRegression(spec, np.random.default_rng(0).standard_normal)
+    with pytest.raises(ModelError, match="read it with n_features=900"):
+        warm_start(before, load_dataset(source))
+    start, aligned = warm_start(before, load_dataset(source, options=SourceOptions(n_features=900)))
+    np.testing.assert_array_equal(start.W, before.W)
+    assert aligned.train.features.shape[1] == 900

@@ -9,6 +9,7 @@ import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.record import DataRecord
+from tfsoftmax.data.sparse_rows import SparseFeatures
 from tfsoftmax.errors import ModelError, UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.model import SoftmaxRegression
@@ -95,9 +96,12 @@ def _check_examples(model: SoftmaxRegression, dataset: Dataset) -> None:
         (spec.example_shape, spec.dtype, spec.value_range) for spec in (model.spec, dataset.spec)
     )
     if ours != theirs:
+        remedy, wanted = "", model.spec.n_features
+        if isinstance(dataset.train.features, SparseFeatures) and dataset.spec.n_features < wanted:
+            remedy = ": read it with " + setting("n_features", wanted)
         raise ModelError(
             f"the model to start from takes examples of shape, type and range {ours}, but "
-            f"{dataset.name} has {theirs}"
+            f"{dataset.name} has {theirs}" + remedy
         )
 
 
