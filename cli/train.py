@@ -147,7 +147,7 @@ def train(
         dataset = with_validation(dataset, recipe.held_out)
     if not quiet:
         announce(dataset, recipe_name)
-    check_formats(forms.formats, dataset.spec)
+    check_formats(forms.formats, dataset.model_spec)
     note_another_task(model_folder(output_dir, name), dataset.spec)
     trained = trained_on(dataset, recipe, quiet, start, checkpoints, tensorboard)
     with rescue_on_failure(trained.model, output_dir, name, checkpoints):

@@ -146,7 +146,7 @@ def tune(
     if not quiet:
         announce(dataset, recipe_name)
     if model:
-        check_formats(forms.formats, dataset.spec)
+        check_formats(forms.formats, dataset.model_spec)
     tuning = _tune(dataset, recipe, {**grid, "folds": folds, "scoring": scoring}, quiet)
     beside = AfterTheModel()
     beside.attempt(lambda: write_tuning(tuning, plot, table))

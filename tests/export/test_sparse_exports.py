@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 import scipy.sparse
 import tensorflow as tf
-from support.raw_tables import model_of_penguins
+from click.testing import CliRunner
+from sklearn.datasets import dump_svmlight_file
+from support.raw_tables import frame_of_penguins, model_of_penguins
 
 from tfsoftmax import SoftmaxRegression, Spec, UsageError, export_model, load_predictor
+from tfsoftmax.cli.train import train
 from tfsoftmax.data.sparse_rows import SparseRows
 from tfsoftmax.export.formats import FORMATS
 from tfsoftmax.export.load import load_saved_model
+from tfsoftmax.export.rescue import RescuedModel, rescue
 from tfsoftmax.spec import Scaling
 
 N_FEATURES, N_CLASSES, KEPT = 50_000, 4, 100
@@ -142,3 +146,23 @@ def test_indicators_survive_packing():
     model = model_of_penguins(600)
     again = unpack(model.spec, PackedModel(model))
     np.testing.assert_array_equal(again.W, model.W)
+
+
+def test_a_form_that_does_not_suit_is_refused_before_training(tmp_path):
+    generator = np.random.default_rng(3)
+    matrix = scipy.sparse.random_array((40, 2000), density=0.01, rng=generator)
+    dump_svmlight_file(matrix.tocsr(), np.arange(40) % 2, str(tmp_path / "rows.svmlight"))
+    arguments = [str(tmp_path / "rows.svmlight"), "--output-dir", str(tmp_path), "--tflite", "int8"]
+    result = CliRunner().invoke(train, arguments)
+    assert result.exit_code == 2
+    assert "int8 is for models that take all features of a row" in result.stderr
+    assert "epoch" not in result.stdout
+
+
+def test_a_rescued_model_of_a_table_keeps_its_encoding(tmp_path):
+    model = model_of_penguins(600)
+    path = rescue(model, "penguins", {}, [tmp_path])
+    frame = frame_of_penguins(20)
+    again = RescuedModel(path)
+    assert again.spec == model.spec
+    np.testing.assert_array_equal(again.predict_proba(frame), model.predict_proba(frame))

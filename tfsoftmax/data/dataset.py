@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -141,6 +141,13 @@ class Dataset:
             if self.only_measured and part == "training" and not len(split):
                 continue
             _check_split(f"{self.name}: {part} split", split, self.spec)
+
+    @property
+    def model_spec(self) -> Spec:
+        """The spec of a model of these rows, which says if they are sparse (`sparse_rows`)."""
+        if self.spec.encoding or not isinstance(self.train.features, SparseFeatures):
+            return self.spec
+        return replace(self.spec, sparse_rows=True)
 
     def splits(self) -> dict[str, Split]:
         """The splits by name: ``training``, ``test`` and, if there is one, ``validation``."""

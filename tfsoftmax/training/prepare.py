@@ -11,7 +11,7 @@ import numpy as np
 from tfsoftmax.data.chosen_columns import ChosenColumns
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.features import FeaturesLike
-from tfsoftmax.data.sparse_rows import SparseFeatures, taken_sparse
+from tfsoftmax.data.sparse_rows import taken_sparse
 from tfsoftmax.data.split import with_validation
 from tfsoftmax.data.statistics import ColumnStatistics, most_frequent, quantiles
 from tfsoftmax.errors import DataError
@@ -47,8 +47,8 @@ def prepare(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, ResolvedRecipe]:
     if recipe.reject_below is not None:
         spec = replace(dataset.spec, reject_below=recipe.reject_below)
         dataset = replace(dataset, spec=spec)
-    if dataset.spec.encoding is None and isinstance(dataset.train.features, SparseFeatures):
-        dataset = replace(dataset, spec=replace(dataset.spec, sparse_rows=True))
+    if dataset.model_spec != dataset.spec:
+        dataset = replace(dataset, spec=dataset.model_spec)
     return dataset, resolve(recipe, dataset)
 
 
