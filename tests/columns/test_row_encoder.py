@@ -2,8 +2,10 @@
 
 import json
 import math
+import re
 import shutil
 import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -13,12 +15,14 @@ import pandas as pd
 import pytest
 from hypothesis import strategies as st
 
+from tfsoftmax import Spec
 from tfsoftmax.columns import row_encoder
 from tfsoftmax.columns.column import Column, Encoding, Input
 from tfsoftmax.columns.row_encoder import encode_row
 from tfsoftmax.data.encoded import features_of_cells
 
 SCRIPT = Path(row_encoder.__file__).with_suffix(".js")
+PAGE = Path(__file__).parents[2] / "docs/encoding.md"
 ENCODING = Encoding(
     (
         Input("x", "float32"),
@@ -109,7 +113,10 @@ def in_json(row):
     return {**cells, "zip": str(row["zip"])}
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+
+
+@needs_node
 def test_javascript_encodes_as_python_does(tmp_path):
     found = []
 
@@ -135,3 +142,30 @@ def test_javascript_encodes_as_python_does(tmp_path):
     for row, entries in zip(found, json.loads(result.stdout), strict=True):
         nan = {index: math.nan if value is None else value for index, value in entries}
         np.testing.assert_allclose(dense(nan), dense(encode_row(encoding, row)), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("language", "program"),
+    [
+        pytest.param("python", [sys.executable, "-c"]),
+        pytest.param("js", ["node", "-e"], marks=needs_node),
+    ],
+)
+def test_the_programs_in_the_docs_run(language, program, tmp_path):
+    (shown,) = re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    encoding = Encoding(
+        (Input("island", "string"), Input("body_mass_g", "float32"), Input("sex", "string")),
+        (
+            Column("body_mass_g", "number", ("body_mass_g",)),
+            Column("island", "category", ("island",), vocabulary=("Biscoe", "Dream")),
+            Column("sex", "category", ("sex",), vocabulary=("female", "male")),
+        ),
+    )
+    spec = Spec((encoding.n_features,), "float32", ("a", "b"), encoding=encoding)
+    (tmp_path / "tfsoftmax.json").write_text(json.dumps({"spec": spec.to_json()}))
+    for suffix in (".py", ".js"):
+        shutil.copy(SCRIPT.with_suffix(suffix), tmp_path)
+    end = "print(json.dumps(row))" if language == "python" else "console.log(JSON.stringify(row))"
+    result = subprocess.run([*program, shown + end], cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout) == [3750, 0, 0, 0, 1, 1, 0, 0, 0]
