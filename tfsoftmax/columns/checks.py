@@ -80,6 +80,13 @@ def check_encoding(encoding: Encoding) -> None:
 
 
 def _check_fields(column: Column) -> None:
+    if column.kind not in _DTYPES:
+        raise ValueError(f"no kind of this version: {column.kind!r}")
+    for field in ("inputs", "vocabulary", "boundaries"):
+        if not isinstance(getattr(column, field), tuple):
+            raise ValueError(f"{field} is no list: {getattr(column, field)!r}")
+    if not all(isinstance(name, str) for name in (column.name, *column.inputs)):
+        raise ValueError(f"its name or its inputs are no texts: {column.inputs}")
     needed = _NEEDS.get(column.kind, ())
     allowed = {*needed, *_MAY_HAVE.get(column.kind, ())}
     usual = {"vocabulary": (), "size": 0, "boundaries": (), "time_zone": None, "date_format": None}

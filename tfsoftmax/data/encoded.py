@@ -235,7 +235,7 @@ def _blocks(encoding: Encoding, cells: Cells) -> list[slice]:
     characters = np.zeros(n_rows + 1, np.int64)
     for each in encoding.inputs:
         if each.dtype == "string":
-            characters[1:] += [len(text) for text in cells[each.name]]
+            characters[1:] += np.fromiter(map(len, cells[each.name]), np.int64, n_rows)
     np.cumsum(characters, out=characters)
     blocks, start = [], 0
     while start < n_rows:
