@@ -59,7 +59,8 @@ class ColumnStatistics:
         found = cls.none(features.shape[1])
         if isinstance(features, SparseFeatures):
             left_out = np.full(features.shape[1], len(features))
-            for _, block in sparse_blocks(features):
+            # Each block costs as much as there are columns, too.
+            for _, block in sparse_blocks(features, least_entries=features.shape[1]):
                 left_out -= found._add_entries(block)
             found._add_zeros(left_out)
             return found
