@@ -1,0 +1,160 @@
+"""Who trains on sparse rows: each fits softmax regression, or classes against the rest, its way.
+
+All are told the strength of the l2 penalty on the mean loss, and the number of epochs; anything
+else is as its own defaults have it. Each holds the rows in the form it likes best; bringing them
+there is not timed, and neither is compiling.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_array
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, SGDClassifier
+
+import tfsoftmax
+from tfsoftmax.data.sparse_rows import SparseRows
+from tfsoftmax.training.prepare import prepare
+from tfsoftmax.training.trainer import Trainer
+
+Rows = tuple[csr_array, np.ndarray]
+
+
+class Cost(NamedTuple):
+    """Wall time and the processor's time of all threads, in seconds."""
+
+    wall: float
+    cpu: float
+
+    def __sub__(self, other: tuple[float, ...]) -> Cost:
+        return Cost(self.wall - other[0], self.cpu - other[1])
+
+    def over(self, count: int) -> Cost:
+        """One of `count` equal parts."""
+        return Cost(self.wall / count, self.cpu / count)
+
+
+def cost_of(work: Callable[[], Any]) -> Cost:
+    """What a call costs."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return Cost(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+class Ours:
+    """This package."""
+
+    def __init__(self, train: Rows, n_classes: int):
+        matrix, labels = train
+        names = tuple(str(k) for k in range(n_classes))
+        spec = tfsoftmax.Spec((matrix.shape[1],), "float32", names)
+        split = tfsoftmax.Split(SparseRows(matrix), labels)
+        self.dataset = tfsoftmax.Dataset("generated", spec, split, split.take(np.arange(100)))
+
+    def fit(self, l2: float, epochs: int) -> Cost:
+        """Trains from the start; returns the cost of the epochs, 2 or more, without compiling."""
+        dataset, recipe = prepare(self.dataset, tfsoftmax.Recipe(l2=l2, epochs=epochs))
+        self.model = tfsoftmax.SoftmaxRegression(dataset.spec)
+        trainer = Trainer(self.model, dataset.train, recipe)
+
+        def cost(epoch: int) -> Cost:
+            return cost_of(lambda: trainer.run_epoch(epoch))
+
+        # The first epoch compiles, and counts as the others do.
+        costs = [cost(epoch) for epoch in range(epochs)][1:]
+        wall, cpu = (statistics.median(each) for each in zip(*costs, strict=True))
+        return Cost(epochs * wall, epochs * cpu)
+
+    def probabilities(self, rows: csr_array) -> np.ndarray:
+        """Of each class, ``[n_rows, n_classes]``."""
+        return self.model.predict_proba(rows)
+
+
+class ScikitSGD:
+    """SGDClassifier: one class against the rest, a row a step."""
+
+    def __init__(self, train: Rows, n_classes: int):
+        self.train, self.classes = train, np.arange(n_classes)
+
+    def fit(self, l2: float, epochs: int) -> Cost:
+        """As for `Ours`."""
+        self.model = SGDClassifier(
+            loss="log_loss", alpha=l2, max_iter=epochs, tol=None, n_jobs=-1, random_state=0
+        )
+        return cost_of(lambda: self.model.fit(*self.train))
+
+    def probabilities(self, rows: csr_array) -> np.ndarray:
+        """As for `Ours`."""
+        return self.model.predict_proba(rows)
+
+
+class ScikitSaga(ScikitSGD):
+    """LogisticRegression(solver="saga"): softmax, a row a step, the last gradient of each kept."""
+
+    def fit(self, l2: float, epochs: int) -> Cost:
+        """As for `Ours`."""
+        C = 1 / (l2 * len(self.train[1]))
+        self.model = LogisticRegression(solver="saga", C=C, max_iter=epochs, tol=0, random_state=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return cost_of(lambda: self.model.fit(*self.train))
+
+
+class VowpalWabbit:
+    """Vowpal Wabbit: one class against the rest, its own adaptive steps, from a file of its own."""
+
+    def __init__(self, train: Rows, n_classes: int):
+        import vowpalwabbit
+
+        self.workspace = vowpalwabbit.Workspace
+        self.n_classes = n_classes
+        self.bits = max(18, int(np.ceil(np.log2(train[0].shape[1] * n_classes))))
+        self.folder = tempfile.TemporaryDirectory()
+        self.file = Path(self.folder.name) / "rows"
+        # In a new order: it takes rows as they come.
+        order = np.random.default_rng(0).permutation(len(train[1]))
+        with self.file.open("w") as file:
+            for line, label in zip(_lines(train[0][order]), train[1][order], strict=True):
+                file.write(f"{label + 1} {line}\n")
+        # What it reads from then on: the rows in its own binary form.
+        self._run(1e-6, 1)
+
+    def fit(self, l2: float, epochs: int) -> Cost:
+        """As for `Ours`."""
+        return cost_of(lambda: self._run(l2, epochs))
+
+    def _run(self, l2: float, epochs: int) -> None:
+        options = (
+            f"--oaa {self.n_classes} --loss_function logistic --probabilities --l2 {l2} "
+            f"-b {self.bits} --passes {epochs} --holdout_off -c --quiet --no_stdin"
+        )
+        self.model = self.workspace(f"{options} -d {self.file}")
+
+    def probabilities(self, rows: csr_array) -> np.ndarray:
+        """As for `Ours`."""
+        found = np.array([self.model.predict(line) for line in _lines(rows)], np.float64)
+        self.model.finish()
+        return found / found.sum(axis=1, keepdims=True)
+
+
+def _lines(rows: csr_array) -> Iterator[str]:
+    """Rows as Vowpal Wabbit reads them."""
+    for first, last in zip(rows.indptr[:-1], rows.indptr[1:], strict=True):
+        entries = zip(rows.indices[first:last], rows.data[first:last], strict=True)
+        yield "| " + " ".join(f"{index}:{value:.6g}" for index, value in entries)
+
+
+COMPETITORS: dict[str, Callable[[Rows, int], Any]] = {
+    "tfsoftmax": Ours,
+    "SGDClassifier": ScikitSGD,
+    "LogisticRegression, saga": ScikitSaga,
+    "Vowpal Wabbit": VowpalWabbit,
+}
