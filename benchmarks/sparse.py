@@ -82,11 +82,9 @@ def compared(task: Task, names: list[str], quick: bool) -> dict[str, dict[str, A
         for epochs in lengths:
             for name, contestant in contestants.items():
                 cost = contestant.fit(l2, epochs)
-                answers = contestant.probabilities(task.test[0])
+                answers, classes = contestant.probabilities(task.test[0]), range(task.n_classes)
                 tried = {
-                    "log_loss": float(
-                        log_loss(task.test[1], answers, labels=range(task.n_classes))
-                    ),
+                    "log_loss": float(log_loss(task.test[1], answers, labels=classes)),
                     "accuracy": float((answers.argmax(axis=1) == task.test[1]).mean()),
                     "l2": l2,
                     "epochs": epochs,
@@ -219,8 +217,8 @@ def main(quick: bool, without: tuple[str, ...]) -> None:
         "## Against the number of columns",
         "",
         f"{rows:,} rows of 75 entries, 20 classes, one process each. The peak is the memory that "
-        "the process has beyond what it had, once it had trained on a few rows, without these, which includes them, W and the "
-        "optimizer's state.",
+        "the process has beyond what it had, once it had trained on a few rows, without these: "
+        "theirs, that of W and that of the optimizer's state.",
         "",
         *growth(rows, columns),
     ]
