@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -35,8 +36,25 @@ class Entries(NamedTuple):
         >>> entries.product(tf.constant([[10.0], [1.0]])).numpy().tolist()
         [[1.0], [0.0], [20.0]]
         """
-        terms = self.values[:, None] * tf.gather(W, self.features)
-        return tf.math.unsorted_segment_sum(terms, self.rows, self.n_rows)
+
+        # TensorFlow's own gradient of the sums looks for negative rows, which takes longer.
+        @tf.custom_gradient
+        def product(W: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+            terms = self.values[:, None] * tf.gather(W, self.features)
+            sums = tf.math.unsorted_segment_sum(terms, self.rows, self.n_rows)
+            return sums, lambda of_rows: self.transposed_product(of_rows, tf.shape(W)[0])
+
+        return product(W)
+
+    def transposed_product(self, of_rows: tf.Tensor, n_features: int | tf.Tensor) -> tf.Tensor:
+        """The transposed rows times a matrix ``[n_rows, n]``: ``[n_features, n]``.
+
+        >>> entries = Entries(*map(tf.constant, ([0, 2], [1, 0], [1.0, 2.0], 3)))
+        >>> entries.transposed_product(tf.constant([[1.0], [2.0], [3.0]]), 2).numpy().tolist()
+        [[6.0], [1.0]]
+        """
+        terms = self.values[:, None] * tf.gather(of_rows, self.rows)
+        return tf.math.unsorted_segment_sum(terms, self.features, n_features)
 
     def tensor(self, n_features: int) -> tf.SparseTensor:
         """The same rows as TensorFlow has them, ``[n_rows, n_features]``."""

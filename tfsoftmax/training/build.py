@@ -9,9 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.data.dataset import Split
+from tfsoftmax.data.sparse_rows import taken_sparse
 from tfsoftmax.errors import UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.model import Initializer, SoftmaxRegression
+from tfsoftmax.spec import Scaling
 from tfsoftmax.training.objective import Objective, parameters_of
 from tfsoftmax.training.recipe import Recipe
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
@@ -19,7 +21,9 @@ from tfsoftmax.training.seeds import WEIGHTS_STREAM
 from tfsoftmax.training.sgd import schedules
 from tfsoftmax.training.sgd.feed import Feed
 from tfsoftmax.training.sgd.loop import Loop
+from tfsoftmax.training.sgd.rules import AdaGrad, Descent, Ftrl, Rule
 from tfsoftmax.training.sgd.schedules import PerStep
+from tfsoftmax.training.sgd.sparse_feed import SparseFeed
 from tfsoftmax.training.sgd.updates import Updates
 
 
@@ -44,7 +48,7 @@ def build_loop(
       UsageError: if the run ends before its warm-up does.
     """
     recipe = recipes[0]
-    feed = Feed(rows, recipe.batch_size, recipe.seed, recipe.memory_limit)
+    feed = feed_of(model, rows, recipe)
     objective, parameters = Objective.of(model, recipe, center), parameters_of(model)
     rates = [schedule_of(one, feed.steps) for one in recipes]
     if models:
@@ -58,7 +62,7 @@ def build_loop(
     return Loop(
         feed,
         objective,
-        updates_of(recipe),
+        rule_of(recipes, objective, isinstance(feed, SparseFeed), bool(models)),
         parameters,
         schedules.side_by_side(rates) if models else rates[0],
         schedules.tail_weights(first_averaged),
@@ -66,14 +70,43 @@ def build_loop(
     )
 
 
-def updates_of(recipe: Recipe) -> Updates:
-    """The update rule that a recipe asks for."""
-    return Updates(
+def feed_of(model: SoftmaxRegression, rows: Split, recipe: Recipe) -> Feed:
+    """What feeds rows to the loop: sparse ones at the cost of their entries, where that is right.
+
+    A scaling that does not keep zeros leaves nothing sparse.
+    """
+    how = rows, recipe.batch_size, recipe.seed, recipe.memory_limit
+    if not taken_sparse(rows.features, model.spec):
+        return Feed(*how)
+    scaling = model.spec.scaled_by
+    changes = replace(scaling, limit=None) != Scaling() or scaling.limit is not None
+    return SparseFeed(*how, model.spec.n_inputs, model.scaled if changes else None)
+
+
+def rule_of(
+    recipes: Sequence[ResolvedRecipe], objective: Objective, sparse: bool, side_by_side: bool
+) -> Rule:
+    """The update rule that recipes ask for.
+
+    Raises:
+      UsageError: if it needs all features in every step, and rows are sparse.
+    """
+    recipe = recipes[0]
+    optimizer = recipe.optimizer
+    if optimizer == "auto":
+        optimizer = "adagrad" if sparse else "sgd"
+    if optimizer == "adagrad":
+        return AdaGrad()
+    if optimizer == "ftrl":
+        rates = np.array([one.learning_rate for one in recipes], np.float32)
+        return Ftrl(rates if side_by_side else recipe.learning_rate)
+    updates = Updates(
         momentum=recipe.momentum,
         nesterov=recipe.nesterov,
         clip_norm=recipe.clip_norm,
         averaging=recipe.averaging > 0,
     )
+    return Descent(updates, sparse and bool(np.any(objective.l2) or np.any(objective.l1)))
 
 
 def schedule_of(recipe: ResolvedRecipe, steps: int) -> PerStep:

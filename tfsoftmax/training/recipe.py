@@ -75,6 +75,13 @@ class Recipe(Choices):
     warmup_epochs: float = option(
         0.0, "Epochs, or a part of one, in which the learning rate rises from 0.", least=0
     )
+    optimizer: Literal["auto", "sgd", "adagrad", "ftrl"] = option(
+        "auto",
+        "The update rule: sgd; adagrad, whose rate falls for each feature by itself; ftrl is "
+        "FTRL-Proximal, which falls for each weight and keeps weights at exactly 0 under "
+        + setting("l1")
+        + "; auto is adagrad for sparse rows, else sgd.",
+    )
     momentum: float = option(
         0.0, "Share of the last step's movement that is kept.", least=0, below=1
     )

@@ -7,7 +7,7 @@ while the last one trains; chunks have one shape, so one compiled function serve
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -51,6 +51,12 @@ class Chunk(NamedTuple):
         """How many steps the chunk has."""
         return -(-self.n_samples // self.order.shape[1])
 
+    @property
+    def tensors(self) -> tuple[Any, ...]:
+        """What the compiled loop is given of it."""
+        rows = (self.features, self.labels, self.weights)
+        return (*rows, tf.constant(self.n_samples), tf.constant(self.order))
+
 
 class Feed:
     """The training rows, each once an epoch, in a new random order each time.
@@ -65,6 +71,7 @@ class Feed:
       n_samples, batch_size: rows in all, rows a step.
       steps: steps in an epoch.
       chunk_steps: most steps in a chunk.
+      step_numbers: numbers in the rows of a step, about, each multiplied for each class.
       rows: all rows, to evaluate on; on the device if they fit.
 
     >>> split = Split(np.zeros((10, 3), np.uint8), np.zeros(10, np.int32))
@@ -79,12 +86,12 @@ class Feed:
         self.batch_size = min(batch_size, self.n_samples)
         self.steps = -(-self.n_samples // self.batch_size)
         self._seed = seed
-        self.rows = to_device(split, memory_limit)
-        if self.rows is split:
-            self._set_chunks(features_of(split.features).row_bytes, memory_limit)
-        else:
-            self._block_rows = self._chunk_rows = self.n_samples
+        self.rows, self._held = self._hold(split, memory_limit)
+        self._block_rows = self._chunk_rows = self.n_samples
+        if self._held is None:
+            self._set_chunks(self._row_bytes(), memory_limit)
         self.chunk_steps = -(-self._chunk_rows // self.batch_size)
+        self.step_numbers = self.batch_size * split.features.shape[1]
 
     def epoch(self, epoch: int, taken: int = 0) -> Iterator[Chunk]:
         """The chunks of an epoch; the same ones for the same seed and epoch.
@@ -97,10 +104,9 @@ class Feed:
           DataError: if rows cannot be read from the file they are in.
         """
         generator = np.random.default_rng([self._seed, ORDER_STREAM, epoch])
-        rows = self.rows
-        if tf.is_tensor(rows.features):
+        if self._held is not None:
             order = self._order(generator, self.n_samples)
-            yield Chunk(rows.features, rows.labels, rows.weights, self.n_samples, order, taken)
+            yield from self._chunks(self._held, self.n_samples, order, taken)
             return
         blocks = generator.permutation(-(-self.n_samples // self._block_rows))
         chunk_blocks = self._chunk_rows // self._block_rows
@@ -110,12 +116,25 @@ class Feed:
         while sizes and taken >= (steps := -(-sizes[0] // self.batch_size)):
             taken -= steps
             self._order(generator, sizes.pop(0))  # Advances the generator.
-        for (features, labels, weights), n_samples in zip(
+        for rows, n_samples in zip(
             read_ahead(self._read, parts[len(parts) - len(sizes) :]), sizes, strict=True
         ):
             order = self._order(generator, n_samples)
-            yield Chunk(features, labels, weights, n_samples, order, taken)
+            yield from self._chunks(rows, n_samples, order, taken)
             taken = 0
+
+    def _hold(self, split: Split, memory_limit: int) -> tuple[Split, Any]:
+        """The rows to evaluate on, and those to train on if all of them fit, else None."""
+        rows = to_device(split, memory_limit)
+        return rows, None if rows is split else (rows.features, rows.labels, rows.weights)
+
+    def _row_bytes(self) -> int:
+        """Size of a row in a chunk."""
+        return features_of(self.rows.features).row_bytes
+
+    def _chunks(self, rows: Any, n_samples: int, order: np.ndarray, taken: int) -> Iterator[Any]:
+        """The chunks of rows that are held or were read, in this order."""
+        yield Chunk(*rows, n_samples, order, taken)
 
     def _set_chunks(self, row_bytes: int, memory_limit: int) -> None:
         # A block is a whole number of batches, so that only the last batch of an epoch is short.
@@ -129,16 +148,18 @@ class Feed:
         return int(np.minimum(self.n_samples - starts, self._block_rows).sum())
 
     def _read(self, blocks: np.ndarray) -> list[tf.Tensor | None]:
-        slices = [slice(first, first + self._block_rows) for first in blocks * self._block_rows]
-        tensors: list[tf.Tensor | None] = []
-        for array in (self.rows.features, self.rows.labels, self.rows.weights):
-            if array is None:
-                tensors.append(None)
-                continue
-            tensors.append(to_tensor(read_rows(array, slices, self._chunk_rows)))
-        return tensors
+        slices = self._slices(blocks)
+        arrays = (self.rows.features, self.rows.labels, self.rows.weights)
+        return [
+            None if array is None else to_tensor(read_rows(array, slices, self._chunk_rows))
+            for array in arrays
+        ]
+
+    def _slices(self, blocks: np.ndarray) -> list[slice]:
+        return [slice(first, first + self._block_rows) for first in blocks * self._block_rows]
 
     def _order(self, generator: np.random.Generator, n_samples: int) -> np.ndarray:
-        order = np.zeros(self.chunk_steps * self.batch_size, np.int32)
+        steps = -(-self._chunk_rows // self.batch_size)
+        order = np.zeros(steps * self.batch_size, np.int32)
         order[:n_samples] = generator.permutation(n_samples)
-        return order.reshape(self.chunk_steps, self.batch_size)
+        return order.reshape(steps, self.batch_size)

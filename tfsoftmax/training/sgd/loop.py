@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -17,9 +17,12 @@ from tfsoftmax.errors import CheckpointError
 from tfsoftmax.messages import setting
 from tfsoftmax.system import compile_cache
 from tfsoftmax.training.objective import Objective
-from tfsoftmax.training.sgd.feed import Chunk, Feed
+from tfsoftmax.training.sgd.batches import Batches, DenseBatches, SparseBatches
+from tfsoftmax.training.sgd.feed import Feed
+from tfsoftmax.training.sgd.rules import Moment, Rule
 from tfsoftmax.training.sgd.schedules import PerStep
-from tfsoftmax.training.sgd.updates import State, Updates
+from tfsoftmax.training.sgd.sparse_feed import SparseFeed
+from tfsoftmax.training.sgd.updates import State
 
 _log = logging.getLogger(__name__)
 # What compiling raises where there is no compiler, or one that lacks an operation.
@@ -38,7 +41,7 @@ class Loop:
 
     Attributes:
       feed: the rows, in the order of each epoch.
-      state: parameters, velocities and averages.
+      state: what the update rule keeps, from which the parameters follow.
       done: steps taken since training began; this and `state` are enough to resume.
       xla: whether XLA compiles the steps; None until the first call has shown it.
       pause_every: no call goes past a multiple of this many steps; None sets no such bound.
@@ -48,7 +51,7 @@ class Loop:
         self,
         feed: Feed,
         objective: Objective,
-        updates: Updates,
+        rule: Rule,
         parameters: list[tf.Tensor],
         rates: PerStep,
         average_weights: PerStep,
@@ -59,7 +62,7 @@ class Loop:
         Args:
           feed: the rows.
           objective: what is minimised.
-          updates: how.
+          rule: how.
           parameters: to start from, for features that are not centred.
           rates: the learning rate of each step, or with one for each model of several,
             ``[steps, n_models]``.
@@ -67,12 +70,15 @@ class Loop:
           xla: compile with XLA where it is available.
         """
         self.feed = feed
-        self._objective = objective
-        self.state = updates.start(objective.to_centered(parameters))
+        self._objective, self._rule = objective, rule
+        sparse = isinstance(feed, SparseFeed)
+        self._batches: Batches = SparseBatches() if sparse else DenseBatches(objective.scaled)
+        self.state = self._batches.pack(rule.start(objective.to_centered(parameters)))
+        self._models = tuple(parameters[0].shape[:-2])
         self.done = 0
         self.pause_every: int | None = None
         self._rates, self._average_weights = rates, average_weights
-        self._compile = lambda xla: compile_steps(objective, updates, xla)
+        self._compile = lambda xla: compile_steps(objective, rule, self._batches, self._models, xla)
         self.xla = None if xla else False
         self._begun = False
         self._run_steps = self._compile(xla)
@@ -83,10 +89,12 @@ class Loop:
 
     def result(self) -> list[tf.Tensor]:
         """The parameters, or their mean once there is one, for features that are not centred."""
-        state = self.state
+        state, objective = self._batches.unpack(self.state), self._objective
+        epoch, taken = divmod(self.done, self.feed.steps)
+        parameters = self._rule.parameters(state, self._moment(epoch, taken), objective)
         # A share of the steps that rounds to none leaves no mean.
         averaged = state.averages and self._average_weights(np.array([self.done - 1]))[0] > 0
-        return self._objective.from_centered(state.averages if averaged else state.parameters)
+        return objective.from_centered(state.averages if averaged else parameters)
 
     def run_epoch(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Trains on the rest of the epoch that `done` is in, a call at a time.
@@ -99,32 +107,55 @@ class Loop:
           DataError: if rows cannot be read from the file they are in.
         """
         epoch, taken = divmod(self.done, self.feed.steps)
+        times = self._times(epoch)
         for chunk in self.feed.epoch(epoch, taken):
-            yield from self._run_chunk(chunk)
+            yield from self._run_chunk(chunk, epoch, times)
 
-    def _run_chunk(self, chunk: Chunk) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _run_chunk(
+        self, chunk: Any, epoch: int, times: tf.Tensor | None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         start = self.done - chunk.first_step
         steps = np.arange(start, start + self.feed.chunk_steps)
         rates = self._rates(steps)
-        numbers = (
-            tf.constant(chunk.n_samples),
-            tf.constant(chunk.order),
+        plan = Plan(
             tf.constant(rates, tf.float32),
             tf.constant(self._average_weights(steps), tf.float32),
+            None if times is None else tf.constant(start - epoch * self.feed.steps),
+            times,
         )
-        first = chunk.first_step
+        first, tensors = chunk.first_step, chunk.tensors
         while first < chunk.steps:
             last = min(first + self._steps_a_call(), chunk.steps)
             # Bounds as a tensor: numbers would be traced and compiled again for each value.
-            bounds = tf.constant([first, last])
-            rows = (chunk.features, chunk.labels, chunk.weights)
-            losses = self._call(self.state, *rows, *numbers, bounds)
+            losses = self._call(self.state, tensors, plan, tf.constant([first, last]))
             self.done += last - first
+            if self.done == (epoch + 1) * self.feed.steps:
+                self._settle(self._moment(epoch, self.feed.steps, times))
             yield losses[first:last], rates[first:last]
             first = last
 
+    def _times(self, epoch: int) -> tf.Tensor | None:
+        first, last = (each * self.feed.steps for each in (epoch, epoch + 1))
+        rows = self.feed.batch_size if self._objective.sum_of_batch else 1
+        times = self._rule.times(
+            lambda steps: rows * self._rates(steps), first, last, self._objective.l2
+        )
+        return None if times is None else tf.constant(times)
+
+    def _moment(self, epoch: int, number: int, times: tf.Tensor | None = None) -> Moment:
+        times = self._times(epoch) if times is None else times
+        return Moment(0.0, 0.0, tf.constant(number), times)
+
+    def _settle(self, moment: Moment) -> None:
+        if moment.times is None:
+            return
+        state = self._batches.unpack(self.state)
+        parameters = self._rule.parameters(state, moment, self._objective)
+        self.state = self._batches.pack(self._rule.settled(state, parameters))
+
     def _steps_a_call(self) -> int:
-        cost = self.feed.batch_size * int(tf.size(self.state.parameters[0]))
+        n_models = int(np.prod(self._models))
+        cost = self.feed.step_numbers * int(self.state.parameters[1].shape[-2]) * n_models
         steps = max(1, MULTIPLICATIONS_A_CALL // cost)
         if self.pause_every:
             steps = min(steps, self.pause_every - self.done % self.pause_every)
@@ -159,29 +190,46 @@ class Loop:
         return losses.numpy()
 
 
-def compile_steps(objective: Objective, updates: Updates, xla: bool) -> Any:
-    """Builds the function that takes many steps in one call, traced once a run.
+class Plan(NamedTuple):
+    """What the steps of a chunk are to be.
 
-    It gathers each batch's rows on the device and casts only those, so the features stay in
-    their compact dtype.
+    Attributes:
+      rates: learning rates, float32 ``[steps]`` or ``[steps, n_models]``.
+      average_weights: float32 ``[steps]``.
+      start: the number in its epoch of the chunk's first step, int32; None without times.
+      times: as for `Moment`.
+    """
+
+    rates: tf.Tensor
+    average_weights: tf.Tensor
+    start: tf.Tensor | None
+    times: tf.Tensor | None
+
+    def moment(self, objective: Objective, step: tf.Tensor, count: tf.Tensor) -> Moment:
+        """A step's place in the run, for a batch of so many rows."""
+        rate = objective.rate(self.rates[step], count)
+        number = step if self.start is None else self.start + step
+        return Moment(rate, self.average_weights[step], number, self.times)
+
+
+def compile_steps(
+    objective: Objective, rule: Rule, batches: Batches, models: tuple[int, ...], xla: bool
+) -> Any:
+    """Builds the function that takes many steps in one call, traced once for a shape of chunks.
 
     Args:
       objective: what is minimised.
-      updates: how.
+      rule: how.
+      batches: how a step reads its rows, and what it moves.
+      models: how many models, ``(n_weightings, n_models)``; ``()`` is a single one.
       xla: compile with XLA.
 
     Returns:
       A ``tf.function`` of
 
       * state, of the update rule,
-      * features ``[chunk_rows, n_features]``, labels ``[chunk_rows]`` and weights
-        ``[chunk_rows]``; for several models, whose axes are ``[n_weightings, n_models]``,
-        weights ``[chunk_rows, n_weightings]``; or None for weights,
-      * n_samples, int32: how many of these rows there are,
-      * order, int32 ``[steps, batch_size]``: the row numbers of each step; entries beyond
-        the first n_samples are padding and count for nothing,
-      * learning_rates, float32 ``[steps]`` or ``[steps, n_models]``,
-      * average_weights, float32 ``[steps]``,
+      * the tensors of a chunk,
+      * plan, a `Plan` for its steps,
       * bounds, int32 ``[2]``: the first step to take and the one to stop before,
 
       that returns the mean loss of each batch, float32 ``[steps, *models]``, 0 for steps not
@@ -191,47 +239,34 @@ def compile_steps(objective: Objective, updates: Updates, xla: bool) -> Any:
     # An explicit loop: AutoGraph needs the source at hand, which it does not always find.
     @tf.function(jit_compile=xla or None, autograph=False)
     def run_steps(
-        state: State,
-        features: tf.Tensor,
-        labels: tf.Tensor,
-        weights: tf.Tensor | None,
-        n_samples: tf.Tensor,
-        order: tf.Tensor,
-        learning_rates: tf.Tensor,
-        average_weights: tf.Tensor,
-        bounds: tf.Tensor,
+        state: State, tensors: tuple[Any, ...], plan: Plan, bounds: tf.Tensor
     ) -> tuple[tf.Tensor, State]:
-        steps, batch_size = order.shape
-        models = state.parameters[0].shape[:-2]
-
         def take_step(
             step: tf.Tensor, losses: tf.Tensor, state: State
         ) -> tuple[tf.Tensor, tf.Tensor, State]:
-            rows = order[step]
-            inputs = objective.scaled(tf.gather(features, rows))
-            targets = tf.gather(labels, rows)
-            # All of the batch, but for what pads the last one.
-            count = tf.minimum(n_samples - step * batch_size, batch_size)
-            counted = tf.range(batch_size) < count
+            batch, part = batches.read(tensors, step), batches.part(tensors, step, state)
+            moment = plan.moment(objective, step, batch.count)
+            parameters = rule.parameters(part, moment, objective)
+            counted = tf.range(batch.labels.shape[0]) < batch.count
             with tf.GradientTape() as tape:
-                tape.watch(state.parameters)
-                logits = objective.logits(state.parameters, inputs)
-                row_losses = objective.losses(logits, targets)
-                if weights is not None:
-                    row_losses *= _aligned(tf.gather(weights, rows), len(models))
+                tape.watch(parameters)
+                logits = objective.logits(parameters, batch.inputs)
+                row_losses = objective.losses(logits, batch.labels)
+                if batch.weights is not None:
+                    row_losses *= _aligned(batch.weights, len(models))
                 mean = tf.reduce_sum(tf.where(counted, row_losses, 0.0), -1)
-                mean /= tf.cast(count, tf.float32)
+                mean /= tf.cast(batch.count, tf.float32)
                 # The gradient of a sum is that of each of its models.
                 total = tf.reduce_sum(mean)
-            gradients = objective.with_l2(tape.gradient(total, state.parameters), state.parameters)
-            rate = objective.rate(learning_rates[step], count)
-            state = updates.step(state, gradients, rate, average_weights[step], objective.proximal)
+            gradients = tape.gradient(total, parameters)
+            part = rule.step(part, parameters, gradients, moment, objective)
+            state = batches.put(tensors, step, state, part)
             return step + 1, tf.tensor_scatter_nd_update(losses, [[step]], [mean]), state
 
         _, losses, state = tf.while_loop(
             lambda step, *_: step < bounds[1],
             take_step,
-            (bounds[0], tf.zeros([steps, *models]), state),
+            (bounds[0], tf.zeros([plan.rates.shape[0], *models]), state),
             parallel_iterations=1,
         )
         return losses, state

@@ -25,11 +25,17 @@ class State(NamedTuple):
       parameters: W ``[..., n_classes, n_inputs]`` and b ``[..., n_classes, 1]``.
       velocities: of the same shapes, where there is momentum.
       averages: of the same shapes, where parameters are averaged.
+      sums: of gradients' squares, where the rule adds them up; `Ftrl` has its sums of gradients as
+        parameters.
+      touched: where penalties are made up for later, the step of its epoch up to which each
+        feature's weights have had them, int32 ``[n_inputs]``.
     """
 
     parameters: list[tf.Tensor]
     velocities: list[tf.Tensor]
     averages: list[tf.Tensor]
+    sums: list[tf.Tensor]
+    touched: list[tf.Tensor]
 
 
 class Updates(NamedTuple):
@@ -50,9 +56,8 @@ class Updates(NamedTuple):
     def start(self, parameters: Sequence[tf.Tensor]) -> State:
         """The state before the first step."""
         still = [tf.zeros_like(parameter) for parameter in parameters]
-        return State(
-            list(parameters), still if self.momentum else [], still if self.averaging else []
-        )
+        velocities, averages = still if self.momentum else [], still if self.averaging else []
+        return State(list(parameters), velocities, averages, [], [])
 
     def step(
         self,
@@ -97,7 +102,7 @@ class Updates(NamedTuple):
             mean + average_weight * (parameter - mean)
             for mean, parameter in zip(state.averages, parameters, strict=False)
         ]
-        return State(parameters, velocities, averages)
+        return state._replace(parameters=parameters, velocities=velocities, averages=averages)
 
 
 def descend(

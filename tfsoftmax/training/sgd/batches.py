@@ -1,0 +1,147 @@
+"""What a step of the compiled loop has: its rows, and the part of the state that they move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import tensorflow as tf
+
+from tfsoftmax.columns.entries import Entries
+from tfsoftmax.training.sgd.updates import State
+
+
+class Batch(NamedTuple):
+    """The rows of a step.
+
+    Attributes:
+      inputs: scaled features ``[batch_size, n_inputs]``, or of sparse rows the entries, whose
+        features are numbered as in the step's part of the state.
+      labels: ``[batch_size]``.
+      weights: of the rows, as they are kept; None where all count the same.
+      count: how many of these rows are no padding.
+    """
+
+    inputs: tf.Tensor | Entries
+    labels: tf.Tensor
+    weights: tf.Tensor | None
+    count: tf.Tensor
+
+
+class Batches(Protocol):
+    """How steps read rows and move the state."""
+
+    def read(self, tensors: tuple[Any, ...], step: tf.Tensor) -> Batch:
+        """The rows of a step, from the tensors of a chunk."""
+
+    def part(self, tensors: tuple[Any, ...], step: tf.Tensor, state: State) -> State:
+        """The part of the state that a step moves, features last."""
+
+    def put(self, tensors: tuple[Any, ...], step: tf.Tensor, state: State, part: State) -> State:
+        """The state with that part moved."""
+
+    def pack(self, state: State) -> State:
+        """From a state with the features last to the state that the loop keeps."""
+
+    def unpack(self, state: State) -> State:
+        """And back."""
+
+
+class DenseBatches(NamedTuple):
+    """Batches of rows with their zeros: a step moves the whole state.
+
+    Attributes:
+      scaled: from raw features to the numbers that W multiplies.
+    """
+
+    scaled: Callable[[tf.Tensor], tf.Tensor]
+
+    def read(self, tensors: tuple[Any, ...], step: tf.Tensor) -> Batch:
+        """As for `Batches`; rows are gathered on the device and only they are cast."""
+        features, labels, weights, n_samples, order = tensors
+        batch_size = order.shape[1]
+        rows = order[step]
+        # All of the batch, but for what pads the last one.
+        count = tf.minimum(n_samples - step * batch_size, batch_size)
+        own = None if weights is None else tf.gather(weights, rows)
+        return Batch(self.scaled(tf.gather(features, rows)), tf.gather(labels, rows), own, count)
+
+    def part(self, tensors: tuple[Any, ...], step: tf.Tensor, state: State) -> State:
+        """As for `Batches`."""
+        return state
+
+    def put(self, tensors: tuple[Any, ...], step: tf.Tensor, state: State, part: State) -> State:
+        """As for `Batches`."""
+        return part
+
+    def pack(self, state: State) -> State:
+        """As for `Batches`."""
+        return state
+
+    def unpack(self, state: State) -> State:
+        """As for `Batches`."""
+        return state
+
+
+class SparseBatches(NamedTuple):
+    """Batches of sparse rows: a step moves the features that they have.
+
+    The loop keeps the state with the features first, so that a feature's numbers lie side by
+    side, and with one more, which takes what is done to places that are left over.
+    """
+
+    def read(self, tensors: tuple[Any, ...], step: tf.Tensor) -> Batch:
+        """As for `Batches`."""
+        _, local, values, owners, labels, weights, counts = tensors
+        batch_size = labels.shape[1]
+        entries = Entries(owners[step], local[step], values[step], batch_size)
+        own = None if weights is None else weights[step]
+        return Batch(entries, labels[step], own, counts[step])
+
+    def part(self, tensors: tuple[Any, ...], step: tf.Tensor, state: State) -> State:
+        """As for `Batches`."""
+        features = tensors[0][step]
+        return _of_features(lambda kept: _features_last(tf.gather(kept, features)), state)
+
+    def put(self, tensors: tuple[Any, ...], step: tf.Tensor, state: State, part: State) -> State:
+        """As for `Batches`."""
+        features = tensors[0][step][:, None]
+        return _of_features(
+            lambda kept, moved: tf.tensor_scatter_nd_update(kept, features, _features_first(moved)),
+            state,
+            part,
+        )
+
+    def pack(self, state: State) -> State:
+        """As for `Batches`."""
+
+        def pack(numbers: tf.Tensor) -> tf.Tensor:
+            first = _features_first(numbers)
+            return tf.concat([first, tf.zeros_like(first[:1])], 0)
+
+        return _of_features(pack, state)
+
+    def unpack(self, state: State) -> State:
+        """As for `Batches`."""
+        return _of_features(lambda kept: _features_last(kept[:-1]), state)
+
+
+def _of_features(change: Callable[..., tf.Tensor], state: State, *others: State) -> State:
+    """A state whose tensors with a number for each feature are changed, and b's of the last."""
+    last = (state, *others)[-1]
+    parts = []
+    for name in State._fields:
+        tensors = [getattr(each, name) for each in (state, *others)]
+        parts.append([change(*(each[0] for each in tensors)), *getattr(last, name)[1:]]
+                     if tensors[0] else [])
+    return State(*parts)
+
+
+def _features_last(numbers: tf.Tensor) -> tf.Tensor:
+    rank = numbers.shape.rank
+    return tf.transpose(numbers, [*range(1, rank), 0])
+
+
+def _features_first(numbers: tf.Tensor) -> tf.Tensor:
+    rank = numbers.shape.rank
+    return tf.transpose(numbers, [rank - 1, *range(rank - 1)])

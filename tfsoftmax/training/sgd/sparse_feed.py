@@ -1,0 +1,229 @@
+"""Feeds the compiled loop sparse rows, in chunks whose cost is that of their entries.
+
+A batch has entries of far fewer features than there are. For each step the host numbers the
+features that its batch has, so that the compiled loop gathers their rows of W once, works on
+these as on a small dense model, and puts them back: nothing there is as wide as the features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfsoftmax.columns.entries import Entries, entries_of
+from tfsoftmax.data.dataset import Split
+from tfsoftmax.data.features import aligned_empty, read_rows
+from tfsoftmax.data.sparse_rows import SparseFeatures
+from tfsoftmax.device import read_ahead, to_tensor
+from tfsoftmax.training.sgd.feed import Feed
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+# From the entries of raw rows to those that W multiplies.
+Scale = Callable[[Entries], Entries]
+
+# Bytes of an entry in memory: its value and its feature.
+_ENTRY_BYTES = 8
+# Entries in a chunk, about: 16 megabytes as tensors.
+_CHUNK_ENTRIES = 2**20
+# Deviations above the mean number of entries that the usual step has room for.
+_ROOM = 4.0
+
+
+class SparseChunk(NamedTuple):
+    """Sparse rows to train on, ready for each step.
+
+    Attributes:
+      features: int32 ``[chunk_steps, n_local]``, the features that each step's rows have, and
+        `n_inputs` in places that are left over.
+      local: int32 ``[chunk_steps, n_entries]``, each entry's place in these.
+      values: float32 of the same shape, scaled; 0 in places that are left over.
+      owners: int32 of the same shape, each entry's row in the batch.
+      labels: int32 ``[chunk_steps, batch_size]``.
+      weights: of the rows, ``[chunk_steps, batch_size]`` or with one for each of several
+        weightings; None where all count the same.
+      counts: int32 ``[chunk_steps]``, the rows of each step that are no padding.
+      steps: how many steps the chunk has.
+      first_step: the first that has not been taken yet.
+    """
+
+    features: tf.Tensor
+    local: tf.Tensor
+    values: tf.Tensor
+    owners: tf.Tensor
+    labels: tf.Tensor
+    weights: tf.Tensor | None
+    counts: tf.Tensor
+    steps: int
+    first_step: int = 0
+
+    @property
+    def tensors(self) -> tuple[Any, ...]:
+        """What the compiled loop is given of it."""
+        return tuple(self[:7])
+
+
+class SparseFeed(Feed):
+    """The sparse training rows, each once an epoch, in the order that `Feed` has.
+
+    Rows stay compressed in memory, and are read ahead chunk by chunk.
+
+    >>> import scipy.sparse
+    >>> from tfsoftmax.data.sparse_rows import SparseRows
+    >>> rows = SparseRows(scipy.sparse.csr_array(np.eye(6, 1000, dtype=np.float32)))
+    >>> split = Split(rows, np.zeros(6, np.int32))
+    >>> feed = SparseFeed(split, batch_size=4, seed=0, memory_limit=2**30, n_inputs=1000)
+    >>> [(chunk.steps, chunk.counts.numpy().tolist()) for chunk in feed.epoch(0)]
+    [(2, [4, 2])]
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        batch_size: int,
+        seed: int,
+        memory_limit: int,
+        n_inputs: int,
+        scale: Scale | None = None,
+    ):
+        """Prepares the feed.
+
+        Args:
+          split: of `SparseFeatures`.
+          batch_size, seed, memory_limit: as for `Feed`.
+          n_inputs: the numbers of a row once they are scaled.
+          scale: from raw entries to scaled ones; None changes nothing.
+        """
+        self.n_inputs, self._scale = n_inputs, scale
+        super().__init__(split, batch_size, seed, memory_limit)
+        self.step_numbers = self.batch_size * max(1, self._row_bytes() // _ENTRY_BYTES)
+        self.chunk_steps = min(self.chunk_steps, max(1, _CHUNK_ENTRIES // self.step_numbers))
+        self._marks = np.empty(n_inputs, np.int32)
+        # Chunks have one shape as long as they fit into it, or they would be compiled one by one.
+        self._n_entries = self._n_local = 0
+
+    def _hold(self, split: Split, memory_limit: int) -> tuple[Split, Any]:
+        rows: SparseFeatures = split.features
+        if rows.nbytes > memory_limit:
+            return split, None
+        whole = rows.read_sparse([slice(None)])
+        weights = split.weights
+        return split, (whole, np.asarray(split.labels), weights)
+
+    def _row_bytes(self) -> int:
+        return max(1, -(-self.rows.features.nbytes // self.n_samples))
+
+    def _read(self, blocks: np.ndarray) -> Any:
+        slices = self._slices(blocks)
+        labels, weights = (
+            None if array is None else read_rows(array, slices)
+            for array in (self.rows.labels, self.rows.weights)
+        )
+        return self.rows.features.read_sparse(slices), labels, weights
+
+    def _chunks(
+        self, rows: Any, n_samples: int, order: np.ndarray, taken: int
+    ) -> Iterator[SparseChunk]:
+        matrix, labels, weights = rows
+        order = order.ravel()[:n_samples]
+        chunk_rows = self.chunk_steps * self.batch_size
+        skipped = taken // self.chunk_steps
+        taken -= skipped * self.chunk_steps
+
+        def ready(start: int) -> SparseChunk:
+            chosen = order[start : start + chunk_rows]
+            own = None if weights is None else weights[chosen]
+            return self._chunk(self._scaled(matrix[chosen]), labels[chosen], own)
+
+        for chunk in read_ahead(ready, range(skipped * chunk_rows, n_samples, chunk_rows)):
+            yield chunk._replace(first_step=taken)
+            taken = 0
+
+    def _scaled(self, rows: csr_array) -> csr_array:
+        return self._scale(entries_of(rows)).matrix(self.n_inputs) if self._scale else rows
+
+    def _chunk(
+        self, rows: csr_array, labels: np.ndarray, weights: np.ndarray | None
+    ) -> SparseChunk:
+        batch_size, n_rows = self.batch_size, len(labels)
+        steps = -(-n_rows // batch_size)
+        starts = np.append(rows.indptr[:-1:batch_size], rows.indptr[-1])
+        places, features = self._numbered(rows.indices, starts)
+        owners = np.repeat(
+            np.arange(n_rows, dtype=np.int32) % batch_size, np.diff(rows.indptr)
+        )
+        self._n_entries = _room(self._n_entries, np.diff(starts))
+        self._n_local = _room(self._n_local, np.array(list(map(len, features))))
+        parts = [slice(*ends) for ends in zip(starts, starts[1:], strict=False)]
+        shape, n_entries = (self.chunk_steps, batch_size), (self.chunk_steps, self._n_entries)
+        counts = _filled((self.chunk_steps,), np.int32)
+        counts[:steps] = np.minimum(batch_size, n_rows - batch_size * np.arange(steps))
+        return SparseChunk(
+            features=to_tensor(
+                _padded(features, (self.chunk_steps, self._n_local), np.int32, self.n_inputs)
+            ),
+            local=to_tensor(_padded([places[part] for part in parts], n_entries, np.int32)),
+            values=to_tensor(_padded([rows.data[part] for part in parts], n_entries, np.float32)),
+            owners=to_tensor(_padded([owners[part] for part in parts], n_entries, np.int32)),
+            labels=to_tensor(_reshaped(labels, shape, np.int32)),
+            weights=None if weights is None else to_tensor(_reshaped(weights, shape, np.float32)),
+            counts=to_tensor(counts),
+            steps=steps,
+        )
+
+    def _numbered(
+        self, indices: np.ndarray, starts: np.ndarray
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Each entry's place among the features of its step, and those features."""
+        indices = indices.astype(np.intp)
+        places, features, marks = np.empty(len(indices), np.int32), [], self._marks
+        numbers = np.arange(np.diff(starts).max(initial=0), dtype=np.int32)
+        for first, last in zip(starts, starts[1:], strict=False):
+            here, number = indices[first:last], numbers[: last - first]
+            # One entry of each feature leads: whichever wrote its number last.
+            marks[here] = number
+            leaders = marks[here]
+            leads = leaders == number
+            places[first:last] = (np.cumsum(leads, dtype=np.int32) - 1)[leaders]
+            features.append(here[leads])
+        return places, features
+
+
+def _room(before: int, sizes: np.ndarray) -> int:
+    """Room for the steps of a chunk: what there was if they fit, else more than they need."""
+    largest = int(sizes.max(initial=1))
+    if largest <= before:
+        return before
+    wanted = max(largest, sizes.mean() + _ROOM * sizes.std())
+    # In units of an eighth of a power of two, so that few shapes are ever compiled.
+    unit = 2 ** max(0, int(np.log2(wanted)) - 3)
+    return int(-(-wanted // unit) * unit)
+
+
+def _filled(shape: tuple[int, ...], dtype: Any, value: int = 0) -> np.ndarray:
+    out = aligned_empty(shape, np.dtype(dtype))
+    out.fill(value)
+    return out
+
+
+def _padded(parts: list[np.ndarray], shape: tuple[int, int], dtype: Any, pad: int = 0) -> Any:
+    """One part in each row, and `pad` in what is left over."""
+    out = aligned_empty(shape, np.dtype(dtype))
+    for row, part in zip(out, parts, strict=False):
+        row[: len(part)] = part
+        row[len(part) :] = pad
+    out[len(parts) :] = pad
+    return out
+
+
+def _reshaped(rows: np.ndarray, shape: tuple[int, int], dtype: Any) -> np.ndarray:
+    """Rows batch by batch, and 0 in what is left over."""
+    out = _filled((*shape, *rows.shape[1:]), dtype)
+    out.reshape(-1, *rows.shape[1:])[: len(rows)] = rows
+    return out
+
+
