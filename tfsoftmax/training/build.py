@@ -79,8 +79,7 @@ def feed_of(model: SoftmaxRegression, rows: Split, recipe: Recipe) -> Feed:
     if not taken_sparse(rows.features, model.spec):
         return Feed(*how)
     scaling = model.spec.scaled_by
-    changes = replace(scaling, limit=None) != Scaling() or scaling.limit is not None
-    return SparseFeed(*how, model.spec.n_inputs, model.scaled if changes else None)
+    return SparseFeed(*how, model.spec.n_inputs, None if scaling == Scaling() else model.scaled)
 
 
 def rule_of(
@@ -92,9 +91,12 @@ def rule_of(
       UsageError: if it needs all features in every step, and rows are sparse.
     """
     recipe = recipes[0]
-    optimizer = recipe.optimizer
-    if optimizer == "auto":
-        optimizer = "adagrad" if sparse else "sgd"
+    if sparse and recipe.moves_all:
+        raise UsageError(
+            setting(recipe.moves_all[0])
+            + " moves every weight in every step, which sparse rows have too many of: leave it out"
+        )
+    optimizer = recipe.optimizer_for(sparse)
     if optimizer == "adagrad":
         return AdaGrad()
     if optimizer == "ftrl":

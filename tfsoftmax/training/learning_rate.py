@@ -100,9 +100,12 @@ def center_of(model: SoftmaxRegression, split: Split, recipe: Recipe) -> np.ndar
     Args:
       model: for its scaling.
       split: training rows.
-      recipe: whether it centres; if not, the result is None.
+      recipe: whether it centres; if not, the result is None, as it is for sparse rows, whose
+        zeros would be lost.
     """
-    return sample_rows(model, split, recipe).center.astype(np.float32) if recipe.center else None
+    if not recipe.center or taken_sparse(split.features, model.spec):
+        return None
+    return sample_rows(model, split, recipe).center.astype(np.float32)
 
 
 def learning_rate_for(

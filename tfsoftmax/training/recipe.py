@@ -196,6 +196,13 @@ class Recipe(Choices):
             self._check_unused("early_stopping", "log_loss", "patience", "min_delta")
         if self.schedule in ("constant", "cosine"):
             self._check_unused("schedule", "step", "decay", "decay_epochs")
+        if self.optimizer in ("adagrad", "ftrl") and (beside := self.moves_all):
+            raise UsageError(
+                setting("optimizer", self.optimizer)
+                + " and "
+                + setting(beside[0])
+                + " exclude each other: leave one of them out"
+            )
         if self.averaging and self.l1:
             raise UsageError(
                 setting("averaging")
@@ -239,6 +246,21 @@ class Recipe(Choices):
         if self.l2 is not None:
             return self.l2
         return 0.0 if self.l1 else 1 / n_samples
+
+    def optimizer_for(self, sparse: bool) -> str:
+        """The update rule, for rows that are sparse or not.
+
+        >>> Recipe().optimizer_for(sparse=True), Recipe().optimizer_for(sparse=False)
+        ('adagrad', 'sgd')
+        """
+        if self.optimizer != "auto":
+            return self.optimizer
+        return "adagrad" if sparse else "sgd"
+
+    @property
+    def moves_all(self) -> list[str]:
+        """The options that are set and that move every weight in every step."""
+        return [name for name in ("momentum", "averaging", "clip_norm") if getattr(self, name)]
 
     @property
     def held_out(self) -> float:

@@ -114,7 +114,7 @@ def restore(run: Run, snapshot: Snapshot) -> None:
     def named(part: str, like: Sequence[Any]) -> list[np.ndarray]:
         found = [arrays[f"{part}.{index}"] for index in range(len(like))]
         for array, expected in zip(found, like, strict=True):
-            if array.shape != tuple(expected.shape) or array.dtype != np.float32:
+            if array.shape != tuple(expected.shape) or array.dtype != expected.dtype.as_numpy_dtype:
                 raise ValueError(f"{part} is {array.dtype} {array.shape}")
         return found
 

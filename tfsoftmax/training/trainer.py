@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple, NoReturn
 
 import numpy as np
+import tensorflow as tf
 
 from tfsoftmax.data.dataset import Split
 from tfsoftmax.errors import DivergenceError
@@ -85,7 +86,10 @@ class Trainer:
         if not np.isfinite(losses).all():
             bad = int(np.argmin(np.isfinite(losses)))
             self.diverged(float(losses[bad]), first + bad, float(rates[bad]))
-        if not all(np.isfinite(p.numpy()).all() for p in self.loop.state.parameters):
+        # Of many features this takes as long as many steps; the next losses would show it, too.
+        if self.loop.done % self.feed.steps == 0 and not all(
+            tf.reduce_all(tf.math.is_finite(part)) for part in self.loop.state.parameters
+        ):
             self.diverged(float("nan"))
 
     def diverged(self, loss: float, step: int | None = None, rate: float | None = None) -> NoReturn:

@@ -7,16 +7,19 @@ its models are what `fit` would train on rows with these weights.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
 
+from tfsoftmax.columns.entries import Entries, entries_of
 from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.sparse_rows import sparse_blocks, taken_sparse
 from tfsoftmax.device import device_blocks
 from tfsoftmax.errors import DataError
 from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.spec import Spec
 from tfsoftmax.training.build import build_loop, initializer_of
 from tfsoftmax.training.learning_rate import sample_rows
 from tfsoftmax.training.objective import CLASSES, Objective, Parameters
@@ -123,7 +126,8 @@ def train(
     rows = Split(dataset.train.features, dataset.train.labels, weights)
     model = SoftmaxRegression(dataset.spec, initializer_of(recipe))
     models = (weights.shape[1], len(recipes))
-    center = _centers(model, rows, weights, recipe) if recipe.center else None
+    sparse = taken_sparse(rows.features, dataset.spec)
+    center = _centers(model, rows, weights, recipe) if recipe.center and not sparse else None
     loop = build_loop(model, rows, recipes, center, models)
     total, finite = recipe.epochs * loop.feed.steps, np.ones(models, bool)
     for _ in range(recipe.epochs):
@@ -167,17 +171,29 @@ def score(
     for indices, W, b in zip(held_out, *parameters, strict=True):
         part_rows = max(1, _LOGITS // int(tf.size(b)))
         sums = np.zeros((2, len(b)))
-        for features, labels in device_blocks(dataset.train.take(indices), dataset.spec):
-            for start in range(0, len(labels), part_rows):
-                part = slice(start, start + part_rows)
-                sums += _part_sums(objective, [W, b], features[part], labels[part])
+        for features, labels in _parts(dataset.train.take(indices), dataset.spec, part_rows):
+            sums += _part_sums(objective, [W, b], features, labels)
         figures.append(sums / len(indices))
     log_losses, accuracies = np.stack(figures, axis=1)
     return log_losses, accuracies
 
 
+def _parts(
+    split: Split, spec: Spec, part_rows: int
+) -> Iterator[tuple[tf.Tensor | Entries, tf.Tensor]]:
+    """All rows on the device, at most so many at a time."""
+    if taken_sparse(split.features, spec):
+        for part, block in sparse_blocks(split.features, part_rows):
+            yield entries_of(block), tf.constant(split.labels[part])
+        return
+    for features, labels in device_blocks(split, spec):
+        for start in range(0, len(labels), part_rows):
+            part = slice(start, start + part_rows)
+            yield features[part], labels[part]
+
+
 def _part_sums(
-    objective: Objective, parameters: Parameters, features: tf.Tensor, labels: tf.Tensor
+    objective: Objective, parameters: Parameters, features: tf.Tensor | Entries, labels: tf.Tensor
 ) -> np.ndarray:
     """Sums of the rows' losses and numbers of right predictions, ``[2, n_recipes]``."""
     logits = objective.logits(parameters, objective.scaled(features))

@@ -132,8 +132,9 @@ def _of_features(change: Callable[..., tf.Tensor], state: State, *others: State)
     parts = []
     for name in State._fields:
         tensors = [getattr(each, name) for each in (state, *others)]
-        parts.append([change(*(each[0] for each in tensors)), *getattr(last, name)[1:]]
-                     if tensors[0] else [])
+        parts.append(
+            [change(*(each[0] for each in tensors)), *getattr(last, name)[1:]] if tensors[0] else []
+        )
     return State(*parts)
 
 

@@ -182,9 +182,7 @@ class AdaGrad(NamedTuple):
         sums = [total + more for total, more in zip(state.sums, squares, strict=True)]
         slowed = [_slowed(total) for total in sums]
         rate = each_model(moment.rate)
-        of_W, of_b = (
-            -rate * slow * slope for slow, slope in zip(slowed, gradients, strict=True)
-        )
+        of_W, of_b = (-rate * slow * slope for slow, slope in zip(slowed, gradients, strict=True))
         W = penalised(W, slowed[0] * moment.duration, objective, of_W)
         return _touched(state._replace(parameters=[W, b + of_b], sums=sums), state, moment)
 

@@ -153,9 +153,7 @@ class SparseFeed(Feed):
         steps = -(-n_rows // batch_size)
         starts = np.append(rows.indptr[:-1:batch_size], rows.indptr[-1])
         places, features = self._numbered(rows.indices, starts)
-        owners = np.repeat(
-            np.arange(n_rows, dtype=np.int32) % batch_size, np.diff(rows.indptr)
-        )
+        owners = np.repeat(np.arange(n_rows, dtype=np.int32) % batch_size, np.diff(rows.indptr))
         self._n_entries = _room(self._n_entries, np.diff(starts))
         self._n_local = _room(self._n_local, np.array(list(map(len, features))))
         parts = [slice(*ends) for ends in zip(starts, starts[1:], strict=False)]
@@ -225,5 +223,3 @@ def _reshaped(rows: np.ndarray, shape: tuple[int, int], dtype: Any) -> np.ndarra
     out = _filled((*shape, *rows.shape[1:]), dtype)
     out.reshape(-1, *rows.shape[1:])[: len(rows)] = rows
     return out
-
-

@@ -1,0 +1,173 @@
+"""Training on sparse rows is training on the same rows with their zeros."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.sparse
+from support.runs import bytes_of
+from support.sparse import sparse_dataset, sparse_matrix, with_zeros
+
+from tfsoftmax import Checkpoints, Recipe, Split, UsageError, fit, tune
+from tfsoftmax.data.sparse_rows import SparseFeatures, SparseRows
+from tfsoftmax.spec import Scaling
+from tfsoftmax.training.sgd import feed
+from tfsoftmax.training.sgd.sparse_feed import SparseFeed
+
+# Steps are large and penalties strong, so that what is made up for later is most of it.
+PLAIN = Recipe(
+    epochs=2, batch_size=16, learning_rate=0.4, l2=0.05, center=False, standardize="off",
+    optimizer="sgd",
+)  # fmt: skip
+
+
+class InFile(SparseFeatures):
+    """Sparse rows that are read anew each time, as from a file."""
+
+    in_file = True
+
+    def __init__(self, matrix):
+        self._rows, self.shape = SparseRows(matrix), matrix.shape
+        self.nbytes = self._rows.nbytes
+
+    nbytes = 0
+
+    def read_sparse(self, blocks):
+        return self._rows.read_sparse(blocks)
+
+
+def assert_same(first, second, tolerance=2e-6):
+    for ours, theirs in zip(first.model.parameters, second.model.parameters, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=tolerance)
+    ours, theirs = (result.history.last for result in (first, second))
+    assert ours.moving_loss == pytest.approx(theirs.moving_loss, rel=1e-5)
+    assert ours.test_log_loss == pytest.approx(theirs.test_log_loss, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"l2": 0.0, "l1": 0.003},
+        {"l2": 0.05, "l1": 0.003, "label_smoothing": 0.1, "schedule": "inverse"},
+        {"l2": 0.0, "class_weight": {"class 1": 3.0}},
+        {"optimizer": "adagrad", "l1": 0.002},
+        {"optimizer": "ftrl", "l1": 0.002},
+        {"l2": 0.05, "l1": 0.003, "xla": False},
+        {"optimizer": "adagrad", "xla": False},
+        {"initializer": "normal"},
+    ],
+)
+def test_sparse_rows_train_as_the_same_rows_with_zeros(changes):
+    dataset = sparse_dataset(weights=np.random.default_rng(1).uniform(0.5, 2, 300).astype("f4"))
+    recipe = PLAIN.but(**changes)
+    sparse, dense = fit(dataset, recipe), fit(with_zeros(dataset), recipe)
+    assert_same(sparse, dense)
+    if recipe.l1:
+        zeros = [(result.model.W.numpy() == 0).mean() for result in (sparse, dense)]
+        assert zeros[0] == pytest.approx(zeros[1], abs=0.002)
+        assert 0.05 < zeros[0] < 0.99
+
+
+def test_scaled_entries_and_indicators_train_as_with_zeros():
+    dataset = sparse_dataset()
+    matrix = dataset.train.features.read_sparse([slice(None)]).copy()
+    matrix.data[::11] = np.nan
+    spec = replace(
+        dataset.spec,
+        missing="indicator",
+        scaling=Scaling(0.0, 0.5, fill=(2.0,) * 700, indicators=tuple(range(0, 700, 2)), limit=1.0),
+    )
+    train = replace(dataset.train, features=SparseRows(matrix))
+    dataset = replace(dataset, spec=spec, train=train)
+    assert_same(fit(dataset, PLAIN), fit(with_zeros(dataset), PLAIN))
+
+
+def test_entries_of_one_place_are_added_up_and_empty_rows_have_the_bias():
+    matrix = sparse_matrix(64, 300)
+    doubled = scipy.sparse.csr_array(
+        (np.repeat(matrix.data / 2, 2), np.repeat(matrix.indices, 2), matrix.indptr * 2),
+        shape=matrix.shape,
+    )
+    empty = scipy.sparse.csr_array((64, 300), dtype=np.float32)
+    dataset = sparse_dataset(n_train=64, n_features=300)
+    once, twice, never = (
+        fit(replace(dataset, train=Split(SparseRows(rows), dataset.train.labels)), PLAIN)
+        for rows in (matrix, doubled, empty)
+    )
+    assert_same(once, twice)
+    assert not never.model.W.numpy().any()
+    assert never.model.b.numpy().any()
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adagrad", "ftrl"])
+def test_a_run_is_resumed_with_the_same_bytes(tmp_path, optimizer, monkeypatch):
+    monkeypatch.setattr("tfsoftmax.training.sgd.sparse_feed._CHUNK_ENTRIES", 500)
+    dataset, recipe = sparse_dataset(), PLAIN.but(optimizer=optimizer, l1=0.001, epochs=3)
+    whole, steps = fit(dataset, recipe), []
+
+    def stop(progress):
+        steps.append(progress.step)
+        if len(steps) == 8:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(dataset, recipe, checkpoints=Checkpoints(tmp_path), on_progress=stop)
+    assert steps[-1] % 19
+    resumed = fit(dataset, recipe, checkpoints=Checkpoints(tmp_path, resume=True))
+    assert bytes_of(resumed) == bytes_of(whole)
+    assert resumed.history.last.moving_loss == whole.history.last.moving_loss
+
+
+def test_rows_beyond_the_memory_limit_are_each_used_once_an_epoch(monkeypatch):
+    monkeypatch.setattr(feed, "_BLOCK_BYTES", 256)
+    matrix = scipy.sparse.csr_array(np.diag(np.arange(1, 301)).astype(np.float32))
+    split = Split(InFile(matrix), np.arange(300, dtype=np.int32))
+    rows = SparseFeed(split, 8, seed=0, memory_limit=1200, n_inputs=300)
+    chunks = list(rows.epoch(1))
+    assert len(chunks) > 5
+    assert sum(chunk.steps for chunk in chunks) == rows.steps
+    found = [
+        (labels, features[local[owners == place]][0], values[owners == place][0])
+        for chunk in chunks
+        for step in range(chunk.steps)
+        for features, local, values, owners in [[part[step].numpy() for part in chunk[:4]]]
+        for place, labels in enumerate(chunk.labels[step].numpy()[: chunk.counts[step]])
+    ]
+    assert sorted(found) == [(row, row, row + 1) for row in range(300)]
+    order = [label for label, *_ in found]
+    assert order != sorted(order)
+    assert len({tuple(tensor.shape for tensor in chunk[:5]) for chunk in chunks}) == 1
+
+
+def test_a_streamed_run_learns_what_the_same_run_in_memory_does(monkeypatch):
+    monkeypatch.setattr(feed, "_BLOCK_BYTES", 256)
+    dataset = sparse_dataset()
+    matrix = dataset.train.features.read_sparse([slice(None)])
+    streamed = replace(dataset, train=replace(dataset.train, features=InFile(matrix)))
+    recipe = PLAIN.but(epochs=40, optimizer="adagrad", memory_limit=4000)
+    in_memory = fit(dataset, recipe.but(memory_limit=2**30))
+    found = fit(streamed, recipe)
+    assert found.history.last.train_log_loss == pytest.approx(
+        in_memory.history.last.train_log_loss, rel=2e-3
+    )
+
+
+@pytest.mark.parametrize("changes", [{"momentum": 0.9}, {"averaging": 0.5}, {"clip_norm": 1.0}])
+def test_what_moves_every_weight_is_refused(changes):
+    with pytest.raises(UsageError, match="moves every weight in every step"):
+        fit(sparse_dataset(), Recipe(**changes))
+    with pytest.raises(UsageError, match="exclude each other"):
+        Recipe(optimizer="ftrl", **changes)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adagrad", "ftrl"])
+def test_tune_scores_as_on_the_same_rows_with_zeros(optimizer):
+    dataset = sparse_dataset(n_train=120, n_test=10, n_features=600)
+    recipe = PLAIN.but(optimizer=optimizer)
+    sparse, dense = (
+        tune(rows, recipe, l2=(0.001, 0.1), l1=(0.0, 0.002), learning_rate=(0.1, 0.4), folds=2)
+        for rows in (dataset, with_zeros(dataset))
+    )
+    for ours, theirs in zip(sparse.candidates, dense.candidates, strict=True):
+        assert ours.log_losses == pytest.approx(theirs.log_losses, rel=1e-5)
