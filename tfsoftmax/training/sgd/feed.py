@@ -134,7 +134,8 @@ class Feed:
 
     def _chunks(self, rows: Any, n_samples: int, order: np.ndarray, taken: int) -> Iterator[Any]:
         """The chunks of rows that are held or were read, in this order."""
-        yield Chunk(*rows, n_samples, order, taken)
+        features, labels, weights = rows
+        yield Chunk(features, labels, weights, n_samples, order, taken)
 
     def _set_chunks(self, row_bytes: int, memory_limit: int) -> None:
         # A block is a whole number of batches, so that only the last batch of an epoch is short.

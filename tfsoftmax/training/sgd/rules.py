@@ -52,7 +52,7 @@ class Moment(NamedTuple):
         return tf.cast(self.at(self.number + 1) - self.now, tf.float32)
 
     def at(self, steps: tf.Tensor) -> tf.Tensor:
-        """The time before each of some steps, ``[*models, 1, n]``, or of one ``[*models, 1, 1]``."""
+        """The time before some steps, ``[*models, 1, n]``, or before one, ``[*models, 1, 1]``."""
         times = tf.gather(self.times, steps, axis=-1)
         return times[..., None, :] if steps.shape.rank else times[..., None, None]
 

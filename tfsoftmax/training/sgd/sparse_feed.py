@@ -8,6 +8,7 @@ these as on a small dense model, and puts them back: nothing there is as wide as
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -94,7 +95,9 @@ class SparseFeed(Feed):
 
         Args:
           split: of `SparseFeatures`.
-          batch_size, seed, memory_limit: as for `Feed`.
+          batch_size: as for `Feed`.
+          seed: as for `Feed`.
+          memory_limit: as for `Feed`.
           n_inputs: the numbers of a row once they are scaled.
           scale: from raw entries to scaled ones; None changes nothing.
         """
@@ -107,7 +110,8 @@ class SparseFeed(Feed):
         self._n_entries = self._n_local = 0
 
     def _hold(self, split: Split, memory_limit: int) -> tuple[Split, Any]:
-        rows: SparseFeatures = split.features
+        rows = split.features
+        assert isinstance(rows, SparseFeatures)
         if rows.nbytes > memory_limit:
             return split, None
         whole = rows.read_sparse([slice(None)])
@@ -118,12 +122,13 @@ class SparseFeed(Feed):
         return max(1, -(-self.rows.features.nbytes // self.n_samples))
 
     def _read(self, blocks: np.ndarray) -> Any:
-        slices = self._slices(blocks)
+        slices, features = self._slices(blocks), self.rows.features
+        assert isinstance(features, SparseFeatures)
         labels, weights = (
             None if array is None else read_rows(array, slices)
             for array in (self.rows.labels, self.rows.weights)
         )
-        return self.rows.features.read_sparse(slices), labels, weights
+        return features.read_sparse(slices), labels, weights
 
     def _chunks(
         self, rows: Any, n_samples: int, order: np.ndarray, taken: int
@@ -156,7 +161,7 @@ class SparseFeed(Feed):
         owners = np.repeat(np.arange(n_rows, dtype=np.int32) % batch_size, np.diff(rows.indptr))
         self._n_entries = _room(self._n_entries, np.diff(starts))
         self._n_local = _room(self._n_local, np.array(list(map(len, features))))
-        parts = [slice(*ends) for ends in zip(starts, starts[1:], strict=False)]
+        parts = [slice(*ends) for ends in pairwise(starts)]
         shape, n_entries = (self.chunk_steps, batch_size), (self.chunk_steps, self._n_entries)
         counts = _filled((self.chunk_steps,), np.int32)
         counts[:steps] = np.minimum(batch_size, n_rows - batch_size * np.arange(steps))
@@ -180,7 +185,7 @@ class SparseFeed(Feed):
         indices = indices.astype(np.intp)
         places, features, marks = np.empty(len(indices), np.int32), [], self._marks
         numbers = np.arange(np.diff(starts).max(initial=0), dtype=np.int32)
-        for first, last in zip(starts, starts[1:], strict=False):
+        for first, last in pairwise(starts):
             here, number = indices[first:last], numbers[: last - first]
             # One entry of each feature leads: whichever wrote its number last.
             marks[here] = number
