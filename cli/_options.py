@@ -30,7 +30,9 @@ def make_option(declared: Option, named: Mapping[str, Choices]) -> _Decorator:
             name, declared.name, flag_value=value, type=bool, default=None, help=text
         )
     if tuple[str, ...] in declared.kinds:
-        metavar = f"{declared.metavar or 'NAME'},..."
+        # A column's kind, or a range's boundaries, may have commas of their own.
+        several = declared.written == "commas" or declared.metavar is None
+        metavar = (declared.metavar or "NAME") + (",..." if several else "")
         split = _between_commas if declared.written == "commas" else tuple
         return click.option(
             name,

@@ -13,11 +13,16 @@ from tfsoftmax.cli._sources import Data, complete_dataset, data_options
 from tfsoftmax.data.names import locate
 
 if TYPE_CHECKING:
-    from tfsoftmax.data.inspection import Column, Inspection
+    from tfsoftmax.data.inspection import Column, Entries, Inspection
 
 # Columns and classes that are printed, at most; --json has all.
 _MOST_COLUMNS = 40
 _MOST_CLASSES = 20
+_MOST_CATEGORIES = 4
+_LONGEST_CATEGORY = 20  # characters
+# Kinds that are features as they are, and those that are described as numbers.
+_PLAIN = ("number", "boolean")
+_NUMBERS = (*_PLAIN, "buckets")
 # Characters in the bar of a class that has all rows.
 _BAR = 30
 
@@ -43,7 +48,9 @@ def inspect(
 ) -> None:
     """Describe the data of SOURCE: columns, ranges, classes, missing values.
 
-    SOURCE is what train takes as DATASET. Nothing is trained. Notes at the end say what
+    SOURCE is what train takes as DATASET. Nothing is trained. Of a table it says as what
+    training reads each column, with * where an option says so (--column island=category),
+    and what is in it; of sparse rows, how many entries are not 0. Notes at the end say what
     should be corrected before training.
 
     \b
@@ -78,15 +85,22 @@ def inspect(
 def _print(found: Inspection) -> None:
     shape = "x".join(map(str, found.example_shape))
     click.echo(f"source    {found.name}")
-    click.echo(f"rows      {found.rows:,} of {shape} features")
+    encoded = any(column.kind not in (None, *_PLAIN) for column in found.columns)
+    click.echo(f"rows      {found.rows:,} of {shape} {'columns' if encoded else 'features'}")
     if found.duplicate_rows:
         click.echo(f"repeated  {found.duplicate_rows:,} rows are the same as an earlier row")
     if found.shared_rows:
         click.echo(f"shared    {found.shared_rows:,} test rows are also training rows")
-    if len(found.example_shape) > 1:
+    if found.entries:
+        _print_entries(found.entries)
+    elif len(found.example_shape) > 1:
         _print_pixels(found.columns)
+    elif encoded:
+        _print_mixed(found.columns)
     else:
         _print_columns(found.columns)
+    if found.crosses:
+        click.echo(f"\ncrossed   {', '.join(found.crosses)}")
     if found.classes:
         _print_classes(found)
     if found.notes:
@@ -105,6 +119,58 @@ def _print_pixels(columns: list[Column]) -> None:
     )
 
 
+def _print_entries(entries: Entries) -> None:
+    click.echo(
+        f"entries   {entries.total:,} that are not 0, {entries.density:.2%} of all; "
+        f"{entries.least:,} to {entries.most:,} a row, {entries.mean:.1f} on average"
+    )
+    if entries.low is not None:
+        click.echo(f"values    {entries.low:g} to {entries.high:g}")
+    if entries.unused:
+        click.echo(f"unused    {entries.unused:,} columns are 0 in every row")
+    if entries.missing:
+        click.echo(f"missing   {entries.missing:,} of the entries")
+
+
+def _print_mixed(columns: list[Column]) -> None:
+    numbers = [column for column in columns if column.kind in _NUMBERS]
+    others = [column for column in columns if column.kind not in _NUMBERS]
+    if numbers:
+        _print_columns(numbers)
+    width = max([len(c.name) for c in others[:_MOST_COLUMNS]] + [6])
+    click.echo(f"\n{'column':<{width}}  {'type':<9} {'missing':>7}  values")
+    for column in others[:_MOST_COLUMNS]:
+        kind = _kind(column)
+        line = f"{column.name:<{width}}  {kind:<9} {column.missing:>7,}  {_values(column)}"
+        click.echo(line.rstrip())
+    if len(others) > _MOST_COLUMNS:
+        click.echo(f"... and {len(others) - _MOST_COLUMNS:,} more (--json has all)")
+
+
+def _kind(column: Column) -> str:
+    """How training reads a column, marked where an option says so."""
+    return (column.kind or "left out") + ("*" if column.said else "")
+
+
+def _values(column: Column) -> str:
+    """What is in a column that has no numbers, in a few words."""
+    if column.dates:
+        return f"{column.dates.earliest} to {column.dates.latest}"
+    if column.lengths:
+        lengths = column.lengths
+        return (
+            f"{lengths.shortest:,} to {lengths.longest:,} characters, {lengths.mean:,.0f} on "
+            "average"
+        )
+    if column.categories is None:
+        return ""
+    found = column.categories
+    shown = list(found.frequent.items())[:_MOST_CATEGORIES]
+    listed = ", ".join(f"{text[:_LONGEST_CATEGORY]} {count:,}" for text, count in shown)
+    more = ", ..." if found.distinct > len(shown) else ""
+    return f"{'more than ' if found.more else ''}{found.distinct:,} different: {listed}{more}"
+
+
 def _print_columns(columns: list[Column]) -> None:
     width = max([len(c.name) for c in columns[:_MOST_COLUMNS]] + [6])
     click.echo(
@@ -114,7 +180,8 @@ def _print_columns(columns: list[Column]) -> None:
     for column in columns[:_MOST_COLUMNS]:
         figures = (column.low, column.mean, column.high, column.deviation)
         cells = " ".join(f"{'' if f is None else f'{f:.5g}':>11}" for f in figures)
-        line = f"{column.name:<{width}}  {column.type:<8} {column.missing:>8,} {cells}"
+        kind = f"{column.kind}*" if column.said else column.type
+        line = f"{column.name:<{width}}  {kind:<8} {column.missing:>8,} {cells}"
         click.echo(line.rstrip())
     if len(columns) > _MOST_COLUMNS:
         click.echo(f"... and {len(columns) - _MOST_COLUMNS:,} more (--json has all)")

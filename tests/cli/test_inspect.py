@@ -36,8 +36,7 @@ def test_inspect_says_what_should_be_seen_to_first(odd):
     result = run(group, "inspect", f"csv:{odd / 'odd.csv'}")
     assert result.exit_code == 0, result.stderr
     for note in (
-        "text, to be turned into numbers or left out: --drop city",
-        r"missing values \(--missing mean\): size \(5\), twin \(5\)",
+        r"missing numbers, taken for their mean \(--missing indicator\): size \(5\), twin \(5\)",
         "constant, so they say nothing: --drop same",
         "the same in every row as 'size': --drop twin",
         "whole numbers that differ in every row, so they may only name it: --drop since",
@@ -46,6 +45,7 @@ def test_inspect_says_what_should_be_seen_to_first(odd):
     ):
         assert re.search(note, result.stdout), note
     assert re.search(r"^yes +boolean +0 +0 +0.5 +1", result.stdout, re.M)
+    assert re.search(r"^city +category +0  2 different: Oslo 10, Rome 10$", result.stdout, re.M)
 
 
 def test_inspect_as_json_agrees_with_pandas(odd):
@@ -59,7 +59,12 @@ def test_inspect_as_json_agrees_with_pandas(odd):
         assert columns[name]["mean"] == pytest.approx(frame[name].mean())
         assert columns[name]["deviation"] == pytest.approx(frame[name].std(ddof=0))
     assert columns["since"]["type"].startswith("datetime")
-    assert any("of a type that is not a number" in note for note in found["notes"])
+    assert columns["since"]["kind"] == "date"
+    first, last = frame["since"].min(), frame["since"].max()
+    assert columns["since"]["dates"] == {
+        "earliest": first.isoformat(),
+        "latest": last.isoformat(),
+    }
 
 
 def test_inspect_draws_a_sheet_of_pictures(tmp_path):
