@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tfsoftmax import Spec
+    from tfsoftmax.data.features import FeaturesLike
 
 
 @click.command(cls=PlainCommand, name="predict")
@@ -116,7 +117,7 @@ def _examples(
     spec: Spec,
     options: SourceOptions,
     invert: bool,
-) -> Iterator[tuple[np.ndarray, list[str], int]]:
+) -> Iterator[tuple[FeaturesLike, list[str], int]]:
     """Reads the examples in a file, a part at a time, with their names and the first row."""
     from tfsoftmax.data.images import read_image
     from tfsoftmax.data.readers.unlabelled import read_unlabelled

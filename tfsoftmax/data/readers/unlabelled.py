@@ -9,10 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from tfsoftmax.choices import did_you_mean
+from tfsoftmax.columns.column import Encoding
 from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.dataset import check_finite
+from tfsoftmax.data.encoded import CellsReader, features_of_cells
 from tfsoftmax.data.exact_numbers import convert_exactly
-from tfsoftmax.data.features import row_blocks
+from tfsoftmax.data.features import FeaturesLike, row_blocks
 from tfsoftmax.data.kinds import KINDS, PICTURE_SUFFIXES, function_of
 from tfsoftmax.data.names import Location, first_lines, kind_at, kinds_by_name, locate
 from tfsoftmax.data.options import SourceOptions
@@ -70,7 +73,7 @@ def _is_picture(path: Path) -> bool:
 
 def read_unlabelled(
     rows: Location | Path, spec: Spec, options: SourceOptions | None = None
-) -> Iterator[np.ndarray]:
+) -> Iterator[FeaturesLike]:
     """Reads the rows of a file as raw examples, a part at a time.
 
     Columns of a table are found by the model's names for them, in any order and among others;
@@ -82,7 +85,8 @@ def read_unlabelled(
       options: how to read a table.
 
     Yields:
-      ``[n, n_features]`` in the spec's dtype.
+      ``[n, n_features]`` in the spec's dtype; those of an encoded table that are mostly zeros
+      without them.
 
     Raises:
       DataError: naming the row and column, from 1, of what is wrong.
@@ -103,6 +107,9 @@ def read_unlabelled(
     assert kind.table
     table: Table = function_of(kind.table)(path, name, choices, BadRows(name, skip=False))
     names = _wanted(name, table.names, spec)
+    if spec.encoding is not None:
+        yield from _encoded(name, table, names, spec.encoding, choices)
+        return
     reader = NumbersReader(name, names, choices, model=True, remedy=_REMEDY)
     row = 1
     for frame in table.frames:
@@ -111,21 +118,35 @@ def read_unlabelled(
         row += len(frame)
 
 
+def _encoded(
+    name: str, table: Table, names: list[str], encoding: Encoding, options: SourceOptions
+) -> Iterator[FeaturesLike]:
+    """Reads the rows of a table as a model encodes them."""
+    remedy = _REMEDY if options.missing == "error" else None
+    reader = CellsReader(name, encoding, options, model=True, remedy=remedy)
+    texts = [each.name for each in encoding.inputs if each.dtype != "float32"]
+    for part in table.read(names, texts=texts, filled=remedy is None):
+        # Rows are counted from 1.
+        cells, _ = reader.read(part.frame, part.first_row)
+        yield features_of_cells(encoding, cells)
+
+
 def _wanted(name: str, found: list[str], spec: Spec) -> list[str]:
-    if spec.feature_names is None:
+    wanted = [each.name for each in spec.encoding.inputs] if spec.encoding else spec.feature_names
+    if wanted is None:
         if len(found) != spec.n_features:
             raise DataError(
                 f"{name}: {len(found)} columns, but the model takes {spec.n_features} numbers a row"
             )
         return found
     known = set(found)
-    missing = [column for column in spec.feature_names if column not in known]
+    missing = [column for column in wanted if column not in known]
     if missing:
         raise DataError(
-            f"{name}: no column {missing[0]!r}, which the model takes; it takes "
-            f"{listed(spec.feature_names)}"
+            f"{name}: no column {missing[0]!r}, which the model takes; "
+            f"{did_you_mean(missing[0], found)}it takes {listed(wanted)}"
         )
-    return list(spec.feature_names)
+    return list(wanted)
 
 
 def rows_of_array(
