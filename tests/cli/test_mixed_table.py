@@ -1,0 +1,82 @@
+"""A table with categories, dates and missing cells on the command line: asked and measured."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.commands import assert_one_line, run
+
+from tfsoftmax import load_predictor
+from tfsoftmax.cli.main import main as group
+
+
+def table(n_rows=200):
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "island": generator.choice(["Biscoe", "Dream"], n_rows),
+            "age": generator.normal(40, 10, n_rows).round(1),
+            "day": pd.date_range("2020-01-01", periods=n_rows).strftime("%Y-%m-%d"),
+        }
+    )
+    frame["label"] = np.where((frame["age"] > 40) ^ (frame["island"] == "Dream"), "yes", "no")
+    frame.loc[::9, "age"] = np.nan
+    return frame
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mixed")
+    table().to_csv(folder / "t.csv", index=False)
+    arguments = ["--epochs", "20", "--output-dir", folder / "models", "-q"]
+    result = run(group, "train", folder / "t.csv", *arguments)
+    assert result.exit_code == 0, result.stderr
+    return folder
+
+
+def asked():
+    rows = table().drop(columns="label").iloc[:5, ::-1]
+    return rows.assign(island=["Mars", None, *rows["island"][2:]], other="ignored")
+
+
+@pytest.mark.parametrize("form", ["t", "t/1/model.tflite"])
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_predict_answers_as_the_model_whatever_is_unknown_or_missing(folder, form, kind):
+    path, model = folder / f"new.{kind}", folder / "models" / form
+    asked().to_parquet(path) if kind == "parquet" else asked().to_csv(path, index=False)
+    result = run(group, "predict", model, path)
+    assert result.exit_code == 0, result.stderr
+    answers = [line.split("\t") for line in result.stdout.splitlines()]
+    expected = load_predictor(folder / "models/t").predict_proba(asked())
+    assert [name for name, *_ in answers] == [f"{path}:{row}" for row in range(1, 6)]
+    found = [float(probability) for *_, probability in answers]
+    np.testing.assert_allclose(found, expected.max(axis=1), atol=1e-4)
+
+
+def test_what_cannot_be_read_is_one_line(folder, tmp_path):
+    model = folder / "models/t"
+    asked().drop(columns="island").to_csv(tmp_path / "less.csv", index=False)
+    asked().assign(age=["old", *"1234"]).to_csv(tmp_path / "text.csv", index=False)
+    asked().to_csv(tmp_path / "semi.csv", index=False, sep=";")
+    for name, message in {
+        "less": "no column 'island', which the model takes",
+        "text": "text.csv, row 1, column 'age': 'old' is not a number",
+        "semi": "columns seem to be separated by ';': say so with --delimiter ';'",
+    }.items():
+        assert_one_line(run(group, "predict", model, tmp_path / f"{name}.csv"), 1, message)
+
+
+def test_evaluate_agrees_in_every_form(folder):
+    accuracies = set()
+    for form in ("t", "t/1/model.tflite"):
+        result = run(group, "evaluate", folder / "models" / form, folder / "t.csv")
+        assert result.exit_code == 0, result.stderr
+        accuracies.add(re.search(r"^accuracy +(\S+)", result.stdout, re.M)[1])
+    assert len(accuracies) == 1
+
+
+def test_the_coefficients_are_named_by_column_and_category(folder):
+    result = run(group, "coefficients", folder / "models/t", "--class", "yes")
+    for feature in ("island=Dream", "island is unknown", "age is missing"):
+        assert f",{feature},yes," in result.stdout
