@@ -126,3 +126,14 @@ def test_codes_keep_their_zeros_in_a_file(tmp_path):
 def test_arrays_are_numbers_and_the_error_says_what_takes_a_table():
     with pytest.raises(DataError, match=r"'town': it is text.*from_frame\(frame, options="):
         from_arrays(mixed()[["town", "size"]], mixed()["label"])
+
+
+def test_kinds_are_found_in_all_files_of_a_small_table(tmp_path):
+    """The first file alone would have towns that all differ."""
+    frame = mixed().assign(town=[f"town {n % 8}" for n in range(N)])
+    for start in range(0, N, 8):
+        frame[start : start + 8].to_parquet(tmp_path / f"part-{start:02}.parquet", index=False)
+    assert load_dataset(f"parquet:{tmp_path}").spec == from_frame(frame).spec
+    (frame[:8].assign(size="x")).to_parquet(tmp_path / "part-99.parquet", index=False)
+    with pytest.raises(DataError, match=r"part-99.parquet, row 1, column 'size': 'x' is not a num"):
+        load_dataset(f"parquet:{tmp_path}")

@@ -143,13 +143,13 @@ class _LeftOut(NamedTuple):
 
 
 def draft_of(
-    source: str, part: Part, names: Sequence[str], options: SourceOptions, asked: Asked
+    source: str, parts: Sequence[Part], names: Sequence[str], options: SourceOptions, asked: Asked
 ) -> Draft | None:
     """Finds out what the columns of a table are.
 
     Args:
       source: for messages.
-      part: the first rows.
+      parts: the first rows.
       names: of the columns to learn from.
       options: how they are written.
       asked: what is said of them.
@@ -161,13 +161,15 @@ def draft_of(
     Raises:
       DataError: naming row and column, if the cells of a column are not of one kind.
     """
-    frame, where = part.frame, part.where or source
-    if not len(frame) or (not asked and _all_numbers(frame, names)):
+    parts = [part for part in parts if len(part.frame)]
+    if not asked and all(_all_numbers(part.frame, names) for part in parts):
         return None
+    places = {part.where or source for part in parts}
+    where = places.pop() if len(places) == 1 else source
     readers = readers_of(names, options)
     found: dict[str, Guess | _LeftOut] = {}
     for name in names:
-        look = _Look(where, part, name, readers[name], options)
+        look = _Look(where, parts, name, readers[name], options)
         said = asked.columns.get(name)
         found[name] = look.as_said(said) if said else look.guess()
     guesses = {name: one for name, one in found.items() if isinstance(one, Guess)}
@@ -215,12 +217,23 @@ class _Look:
     """A look at the first cells of a column."""
 
     def __init__(
-        self, where: str, part: Part, name: str, reader: ColumnReader, options: SourceOptions
+        self,
+        where: str,
+        parts: Sequence[Part],
+        name: str,
+        reader: ColumnReader,
+        options: SourceOptions,
     ):
+        import pandas as pd
+
         self._where, self._name, self._reader, self._options = where, name, reader, options
-        self._column, self._first_row = part.frame[name], part.first_row
-        self._usable = part.usable
-        reader.read(self._column, part.first_row)
+        columns = [part.frame[name] for part in parts]
+        self._column = pd.concat(columns, ignore_index=True)
+        for part, column in zip(parts, columns, strict=True):
+            reader.read(column, part.first_row)
+        self._rows = np.concatenate(
+            [np.arange(part.first_row, part.first_row + len(part.frame)) for part in parts]
+        )
 
     def as_said(self, said: AskedColumn) -> Guess:
         """The column as it is said to be."""
@@ -244,9 +257,9 @@ class _Look:
         """The column as its cells show it."""
         names, reader = (self._name,), self._reader
         if self._options.features is None:
-            if reader.numbers_rows:
+            if reader.numbers_rows and reader.distinct.holds:
                 return _LeftOut("index")
-            if self._name == NAMELESS and not reader.names_rows:
+            if self._name == NAMELESS and not self._names_rows:
                 raise nameless(self._where)
         if self._is_of_dates():
             return Guess(Column(self._name, "date", names, time_zone="UTC"), "string")
@@ -259,6 +272,10 @@ class _Look:
     @property
     def _share_of_texts(self) -> float:
         return self._reader.texts / self._reader.present
+
+    @property
+    def _names_rows(self) -> bool:
+        return self._reader.names_rows and self._reader.distinct.holds
 
     def _is_of_dates(self) -> bool:
         import pandas as pd
@@ -287,7 +304,7 @@ class _Look:
             return Guess(Column(name, "date", names, time_zone="UTC"), "string")
         words = texts.str.split().str.len().mean()
         hint = self._hint_at_dates(texts)
-        if self._options.features is None and reader.names_rows and words < _WORDS_OF_TEXTS:
+        if self._options.features is None and self._names_rows and words < _WORDS_OF_TEXTS:
             return _LeftOut("name", hint)
         if reader.measured:
             raise self._error(
@@ -322,8 +339,10 @@ class _Look:
     def _check_dates(self, texts: pd.Series, dates: np.ndarray) -> None:
         if dates.all():
             return
-        strange = Example(self._first_row + int(texts.index[~dates][0]), texts[~dates].iloc[0])
-        fine = Example(self._first_row + int(texts.index[dates][0]), texts[dates].iloc[0])
+        strange, fine = (
+            Example(int(self._rows[texts.index[which][0]]), texts[which].iloc[0])
+            for which in (~dates, dates)
+        )
         raise self._error("it has", strange, f" among dates such as {fine}; correct it")
 
     def _error(self, what: str, example: Example | None, rest: str) -> DataError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 
 from tfsoftmax.columns.column import Encoding
@@ -24,6 +24,8 @@ from tfsoftmax.data.tables.reader import NumbersReader
 from tfsoftmax.data.tables.table import Part, Table
 from tfsoftmax.spec import Spec
 
+# So many rows show what their columns are, even if they are spread over several files.
+_ROWS_OF_KINDS = 1000
 # Of the codes of cells, which are only kept until the encoding is learned.
 _UNLIMITED = 2**62
 
@@ -62,8 +64,8 @@ def load_table(source: Source, files: Iterable[Path], open_table: Callable[[], T
         return _read_numbers(source, key, table, columns, *_opened(source, table, columns))
     asked = Asked.of(source.name, table.names, columns, options)
     bad, parts = _opened(source, table, columns)
-    first = list(islice(parts, 1))
-    draft = draft_of(source.name, first[0], columns.features, options, asked) if first else None
+    first = _first_of(parts)
+    draft = draft_of(source.name, first, columns.features, options, asked)
     if draft is None:
         return _read_numbers(source, key, table, columns, bad, chain(first, parts))
     parts.close()
@@ -73,6 +75,17 @@ def load_table(source: Source, files: Iterable[Path], open_table: Callable[[], T
 def _opened(source: Source, table: Table, columns: Columns) -> tuple[BadRows, Generator[Part]]:
     bad = BadRows(source.name, source.options.bad_rows == "skip")
     return bad, table.read(_wanted(columns), label=columns.label, bad=bad)
+
+
+def _first_of(parts: Iterator[Part]) -> list[Part]:
+    """The first parts: one, or more if they have few rows."""
+    first: list[Part] = []
+    while sum(len(part.frame) for part in first) < _ROWS_OF_KINDS:
+        part = next(parts, None)
+        if part is None:
+            break
+        first.append(part)
+    return first
 
 
 def _read_numbers(
