@@ -93,7 +93,7 @@ def test_texts_that_differ_in_every_row_are_left_out(tmp_path, notes, monkeypatc
 
 def test_texts_that_differ_in_the_first_rows_only_are_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr("tfsoftmax.data.readers.csv._NUMBERS_PER_PART", 30)
-    monkeypatch.setattr("tfsoftmax.data.tables.load._ROWS_OF_KINDS", 5)
+    monkeypatch.setattr("tfsoftmax.data.tables.kinds_of_columns._ROWS_OF_KINDS", 5)
     frame = FRAME.assign(name=[f"n{n % 29}" for n in range(ROWS)])
     with pytest.raises(DataError, match=r"'name'.*: it is text.*drop=\[\"name\"\]"):
         load_dataset(written(tmp_path, frame))

@@ -107,7 +107,7 @@ def test_what_later_rows_have_is_checked_as_the_first_rows_have_it(
     tmp_path, monkeypatch, column, cell, message
 ):
     monkeypatch.setattr(csv_reader, "_FIRST_ROWS", 20)
-    monkeypatch.setattr("tfsoftmax.data.tables.load._ROWS_OF_KINDS", 20)
+    monkeypatch.setattr("tfsoftmax.data.tables.kinds_of_columns._ROWS_OF_KINDS", 20)
     frame = FRAME.assign(nothing=np.nan, name=[f"n{n}" for n in INDEX])
     (tmp_path / "t.csv").write_text(changed(column, cell, frame=frame))
     with pytest.raises(DataError, match=message):
@@ -128,7 +128,7 @@ def with_categories(tmp_path, n_rows):
 def test_a_category_that_turns_out_to_have_many_values_is_hashed(tmp_path, monkeypatch, caplog):
     path = with_categories(tmp_path, 3000)
     monkeypatch.setattr(csv_reader, "_FIRST_ROWS", 500)
-    monkeypatch.setattr("tfsoftmax.data.tables.load._ROWS_OF_KINDS", 500)
+    monkeypatch.setattr("tfsoftmax.data.tables.kinds_of_columns._ROWS_OF_KINDS", 500)
     dataset = load_dataset(path)
     column = dataset.spec.encoding.columns[0]
     assert (column.kind, column.size) == ("hashed", 2**16)

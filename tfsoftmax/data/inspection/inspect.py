@@ -23,7 +23,7 @@ from tfsoftmax.data.names import Location
 from tfsoftmax.data.options import SourceOptions, check_applicable
 from tfsoftmax.data.sparse_rows import SparseFeatures
 from tfsoftmax.data.tables.columns import Columns, listed, named, usual_label
-from tfsoftmax.data.tables.kinds_of_columns import Asked, Draft, draft_of
+from tfsoftmax.data.tables.kinds_of_columns import Asked, Draft, draft_of, first_parts
 from tfsoftmax.data.tables.table import Table
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import message_of, setting
@@ -149,12 +149,11 @@ def _draft(
     """What training finds the columns to be; None if they are all numbers, or for a problem."""
     table = open_table(BadRows(name, skip=True))
     asked = Asked.of(name, table.names, columns, options)
-    for part in table.read(table.names):
-        try:
-            return draft_of(name, part, columns.features, options, asked), None
-        except DataError as error:
-            return None, message_of(error)
-    return None, None
+    first = first_parts(table.read(table.names))
+    try:
+        return draft_of(name, first, columns.features, options, asked), None
+    except DataError as error:
+        return None, message_of(error)
 
 
 class _Labels:

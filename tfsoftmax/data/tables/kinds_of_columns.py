@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -39,6 +39,8 @@ _FEW_CATEGORIES = 20
 _WORDS_OF_TEXTS, _WORDS_OF_NAMES = 3, 2
 # A smaller share of texts among numbers is an error.
 _FEWEST_TEXTS = 0.9
+# So many rows show what their columns are, even if they are spread over several files.
+_ROWS_OF_KINDS = 1000
 _CROSSED: tuple[Kind, ...] = ("boolean", "category", "hashed")
 _TIME = r"(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?"
 _ISO_DATE = rf"\d{{4}}-\d\d-\d\d{_TIME}"
@@ -142,6 +144,17 @@ class _LeftOut(NamedTuple):
     hint: str | None = None
 
 
+def first_parts(parts: Iterator[Part]) -> list[Part]:
+    """The first parts of a table, by which kinds are found: one, or more if they are small."""
+    first: list[Part] = []
+    while sum(len(part.frame) for part in first) < _ROWS_OF_KINDS:
+        part = next(parts, None)
+        if part is None:
+            break
+        first.append(part)
+    return first
+
+
 def draft_of(
     source: str, parts: Sequence[Part], names: Sequence[str], options: SourceOptions, asked: Asked
 ) -> Draft | None:
@@ -149,7 +162,7 @@ def draft_of(
 
     Args:
       source: for messages.
-      parts: the first rows.
+      parts: the first rows, as `first_parts` chooses them.
       names: of the columns to learn from.
       options: how they are written.
       asked: what is said of them.

@@ -17,15 +17,13 @@ from tfsoftmax.data.options import Missing
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.tables.columns import Columns, columns_of
 from tfsoftmax.data.tables.encoded_reader import EncodedReader
-from tfsoftmax.data.tables.kinds_of_columns import Asked, Draft, draft_of
+from tfsoftmax.data.tables.kinds_of_columns import Asked, Draft, draft_of, first_parts
 from tfsoftmax.data.tables.labelled import TableReader, numbers_of
 from tfsoftmax.data.tables.learn import Learner
 from tfsoftmax.data.tables.reader import NumbersReader
 from tfsoftmax.data.tables.table import Part, Table
 from tfsoftmax.spec import Spec
 
-# So many rows show what their columns are, even if they are spread over several files.
-_ROWS_OF_KINDS = 1000
 # Of the codes of cells, which are only kept until the encoding is learned.
 _UNLIMITED = 2**62
 
@@ -64,7 +62,7 @@ def load_table(source: Source, files: Iterable[Path], open_table: Callable[[], T
         return _read_numbers(source, key, table, columns, *_opened(source, table, columns))
     asked = Asked.of(source.name, table.names, columns, options)
     bad, parts = _opened(source, table, columns)
-    first = _first_of(parts)
+    first = first_parts(parts)
     draft = draft_of(source.name, first, columns.features, options, asked)
     if draft is None:
         return _read_numbers(source, key, table, columns, bad, chain(first, parts))
@@ -75,17 +73,6 @@ def load_table(source: Source, files: Iterable[Path], open_table: Callable[[], T
 def _opened(source: Source, table: Table, columns: Columns) -> tuple[BadRows, Generator[Part]]:
     bad = BadRows(source.name, source.options.bad_rows == "skip")
     return bad, table.read(_wanted(columns), label=columns.label, bad=bad)
-
-
-def _first_of(parts: Iterator[Part]) -> list[Part]:
-    """The first parts: one, or more if they have few rows."""
-    first: list[Part] = []
-    while sum(len(part.frame) for part in first) < _ROWS_OF_KINDS:
-        part = next(parts, None)
-        if part is None:
-            break
-        first.append(part)
-    return first
 
 
 def _read_numbers(
