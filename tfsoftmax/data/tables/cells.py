@@ -114,9 +114,9 @@ class ColumnReader:
     @property
     def remedy(self) -> str:
         """The end of a message: what can be done other than correcting the cells."""
-        out = ", or leave the column out with " + setting("drop", [self.name])
         category = setting("column", [f"{self.name}=category"])
-        return out + ", or take it as categories with " + category if self._droppable else ""
+        out = " or leave the column out with " + setting("drop", [self.name])
+        return ", or take it as categories with " + category + out if self._droppable else ""
 
     @property
     def is_text(self) -> bool:
