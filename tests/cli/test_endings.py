@@ -109,7 +109,7 @@ def test_nobody_listening_to_notices_changes_nothing(table):
         result = shell(f"tfsoftmax inspect csv:{table} {stderr}")
         assert result.returncode == 0
         assert b"rows      300" in result.stdout
-        assert shell(f"tfsoftmax inspect csv:nosuch {stderr}").returncode == 1
+        assert shell(f"tfsoftmax inspect csv:nosuch {stderr}").returncode == 2
 
 
 @pytest.mark.parametrize(

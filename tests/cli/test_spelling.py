@@ -38,7 +38,7 @@ ERRORS = {
         "--drop b",
     ),
     "an odd name": (
-        csv('a,"full, name",label\n' + "1,Jo,x\n2,Jo,y\n" * 5),
+        csv('a,"full, name",label\n' + "1,5%,x\n2,6,y\n" * 5),
         'drop=["full, name"]',
         "--drop 'full, name'",
     ),
@@ -76,7 +76,7 @@ def test_the_options_that_an_error_names_can_be_followed_from_python(tmp_path):
     (name,) = ERRORS["two meanings"][0](tmp_path)
     with pytest.raises(TfsoftmaxError) as caught:
         load_dataset(name)
-    assert caught.value.options == ("thousands", "thousands", "decimal", "drop")
+    assert caught.value.options == ("thousands", "thousands", "decimal", "column", "drop")
     advised = re.search(r"3\.8 \((.*?)\)", str(caught.value))[1].replace(" and ", ", ")
     dataset = load_dataset(name, options=SourceOptions(**eval(f"dict({advised})")))
     assert np.unique(dataset.train.features[:, 1]).tolist() == [np.float32(3.8), 900]

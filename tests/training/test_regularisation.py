@@ -13,7 +13,10 @@ from support.marks import slow
 
 from tfsoftmax import Dataset, SoftmaxRegression, Spec, Split
 from tfsoftmax.training.objective import Objective, parameters_of
-from tfsoftmax.training.sgd.loop import compile_steps
+from tfsoftmax.training.sgd.batches import DenseBatches
+from tfsoftmax.training.sgd.feed import Chunk
+from tfsoftmax.training.sgd.loop import Plan, compile_steps
+from tfsoftmax.training.sgd.rules import Descent
 from tfsoftmax.training.sgd.updates import Updates
 
 
@@ -50,17 +53,15 @@ def full_batch_optimum(dataset, updates, l2, l1, steps=6000):
     curvature = np.linalg.norm(with_bias, 2) ** 2 / 2 / n_samples + l2
     model = SoftmaxRegression(dataset.spec)
     descended = Objective(model.scaled, l2=l2, l1=l1)
-    _, state = compile_steps(descended, updates, xla=True)(
-        updates.start(parameters_of(model)),
-        tf.constant(dataset.train.features),
-        tf.constant(dataset.train.labels),
-        None,
-        tf.constant(steps * n_samples),
-        tf.constant(np.tile(np.arange(n_samples, dtype=np.int32), (steps, 1))),
-        tf.fill([steps], tf.cast(1 / curvature, tf.float32)),
-        tf.zeros([steps]),
-        tf.constant([0, steps]),
+    rule, rows = Descent(updates, timed=False), dataset.train
+    order = np.tile(np.arange(n_samples, dtype=np.int32), (steps, 1))
+    chunk = Chunk(
+        tf.constant(rows.features), tf.constant(rows.labels), None, steps * n_samples, order
     )
+    plan = Plan(tf.fill([steps], tf.cast(1 / curvature, tf.float32)), tf.zeros([steps]), None, None)
+    take = compile_steps(descended, rule, DenseBatches(descended.scaled), (), xla=True)
+    start = rule.start(parameters_of(model))
+    _, state = take(start, chunk.tensors, plan, tf.constant([0, steps]))
     W, b = (parameter.numpy().astype(np.float64) for parameter in state.parameters)
     return W.T, b[:, 0]
 
