@@ -87,3 +87,11 @@ def test_inspect_draws_a_sheet_of_pictures(tmp_path):
 def test_what_inspect_refuses_is_one_line(tmp_path):
     assert_one_line(run(group, "inspect", "csv:none.csv"), 2, "none.csv: expected a file")
     assert_one_line(run(group, "inspect", "nonsense"), 2, "unknown dataset")
+
+
+def test_inspect_advises_no_option_that_the_source_does_not_have(tmp_path):
+    (tmp_path / "rows.svm").write_text("".join(f"{i % 2} 1:7 2:{i + 1}\n" for i in range(20)))
+    result = run(group, "inspect", tmp_path / "rows.svm")
+    assert result.exit_code == 0, result.stderr
+    assert "constant, so they say nothing: " in result.stdout
+    assert "--drop" not in result.stdout

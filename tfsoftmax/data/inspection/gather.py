@@ -130,7 +130,9 @@ class Gathered:
             int(rows - len(np.unique(hashes))),
             shared,
             example_shape,
-            notes_on(columns, classes, rows, len(example_shape) > 1, self._draft),
+            notes_on(
+                columns, classes, rows, len(example_shape) > 1, self._draft, bool(self.readers)
+            ),
             [name for name, each in self._kinds.items() if each.kind == "cross"],
         )
 

@@ -22,6 +22,7 @@ def notes_on(
     rows: int,
     pixels: bool,
     draft: Draft | None = None,
+    drops: bool = True,
 ) -> list[str]:
     """The notes on a source.
 
@@ -31,6 +32,7 @@ def notes_on(
       rows: number of rows.
       pixels: whether its columns are pixels.
       draft: what the columns of a table are, if they are not all numbers.
+      drops: whether columns of such a source can be left out by name.
     """
     notes: list[str] = []
 
@@ -40,8 +42,10 @@ def notes_on(
             notes.append(text + f": {shown}")
 
     def droppable(found: list[Column], text: str) -> None:
-        """Names all of them, so that the option can be pasted."""
-        if found:
+        """Names all of them where there is an option to paste."""
+        if not drops:
+            note([column.name for column in found], text)
+        elif found:
             notes.append(f"{text}: " + setting("drop", [column.name for column in found]))
 
     roles = {role: [c for c in columns if c.role == role] for role in ("index", "name")}
