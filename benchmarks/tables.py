@@ -102,8 +102,6 @@ class Case:
 
     Attributes:
       texts: columns that scikit-learn takes as free text; words in all others are categories.
-      dates: columns of dates, which scikit-learn takes as month, hour and days.
-      left_out: columns in which every row has a value of its own; ours leaves them out itself.
       options: of our commands, besides the label column.
       grid: options of `tune`.
     """
@@ -112,8 +110,6 @@ class Case:
     write: Callable[[Path], object]
     label: str
     texts: tuple[str, ...] = ()
-    dates: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     grid: tuple[str, ...] = ()
 
@@ -154,7 +150,7 @@ def ours(case: Case, path: Path, name: str) -> dict[str, Any] | None:
 
 def theirs(case: Case, rows: pd.DataFrame, labels: np.ndarray, train: np.ndarray) -> Any:
     """Fits scikit-learn's pipeline to the training rows, C by cross-validation."""
-    known = {case.label, *case.texts, *case.dates, *case.left_out}
+    known = {case.label, *case.texts}
     others = [name for name in rows.columns if name not in known]
     numbers = [name for name in others if pd.api.types.is_numeric_dtype(rows[name])]
     categories = [name for name in others if name not in numbers]
@@ -183,10 +179,6 @@ def read(case: Case, path: Path) -> tuple[pd.DataFrame, np.ndarray, tuple[str, .
     labels, names = pd.factorize(rows[case.label], sort=True)
     for name in case.texts:
         rows[name] = rows[name].fillna("")
-    for name in case.dates:
-        dates = pd.to_datetime(rows[name], format="%m/%d/%Y %H:%M:%S")
-        rows[f"{name} month"], rows[f"{name} hour"] = dates.dt.month, dates.dt.hour
-        rows[f"{name} days"] = (dates - dates.min()).dt.days
     return rows, labels, tuple(str(name) for name in names)
 
 
@@ -261,16 +253,17 @@ _INTRODUCTION = """# Tables of mixed kinds
 
 Written by `python benchmarks/tables.py`; do not edit.
 
-Each row is one command that turns an untouched CSV file of words, numbers, dates and missing cells
+Each row is one command that turns an untouched CSV file of words, numbers, texts and missing cells
 into an exported model: `tfsoftmax train`, whose penalty follows from the number of rows, or
 `tfsoftmax tune --folds 3`, which chooses it by cross-validation, as scikit-learn's here is; one
 class of the cars is too small for five folds. The only other options are the name of the file and
 `--label-column`; for the cars, whose `drv` is part letters, part numbers, `--column drv=category`;
 and where there is free text, `tune` is asked for four strengths only, `--l2 1e-6..1e-3:4`.
-Accuracy and
-log-loss, in nats, are those of the held-out rows, beside scikit-learn's `OneHotEncoder`,
-`SimpleImputer(add_indicator=True)`, `StandardScaler` and, for free text, `TfidfVectorizer`, with
-`LogisticRegression` whose C is found by five-fold cross-validation, on the same rows. Guessing is
+
+Accuracy and log-loss, in nats, are those of the held-out rows, a fifth of all, beside
+scikit-learn's `OneHotEncoder`, `SimpleImputer(add_indicator=True)`, `StandardScaler` and, for free
+text, `TfidfVectorizer`, with `LogisticRegression` whose C is found by five-fold cross-validation,
+on the same rows; n is the number of training rows. Guessing is
 the log-loss of answering with the classes' shares in the training rows. The last column compares
 the exported SavedModel, given raw rows, with the trained model: the rows with the same predicted
 class, and the largest difference between probabilities.
