@@ -95,3 +95,9 @@ def test_inspect_advises_no_option_that_the_source_does_not_have(tmp_path):
     assert result.exit_code == 0, result.stderr
     assert "constant, so they say nothing: " in result.stdout
     assert "--drop" not in result.stdout
+
+
+def test_inspect_reads_lines_of_text_as_training_does(tmp_path):
+    (tmp_path / "lines.txt").write_text("good\tI love it\nbad\tI hate it\n" * 20)
+    found = json.loads(run(group, "inspect", f"text:{tmp_path / 'lines.txt'}", "--json").stdout)
+    assert [(column["name"], column["kind"]) for column in found["columns"]] == [("text", "text")]

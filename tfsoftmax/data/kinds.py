@@ -45,6 +45,7 @@ class Kind:
       about: what it is, for listings.
       reader: reads it, ``(path, source) -> Dataset``; without a path, ``(source) -> Dataset``.
       options: the fields of `SourceOptions` that it understands.
+      columns: what its columns are, as ``column`` has it, unless that is given.
       takes: what stands after the colon: a ``"FILE"``, a ``"DIR"``, or a ``"PATH"``, which may
         be either; empty if it has no path.
       example: a complete name.
@@ -71,6 +72,7 @@ class Kind:
     parts: tuple[str, ...] = ("",)
     line: str | None = None
     table: Reference | None = None
+    columns: tuple[str, ...] = ()
     unlabelled: Reference | None = None
     has_test_rows: bool = False
     prefix: str = ""
@@ -192,6 +194,7 @@ KINDS = _by_name(
         ("column", "bad_rows", "encoding", "test_fraction", *EVERY_SOURCE),
         takes="FILE",
         example="text:reviews.txt",
+        columns=("text=text",),
         suffixes=(".ft.txt",),
         packings=(".gz",),
         line=r"__label__\S.*",
