@@ -50,8 +50,10 @@ def load_trained(place: Path, dataset_name: str | None, data: Data) -> Trained:
     name = dataset_name or recorded.get("name")
     if not name:
         raise UsageError(f"{folder} does not say what it was trained on: give --dataset")
+    # A table is encoded as the model has it, not as could be learned from this one.
+    model = predictor.spec if predictor.spec.encoding else None
     try:
-        dataset = data.load(name, reading_options(predictor.spec, recorded))
+        dataset = data.load(name, reading_options(predictor.spec, recorded), model)
     except UnknownDatasetError as error:
         if dataset_name:
             raise

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from support.commands import assert_one_line, run
 
-from tfsoftmax import load_predictor
+from tfsoftmax import Recipe, SourceOptions, fit, from_frame, load_dataset, load_predictor
 from tfsoftmax.cli.main import main as group
+from tfsoftmax.data.readers.unlabelled import locate_rows, read_unlabelled
 
 
 def table(n_rows=200):
@@ -80,3 +81,26 @@ def test_the_coefficients_are_named_by_column_and_category(folder):
     result = run(group, "coefficients", folder / "models/t", "--class", "yes")
     for feature in ("island=Dream", "island is unknown", "age is missing"):
         assert f",{feature},yes," in result.stdout
+
+
+def test_a_category_called_NA_is_that_category_where_a_model_knows_it(tmp_path):
+    frame = table().replace({"island": {"Dream": "NA"}})
+    options = SourceOptions(label_column="label")
+    model = fit(from_frame(frame, options=options), Recipe(epochs=5)).model
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    (rows,) = read_unlabelled(locate_rows(str(tmp_path / "t.csv")), model.spec)
+    expected = model.predict_proba(frame)
+    np.testing.assert_array_equal(model.predict_proba(rows), expected)
+    measured = load_dataset(tmp_path / "t.csv", options=options, model=model.spec)
+    found = np.concatenate([measured.train.features, measured.test.features])
+    assert sorted(map(bytes, found)) == sorted(map(bytes, rows[:]))
+
+
+def test_export_encodes_another_table_as_the_model_does(folder, tmp_path):
+    other = table().replace({"island": {"Dream": "Mars"}})
+    pd.concat([other, other.assign(island="Venus")]).to_csv(tmp_path / "other.csv", index=False)
+    arguments = ["--dataset", tmp_path / "other.csv", "--output-dir", tmp_path / "out"]
+    result = run(group, "export", folder / "models/t", *arguments)
+    assert result.exit_code == 0, result.stderr
+    again = load_predictor(tmp_path / "out/t")
+    assert again.spec == load_predictor(folder / "models/t").spec

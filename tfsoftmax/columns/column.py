@@ -203,6 +203,19 @@ class Encoding:
         first = self.offsets[bisect_right(self.offsets, index) - 1]
         return self.column_of(index).feature_name(index - first)
 
+    def texts(self) -> dict[str, frozenset[str]]:
+        """The columns of the table that are read as texts, each with its known categories.
+
+        >>> Encoding((Input("x", "float32"), Input("sex", "string")), (
+        ...     Column("sex", "category", ("sex",), ("f",)),)).texts()
+        {'sex': frozenset({'f'})}
+        """
+        found = {each.name: set[str]() for each in self.inputs if each.dtype != "float32"}
+        for column in self.columns:
+            if column.vocabulary:
+                found[column.inputs[0]].update(column.vocabulary)
+        return {name: frozenset(known) for name, known in found.items()}
+
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary; `from_json` turns it back."""
         return {

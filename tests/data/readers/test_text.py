@@ -93,10 +93,24 @@ def test_files_without_labels_are_asked(model, tmp_path):
     assert asked(model, tmp_path / "latin.txt", SourceOptions(encoding="latin-1"))
 
 
+def written_lines(folder, *lines):
+    (folder / "lines.txt").write_text("".join(line + "\n" for line in lines))
+    return folder / "lines.txt"
+
+
 def test_what_is_not_certain_is_refused(model, tmp_path):
     path = tmp_path / "rows.txt"
     path.write_text("a title\tits text\n")
     with pytest.raises(DataError, match="line 1: 'a title' before the tab is no class"):
+        asked(model, path)
+    # Whatever the first line is, and a label that is known is left out.
+    path.write_text("fine\nbad\tpoor\n")
+    (rows,) = asked(model, path)
+    np.testing.assert_array_equal(
+        rows[:], asked(model, written_lines(tmp_path, "fine", "poor"))[0][:]
+    )
+    path.write_text("fine\nfoo\tpoor\n")
+    with pytest.raises(DataError, match="line 2: 'foo' before the tab is no class"):
         asked(model, path)
     path.write_text("a text\n__label__good fine\n")
     with pytest.raises(DataError, match="line 2: starts with __label__, but the first line"):

@@ -106,8 +106,7 @@ def inspect_table(location: Location, options: SourceOptions) -> Inspection:
     gathered, labels = Gathered(columns.features, options, draft), _Labels(columns.label, options)
     bad = BadRows(name, options.bad_rows == "skip")
     table = open_table(bad)
-    inputs = draft.encoding.inputs if draft else ()
-    texts = [each.name for each in inputs if each.dtype == "string"] or None
+    texts = draft.encoding.texts() if draft else None
     for part in table.read(found, texts=texts, filled=draft is not None):
         if not part.frame.empty:
             gathered.add_frame(part.frame)

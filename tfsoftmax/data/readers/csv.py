@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -142,7 +142,7 @@ def read_parts(
     names: list[str],
     *,
     label: str | None = None,
-    texts: Collection[str] | None = None,
+    texts: Mapping[str, Collection[str]] | None = None,
     filled: bool = False,
     bad: BadRows | None = None,
     only: list[str] | None = None,
@@ -155,7 +155,8 @@ def read_parts(
       options: how to read it.
       names: of its columns.
       label: a column to keep as text.
-      texts: more of them; where some are, fewer rows are read at a time.
+      texts: more of them, each with texts that do not stand for a missing value there; where
+        some are, fewer rows are read at a time.
       filled: whether missing values are filled in, whatever the options say.
       bad: counts rows of another width. With None, a row that is too long is an error, and
         the values that a short row lacks are missing.
@@ -185,7 +186,7 @@ def read_parts(
             low_memory=False,
             index_col=False,
             keep_default_na=False,
-            na_values=_missing(names, label, options),
+            na_values=_missing(names, label, texts or {}, options),
             usecols=only,
             dtype=dict.fromkeys(as_text, str),
             decimal=options.decimal,
@@ -226,13 +227,24 @@ def settle_doubts(
         readers[column].conflict = texts[column].conflict
 
 
-def _missing(names: list[str], label: str | None, options: SourceOptions) -> dict[str, list[str]]:
-    """The texts that mean a missing value in each column; a class may be called NA or None."""
+def _missing(
+    names: list[str],
+    label: str | None,
+    texts: Mapping[str, Collection[str]],
+    options: SourceOptions,
+) -> dict[str, list[str]]:
+    """The texts that mean a missing value in each column; a class may be called NA or None.
+
+    So may a category that a model knows, of a frame whose texts are read as they are.
+    """
     from pandas._libs.parsers import STR_NA_VALUES
 
     asked = list(options.na_values)
-    usual = sorted(STR_NA_VALUES.union(asked))
-    return {name: asked if name == label else usual for name in names}
+    usual = STR_NA_VALUES.union(asked)
+    return {
+        name: asked if name == label else sorted(usual.difference(texts.get(name, ())))
+        for name in names
+    }
 
 
 def _how(path: Path, options: SourceOptions) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def rows_of_texts(
     form, classes = _form_of(path, name, options.encoding), frozenset(spec.class_names)
     first_row = 1
     for lines in _parts(path, name, options.encoding):
-        texts = [_split(line, form, name, classes)[1] for line in lines]
+        texts = [_split(line, _form_of_line(line, form), name, classes)[1] for line in lines]
         frame = _frame({inputs[0].name: texts})
         yield features_of_cells(
             spec.encoding, cells_of_frame(spec.encoding, frame, name, first_row)
@@ -157,6 +157,11 @@ def _form_of(path: Path, name: str, encoding: str) -> _Form:
     if first.startswith(_MARK):
         return "mark"
     return "tab" if "\t" in first.strip("\r\n") else "none"
+
+
+def _form_of_line(line: _Line, form: _Form) -> _Form:
+    """What a line is: without marks, any line may have a label before a tab."""
+    return "tab" if form == "none" and "\t" in line.text else form
 
 
 def _split(

@@ -124,8 +124,7 @@ def _encoded(
     """Reads the rows of a table as a model encodes them."""
     remedy = _REMEDY if options.missing == "error" else None
     reader = CellsReader(name, encoding, options, model=True, remedy=remedy)
-    texts = [each.name for each in encoding.inputs if each.dtype != "float32"]
-    for part in table.read(names, texts=texts, filled=remedy is None):
+    for part in table.read(names, texts=encoding.texts(), filled=remedy is None):
         # Rows are counted from 1.
         cells, _ = reader.read(part.frame, part.first_row)
         yield features_of_cells(encoding, cells)

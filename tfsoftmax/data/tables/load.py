@@ -146,8 +146,7 @@ def _add(
 def _read(
     table: Table, columns: Columns, encoding: Encoding, collector: Collector
 ) -> Iterator[Part]:
-    texts = [each.name for each in encoding.inputs if each.dtype != "float32"]
-    bad = collector.bad_rows
+    texts, bad = encoding.texts(), collector.bad_rows
     return table.read(_wanted(columns), label=columns.label, texts=texts, filled=True, bad=bad)
 
 

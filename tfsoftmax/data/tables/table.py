@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -40,7 +40,7 @@ class ReadParts(Protocol):
         columns: Sequence[str],
         *,
         label: str | None = None,
-        texts: Collection[str] | None = None,
+        texts: Mapping[str, Collection[str]] | None = None,
         filled: bool = False,
         bad: BadRows | None = None,
     ) -> Generator[Part]:
@@ -49,8 +49,9 @@ class ReadParts(Protocol):
         Args:
           columns: that are needed.
           label: the column with the classes.
-          texts: columns of which the very text of each cell is needed, where there is one;
-            None if that is not known yet.
+          texts: columns of which the very text of each cell is needed, where there is one,
+            each with texts that do not stand for a missing value there; None if that is not known
+            yet.
           filled: whether missing values are filled in, whatever the options say.
           bad: counts rows of another width.
         """
