@@ -67,6 +67,8 @@ def compare_scales(train: FeaturesLike, test: FeaturesLike, spec: Spec) -> str |
     if min(sample.shape[0] for sample in samples) < _FEWEST_ROWS:
         return None
     dense, columns = _with_quartiles(samples)
+    if not len(columns):
+        return None
     ours, others = (_quartiles(sample) for sample in dense)
     varied = (ours.iqr > 0) & (others.iqr > 0)
     narrow, wide = np.minimum(ours.iqr, others.iqr), np.maximum(ours.iqr, others.iqr)

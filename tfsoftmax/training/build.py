@@ -101,7 +101,9 @@ def rule_of(
         return AdaGrad()
     if optimizer == "ftrl":
         rates = np.array([one.learning_rate for one in recipes], np.float32)
-        return Ftrl(rates if side_by_side else recipe.learning_rate)
+        # The paper's 1 is for gradients of one row's loss; the mean of a batch has so much less.
+        beta = 1.0 if objective.sum_of_batch else 1 / recipe.batch_size
+        return Ftrl(rates if side_by_side else recipe.learning_rate, beta)
     updates = Updates(
         momentum=recipe.momentum,
         nesterov=recipe.nesterov,

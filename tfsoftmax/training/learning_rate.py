@@ -31,8 +31,9 @@ _EIGENVALUE_ERROR = 1e-3
 # falls, 2 is still stable even at the bound of the curvature, which is seldom reached.
 _BOLDNESS_FALLING = 2
 _BOLDNESS_CONSTANT = 1
-# AdaGrad's first move of a logit by an entry (measured on click logs and documents).
-_ADAGRAD_MOVE = 0.4
+# AdaGrad's first move of a logit by an entry, and about FTRL's (measured on click logs and
+# documents).
+_ADAPTIVE_MOVE = 0.4
 _SMALLEST_RATE = 1e-30
 
 
@@ -116,7 +117,8 @@ def learning_rate_for(
     """The learning rate that suits the rows, to two digits.
 
     It is 2 / (curvature + 2 l2) where the rate falls, and 1 / (curvature + l2) where it is
-    constant, divided by the step's `reach`.
+    constant, divided by the step's `reach`. AdaGrad and FTRL find each feature's curvature by
+    themselves: theirs is 0.4 / the root mean square of all that is not 0.
 
     Args:
       recipe: how to train.
@@ -129,9 +131,9 @@ def learning_rate_for(
       DataError: if features are so large that no learning rate suits them.
       UsageError: if l2 is so large.
     """
-    if recipe.optimizer_for(not isinstance(inputs.rows, np.ndarray)) == "adagrad":
+    if recipe.optimizer_for(not isinstance(inputs.rows, np.ndarray)) in ("adagrad", "ftrl"):
         # Whatever the rows' unit, a feature's weights first move this far against its entries.
-        return float(f"{_ADAGRAD_MOVE / inputs.entry_size:.2g}")
+        return float(f"{_ADAPTIVE_MOVE / inputs.entry_size:.2g}")
     bound = curvature(inputs, min(recipe.batch_size, n_samples), recipe.center)
     bound /= _BOLDNESS_CONSTANT if recipe.schedule == "constant" else _BOLDNESS_FALLING
     rate = 1 / (bound + l2) / reach(recipe, n_samples)

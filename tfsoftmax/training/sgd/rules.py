@@ -208,11 +208,11 @@ class Ftrl(NamedTuple):
 
     Attributes:
       learning_rate: the largest of the run; one, or one for each model.
-      beta: see above.
+      beta: see above; it keeps the first steps short.
     """
 
     learning_rate: Any
-    beta: float = 1.0
+    beta: float
 
     def times(self, rates: PerStep, first: int, last: int, l2: Hyper) -> np.ndarray | None:
         """As for `Rule`: the sum of the rates, which goes on from epoch to epoch."""
