@@ -37,17 +37,18 @@ _log = logging.getLogger("tfsoftmax.cli")
 
 
 def record_data(dataset: Dataset) -> Dataset:
-    """Adds its record to a dataset; logs a note if some test rows are also training rows."""
+    """Adds its record to a dataset; logs a note if some test rows look like training rows."""
     from tfsoftmax.data.record import DataRecord
 
     origin = DataRecord.of(dataset)
     if origin.shared_samples:
         _log.warning(
-            "Note: %s of %s test rows are training rows, too (the first is test row %s, from 0), "
-            "and flatter the test figures",
+            "Note: %s of %s test rows %s (the first is test row %s, from 0), and %s",
             f"{origin.shared_samples:,}",
             f"{origin.test_samples:,}",
+            origin.shared_are,
             f"{origin.first_shared:,}",
+            "may flatter the test figures" if origin.encoded else "flatter the test figures",
         )
     return replace(dataset, origin=origin)
 

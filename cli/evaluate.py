@@ -75,7 +75,11 @@ def evaluate(
     )
     if n_trained_on:
         _log.warning(
-            "Note: the model was trained on %s of these %s rows, so its metrics are too optimistic",
+            "Note: %s of these %s rows are encoded like a row the model was trained on, so its "
+            "metrics may be too optimistic"
+            if predictor.spec.encoding
+            else "Note: the model was trained on %s of these %s rows, so its metrics are too "
+            "optimistic",
             f"{n_trained_on:,}",
             f"{result.n_samples:,}",
         )

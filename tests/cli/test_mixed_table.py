@@ -104,3 +104,24 @@ def test_export_encodes_another_table_as_the_model_does(folder, tmp_path):
     assert result.exit_code == 0, result.stderr
     again = load_predictor(tmp_path / "out/t")
     assert again.spec == load_predictor(folder / "models/t").spec
+
+
+def test_rows_that_only_look_alike_once_encoded_are_not_called_training_rows(tmp_path):
+    # Of 80 names in 2 buckets, some are in one bucket and of one age.
+    frame = pd.DataFrame({"name": [f"person {row}" for row in range(80)], "age": [30.0, 50] * 40})
+    frame["label"] = np.where(frame["age"] > 40, "yes", "no")
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    options = ["--column", "name=hashed:2", "--label-column", "label", "--epochs", "1"]
+    arguments = [*options, "--output-dir", tmp_path / "models"]
+    result = run(group, "train", tmp_path / "t.csv", *arguments)
+    assert result.exit_code == 0, result.stderr
+    assert re.search(
+        r"^Note: \d+ of \d+ test rows are encoded like a training row", result.stderr, re.M
+    )
+    card = (tmp_path / "models/t/1/README.md").read_text(encoding="utf-8")
+    assert "| test rows that are encoded like a training row |" in card
+    assert "training rows, too" not in result.stderr + card
+    # Of all features, age alone is a number.
+    n_features = load_predictor(tmp_path / "models/t").spec.n_features
+    assert f"| features | of {n_features}, 1 standardised |" in card
+    assert re.search(rf"^features +of {n_features}, 1 standardised$", result.stdout, re.M)

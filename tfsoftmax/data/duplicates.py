@@ -32,6 +32,8 @@ class SharedRows(NamedTuple):
 def shared_rows(dataset: Dataset) -> SharedRows:
     """Finds test rows that are also training rows, and so do not test anything.
 
+    Rows of an encoded table are compared as encoded: unknown categories, for one, are alike.
+
     >>> from tfsoftmax import Spec, Split
     >>> train = Split(np.eye(3, dtype=np.float32), np.int32([0, 1, 0]))
     >>> test = Split(np.float32([[0, 0, 0], [0, 1, 0]]), np.int32([0, 1]))

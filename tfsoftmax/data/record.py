@@ -23,7 +23,7 @@ class DataRecord:
       sha256: the dataset's checksum.
       options: how the source was read.
       notes: what was found while it was read.
-      shared_samples: test rows that are training rows, too; None where nobody counted.
+      shared_samples: test rows with the features of a training row; None where nobody counted.
       first_shared: the number of the first of them in the test split.
       spec: of the examples as they were read; None in records of the first versions.
 
@@ -71,6 +71,16 @@ class DataRecord:
             first_shared=shared.first,
             spec=dataset.spec,
         )
+
+    @property
+    def encoded(self) -> bool:
+        """Whether features are encoded columns, which can be alike although the cells are not."""
+        return self.spec is not None and self.spec.encoding is not None
+
+    @property
+    def shared_are(self) -> str:
+        """What the test rows are that `shared_samples` counts."""
+        return "are encoded like a training row" if self.encoded else "are training rows, too"
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary of it, but for `first_shared`."""

@@ -112,7 +112,7 @@ def _data(record: RunRecord) -> list[tuple[str, str]]:
         (f"rows left out {skipped.reason}", f"{skipped.rows:,}") for skipped in data.notes.skipped
     ]
     if data.shared_samples:
-        facts.append(("test rows that are training rows, too", f"{data.shared_samples:,}"))
+        facts.append((f"test rows that {data.shared_are}", f"{data.shared_samples:,}"))
     return facts
 
 
@@ -141,7 +141,7 @@ def _loss(test: Mapping[str, Any]) -> str:
 def _training(record: RunRecord, spec: Spec) -> list[tuple[str, str]]:
     """What training did beside taking steps, and how it ended."""
     facts = []
-    if spec.scaling and (scaled := described(spec.scaling)):
+    if spec.scaling and (scaled := described(spec.scaling, spec.encoding)):
         facts.append(("features", scaled))
     if record.tuning:
         tried, folds = len(record.tuning["candidates"]), record.tuning["folds"]

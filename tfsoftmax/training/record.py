@@ -80,7 +80,7 @@ class RunRecord:
             history=tuple(history.epochs),
             test=evaluate(model, test).figures(),
             asked=asked.to_json(),
-            scaled=described(model.spec.scaled_by),
+            scaled=described(model.spec.scaled_by, model.spec.encoding),
             best_epoch=history.best_epoch,
             temperature=history.temperature,
             xla=history.xla,

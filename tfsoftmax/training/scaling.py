@@ -6,6 +6,7 @@ import logging
 
 import numpy as np
 
+from tfsoftmax.columns.column import Encoding
 from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.data.sparse_rows import SparseFeatures
 from tfsoftmax.data.statistics import ColumnStatistics, quantiles
@@ -98,8 +99,10 @@ def _of_sparse_rows(found: ColumnStatistics) -> Scaling:
     return _scaling(np.zeros(len(size)), np.where(far, size / usual, 1.0))
 
 
-def described(scaling: Scaling) -> str | None:
+def described(scaling: Scaling, encoding: Encoding | None = None) -> str | None:
     """Describes in a sentence how features are scaled; None where all are scaled alike.
+
+    Of an encoded table only the numbers are scaled, and it says how many features there are.
 
     >>> described(Scaling((0.0, 0.0, 8.0), (0.25, 0.5, 1.5), limit=5.0))
     '1 standardised, 2 of mostly zeros divided by their size; cut off at -5 and 5'
@@ -112,6 +115,8 @@ def described(scaling: Scaling) -> str | None:
     parts = [f"{standardised:,} standardised"] if standardised or not divided else []
     if divided:
         parts.append(f"{divided:,} of mostly zeros divided by their size")
+    if encoding:
+        parts[0] = f"of {encoding.n_features:,}, {parts[0]}"
     limit = f"; cut off at {-scaling.limit:g} and {scaling.limit:g}" if scaling.limit else ""
     return ", ".join(parts) + limit
 
