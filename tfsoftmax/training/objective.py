@@ -110,6 +110,11 @@ class Objective:
         """Each row's L, in nats, ``[..., n_rows]``; weights are not in it."""
         return ops.cross_entropy(logits, labels, axis=CLASSES, smoothing=self.smoothing)
 
+    def target(self, labels: tf.Tensor, n_classes: int, dtype: Any) -> tf.Tensor:
+        """What each row's probabilities are compared with, ``[n_classes, n_rows]``."""
+        chosen = tf.one_hot(labels, n_classes, axis=0, dtype=dtype)
+        return (1 - self.smoothing) * chosen + self.smoothing / n_classes
+
     def sums(
         self,
         parameters: Parameters,
@@ -136,9 +141,8 @@ class Objective:
         loss = tf.reduce_sum(weights * self.losses(logits, labels), -1)
         probabilities = ops.softmax(logits, axis=CLASSES)
         n_classes = logits.shape[CLASSES]
-        chosen = tf.one_hot(labels, n_classes, axis=0, dtype=logits.dtype)
-        target = (1 - self.smoothing) * chosen + self.smoothing / n_classes
-        gradient = self.to_parameters(weights * (probabilities - target), inputs)
+        slopes = weights * (probabilities - self.target(labels, n_classes, logits.dtype))
+        gradient = self.to_parameters(slopes, inputs)
         return Sums(loss, gradient, logits, probabilities)
 
     def hessian_product(

@@ -1,0 +1,174 @@
+"""An approximate inverse of the Hessian, from the rows that curve it most.
+
+The cost of conjugate gradients is the coupling of the classes, so the approximation keeps it: a
+few thousand rows are drawn, the more likely the less sure the model is of them, and the Hessian
+of these is inverted exactly: as a whole where it is small, else by Woodbury's formula.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.blas import ssymv
+from scipy.linalg.lapack import spotri
+
+from tfsoftmax.training.newton.passes import OfRows
+from tfsoftmax.training.newton.rows import Rows
+from tfsoftmax.training.objective import Objective
+from tfsoftmax.training.seeds import DRAWING_STREAM
+
+# Up to this many parameters their Hessian is factored as a whole.
+MOST_WHOLE = 2500
+# Rows in a sample, at least; and where there are more, those that cost as much as so many passes.
+_ROWS = 4000
+_PASSES = 16
+# Pairs of a row and a class, beyond that: between these, by what a pass costs.
+_PAIRS = 1000, 4000
+# What a row counts at least that the model is sure of.
+_SUREST = 1e-6
+# Share of the pairs' mean diagonal that stands for those that were not drawn.
+_UNSEEN = 0.02
+# Share of the largest diagonal that every other is at least, for float32.
+_FLAT = 1e-6
+
+
+class Sample(NamedTuple):
+    """Rows that were drawn.
+
+    Attributes:
+      inputs: float32 ``[n, n_inputs + 1]``, scaled and centred, with a 1 for the bias.
+      probabilities: float32 ``[n, n_classes]``.
+      counts: how much of the mean loss each stands for, ``[n]``.
+    """
+
+    inputs: np.ndarray
+    probabilities: np.ndarray
+    counts: np.ndarray
+
+
+class Draw:
+    """Draws training rows, the more likely the more they curve the objective.
+
+    A row's part of the Hessian's trace is ``1 - sum p^2``, p its probabilities, times its weight
+    and its length.
+    """
+
+    def __init__(self, objective: Objective, rows: Rows, seed: int):
+        self._objective, self._rows, self._seed = objective, rows, seed
+
+    def inverse(self, probabilities: OfRows, l2: float, number: int) -> Whole | Pairs:
+        """An approximate inverse of the Hessian.
+
+        Args:
+          probabilities: of all rows.
+          l2: strength of the penalty on squares.
+          number: of the draw; the same one draws the same rows.
+        """
+        generator = np.random.default_rng([self._seed, DRAWING_STREAM, number])
+        n_samples, n_classes = self._rows.n_samples, probabilities[0].shape[1]
+        n_inputs = self._objective.scaled(tf.constant(self._rows.take(np.arange(1)))).shape[1]
+        n_parameters = n_classes * (n_inputs + 1)
+        small = n_parameters <= MOST_WHOLE
+        # Where rows are many and parameters few, so many that they cost about as much as some passes.
+        wanted = max(_ROWS, _PASSES * n_samples // n_parameters) if small else _ROWS
+        sample = self._sample(probabilities, wanted, generator)
+        if small:
+            return Whole(sample, l2)
+        n_pairs = int(np.clip(np.sqrt(n_samples * n_parameters) / 5, *_PAIRS))
+        return Pairs(sample, l2, n_pairs, generator)
+
+    def _sample(self, of_chunks: OfRows, wanted: int, generator: np.random.Generator) -> Sample:
+        rows = self._rows
+        P = rows.in_order([own.numpy().transpose(0, 2, 1) for own in of_chunks])
+        sizes = rows.weights * np.maximum(1 - np.square(P).sum(1), _SUREST)
+        chances = chances_of(sizes, wanted)
+        drawn = np.flatnonzero(generator.random(len(P), np.float32) < chances)
+        scaled = self._objective.scaled(tf.constant(rows.take(drawn))).numpy()
+        if self._objective.center is not None:
+            scaled = scaled - self._objective.center
+        inputs = np.column_stack([scaled, np.ones(len(drawn), np.float32)])
+        return Sample(inputs, P[drawn], rows.weights[drawn] / (rows.n_samples * chances[drawn]))
+
+
+def chances_of(sizes: np.ndarray, wanted: int) -> np.ndarray:
+    """Chances ``min(1, c * size)`` of drawing each of several, `wanted` of them in the mean.
+
+    >>> chances_of(np.array([1.0, 1.0, 2.0, 9.0]), 3).tolist()
+    [0.5, 0.5, 1.0, 1.0]
+    """
+    if np.count_nonzero(sizes) <= wanted:
+        return (sizes > 0).astype(np.float64)
+    chances = sizes * (wanted / sizes.sum(dtype=np.float64))
+    while (full := chances >= 1).any():
+        scale = (wanted - full.sum()) / chances[~full].sum()
+        if scale <= 1 + 1e-6:
+            break
+        chances = np.where(full, 1.0, chances * scale)
+    return np.minimum(chances, 1.0)
+
+
+class Whole:
+    """The Hessian of the sampled rows and of l2, factored."""
+
+    def __init__(self, sample: Sample, l2: float):
+        X, P, counts = sample
+        n_classes, width = P.shape[1], X.shape[1]
+        H = np.zeros((n_classes, width, n_classes, width), np.float32)
+        for k in range(n_classes):
+            for j in range(k, n_classes):
+                weight = counts * P[:, k] * ((j == k) - P[:, j])
+                H[k, :, j, :] = X.T @ (weight.astype(np.float32)[:, None] * X)
+        # The same number added to all biases changes nothing: here it would leave H singular.
+        H[:, -1, :, -1] += counts.sum() / n_classes
+        H = H.reshape(n_classes * width, -1)
+        held = np.full((n_classes, width), l2)
+        held[:, -1] = 0
+        diagonal = np.einsum("ii->i", H)
+        diagonal += held.ravel() + _FLAT * diagonal.max()
+        self._factor = cho_factor(H, lower=False, overwrite_a=True, check_finite=False)
+
+    def solve(self, right: np.ndarray) -> np.ndarray:
+        """The Hessian's inverse times ``[n_classes, n_inputs + 1]``."""
+        flat = right.ravel().astype(np.float32)
+        return cho_solve(self._factor, flat, check_finite=False).reshape(right.shape).astype(np.float64)
+
+
+class Pairs:
+    """A diagonal, and pairs of a row and a class beside it, by Woodbury's formula.
+
+    With a the inputs of a pair's row, ``U = E (x) a`` has a column for each, and the inverse of
+    ``D + U U'`` is ``D^-1 - D^-1 U (I + U' D^-1 U)^-1 U' D^-1``.
+    """
+
+    def __init__(self, sample: Sample, l2: float, n_pairs: int, generator: np.random.Generator):
+        X, P, counts = sample
+        size = counts[:, None] * P * (1 - P)
+        chances = chances_of(size.ravel(), n_pairs).reshape(size.shape)
+        rows, classes = np.nonzero(generator.random(size.shape) < chances)
+        n_classes = P.shape[1]
+        E = -P[rows]
+        E[np.arange(len(rows)), classes] += 1
+        E *= np.sqrt(P[rows, classes] * counts[rows] / chances[rows, classes])[:, None]
+        self._E, self._A = E.astype(np.float32), X[rows]
+        diagonal = np.einsum("sk,sj->j", np.square(E), np.square(self._A)) / n_classes
+        held = np.full(len(diagonal), l2)
+        held[-1] = 0
+        D = held + _UNSEEN * diagonal
+        self._D = np.maximum(D, _FLAT * D.max()).astype(np.float32)
+        G = (self._A / self._D) @ self._A.T
+        G *= self._E @ self._E.T
+        np.einsum("ii->i", G)[:] += 1
+        # Its inverse, because a product with it is ten times as fast as two triangular solves.
+        factor, lower = cho_factor(G, overwrite_a=True, check_finite=False)
+        self._inverse, _ = spotri(factor, lower=lower, overwrite_c=True)
+        self._lower = lower
+
+    def solve(self, right: np.ndarray) -> np.ndarray:
+        first = right.astype(np.float32) / self._D
+        inner = np.einsum("sk,ks->s", self._E, first @ self._A.T)
+        inner = ssymv(1.0, self._inverse, inner, lower=self._lower)
+        second = (self._E * inner[:, None]).T @ self._A / self._D
+        return (first - second).astype(np.float64)
