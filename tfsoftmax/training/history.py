@@ -10,6 +10,7 @@ from typing import Any
 
 from tfsoftmax.choices import check_types
 from tfsoftmax.errors import UsageError
+from tfsoftmax.training.newton.proof import Proof
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 
 SMOOTHING = 0.01
@@ -22,11 +23,12 @@ class EpochMetrics:
     Attributes:
       epoch: from 1.
       steps: steps taken since training began.
-      moving_loss: exponential moving average of the batches' mean losses, in nats.
+      moving_loss: exponential moving average of the batches' mean losses, in nats; after a step of
+        Newton's method, which counts as an epoch, the mean loss of all rows.
       train_accuracy, train_log_loss: over all training rows, after the epoch.
       test_accuracy, test_log_loss: over all test rows, after the epoch.
       validation_accuracy, validation_log_loss: over the validation rows, where there are any.
-      learning_rate: of the epoch's last step.
+      learning_rate: of the epoch's last step; of Newton's, its size.
       train_seconds, evaluation_seconds: wall time of the epoch's two halves.
     """
 
@@ -81,6 +83,7 @@ class History:
       xla: whether XLA compiled the training loop; without it the last digits differ.
       lengths: pairs of a step and the number of epochs that the run was to have from that step
         on; more than one where it was resumed with another number of epochs.
+      proof: how far from the optimum newton ended; None where it was not asked for.
     """
 
     recipe: ResolvedRecipe
@@ -89,6 +92,7 @@ class History:
     temperature: float | None = None
     xla: bool | None = None
     lengths: list[tuple[int, int]] = field(default_factory=list)
+    proof: Proof | None = None
 
     @property
     def last(self) -> EpochMetrics:

@@ -42,10 +42,25 @@ class Recipe(Choices):
 
     epochs: int | None = option(
         None,
-        "Passes over the training rows.",
+        "Passes of SGD over the training rows.",
         least=1,
-        usual=f"{_EPOCHS}, or as many as make {_STEPS:,} steps where rows are few",
+        usual=f"{_EPOCHS}, or as many as make {_STEPS:,} steps where rows are few; 1 before newton",
         always=True,
+    )
+    solver: Literal["sgd", "newton"] = option(
+        "sgd",
+        "What finds the weights: sgd alone; newton goes on from there, step by step, until the "
+        "optimum is proven to be no further away than "
+        + setting("tol")
+        + ". Its rows are dense, and "
+        + setting("l2")
+        + " is above 0.",
+    )
+    tol: float = option(
+        1e-6,
+        "How far from the optimum newton may stop, as a share of the objective.",
+        above=0,
+        below=1,
     )
     batch_size: int = option(64, "Rows in a step.", least=1, always=True)
     learning_rate: float | Literal["auto"] = option(
@@ -192,6 +207,10 @@ class Recipe(Choices):
                 + setting("momentum", 0.9)
                 + ", for example"
             )
+        if self.solver == "newton":
+            self._check_newton()
+        else:
+            self._check_unused("solver", "newton", "tol")
         if self.early_stopping is None:
             self._check_unused("early_stopping", "log_loss", "patience", "min_delta")
         if self.schedule in ("constant", "cosine"):
@@ -217,6 +236,22 @@ class Recipe(Choices):
                         setting("class_weight") + f" of {name!r} must be 0 or more, not {weight!r}"
                     )
 
+    def _check_newton(self) -> None:
+        """Refuses choices that leave no optimum to find, or stop on the way to it."""
+        reasons = {
+            "early_stopping": self.early_stopping and "which stops before the optimum",
+            "l1": self.l1 and "whose optimum has a kink that Newton's steps miss",
+            "l2": self.l2 == 0 and "without which there may be no optimum",
+        }
+        for name, reason in reasons.items():
+            if reason:
+                raise UsageError(
+                    setting("solver", "newton")
+                    + " and "
+                    + setting(name, getattr(self, name))
+                    + f" exclude each other: {reason}"
+                )
+
     def _check_unused(self, needed: str, example: str, *names: str) -> None:
         """Refuses choices that would have no effect without another one."""
         for name in names:
@@ -235,6 +270,8 @@ class Recipe(Choices):
         (10, 500)
         """
         steps_an_epoch = -(-n_samples // self.batch_size)
+        if self.solver == "newton":
+            return self.epochs or 1
         return self.epochs or max(_EPOCHS, -(-_STEPS // steps_an_epoch))
 
     def l2_for(self, n_samples: int) -> float:

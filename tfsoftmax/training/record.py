@@ -36,6 +36,7 @@ class RunRecord:
       scaled: how the features are scaled, in words; None where only a known range scales them.
       best_epoch, temperature, xla: as `History` has them.
       resumed: a note on a run whose length was changed on the way, where that matters.
+      proof: how far from the optimum newton ended; None where it was not asked for.
       convergence: the result of `diagnose`; None where it was not called.
       tuning: the candidates that the recipe was chosen from; None if it was not tuned.
       command: the command that makes the model again; None if it was made in Python.
@@ -58,6 +59,7 @@ class RunRecord:
     temperature: float | None = None
     xla: bool | None = None
     resumed: str | None = None
+    proof: Mapping[str, Any] | None = None
     convergence: Mapping[str, Any] | None = None
     tuning: Mapping[str, Any] | None = None
     command: tuple[str, ...] | None = None
@@ -85,6 +87,7 @@ class RunRecord:
             temperature=history.temperature,
             xla=history.xla,
             resumed=history.lengths_sentence() if history.length_matters else None,
+            proof=history.proof.to_json() if history.proof else None,
             trained_with=installed_versions(),
             parameters_sha256=parameters_sha256(model),
         )

@@ -99,7 +99,10 @@ def snapshot_of(run: Run, identity: dict[str, Any]) -> Snapshot:
         "xla": loop.xla,
         "stopping": stopping.to_json() if stopping else None,
         "identity": identity,
+        "newton": run.newton.facts() if run.newton else None,
     }
+    if run.newton:
+        arrays |= run.newton.arrays()
     return Snapshot(facts, arrays)
 
 
@@ -124,7 +127,8 @@ def restore(run: Run, snapshot: Snapshot) -> None:
     epochs = [EpochMetrics.from_json(epoch) for epoch in facts["history"]]
     moving_loss = facts["moving_loss"] and float(facts["moving_loss"])
     # The last epoch may have been trained and not measured yet.
-    if step - len(epochs) * loop.feed.steps not in range(loop.feed.steps + 1):
+    of_sgd = min(len(epochs), run.recipe.epochs)
+    if step - of_sgd * loop.feed.steps not in range(loop.feed.steps + 1):
         raise ValueError(f"{len(epochs)} epochs do not go with step {step:,}")
     lengths = history.resumed_lengths(facts)
     if run.stopping:
@@ -133,6 +137,8 @@ def restore(run: Run, snapshot: Snapshot) -> None:
     loop.state, loop.done = state, step
     trainer.moving_loss.value = moving_loss
     trainer.set_model()
+    if facts.get("newton"):
+        run.begin_newton().restore(facts["newton"], arrays)
     history.epochs, history.lengths = epochs, lengths
     loop.require(facts.get("xla"))
     history.xla = loop.xla
@@ -167,7 +173,9 @@ def _check_recipe(found: dict[str, Any], expected: dict[str, Any], before: str) 
     for field in fields(Recipe):
         was = found.get(field.name, _OLDER.get(field.name, field.default))
         value = expected[field.name]
-        if field.name != "epochs" and was != value:
+        # Newton's steps start where the last epoch of SGD ended.
+        may_differ = field.name == "epochs" and expected["solver"] != "newton"
+        if not may_differ and was != value:
             raise UsageError(
                 f"{before} was made with {field.name} {was}, not {value}: only the "
                 "number of epochs may differ; " + _ANOTHER

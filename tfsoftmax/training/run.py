@@ -6,6 +6,8 @@ import math
 import time
 from collections.abc import Callable
 
+import tensorflow as tf
+
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.device import to_device
 from tfsoftmax.errors import UnansweredError
@@ -15,6 +17,7 @@ from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.training.calibration import calibrate
 from tfsoftmax.training.early_stopping import EarlyStopping
 from tfsoftmax.training.history import EpochMetrics, History
+from tfsoftmax.training.newton.phase import NewtonPhase, check_rows
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.training.trainer import Progress, Trainer
 
@@ -29,6 +32,7 @@ class Run:
       test: the test rows, on the device if there is room.
       history: the figures so far.
       stopping: early stopping; None trains to the end.
+      newton: what goes on from where SGD ended; None before that, and where it is not asked for.
     """
 
     def __init__(self, model: SoftmaxRegression, dataset: Dataset, recipe: ResolvedRecipe):
@@ -42,32 +46,52 @@ class Run:
         self._validation = dataset.validation and to_device(dataset.validation, spare)
         self.history = History(recipe, lengths=[(0, recipe.epochs)])
         self.stopping = EarlyStopping.of(recipe)
+        self.newton: NewtonPhase | None = None
+        self._rows = dataset.train
+        if recipe.solver == "newton":
+            check_rows(model, dataset.train)
 
     @property
     def ended(self) -> bool:
         """Whether all epochs are done, or early stopping has stopped."""
         done = len(self.history.epochs)
+        if self.recipe.solver == "newton":
+            return self.newton is not None and self.newton.ended
         return done >= self.recipe.epochs or bool(self.stopping and self.stopping.should_stop(done))
 
+    def begin_newton(self) -> NewtonPhase:
+        """What takes Newton's steps, from where the model is."""
+        if self.newton is None:
+            features = self._train.features
+            on_device = features if tf.is_tensor(features) else None
+            self.newton = NewtonPhase(self.model, self._rows, self.recipe, on_device)
+        return self.newton
+
     def epoch(self, on_progress: Callable[[Progress], None] | None) -> EpochMetrics:
-        """Trains the next epoch, or the rest of it, and measures."""
+        """Trains the next epoch, or the rest of it, or takes a step of Newton's; and measures."""
         epoch, loop = len(self.history.epochs), self.trainer.loop
         started = time.perf_counter()
-        moving_loss = self.trainer.run_epoch(epoch, on_progress)
+        if epoch < self.recipe.epochs:
+            loss = self.trainer.run_epoch(epoch, on_progress)
+            rate = float(loop.learning_rates(loop.done - 1, loop.done)[0])
+        else:
+            loss, rate = self.begin_newton().step()
+            if on_progress:
+                on_progress(Progress(loop.done, loop.done, loss))
         trained = time.perf_counter()
         train, test = self._measure(self._train), self._measure(self.test)
         validation = self._validation and self._measure(self._validation)
         metrics = EpochMetrics(
             epoch=epoch + 1,
             steps=loop.done,
-            moving_loss=moving_loss,
+            moving_loss=loss,
             train_accuracy=train.accuracy,
             train_log_loss=train.log_loss,
             test_accuracy=test.accuracy,
             test_log_loss=test.log_loss,
             validation_accuracy=validation.accuracy if validation else None,
             validation_log_loss=validation.log_loss if validation else None,
-            learning_rate=float(loop.learning_rates(loop.done - 1, loop.done)[0]),
+            learning_rate=rate,
             train_seconds=trained - started,
             evaluation_seconds=time.perf_counter() - trained,
         )
@@ -85,6 +109,8 @@ class Run:
             for variable, value in zip(self.model.parameters, best, strict=True):
                 variable.assign(value)
             self.history.best_epoch = self.stopping.best_epoch
+        if self.newton:
+            self.history.proof = self.newton.proof
         if self.recipe.calibrate and self._validation:
             self.history.temperature = calibrate(self.model, self._validation)
 

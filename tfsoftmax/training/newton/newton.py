@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfsoftmax.training.newton.passes import Joint, Passes, Point
+from tfsoftmax.training.newton.passes import Joint, OfRows, Passes, Point
 from tfsoftmax.training.newton.preconditioner import Draw, Pairs, Whole
 
 # Conjugate gradients: most iterations in a step.
@@ -64,18 +64,23 @@ class Newton:
         """
         self.passes, self._draw, self.l2 = passes, draw, l2
         self.state = State(start, start, 0, 0)
-        self._at: tuple[Joint, list, Point] | None = None
+        self._at: tuple[Joint, OfRows, Point] | None = None
         self._inverse: Whole | Pairs | None = None
 
     @property
     def objective(self) -> float:
         """The mean loss and the penalty."""
-        return self._point.loss + self._penalty(self.state.parameters)
+        return self.loss + self._penalty(self.state.parameters)
+
+    @property
+    def loss(self) -> float:
+        """The mean loss alone."""
+        return self._point.loss
 
     @property
     def gradient(self) -> Joint:
         """Of the objective."""
-        return _level(self._point.gradient + self.l2 * _of_W(self.state.parameters))
+        return _level(self._point.gradient + self.l2 * _penalised(self.state.parameters))
 
     @property
     def gap(self) -> float:
@@ -132,7 +137,7 @@ class Newton:
         while iterations < _MOST_ITERATIONS and length > forcing * first:
             if iterations and self._bound(rest) < _LEFT * tol * objective:
                 break
-            curved = self.passes.curved(probabilities, direction) + self.l2 * _of_W(direction)
+            curved = self.passes.curved(probabilities, direction) + self.l2 * _penalised(direction)
             size = length / float((direction * curved).sum())
             found, rest = found + size * direction, rest - size * curved
             ahead, before = _level(self._inverse.solve(rest)), length
@@ -146,10 +151,10 @@ class Newton:
         return self._here()[2]
 
     @property
-    def _logits(self) -> list:
+    def _logits(self) -> OfRows:
         return self._here()[1]
 
-    def _here(self) -> tuple[Joint, list, Point]:
+    def _here(self) -> tuple[Joint, OfRows, Point]:
         # From the parameters alone, so that a run that is resumed has the same.
         parameters = self.state.parameters
         if self._at is None or self._at[0] is not parameters:
@@ -164,7 +169,7 @@ class Newton:
         return float(np.square(slope[:, :-1]).sum()) / (2 * self.l2)
 
 
-def _of_W(joint: Joint) -> Joint:
+def _penalised(joint: Joint) -> Joint:
     """Without the bias, which no penalty holds."""
     kept = joint.copy()
     kept[:, -1] = 0

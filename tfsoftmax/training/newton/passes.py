@@ -81,13 +81,14 @@ class Passes:
         """Loss and gradient where rows have these logits; exact ones if the logits are."""
         self.count += 0.5
         point = self._for(logits)[1]
-        loss, gradient, probabilities = 0.0, 0.0, []
+        losses, gradients, probabilities = [], [], []
         for chunk, own in zip(self.rows.chunks(), logits, strict=True):
             of_chunk, of_W, of_b, found = point(*chunk, own)
-            loss += float(of_chunk)
-            gradient = gradient + np.concatenate([of_W, of_b], axis=1)
+            losses.append(float(of_chunk))
+            gradients.append(np.concatenate([of_W, of_b], axis=1))
             probabilities.append(found)
-        return Point(loss / self.n_samples, gradient / self.n_samples, probabilities)
+        loss, gradient = sum(losses) / self.n_samples, sum(gradients) / self.n_samples
+        return Point(loss, np.asarray(gradient), probabilities)
 
     def curved(self, probabilities: OfRows, direction: Joint) -> Joint:
         """The Hessian of the mean loss times a direction."""
@@ -152,7 +153,7 @@ class Passes:
             ]
 
         n_inputs = self._objective.scaled(features[:1]).shape[1]
-        shapes = [], [n_classes, n_inputs], [n_classes, 1]
+        shapes: list[list[int]] = [[], [n_classes, n_inputs], [n_classes, 1]]
         return *_sum_of_blocks(n_blocks, sums, shapes), probabilities
 
     def _chunk_curved(

@@ -72,7 +72,7 @@ class Draw:
         n_inputs = self._objective.scaled(tf.constant(self._rows.take(np.arange(1)))).shape[1]
         n_parameters = n_classes * (n_inputs + 1)
         small = n_parameters <= MOST_WHOLE
-        # Where rows are many and parameters few, so many that they cost about as much as some passes.
+        # Where parameters are few, as many as cost about what some passes do.
         wanted = max(_ROWS, _PASSES * n_samples // n_parameters) if small else _ROWS
         sample = self._sample(probabilities, wanted, generator)
         if small:
@@ -123,17 +123,21 @@ class Whole:
                 H[k, :, j, :] = X.T @ (weight.astype(np.float32)[:, None] * X)
         # The same number added to all biases changes nothing: here it would leave H singular.
         H[:, -1, :, -1] += counts.sum() / n_classes
-        H = H.reshape(n_classes * width, -1)
+        whole = H.reshape(n_classes * width, -1)
         held = np.full((n_classes, width), l2)
         held[:, -1] = 0
-        diagonal = np.einsum("ii->i", H)
+        diagonal = np.einsum("ii->i", whole)
         diagonal += held.ravel() + _FLAT * diagonal.max()
-        self._factor = cho_factor(H, lower=False, overwrite_a=True, check_finite=False)
+        self._factor = cho_factor(whole, lower=False, overwrite_a=True, check_finite=False)
 
     def solve(self, right: np.ndarray) -> np.ndarray:
         """The Hessian's inverse times ``[n_classes, n_inputs + 1]``."""
         flat = right.ravel().astype(np.float32)
-        return cho_solve(self._factor, flat, check_finite=False).reshape(right.shape).astype(np.float64)
+        return (
+            cho_solve(self._factor, flat, check_finite=False)
+            .reshape(right.shape)
+            .astype(np.float64)
+        )
 
 
 class Pairs:
@@ -167,6 +171,7 @@ class Pairs:
         self._lower = lower
 
     def solve(self, right: np.ndarray) -> np.ndarray:
+        """As for `Whole`."""
         first = right.astype(np.float32) / self._D
         inner = np.einsum("sk,ks->s", self._E, first @ self._A.T)
         inner = ssymv(1.0, self._inverse, inner, lower=self._lower)

@@ -12,7 +12,6 @@ import tensorflow as tf
 from tfsoftmax.data.dataset import Split
 from tfsoftmax.data.features import features_of, read_rows
 from tfsoftmax.device import read_ahead, to_tensor
-from tfsoftmax.model import SoftmaxRegression
 
 # Numbers in a block: 4 MB of float32, which the processor's cache holds.
 _BLOCK_NUMBERS = 2**20
@@ -52,7 +51,12 @@ class Rows:
     """
 
     def __init__(
-        self, split: Split, weights: np.ndarray, n_classes: int, memory_limit: int = 2**30
+        self,
+        split: Split,
+        weights: np.ndarray,
+        n_classes: int,
+        memory_limit: int = 2**30,
+        on_device: tf.Tensor | None = None,
     ):
         """Prepares the rows; nothing is read yet.
 
@@ -61,7 +65,9 @@ class Rows:
           weights: what each row counts, ``[n_samples]``, with mean 1.
           n_classes: of the labels.
           memory_limit: bytes of features in memory at a time.
+          on_device: the features as a tensor, where there is one already.
         """
+        self._on_device = on_device
         self._features, self._labels = split.features, np.asarray(split.labels)
         self.weights, self.n_samples = weights, len(split)
         features = features_of(split.features)
@@ -108,6 +114,8 @@ class Rows:
     def _chunk(self, first: int) -> Chunk:
         start = min(first, self.n_samples - self._chunk_rows)
         part = [slice(start, start + self._chunk_rows)]
+        if self._whole and self._on_device is not None:
+            return Chunk(self._on_device, *self._counted(first))
         features = self._features if self._whole else read_rows(self._features, part)
         return Chunk(to_tensor(features), *self._counted(first))
 

@@ -1,0 +1,174 @@
+"""The second phase of a run: Newton's steps, from where SGD ended to a proven optimum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfsoftmax.data.dataset import Split
+from tfsoftmax.data.sparse_rows import taken_sparse
+from tfsoftmax.errors import UsageError
+from tfsoftmax.messages import setting
+from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.training.learning_rate import center_of
+from tfsoftmax.training.newton.certificate import certify
+from tfsoftmax.training.newton.newton import Newton, State
+from tfsoftmax.training.newton.passes import Joint, Passes
+from tfsoftmax.training.newton.preconditioner import Draw
+from tfsoftmax.training.newton.proof import Proof
+from tfsoftmax.training.newton.rows import Rows
+from tfsoftmax.training.objective import Objective, parameters_of, set_parameters
+from tfsoftmax.training.resolved_recipe import ResolvedRecipe
+from tfsoftmax.training.sample_weights import full_row_weights
+
+# Fewer multiplications in a pass than this take less time than compiling for them.
+_COMPILE_FROM = 2**24
+# Steps, at most.
+_MOST_STEPS = 100
+# A proof that falls short asks the next steps for so much more.
+_STRICTER = 1 / 3
+# So many proofs that fall short, or steps that rounding hides, end it.
+_MOST_FAILURES = 3
+
+
+class NewtonPhase:
+    """Newton's steps on one model.
+
+    Attributes:
+      model: its W and b are set after every step.
+      steps: how many were taken.
+      proof: of the model, once it was tried.
+      ended: whether there is nothing left to do.
+    """
+
+    def __init__(
+        self,
+        model: SoftmaxRegression,
+        split: Split,
+        recipe: ResolvedRecipe,
+        on_device: tf.Tensor | None = None,
+    ):
+        """Begins where the model is.
+
+        Args:
+          model: as SGD left it.
+          split: the training rows.
+          recipe: how to train.
+          on_device: the rows' features as a tensor, where there is one.
+
+        Raises:
+          UsageError: if rows are sparse.
+        """
+        check_rows(model, split)
+        self.model, self._tol = model, recipe.tol
+        self._objective = Objective.of(model, recipe, center_of(model, split, recipe))
+        weights = full_row_weights(split, model.spec.class_names, recipe.class_weight)
+        n_classes = model.spec.n_classes
+        limit = recipe.memory_limit
+        rows = Rows(split, weights.astype(np.float32), n_classes, limit, on_device)
+        worth_compiling = len(split) * model.spec.n_inputs * n_classes >= _COMPILE_FROM
+        self._passes = Passes(self._objective, rows, recipe.xla and worth_compiling)
+        draw = Draw(self._objective, rows, recipe.seed)
+        self._newton = Newton(self._passes, draw, recipe.l2, self._of_model())
+        self._inner, self._failures = recipe.tol, 0
+        self.steps, self.ended = 0, False
+        self.proof: Proof | None = None
+
+    def step(self) -> tuple[float, float]:
+        """Takes a step, and tries to prove the optimum where it is near.
+
+        Returns:
+          The mean loss after it, and the step's size.
+
+        Raises:
+          DataError: if rows cannot be read from the file they are in.
+        """
+        newton = self._newton
+        size = newton.step(self._inner)
+        self.steps += 1
+        parameters = newton.state.parameters
+        joint = [tf.constant(parameters[:, :-1]), tf.constant(parameters[:, -1:])]
+        set_parameters(self.model, [tf.cast(part, tf.float32) for part in self._from(joint)])
+        near = newton.gap <= self._inner * newton.objective
+        if near or not size or self.steps >= _MOST_STEPS:
+            self._prove(bool(size))
+        return newton.loss, size
+
+    def _prove(self, moved: bool) -> None:
+        found = certify(self._passes, self._of_model(), self._newton.l2)
+        self.proof = Proof(
+            found.objective, found.gap, found.relative, self.steps, self._passes.count
+        )
+        self._failures += found.relative > self._tol
+        self._inner *= _STRICTER
+        enough = found.relative <= self._tol
+        self.ended = (
+            enough or not moved or self._failures >= _MOST_FAILURES or self.steps >= _MOST_STEPS
+        )
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What a later step depends on, with `facts`."""
+        state = self._newton.state
+        return {"newton.parameters": state.parameters, "newton.built_at": state.built_at}
+
+    def facts(self) -> dict[str, Any]:
+        """The same, what is no array."""
+        state = self._newton.state
+        return {
+            "builds": state.builds,
+            "iterations": state.iterations,
+            "steps": self.steps,
+            "inner": self._inner,
+            "failures": self._failures,
+            "passes": self._passes.count,
+            "proof": self.proof and self.proof.to_json(),
+            "ended": self.ended,
+        }
+
+    def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """Sets it to where a saved one was.
+
+        Raises:
+          ValueError, KeyError, TypeError: if it is none.
+        """
+        parameters, built_at = (
+            np.asarray(arrays[f"newton.{name}"], np.float64) for name in ("parameters", "built_at")
+        )
+        shape = self._newton.state.parameters.shape
+        if parameters.shape != shape or built_at.shape != shape:
+            raise ValueError(f"newton's parameters are {parameters.shape}")
+        if np.array_equal(parameters, built_at):
+            built_at = parameters
+        state = State(parameters, built_at, int(facts["builds"]), int(facts["iterations"]))
+        proof = facts["proof"] and Proof(**facts["proof"])
+        steps, inner, failures = int(facts["steps"]), float(facts["inner"]), int(facts["failures"])
+        ended, passes = bool(facts["ended"]), float(facts["passes"])
+        self._newton.state, self._passes.count = state, passes
+        self.steps, self._inner, self._failures = steps, inner, failures
+        self.proof, self.ended = proof, ended
+
+    def _of_model(self) -> Joint:
+        """The model's W and b as they are shipped, for centred features."""
+        exact = [tf.cast(part, tf.float64) for part in parameters_of(self.model)]
+        return np.concatenate(self._objective.to_centered(exact), axis=1)
+
+    def _from(self, joint: list[tf.Tensor]) -> list[tf.Tensor]:
+        return self._objective.from_centered(joint)
+
+
+def check_rows(model: SoftmaxRegression, split: Split) -> None:
+    """Refuses rows that Newton's steps do not take.
+
+    Raises:
+      UsageError: if they are sparse.
+    """
+    if taken_sparse(split.features, model.spec):
+        raise UsageError(
+            setting("solver", "newton")
+            + " takes dense rows, and these are sparse: leave "
+            + setting("solver")
+            + " out"
+        )
