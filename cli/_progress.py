@@ -21,9 +21,9 @@ _MAX_LINES = 25
 class TrainingProgress:
     """Prints a line for each epoch, and advances the bar if there is one."""
 
-    def __init__(self, console: Console, epochs: int, bar: rich.progress.Progress | None):
+    def __init__(self, console: Console, epochs: int | None, bar: rich.progress.Progress | None):
         self._console, self._epochs, self._bar = console, epochs, bar
-        self._epochs_per_line = max(1, epochs // _MAX_LINES)
+        self._epochs_per_line = max(1, (epochs or 0) // _MAX_LINES)
         self._accuracy = ""
         if bar:
             self._task = bar.add_task("starting TensorFlow", total=None, loss="", accuracy="")
@@ -44,12 +44,13 @@ class TrainingProgress:
     def on_epoch_end(self, metrics: EpochMetrics) -> None:
         """Prints the epoch's metrics; long runs print only some of their epochs."""
         self._accuracy = f"test acc {metrics.test_accuracy:.3f}"
-        if 1 < metrics.epoch < self._epochs and metrics.epoch % self._epochs_per_line:
-            return
-        width = len(str(self._epochs))
+        epochs, number = self._epochs, str(metrics.epoch)
+        if epochs:
+            if 1 < metrics.epoch < epochs and metrics.epoch % self._epochs_per_line:
+                return
+            number = f"{number:>{len(str(epochs))}}/{epochs}"
         self._print(
-            f"{metrics.epoch:>{width}}/{self._epochs}".ljust(6)
-            + f"{metrics.moving_loss:8.4f}  {metrics.train_accuracy:9.4f}  "
+            number.ljust(6) + f"{metrics.moving_loss:8.4f}  {metrics.train_accuracy:9.4f}  "
             f"{metrics.train_log_loss:10.4f}  {metrics.test_accuracy:8.4f}  "
             f"{metrics.test_log_loss:9.4f}  {metrics.seconds:7.2f}"
         )
@@ -70,8 +71,13 @@ class _Silent(TrainingProgress):
 
 
 @contextmanager
-def training_progress(epochs: int, quiet: bool) -> Iterator[TrainingProgress]:
-    """Opens a display of training's progress on standard error; it shows nothing if `quiet`."""
+def training_progress(epochs: int | None, quiet: bool) -> Iterator[TrainingProgress]:
+    """Opens a display of training's progress on standard error.
+
+    Args:
+      epochs: that there will be; None where nobody knows.
+      quiet: show nothing.
+    """
     if quiet:
         yield _Silent()
         return

@@ -80,7 +80,9 @@ def trained_on(
 
     if recipe.held_out:
         dataset = with_validation(dataset, recipe.held_out)
-    with training_progress(recipe.epochs_for(len(dataset.train)), quiet) as progress:
+    # Newton's method takes as many steps as it needs.
+    epochs = None if recipe.solver == "newton" else recipe.epochs_for(len(dataset.train))
+    with training_progress(epochs, quiet) as progress:
         import_tensorflow()
         from tfsoftmax import fit
         from tfsoftmax.report.tensorboard import open_event_log

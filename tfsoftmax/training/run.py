@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 
 import tensorflow as tf
 
@@ -59,12 +60,12 @@ class Run:
             return self.newton is not None and self.newton.ended
         return done >= self.recipe.epochs or bool(self.stopping and self.stopping.should_stop(done))
 
-    def begin_newton(self) -> NewtonPhase:
+    def begin_newton(self, on_pass: Callable[[], None] | None = None) -> NewtonPhase:
         """What takes Newton's steps, from where the model is."""
         if self.newton is None:
             features = self._train.features
             on_device = features if tf.is_tensor(features) else None
-            self.newton = NewtonPhase(self.model, self._rows, self.recipe, on_device)
+            self.newton = NewtonPhase(self.model, self._rows, self.recipe, on_device, on_pass)
         return self.newton
 
     def epoch(self, on_progress: Callable[[Progress], None] | None) -> EpochMetrics:
@@ -75,9 +76,10 @@ class Run:
             loss = self.trainer.run_epoch(epoch, on_progress)
             rate = float(loop.learning_rates(loop.done - 1, loop.done)[0])
         else:
-            loss, rate = self.begin_newton().step()
-            if on_progress:
-                on_progress(Progress(loop.done, loop.done, loss))
+            done = Progress(loop.done, loop.done, self.history.last.moving_loss)
+            loss, rate = self.begin_newton(
+                partial(on_progress, done) if on_progress else None
+            ).step()
         trained = time.perf_counter()
         train, test = self._measure(self._train), self._measure(self.test)
         validation = self._validation and self._measure(self._validation)

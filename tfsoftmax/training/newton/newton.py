@@ -96,7 +96,7 @@ class Newton:
         Returns:
           The step's size; 1 is Newton's own, 0 is none, where rounding hides any decrease.
         """
-        self._precondition()
+        state = self._precondition()
         slope, objective, parameters = self.gradient, self.objective, self.state.parameters
         direction, iterations = self._solve(-slope, objective, tol)
         logits = self._logits
@@ -110,19 +110,23 @@ class Newton:
             size /= 2
         else:
             moved, size = parameters, 0.0
-        self.state = self.state._replace(parameters=moved, iterations=iterations)
+        # Only now, so that a step that is interrupted leaves everything as it was.
+        self.state = state._replace(parameters=moved, iterations=iterations)
         return size
 
-    def _precondition(self) -> None:
+    def _precondition(self) -> State:
         state = self.state
         worn = state.iterations >= _MANY_ITERATIONS and state.builds < _MOST_BUILDS
         if worn or not state.builds:
-            state = state._replace(built_at=state.parameters, builds=state.builds + 1)
-            self.state, self._inverse = state, None
+            state, self._inverse = (
+                state._replace(built_at=state.parameters, builds=state.builds + 1),
+                None,
+            )
         if self._inverse is None:
             here = state.built_at is state.parameters
             point = self._point if here else self.passes.at(self.passes.logits(state.built_at))
             self._inverse = self._draw.inverse(point.probabilities, self.l2, state.builds)
+        return state
 
     def _solve(self, right: Joint, objective: float, tol: float) -> tuple[Joint, int]:
         """Solves Newton's equations as exactly as is of use; also returns the iterations."""

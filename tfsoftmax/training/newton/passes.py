@@ -7,14 +7,14 @@ float64, unless exact ones are asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tfsoftmax import ops
-from tfsoftmax.training.newton.rows import Rows
+from tfsoftmax.training.newton.rows import Chunk, Rows
 from tfsoftmax.training.objective import CLASSES, Objective
 
 # W and b, or a direction to move them in, side by side: float64 ``[n_classes, n_inputs + 1]``.
@@ -46,14 +46,22 @@ class Passes:
       count: passes so far; a single product with the rows is half a pass.
     """
 
-    def __init__(self, objective: Objective, rows: Rows, compiled: bool):
+    def __init__(
+        self,
+        objective: Objective,
+        rows: Rows,
+        compiled: bool,
+        on_pass: Callable[[], None] | None = None,
+    ):
         """Prepares the passes.
 
         Args:
           objective: what is minimised.
           rows: the training rows.
           compiled: whether XLA compiles passes, all but exact ones.
+          on_pass: called before each chunk of rows; what it raises is let through.
         """
+        self._on_pass = on_pass
         self._objective, self.rows, self.n_samples = objective, rows, rows.n_samples
         self.count = 0.0
         plain = self._chunk_logits, self._chunk_point, self._chunk_curved, self._chunk_loss
@@ -75,14 +83,14 @@ class Passes:
         self.count += 0.5
         W, b = _split(parameters, tf.float64 if exact else tf.float32)
         logits = (self._plain if exact else self._compiled)[0]
-        return [logits(chunk.features, chunk.weights, W, b) for chunk in self.rows.chunks()]
+        return [logits(chunk.features, chunk.weights, W, b) for chunk in self._chunks()]
 
     def at(self, logits: OfRows) -> Point:
         """Loss and gradient where rows have these logits; exact ones if the logits are."""
         self.count += 0.5
         point = self._for(logits)[1]
         losses, gradients, probabilities = [], [], []
-        for chunk, own in zip(self.rows.chunks(), logits, strict=True):
+        for chunk, own in zip(self._chunks(), logits, strict=True):
             of_chunk, of_W, of_b, found = point(*chunk, own)
             losses.append(float(of_chunk))
             gradients.append(np.concatenate([of_W, of_b], axis=1))
@@ -94,7 +102,7 @@ class Passes:
         """The Hessian of the mean loss times a direction."""
         self.count += 1
         total, (W, b) = np.zeros_like(direction), _split(direction, tf.float32)
-        for chunk, own in zip(self.rows.chunks(), probabilities, strict=True):
+        for chunk, own in zip(self._chunks(), probabilities, strict=True):
             total += np.concatenate(
                 self._compiled[2](chunk.features, chunk.weights, own, W, b), axis=1
             )
@@ -107,19 +115,31 @@ class Passes:
             total += float(loss(labels, weights, own, moved, step))
         return total / self.n_samples
 
-    def of_bias(self, logits: OfRows) -> tuple[np.ndarray, np.ndarray]:
-        """Gradient and Hessian of the mean loss for the bias, ``[n_classes]`` and its square."""
+    def of_bias(self, logits: OfRows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What the mean loss is to the bias.
+
+        Returns:
+          The mean of the rows' targets and that of their probabilities, ``[n_classes]``, whose
+          difference is the gradient; and the Hessian, ``[n_classes, n_classes]``.
+        """
         n_classes, dtype = logits[0].shape[1], logits[0].dtype
-        slope, curvature = np.zeros(n_classes), np.zeros([n_classes, n_classes])
+        wanted, found, curvature = (np.zeros([n_classes] * rank) for rank in (1, 1, 2))
         for (labels, weights), own in zip(self.rows.labels(), logits, strict=True):
             # All blocks' rows in one row of each class.
             P = ops.softmax(tf.reshape(tf.transpose(own, [1, 0, 2]), [n_classes, -1]), axis=CLASSES)
             counts = tf.cast(tf.reshape(weights, [-1]), dtype)
             target = self._objective.target(tf.reshape(labels, [-1]), n_classes, dtype)
-            slope += tf.linalg.matvec(P - target, counts).numpy()
-            curvature += np.diag(tf.linalg.matvec(P, counts))
+            wanted += tf.linalg.matvec(target, counts).numpy()
+            found += tf.linalg.matvec(P, counts).numpy()
             curvature -= tf.matmul(P * counts, P, transpose_b=True).numpy()
-        return slope / self.n_samples, curvature / self.n_samples
+        curvature += np.diag(found)
+        return wanted / self.n_samples, found / self.n_samples, curvature / self.n_samples
+
+    def _chunks(self) -> Iterator[Chunk]:
+        for chunk in self.rows.chunks():
+            if self._on_pass:
+                self._on_pass()
+            yield chunk
 
     def _for(self, logits: OfRows) -> Any:
         return self._plain if logits[0].dtype == tf.float64 else self._compiled

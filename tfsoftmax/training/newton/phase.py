@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,7 @@ class NewtonPhase:
         split: Split,
         recipe: ResolvedRecipe,
         on_device: tf.Tensor | None = None,
+        on_pass: Callable[[], None] | None = None,
     ):
         """Begins where the model is.
 
@@ -58,6 +59,7 @@ class NewtonPhase:
           split: the training rows.
           recipe: how to train.
           on_device: the rows' features as a tensor, where there is one.
+          on_pass: called in each pass over the rows; what it raises is let through.
 
         Raises:
           UsageError: if rows are sparse.
@@ -70,7 +72,7 @@ class NewtonPhase:
         limit = recipe.memory_limit
         rows = Rows(split, weights.astype(np.float32), n_classes, limit, on_device)
         worth_compiling = len(split) * model.spec.n_inputs * n_classes >= _COMPILE_FROM
-        self._passes = Passes(self._objective, rows, recipe.xla and worth_compiling)
+        self._passes = Passes(self._objective, rows, recipe.xla and worth_compiling, on_pass)
         draw = Draw(self._objective, rows, recipe.seed)
         self._newton = Newton(self._passes, draw, recipe.l2, self._of_model())
         self._inner, self._failures = recipe.tol, 0

@@ -161,8 +161,8 @@ class Pairs:
         held = np.full(len(diagonal), l2)
         held[-1] = 0
         D = held + _UNSEEN * diagonal
-        self._D = np.maximum(D, _FLAT * D.max()).astype(np.float32)
-        G = (self._A / self._D) @ self._A.T
+        self.diagonal = np.maximum(D, _FLAT * D.max()).astype(np.float32)
+        G = (self._A / self.diagonal) @ self._A.T
         G *= self._E @ self._E.T
         np.einsum("ii->i", G)[:] += 1
         # Its inverse, because a product with it is ten times as fast as two triangular solves.
@@ -172,8 +172,8 @@ class Pairs:
 
     def solve(self, right: np.ndarray) -> np.ndarray:
         """As for `Whole`."""
-        first = right.astype(np.float32) / self._D
+        first = right.astype(np.float32) / self.diagonal
         inner = np.einsum("sk,ks->s", self._E, first @ self._A.T)
         inner = ssymv(1.0, self._inverse, inner, lower=self._lower)
-        second = (self._E * inner[:, None]).T @ self._A / self._D
+        second = (self._E * inner[:, None]).T @ self._A / self.diagonal
         return (first - second).astype(np.float64)

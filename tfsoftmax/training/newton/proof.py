@@ -15,7 +15,7 @@ class Proof:
       gap: what it is above its minimum, at most.
       relative_gap: the same as a share of the objective.
       steps: of Newton's method.
-      passes: over the training rows that these took.
+      passes: over the training rows that these took; more where the run was resumed.
     """
 
     objective: float

@@ -1,0 +1,218 @@
+"""The optimum against scikit-learn's, the parts of a step, and runs that are told to find it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.linear_model import LogisticRegression
+
+import tfsoftmax
+from tfsoftmax import (
+    Checkpoints,
+    Dataset,
+    Recipe,
+    SoftmaxRegression,
+    Spec,
+    Split,
+    UsageError,
+    diagnose,
+    fit,
+)
+from tfsoftmax.training.newton.preconditioner import Pairs, Sample, Whole, chances_of
+from tfsoftmax.training.objective import Objective
+
+L2 = 1e-2
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Rows of three classes, standardised, that overlap."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(240, 8)).astype(np.float32)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    y = (X @ rng.normal(size=(8, 3)) + rng.gumbel(size=(240, 3))).argmax(axis=1).astype(np.int32)
+    rows = Split(X[:200], y[:200])
+    return Dataset("table", Spec((8,), "float32", ("a", "b", "c")), rows, Split(X[200:], y[200:]))
+
+
+@pytest.fixture(scope="module")
+def newton():
+    return Recipe(solver="newton", l2=L2, tol=1e-9, standardize="off")
+
+
+@pytest.fixture(scope="module")
+def found(table, newton):
+    return fit(table, newton)
+
+
+def optimum(dataset, weights=None):
+    """scikit-learn's W and b, in float64."""
+    n = len(dataset.train)
+    best = LogisticRegression(C=1 / (L2 * n), tol=1e-12, max_iter=5000, solver="newton-cholesky")
+    best.fit(dataset.train.features.astype(np.float64), dataset.train.labels, weights)
+    return best.coef_.T, best.intercept_
+
+
+def test_the_optimum_is_scikit_learns(table, found):
+    W, b = optimum(table)
+    assert_allclose(found.model.W.numpy(), W, atol=1e-4)
+    assert_allclose(found.model.b.numpy() - found.model.b.numpy().mean(), b - b.mean(), atol=1e-4)
+
+
+def test_the_proof_says_how_near(found):
+    proof = found.history.proof
+    assert 0 <= proof.relative_gap <= 1e-9
+    assert proof.relative_gap == pytest.approx(proof.gap / proof.objective)
+    assert len(found.history.epochs) == 1 + proof.steps
+    assert found.record.proof == proof.to_json()
+
+
+def test_the_report_says_that_it_is_proven(table, found):
+    convergence = diagnose(found.model, table, found.history)
+    assert convergence.verdict == "converged"
+    assert "proven to be within" in convergence.sentence
+    assert convergence.loss == pytest.approx(found.history.proof.objective, rel=1e-6)
+
+
+def test_class_weights_and_smoothing_are_part_of_the_objective(table, newton):
+    weights = {"a": 3.0, "b": 1.0, "c": 0.5}
+    model, _ = fit(table, newton.but(class_weight=weights))
+    own = np.array([3.0, 1.0, 0.5])[table.train.labels]
+    W, _ = optimum(table, own / own.mean())
+    assert_allclose(model.W.numpy(), W, atol=1e-4)
+    smooth = fit(table, newton.but(label_smoothing=0.2)).history.proof
+    assert smooth.relative_gap <= 1e-9
+
+
+def test_streamed_rows_have_the_same_optimum(table, newton, found):
+    streamed = fit(table, newton.but(memory_limit=2000))
+    assert_allclose(streamed.model.W.numpy(), found.model.W.numpy(), atol=1e-4)
+
+
+def test_pairs_lead_to_the_same_optimum(table, newton, found, monkeypatch):
+    from tfsoftmax.training.newton import preconditioner
+
+    monkeypatch.setattr(preconditioner, "MOST_WHOLE", 0)
+    other = fit(table, newton)
+    assert other.history.proof.relative_gap <= 1e-9
+    assert_allclose(other.model.W.numpy(), found.model.W.numpy(), atol=1e-4)
+
+
+def test_a_run_that_was_stopped_anywhere_ends_the_same(table, newton, found, tmp_path):
+    for after in range(1, len(found.history.epochs)):
+        checkpoints = Checkpoints(tmp_path / str(after), every_steps=1, every_seconds=None)
+
+        def stop(metrics, after=after):
+            if metrics.epoch == after:
+                raise InterruptedError
+
+        with pytest.raises(InterruptedError):
+            fit(table, newton, checkpoints=checkpoints, on_epoch=stop)
+        resumed = fit(table, newton, checkpoints=Checkpoints(tmp_path / str(after), resume=True))
+        assert_array_equal(resumed.model.W.numpy(), found.model.W.numpy())
+        assert resumed.history.proof == replace(
+            found.history.proof, passes=resumed.history.proof.passes
+        )
+
+
+def test_a_run_that_is_resumed_has_the_same_sgd_before(table, newton, tmp_path):
+    fit(table, newton, checkpoints=Checkpoints(tmp_path))
+    with pytest.raises(UsageError, match="epochs None, not 2: nothing may differ"):
+        fit(table, newton.but(epochs=2), checkpoints=Checkpoints(tmp_path, resume=True))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"l2": 0.0}, "there may be no optimum"),
+        ({"l1": 0.1, "l2": None}, "Newton's steps miss"),
+        ({"early_stopping": "log_loss"}, "stops before the optimum"),
+        ({"tol": 0.0}, "tol must be above 0"),
+    ],
+)
+def test_what_leaves_no_optimum_to_find_is_refused(newton, options, said):
+    with pytest.raises(UsageError, match=said):
+        newton.but(**options)
+
+
+def test_tol_alone_is_refused():
+    with pytest.raises(UsageError, match="tol has no effect without solver=.newton."):
+        Recipe(tol=1e-4)
+
+
+def test_sparse_rows_are_refused_before_training():
+    import scipy.sparse
+
+    rows = scipy.sparse.random_array((60, 3000), density=0.002, rng=0, format="csr")
+    dataset = tfsoftmax.from_arrays(rows.astype(np.float32), np.arange(60) % 3)
+    with pytest.raises(UsageError, match="takes dense rows"):
+        fit(dataset, Recipe(solver="newton"))
+
+
+def sample_of_all(table):
+    """Every row, with what it counts, at W and b that are not 0."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack([table.train.features, np.ones(200, np.float32)])
+    logits = X @ rng.normal(size=(9, 3))
+    P = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return Sample(X, P.astype(np.float32), np.full(200, 1 / 200)), P
+
+
+def hessian(table, P):
+    X = np.column_stack([table.train.features, np.ones(200)]).astype(np.float64)
+    blocks = [
+        [(X * (P[:, k] * ((j == k) - P[:, j]))[:, None]).T @ X / 200 for j in range(3)]
+        for k in range(3)
+    ]
+    penalty = np.tile(np.append(np.full(8, L2), 0.0), 3)
+    return np.block(blocks) + np.diag(penalty)
+
+
+def level(joint):
+    joint[:, -1] -= joint[:, -1].mean()
+    return joint
+
+
+def test_all_rows_give_the_hessians_own_inverse(table):
+    sample, P = sample_of_all(table)
+    right = level(np.random.default_rng(1).normal(size=(3, 9)))
+    solved = level(Whole(sample, L2).solve(right))
+    assert_allclose((hessian(table, P) @ solved.ravel()).reshape(3, 9), right, atol=2e-4)
+
+
+def test_all_pairs_invert_what_they_say(table):
+    sample, P = sample_of_all(table)
+    pairs = Pairs(sample, L2, 10_000, np.random.default_rng(0))
+    right = np.random.default_rng(1).normal(size=(3, 9))
+    solved = pairs.solve(right)
+    # Without the stand-in for pairs that were not drawn it is the Hessian's inverse.
+    stand_in = np.tile(pairs.diagonal - np.append(np.full(8, L2), 0.0), 3)
+    whole = hessian(table, P) + np.diag(stand_in)
+    assert_allclose((whole @ solved.ravel()).reshape(3, 9), right, atol=1e-3)
+
+
+def test_chances_add_up_and_none_is_above_one():
+    sizes = np.random.default_rng(0).pareto(1.0, 10_000)
+    chances = chances_of(sizes, 500)
+    assert chances.max() <= 1
+    assert chances.sum() == pytest.approx(500, rel=1e-6)
+    full = chances == 1
+    assert sizes[full].min() >= sizes[~full].max()
+    assert chances_of(np.array([0.0, 2.0]), 5).tolist() == [0.0, 1.0]
+
+
+def test_a_model_far_away_is_brought_back(table, newton, found):
+    start = SoftmaxRegression(table.spec)
+    start.W.assign(np.random.default_rng(0).normal(0, 30, start.W.shape).astype(np.float32))
+    again = fit(table, newton, start=start)
+    assert_allclose(again.model.W.numpy(), found.model.W.numpy(), atol=1e-4)
+
+
+def test_the_objective_is_the_models(table, found):
+    model = found.model
+    logits = table.train.features.astype(np.float64) @ model.W.numpy() + model.b.numpy()
+    own = logits[np.arange(200), table.train.labels]
+    loss = (np.log(np.exp(logits).sum(axis=1)) - own).mean()
+    penalty = float(Objective(model.scaled, l2=L2).penalty(model.W))
+    assert found.history.proof.objective == pytest.approx(loss + penalty, rel=1e-6)

@@ -1,0 +1,120 @@
+"""Passes over all rows against NumPy's float64, whatever the blocks and chunks."""
+
+import numpy as np
+import pytest
+import scipy.special
+import tensorflow as tf
+from numpy.testing import assert_allclose
+
+from tfsoftmax import SoftmaxRegression, Spec, Split
+from tfsoftmax.training.newton import rows as rows_module
+from tfsoftmax.training.newton.passes import Passes
+from tfsoftmax.training.newton.rows import Rows
+from tfsoftmax.training.objective import Objective
+
+N_ROWS, N_FEATURES, N_CLASSES = 157, 6, 4
+SMOOTHING = 0.1
+
+
+@pytest.fixture(scope="module")
+def case():
+    rng = np.random.default_rng(5)
+    X = rng.normal(1.0, 2.0, (N_ROWS, N_FEATURES)).astype(np.float32)
+    y = rng.integers(0, N_CLASSES, N_ROWS).astype(np.int32)
+    weights = rng.uniform(0, 2, N_ROWS).astype(np.float32)
+    joint = rng.normal(size=(N_CLASSES, N_FEATURES + 1))
+    return X, y, weights, joint, rng.normal(size=joint.shape)
+
+
+def passes_over(case, monkeypatch, block_rows, memory_limit, compiled=False, on_pass=None):
+    X, y, weights, _, _ = case
+    monkeypatch.setattr(rows_module, "_BLOCK_NUMBERS", block_rows * N_FEATURES)
+    monkeypatch.setattr(rows_module, "_FEWEST_ROWS", 1)
+    model = SoftmaxRegression(Spec((N_FEATURES,), "float32", tuple("abcd")))
+    center = X.mean(axis=0)
+    objective = Objective(model.scaled, center=center, smoothing=SMOOTHING)
+    rows = Rows(Split(X, y), weights, N_CLASSES, memory_limit)
+    return Passes(objective, rows, compiled, on_pass)
+
+
+def expected(case):
+    """Loss, gradient and the Hessian times a direction, by the book."""
+    X, y, weights, joint, direction = case
+    inputs = np.column_stack([X - X.mean(axis=0), np.ones(N_ROWS)]).astype(np.float64)
+    logits = inputs @ joint.T
+    log_p = scipy.special.log_softmax(logits, axis=1)
+    target = (1 - SMOOTHING) * np.eye(N_CLASSES)[y] + SMOOTHING / N_CLASSES
+    loss = -(weights[:, None] * target * log_p).sum() / N_ROWS
+    P = np.exp(log_p)
+    gradient = (weights[:, None] * (P - target)).T @ inputs / N_ROWS
+    moved = inputs @ direction.T
+    curved = P * moved - P * (P * moved).sum(axis=1, keepdims=True)
+    return loss, gradient, (weights[:, None] * curved).T @ inputs / N_ROWS
+
+
+@pytest.mark.parametrize(
+    ("block_rows", "memory_limit"),
+    [(1000, 2**20), (50, 2**20), (157, 2**20), (20, 60 * 24), (1, 60 * 24), (1000, 1)],
+    ids=["one block", "blocks", "exact", "streamed", "row by row", "no memory"],
+)
+def test_sums_are_numpys_however_rows_are_cut(case, monkeypatch, block_rows, memory_limit):
+    passes = passes_over(case, monkeypatch, block_rows, memory_limit)
+    loss, gradient, curved = expected(case)
+    point = passes.at(passes.logits(case[3]))
+    assert point.loss == pytest.approx(loss, rel=1e-5)
+    assert_allclose(point.gradient, gradient, atol=2e-6)
+    assert_allclose(passes.curved(point.probabilities, case[4]), curved, atol=1e-5)
+    assert passes.count == 2
+
+
+def test_exact_passes_are_float64(case, monkeypatch):
+    passes = passes_over(case, monkeypatch, 50, 2**20)
+    loss, gradient, _ = expected(case)
+    point = passes.at(passes.logits(case[3], exact=True))
+    # The rows themselves are float32, as is their mean.
+    assert point.loss == pytest.approx(loss, rel=1e-6)
+    twice = passes.at(passes.logits(case[3], exact=True))
+    assert point.loss == twice.loss
+    assert point.probabilities[0].dtype == tf.float64
+    assert_allclose(point.gradient, gradient, atol=1e-6)
+
+
+def test_compiled_passes_give_the_same(case, monkeypatch):
+    plain = passes_over(case, monkeypatch, 50, 2**20)
+    compiled = passes_over(case, monkeypatch, 50, 2**20, compiled=True)
+    points = [each.at(each.logits(case[3])) for each in (plain, compiled)]
+    assert points[0].loss == pytest.approx(points[1].loss, rel=1e-6)
+    assert_allclose(points[0].gradient, points[1].gradient, atol=1e-6)
+    products = [
+        each.curved(point.probabilities, case[4])
+        for each, point in zip((plain, compiled), points, strict=True)
+    ]
+    assert_allclose(*products, atol=1e-6)
+
+
+def test_loss_along_a_direction_is_the_loss_there(case, monkeypatch):
+    passes = passes_over(case, monkeypatch, 50, 60 * 24)
+    logits, ahead = passes.logits(case[3]), passes.logits(case[4])
+    there = passes.at(passes.logits(case[3] + 0.25 * case[4])).loss
+    assert passes.loss_along(logits, ahead, 0.25) == pytest.approx(there, rel=1e-6)
+
+
+def test_derivatives_of_the_bias_are_those_of_the_gradient(case, monkeypatch):
+    passes = passes_over(case, monkeypatch, 50, 60 * 24)
+    logits = passes.logits(case[3], exact=True)
+    wanted, found, curvature = passes.of_bias(logits)
+    point = passes.at(logits)
+    assert_allclose(found - wanted, point.gradient[:, -1], atol=1e-12)
+    moved = np.zeros_like(case[3])
+    moved[1, -1] = 1
+    narrow = [tf.cast(own, tf.float32) for own in point.probabilities]
+    assert_allclose(curvature[1], passes.curved(narrow, moved)[:, -1], atol=1e-6)
+
+
+def test_what_a_pass_calls_may_stop_it(case, monkeypatch):
+    def stop():
+        raise KeyboardInterrupt
+
+    passes = passes_over(case, monkeypatch, 50, 60 * 24, on_pass=stop)
+    with pytest.raises(KeyboardInterrupt):
+        passes.logits(case[3])
