@@ -11,7 +11,7 @@ from tfsoftmax import RECIPES, Recipe, SourceOptions, UsageError, fit, tune
     ("changes", "message"),
     [
         ({"epoch": 50}, r"Recipe has no 'epoch'; did you mean 'epochs'\?"),
-        ({"zzz": 50}, r"Recipe has no 'zzz'; it has epochs, batch_size"),
+        ({"zzz": 50}, r"Recipe has no 'zzz'; it has epochs, solver"),
         ({"learning_rate": "fast"}, "learning_rate must be a number or 'auto', not 'fast'"),
         ({"learning_rate": True}, "learning_rate must be a number or 'auto', not True"),
         ({"epochs": "5"}, "epochs must be a whole number, not '5'"),
