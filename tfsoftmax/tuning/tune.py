@@ -129,9 +129,8 @@ class Tuning:
     def best(self) -> Recipe:
         """The recipe with the winner's penalties and learning rate, ready for `fit`."""
         won = self.winner.recipe
-        return self.recipe.but(
-            l2=won.l2, l1=won.l1, learning_rate=won.learning_rate, epochs=won.epochs
-        )
+        epochs = self.recipe.epochs if self.recipe.solver == "newton" else won.epochs
+        return self.recipe.but(l2=won.l2, l1=won.l1, learning_rate=won.learning_rate, epochs=epochs)
 
     def _rank(self, candidate: Candidate) -> tuple[float, ...]:
         recipe = candidate.recipe
@@ -176,7 +175,7 @@ def tune(
     """Scores every combination of penalties and learning rate by k-fold cross-validation.
 
     Each fold holds out its share of every class, and all candidates see the same folds and
-    the same batches. `fit` with the result's `best` then trains on all rows. Rows' own
+    the same batches, by SGD. `fit` with the result's `best` then trains on all rows. Rows' own
     weights count in training, not in the scores. Validation rows are not held out here, so
     early stopping and calibration are left to that last `fit`. Test rows are never looked at.
 
@@ -221,6 +220,9 @@ def tune(
     usual = Recipe()
     plain = replace(
         recipe,
+        # Candidates are compared by SGD; newton goes on with the one that is chosen.
+        solver=usual.solver,
+        tol=usual.tol,
         l2=l2_of(recipe, dataset, sample),
         early_stopping=None,
         patience=usual.patience,
@@ -230,6 +232,8 @@ def tune(
     )
     grid = _grid(plain, l2, l1, learning_rate)
     held_out = cross_validation.held_out_rows(dataset, folds, recipe.seed)
+    for one in grid:
+        recipe.but(l2=one.l2, l1=one.l1)  # Refuses what the last fit would.
     tried = _resolve_all(grid, dataset, sample)
     recipes = [one for one, _ in tried]
     weights = cross_validation.fold_weights(dataset, recipe, held_out)
