@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import click
 
 from tfsoftmax.cli._console import (
     TensorFlowCommand,
     common_options,
-    print_json,
     set_verbosity,
 )
-from tfsoftmax.system.json_text import json_text
+from tfsoftmax.cli._tables import put_table
 
 
 @click.command(cls=TensorFlowCommand, name="coefficients")
@@ -84,17 +83,4 @@ def coefficients(
 
     table = coefficients_of(trained, classes=classes or None, top=top, sort=sort, centred=centred)
     document = {"model": str(folder), "coefficients": table.to_dict("records")}
-    if output is not None:
-        from tfsoftmax.system.files import write_atomically
-
-        text = json_text(document) + "\n" if as_json else _csv(table)
-        write_atomically(output, text.encode("utf-8"))
-    elif as_json:
-        print_json(document)
-    else:
-        click.echo(_csv(table), nl=False)
-
-
-def _csv(table: Any) -> str:
-    # Digits enough for float32, and for the intercept of columns far from 0.
-    return str(table.to_csv(index=False, float_format="%.12g", lineterminator="\n"))
+    put_table(table, document, as_json, output)

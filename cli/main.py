@@ -13,6 +13,7 @@ from tfsoftmax.cli.evaluate import evaluate
 from tfsoftmax.cli.export import export
 from tfsoftmax.cli.inspect import inspect
 from tfsoftmax.cli.predict import predict
+from tfsoftmax.cli.statistics import statistics
 from tfsoftmax.cli.train import train
 from tfsoftmax.cli.tune import tune
 from tfsoftmax.cli.verify import verify
@@ -26,7 +27,7 @@ def main() -> None:
 
 
 for _command in (
-    *(train, tune, inspect, evaluate, predict, coefficients, export, verify),
+    *(train, tune, inspect, evaluate, predict, coefficients, statistics, export, verify),
     *(datasets, cache),
 ):
     main.add_command(_command)

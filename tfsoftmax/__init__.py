@@ -45,6 +45,8 @@ _MODULE_OF = {
     "diagnose": "tfsoftmax.report.convergence",
     "Convergence": "tfsoftmax.report.convergence",
     "coefficients": "tfsoftmax.report.coefficients",
+    "statistics": "tfsoftmax.report.statistics",
+    "Statistics": "tfsoftmax.report.statistics",
     "tune": "tfsoftmax.tuning.tune",
     "Tuning": "tfsoftmax.tuning.tune",
     "Candidate": "tfsoftmax.tuning.tune",
@@ -102,6 +104,8 @@ if TYPE_CHECKING:  # The same names again, for type checkers.
     from tfsoftmax.report.convergence import Convergence as Convergence
     from tfsoftmax.report.convergence import diagnose as diagnose
     from tfsoftmax.report.plots import plot_tuning as plot_tuning
+    from tfsoftmax.report.statistics import Statistics as Statistics
+    from tfsoftmax.report.statistics import statistics as statistics
     from tfsoftmax.spec import Scaling as Scaling
     from tfsoftmax.spec import Spec as Spec
     from tfsoftmax.training.checkpoint import Checkpoints as Checkpoints

@@ -91,7 +91,7 @@ def coefficients(
     shown = [spec.class_names.index(name) for name in classes or spec.class_names]
     inputs, labels = _chosen(np.abs(W[:, shown]), top, sort or ("magnitude" if top else "column"))
     labels = np.array(shown)[labels]
-    names = {index: (_column_name(spec, index), spec.feature_name(index)) for index in set(inputs)}
+    names = {index: (column_name(spec, index), spec.feature_name(index)) for index in set(inputs)}
     rows = pd.DataFrame(
         {
             "column": [names[index][0] for index in inputs],
@@ -153,7 +153,7 @@ def _chosen(magnitudes: np.ndarray, top: int | None, sort: Sort) -> tuple[np.nda
     return inputs, labels
 
 
-def _column_name(spec: Spec, index: int) -> str:
+def column_name(spec: Spec, index: int) -> str:
     """The column of the table that an input of the model is made of."""
     if index >= spec.n_features:
         index = spec.scaled_by.indicators[index - spec.n_features]
