@@ -60,9 +60,9 @@ def full_batch_optimum(dataset, updates, l2, l1, steps=6000):
     )
     plan = Plan(tf.fill([steps], tf.cast(1 / curvature, tf.float32)), tf.zeros([steps]), None, None)
     take = compile_steps(descended, rule, DenseBatches(descended.scaled), (), xla=True)
-    start = rule.start(parameters_of(model))
-    _, state = take(start, chunk.tensors, plan, tf.constant([0, steps]))
-    W, b = (parameter.numpy().astype(np.float64) for parameter in state.parameters)
+    kept = tf.nest.map_structure(tf.Variable, rule.start(parameters_of(model)))
+    take(kept, chunk.tensors, plan, tf.constant([0, steps]))
+    W, b = (parameter.numpy().astype(np.float64) for parameter in kept.parameters)
     return W.T, b[:, 0]
 
 

@@ -41,7 +41,6 @@ class Loop:
 
     Attributes:
       feed: the rows, in the order of each epoch.
-      state: what the update rule keeps, from which the parameters follow.
       done: steps taken since training began; this and `state` are enough to resume.
       xla: whether XLA compiles the steps; None until the first call has shown it.
       pause_every: no call goes past a multiple of this many steps; None sets no such bound.
@@ -73,7 +72,9 @@ class Loop:
         self._objective, self._rule = objective, rule
         sparse = isinstance(feed, SparseFeed)
         self._batches: Batches = SparseBatches() if sparse else DenseBatches(objective.scaled)
-        self.state = self._batches.pack(rule.start(objective.to_centered(parameters)))
+        start = self._batches.pack(rule.start(objective.to_centered(parameters)))
+        # Variables, because the compiled loop moves those where they are; tensors it copies.
+        self._kept: State = tf.nest.map_structure(tf.Variable, start)
         self._models = tuple(parameters[0].shape[:-2])
         self.done = 0
         self.pause_every: int | None = None
@@ -82,6 +83,18 @@ class Loop:
         self.xla = None if xla else False
         self._begun = False
         self._run_steps = self._compile(xla)
+
+    @property
+    def state(self) -> State:
+        """What the update rule keeps, from which the parameters follow.
+
+        What is held of it is copied before it changes.
+        """
+        return tf.nest.map_structure(lambda kept: kept.read_value(), self._kept)
+
+    @state.setter
+    def state(self, state: State) -> None:
+        tf.nest.map_structure(lambda kept, value: kept.assign(value), self._kept, state)
 
     def learning_rates(self, first: int, last: int) -> np.ndarray:
         """The learning rates of the run's steps `first` to `last` - 1, float64."""
@@ -127,7 +140,7 @@ class Loop:
         while first < chunk.steps:
             last = min(first + self._steps_a_call(), chunk.steps)
             # Bounds as a tensor: numbers would be traced and compiled again for each value.
-            losses = self._call(self.state, tensors, plan, tf.constant([first, last]))
+            losses = self._call(self._kept, tensors, plan, tf.constant([first, last]))
             self.done += last - first
             if self.done == (epoch + 1) * self.feed.steps:
                 self._settle(self._moment(epoch, self.feed.steps, times))
@@ -155,7 +168,7 @@ class Loop:
 
     def _steps_a_call(self) -> int:
         n_models = int(np.prod(self._models))
-        cost = self.feed.step_numbers * int(self.state.parameters[1].shape[-2]) * n_models
+        cost = self.feed.step_numbers * int(self._kept.parameters[1].shape[-2]) * n_models
         steps = max(1, MULTIPLICATIONS_A_CALL // cost)
         if self.pause_every:
             steps = min(steps, self.pause_every - self.done % self.pause_every)
@@ -169,7 +182,7 @@ class Loop:
 
     def _call(self, *arguments: Any) -> np.ndarray:
         try:
-            losses, state = self._run_steps(*arguments)
+            losses = self._run_steps(*arguments)
         except tf.errors.OpError as error:
             compile_cache.raise_if_unwritable(error)
             if self._begun or self.xla is False or not isinstance(error, _NO_XLA):
@@ -184,9 +197,8 @@ class Loop:
                 "last digits"
             )
             self.require(False)
-            losses, state = self._run_steps(*arguments)
+            losses = self._run_steps(*arguments)
         self._begun, self.xla = True, self.xla is not False
-        self.state = state
         return losses.numpy()
 
 
@@ -227,20 +239,22 @@ def compile_steps(
     Returns:
       A ``tf.function`` of
 
-      * state, of the update rule,
+      * kept, variables with the state of the update rule, which are moved,
       * the tensors of a chunk,
       * plan, a `Plan` for its steps,
       * bounds, int32 ``[2]``: the first step to take and the one to stop before,
 
       that returns the mean loss of each batch, float32 ``[steps, *models]``, 0 for steps not
-      taken, and the state after them.
+      taken.
     """
 
     # An explicit loop: AutoGraph needs the source at hand, which it does not always find.
     @tf.function(jit_compile=xla or None, autograph=False)
     def run_steps(
-        state: State, tensors: tuple[Any, ...], plan: Plan, bounds: tf.Tensor
-    ) -> tuple[tf.Tensor, State]:
+        kept: State, tensors: tuple[Any, ...], plan: Plan, bounds: tf.Tensor
+    ) -> tf.Tensor:
+        start = tf.nest.map_structure(lambda each: each.read_value(), kept)
+
         def take_step(
             step: tf.Tensor, losses: tf.Tensor, state: State
         ) -> tuple[tf.Tensor, tf.Tensor, State]:
@@ -266,10 +280,11 @@ def compile_steps(
         _, losses, state = tf.while_loop(
             lambda step, *_: step < bounds[1],
             take_step,
-            (bounds[0], tf.zeros([plan.rates.shape[0], *models]), state),
+            (bounds[0], tf.zeros([plan.rates.shape[0], *models]), start),
             parallel_iterations=1,
         )
-        return losses, state
+        tf.nest.map_structure(lambda each, value: each.assign(value), kept, state)
+        return losses
 
     return run_steps
 

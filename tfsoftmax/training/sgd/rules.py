@@ -305,12 +305,13 @@ def _made_up(
 
 
 def _touched(state: State, before: State, moment: Moment) -> State:
-    after = [tf.zeros_like(steps) + moment.number + 1 for steps in before.touched]
+    now = tf.cast(moment.number + 1, tf.int64)
+    after = [tf.zeros_like(steps) + now for steps in before.touched]
     return state._replace(touched=after)
 
 
 def _untouched(state: State) -> State:
-    return state._replace(touched=[tf.zeros([state.parameters[0].shape[-1]], tf.int32)])
+    return state._replace(touched=[tf.zeros([state.parameters[0].shape[-1]], tf.int64)])
 
 
 def _settled(state: State, parameters: Sequence[tf.Tensor]) -> State:

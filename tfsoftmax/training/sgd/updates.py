@@ -28,7 +28,7 @@ class State(NamedTuple):
       sums: of gradients' squares, where the rule adds them up; `Ftrl` has its sums of gradients as
         parameters.
       touched: where penalties are made up for later, the step of its epoch up to which each
-        feature's weights have had them, int32 ``[n_inputs]``.
+        feature's weights have had them, int64 ``[n_inputs]``; a GPU has no variables of int32.
     """
 
     parameters: list[tf.Tensor]
