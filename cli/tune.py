@@ -69,6 +69,13 @@ def _check_suffix(*suffixes: str) -> Callable[..., Path | None]:
     show_default=True,
     help="Figure of the held-out rows to choose by.",
 )
+@click.option(
+    "--choose",
+    type=click.Choice(["best", "one_standard_error"]),
+    default="best",
+    show_default=True,
+    help="The best mean, or the strongest penalty within a standard error of it.",
+)
 @partial(recipe_options, without=SWEPT)
 @click.option(
     "--output-dir",
@@ -104,6 +111,7 @@ def tune(
     data: Data,
     folds: int,
     scoring: Literal["log_loss", "accuracy"],
+    choose: Literal["best", "one_standard_error"],
     output_dir: Path,
     name: str | None,
     forms: Forms,
@@ -118,7 +126,8 @@ def tune(
     """Choose penalties and learning rate by cross-validation, then train and export.
 
     Every combination is trained on all folds but one, scored on that one, and so for each
-    fold; all of it happens in one training run. The best then trains on all training rows
+    fold; all of it happens in one training run, or with --solver newton on a path from the
+    strongest penalty to the weakest. The best then trains on all training rows
     and is exported as train does it. Test rows are never looked at to choose.
 
     \b
@@ -147,7 +156,9 @@ def tune(
         announce(dataset, recipe_name)
     if model:
         check_formats(forms.formats, dataset.model_spec)
-    tuning = _tune(dataset, recipe, {**grid, "folds": folds, "scoring": scoring}, quiet)
+    tuning = _tune(
+        dataset, recipe, {**grid, "folds": folds, "scoring": scoring, "choose": choose}, quiet
+    )
     beside = AfterTheModel()
     beside.attempt(lambda: write_tuning(tuning, plot, table))
     if not as_json:

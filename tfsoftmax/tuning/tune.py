@@ -19,9 +19,10 @@ from tfsoftmax.training.learning_rate import Inputs
 from tfsoftmax.training.prepare import l2_of, resolve, sample_of, with_scaling
 from tfsoftmax.training.recipe import Recipe, recipe_of
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
-from tfsoftmax.tuning import cross_validation
+from tfsoftmax.tuning import cross_validation, path
 
 Scoring = Literal["log_loss", "accuracy"]
+Choose = Literal["best", "one_standard_error"]
 LearningRate = float | Literal["auto"]
 
 _SCORES = ("log_loss", "log_loss_error", "accuracy", "accuracy_error")
@@ -110,37 +111,50 @@ class Tuning:
       recipe: the one that was varied.
       scoring: what the candidates are ranked by.
       candidates: those of one learning rate and l1 together, l2 rising.
+      choose: how the winner is chosen of them.
     """
 
     recipe: Recipe
     scoring: Scoring
     candidates: tuple[Candidate, ...]
+    choose: Choose = "best"
 
     @property
     def winner(self) -> Candidate:
-        """The candidate with the best mean; of several the one with the strongest penalty.
+        """The candidate that is chosen; of equals the one with the strongest penalty.
 
         Raises:
           ValueError: if all diverged.
         """
-        return min((c for c in self.candidates if not c.diverged), key=self._rank)
+        ended = [candidate for candidate in self.candidates if not candidate.diverged]
+        best = min(ended, key=self._rank)
+        if self.choose == "best":
+            return best
+        limit = self._rank(best)[0] + self._error(best)
+        return min((c for c in ended if self._rank(c)[0] <= limit), key=lambda c: self._rank(c)[1:])
 
     @property
     def best(self) -> Recipe:
         """The recipe with the winner's penalties and learning rate, ready for `fit`."""
         won = self.winner.recipe
-        epochs = self.recipe.epochs if self.recipe.solver == "newton" else won.epochs
-        return self.recipe.but(l2=won.l2, l1=won.l1, learning_rate=won.learning_rate, epochs=epochs)
+        return self.recipe.but(
+            l2=won.l2, l1=won.l1, learning_rate=won.learning_rate, epochs=won.epochs
+        )
 
     def _rank(self, candidate: Candidate) -> tuple[float, ...]:
         recipe = candidate.recipe
         worth = candidate.log_loss if self.scoring == "log_loss" else -candidate.accuracy
         return worth, -recipe.l2, -recipe.l1, recipe.learning_rate
 
+    def _error(self, candidate: Candidate) -> float:
+        log_loss = self.scoring == "log_loss"
+        return candidate.log_loss_error if log_loss else candidate.accuracy_error
+
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary of the choice and of every candidate."""
         return {
             "scoring": self.scoring,
+            "choose": self.choose,
             "folds": len(self.winner.log_losses),
             "best": self.winner.to_json(),
             "candidates": [candidate.to_json() for candidate in self.candidates],
@@ -170,12 +184,14 @@ def tune(
     learning_rate: Iterable[LearningRate | None] = (None,),
     folds: int = 5,
     scoring: Scoring = "log_loss",
+    choose: Choose = "best",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Tuning:
     """Scores every combination of penalties and learning rate by k-fold cross-validation.
 
     Each fold holds out its share of every class, and all candidates see the same folds and
-    the same batches, by SGD. `fit` with the result's `best` then trains on all rows. Rows' own
+    the same batches. With ``solver="newton"`` each is the optimum on its fold, found from the
+    strongest l2 to the weakest. `fit` with the result's `best` then trains on all rows. Rows' own
     weights count in training, not in the scores. Validation rows are not held out here, so
     early stopping and calibration are left to that last `fit`. Test rows are never looked at.
 
@@ -188,6 +204,8 @@ def tune(
         and the candidate's l2. In any of the three, None is the recipe's own.
       folds: how many; a candidate is trained once for each.
       scoring: ``"log_loss"`` or ``"accuracy"``, of the held-out rows.
+      choose: ``"best"`` mean; or ``"one_standard_error"``, the strongest penalty whose mean is
+        within a standard error of it, for a simpler model that is as good as can be told.
       on_progress: called after every call of the compiled loop with the number of steps
         taken and of all steps.
 
@@ -200,7 +218,8 @@ def tune(
       TfsoftmaxError: if every candidate diverged.
 
     References: Stone, Cross-validatory choice and assessment of statistical predictions
-    (1974); Kohavi, A study of cross-validation and bootstrap (IJCAI 1995), for strata.
+    (1974); Breiman et al., Classification and regression trees (1984), section 3.4.3, for the
+    standard error; Kohavi, A study of cross-validation and bootstrap (IJCAI 1995), for strata.
 
     >>> import tfsoftmax
     >>> dataset = tfsoftmax.load_dataset("digits")
@@ -212,6 +231,9 @@ def tune(
     if scoring not in get_args(Scoring):
         known = ", ".join(get_args(Scoring))
         raise UsageError(setting("scoring") + f" must be one of {known}, not {scoring!r}")
+    if choose not in get_args(Choose):
+        known = ", ".join(get_args(Choose))
+        raise UsageError(setting("choose") + f" must be one of {known}, not {choose!r}")
     if not folds >= 2:
         raise UsageError(setting("folds") + f" must be at least 2, not {folds!r}")
     dataset = with_scaling(dataset, recipe.standardize)
@@ -220,9 +242,6 @@ def tune(
     usual = Recipe()
     plain = replace(
         recipe,
-        # Candidates are compared by SGD; newton goes on with the one that is chosen.
-        solver=usual.solver,
-        tol=usual.tol,
         l2=l2_of(recipe, dataset, sample),
         early_stopping=None,
         patience=usual.patience,
@@ -232,12 +251,18 @@ def tune(
     )
     grid = _grid(plain, l2, l1, learning_rate)
     held_out = cross_validation.held_out_rows(dataset, folds, recipe.seed)
-    for one in grid:
-        recipe.but(l2=one.l2, l1=one.l1)  # Refuses what the last fit would.
+    if recipe.solver == "newton" and len({one.learning_rate for one in grid}) > 1:
+        raise UsageError(
+            setting("solver", "newton")
+            + " has no learning rate to choose: leave the grid of "
+            + setting("learning_rate")
+            + " out"
+        )
     tried = _resolve_all(grid, dataset, sample)
     recipes = [one for one, _ in tried]
     weights = cross_validation.fold_weights(dataset, recipe, held_out)
-    parameters, finite = cross_validation.train(dataset, recipes, weights, on_progress)
+    trainer = path if recipe.solver == "newton" else cross_validation
+    parameters, finite = trainer.train(dataset, recipes, weights, on_progress)
     log_losses, accuracies = cross_validation.score(dataset, parameters, held_out)
     # One fold's model that diverged says enough of its candidate.
     diverged = ~(finite & np.isfinite(log_losses)).all(axis=0)
@@ -252,7 +277,7 @@ def tune(
         Candidate(*one, tuple(losses), tuple(shares))
         for one, (losses, shares) in zip(tried, figures, strict=True)
     )
-    return Tuning(recipe, scoring, tuple(candidates))
+    return Tuning(recipe, scoring, tuple(candidates), choose)
 
 
 def _grid(

@@ -216,11 +216,3 @@ def test_the_objective_is_the_models(table, found):
     loss = (np.log(np.exp(logits).sum(axis=1)) - own).mean()
     penalty = float(Objective(model.scaled, l2=L2).penalty(model.W))
     assert found.history.proof.objective == pytest.approx(loss + penalty, rel=1e-6)
-
-
-def test_tune_compares_by_sgd_and_newton_trains_the_best(table, newton):
-    tuning = tfsoftmax.tune(table, newton.but(l2=None), l2=(1e-2, 1.0), folds=3)
-    assert {each.recipe.solver for each in tuning.candidates} == {"sgd"}
-    assert (tuning.best.solver, tuning.best.l2, tuning.best.epochs) == ("newton", 1e-2, None)
-    with pytest.raises(UsageError, match="Newton's steps miss"):
-        tfsoftmax.tune(table, newton.but(l2=None), l1=(1e-2,), folds=3)

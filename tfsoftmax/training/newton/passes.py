@@ -8,6 +8,7 @@ float64, unless exact ones are asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,6 +73,12 @@ class Passes:
             if compiled
             else plain
         )
+
+    def over(self, rows: Rows) -> Passes:
+        """Passes over others of the same shape and number, with the same compiled functions."""
+        other = copy(self)
+        other.rows, other.count = rows, 0.0
+        return other
 
     def logits(self, parameters: Joint, exact: bool = False) -> OfRows:
         """The logits of all rows, or what a direction adds to them.

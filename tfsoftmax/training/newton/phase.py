@@ -71,8 +71,8 @@ class NewtonPhase:
         n_classes = model.spec.n_classes
         limit = recipe.memory_limit
         rows = Rows(split, weights.astype(np.float32), n_classes, limit, on_device)
-        worth_compiling = len(split) * model.spec.n_inputs * n_classes >= _COMPILE_FROM
-        self._passes = Passes(self._objective, rows, recipe.xla and worth_compiling, on_pass)
+        compiled = recipe.xla and is_worth_compiling(model, split)
+        self._passes = Passes(self._objective, rows, compiled, on_pass)
         draw = Draw(self._objective, rows, recipe.seed)
         self._newton = Newton(self._passes, draw, recipe.l2, self._of_model())
         self._inner, self._failures = recipe.tol, 0
@@ -159,6 +159,11 @@ class NewtonPhase:
 
     def _from(self, joint: list[tf.Tensor]) -> list[tf.Tensor]:
         return self._objective.from_centered(joint)
+
+
+def is_worth_compiling(model: SoftmaxRegression, split: Split) -> bool:
+    """Whether passes over these rows take so long that compiling them pays."""
+    return len(split) * model.spec.n_inputs * model.spec.n_classes >= _COMPILE_FROM
 
 
 def check_rows(model: SoftmaxRegression, split: Split) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from functools import cached_property
 from typing import NamedTuple
 
@@ -77,6 +78,16 @@ class Rows:
         self._chunk_rows = self.n_samples if self._whole else streamed
         numbers = max(features.shape[1], n_classes)
         self._block_rows = min(self._chunk_rows, max(_FEWEST_ROWS, _BLOCK_NUMBERS // numbers))
+
+    def weighing(self, weights: np.ndarray) -> Rows:
+        """The same rows, each counting what these say."""
+        other = copy(self)
+        other.weights = weights
+        # Features that are on the device already stay the same tensor.
+        if self._whole:
+            other._on_device = self._held.features
+        other.__dict__.pop("_held", None)
+        return other
 
     def chunks(self) -> Iterator[Chunk]:
         """The chunks in order.
