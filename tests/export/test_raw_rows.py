@@ -3,13 +3,13 @@
 import base64
 import json
 import re
+from functools import cache
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from support.once import make_once
 from support.raw_tables import frame_of_penguins, model_of_penguins, split_of
-from tensorflow.python.saved_model import loader_impl
 from tensorflow_serving.apis import prediction_log_pb2
 
 from tfsoftmax import Dataset, ExportError, export_model, load_predictor
@@ -39,23 +39,27 @@ def served(request, tmp_path_factory):
     return model, folder / "penguins" / "1", cells, expected
 
 
-def signature_defs(folder):
-    return loader_impl.parse_saved_model(str(folder)).meta_graphs[0].signature_def
-
-
 def assert_same(found, expected):
     np.testing.assert_array_equal(found.argmax(axis=1), expected.argmax(axis=1))
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@cache
+def session_of(folder):
+    """A session that has loaded a SavedModel, and its signatures."""
+    session = tf.compat.v1.Session(graph=tf.Graph())
+    with session.graph.as_default():
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
+    return session, loaded.signature_def
+
+
 def session_answers(folder, name, inputs):
     """What a session answers that knows no more than the SavedModel's signatures."""
-    signature = signature_defs(folder)[name]
+    session, signatures = session_of(folder)
+    signature = signatures[name]
     assert set(signature.inputs) == set(inputs)
-    with tf.compat.v1.Session(graph=tf.Graph()) as session:
-        tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
-        feed = {signature.inputs[key].name: value for key, value in inputs.items()}
-        return session.run({k: v.name for k, v in signature.outputs.items()}, feed)
+    feed = {signature.inputs[key].name: value for key, value in inputs.items()}
+    return session.run({k: v.name for k, v in signature.outputs.items()}, feed)
 
 
 def example_of(row):
@@ -155,7 +159,7 @@ def test_rest_bodies_answer_as_the_model(served):
             ]
             inputs = {"inputs": np.array([example_of(row) for row in rows], object)}
         else:
-            inputs = as_tensors(body, signature_defs(folder)[name].inputs)
+            inputs = as_tensors(body, session_of(folder)[1][name].inputs)
         found = session_answers(folder, name, inputs)
         wanted = encoded if file == "predict-encoded.json" else expected
         assert_same(found.get("probabilities", found.get("scores")), wanted[:2])
@@ -169,7 +173,7 @@ def test_a_body_with_nan_is_one_that_serving_reads(served):
     body = json.dumps({"instances": serving.instances(samples.served)})
     # RapidJSON, which Serving has it parse NaN with, writes it like JavaScript and Python.
     assert re.search(r'"bill depth \(mm\)": NaN', body)
-    inputs = as_tensors(json.loads(body), signature_defs(folder)["serving_default"].inputs)
+    inputs = as_tensors(json.loads(body), session_of(folder)[1]["serving_default"].inputs)
     assert_same(session_answers(folder, "serving_default", inputs)["probabilities"], expected[-40:])
 
 

@@ -193,10 +193,18 @@ def test_the_lower_bound_is_reached_by_the_best_logits(smoothing, n_classes):
 
 def test_no_step_down_is_left_where_the_proximal_step_moves_nothing():
     objective, weights = Objective(tf.identity, l2=0.01, l1=0.05), EQUAL
-    theta, size = np.zeros(math.prod(SHAPE)), 0.2
+    size = 0.2
+
+    @tf.function
+    def step(W, b):
+        sums = objective.sums([W, b], tf.constant(INPUTS), LABELS, weights)
+        slopes = objective.with_l2([part / N_ROWS for part in sums.gradient], [W, b])
+        return objective.proximal(W - size * slopes[0], size), b - size * slopes[1]
+
+    parameters = parted(np.zeros(math.prod(SHAPE)))
     for _ in range(2000):
-        W, b = parted(theta - size * gradient(objective, weights, theta))
-        theta = joined([objective.proximal(W, size), b])
+        parameters = step(*parameters)
+    theta = joined(parameters)
     assert 0 < np.sum(theta.reshape(SHAPE)[:, :-1] == 0) < N_CLASSES * N_INPUTS
     sums = objective.sums(parted(theta), tf.constant(INPUTS), LABELS, weights)
     slopes = objective.shortest_subgradient([g / N_ROWS for g in sums.gradient], parted(theta))

@@ -38,9 +38,8 @@ def asked(model_or_spec, path, options=None):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    return fit(
-        load_dataset(written(tmp_path_factory.mktemp("text")), options=SMALL), Recipe()
-    ).model
+    dataset = load_dataset(written(tmp_path_factory.mktemp("text")), options=SMALL)
+    return fit(dataset, Recipe(epochs=10)).model
 
 
 @pytest.mark.parametrize("form", ["__label__{} {}", "__label__{}\t{}", "{}\t{}", "\n{}\t{}"])
