@@ -81,7 +81,7 @@ def test_every_field_is_checked():
 def test_a_recipe_goes_by_its_name(made):
     named = fit(made, "tutorial").model
     np.testing.assert_array_equal(named.W, fit(made, RECIPES["tutorial"]).model.W)
-    assert tune(made, "default", l2=[0.1], folds=2).recipe == Recipe()
+    assert tune(made, "tutorial", l2=[0.1], folds=2).recipe == RECIPES["tutorial"]
     with pytest.raises(UsageError, match=r"'tutorail'; did you mean 'tutorial'\? there are"):
         fit(made, "tutorail")
     with pytest.raises(UsageError, match="a Recipe, .* not a float"):

@@ -46,24 +46,20 @@ def test_json_holds_every_figure_of_the_table(tmp_path):
     assert document["seconds"] > 0
 
 
-def test_quiet_prints_results_only(tmp_path):
-    result = run(train_command, *QUICK, "-q", "--name", "other", "--output-dir", tmp_path)
-    assert result.stderr == ""
-    assert (tmp_path / "other" / "1" / "saved_model.pb").is_file()
-
-
-def test_tutorial_recipe_and_options_reach_the_training(tmp_path):
+def test_recipe_name_and_options_reach_the_training_and_quiet_prints_results_only(tmp_path):
     result = run(
         train_command, *QUICK, "--recipe", "tutorial", "--batch-size", "32", "--learning-rate",
-        "0.002", "--json", "-q", "--output-dir", tmp_path,
+        "0.002", "--json", "-q", "--name", "other", "--tflite", "none", "--output-dir", tmp_path,
     )  # fmt: skip
+    assert result.stderr == ""
+    assert (tmp_path / "other" / "1" / "saved_model.pb").is_file()
     expected = RECIPES["tutorial"].but(epochs=3, batch_size=32, learning_rate=0.002)
     assert json.loads(result.stdout)["recipe"] == {"name": "tutorial", **expected.to_json()}
 
 
 @pytest.mark.parametrize(("rate", "direction"), [("1e20", "large"), ("1e-30", "small")])
 def test_a_model_no_better_than_guessing_is_pointed_out(tmp_path, rate, direction):
-    rate_alone = ["--learning-rate", rate, "--l2", "0"]
+    rate_alone = ["--learning-rate", rate, "--l2", "0", "--tflite", "none"]
     result = run(train_command, *QUICK, *rate_alone, "--output-dir", tmp_path)
     assert result.exit_code == 0
     said = rf"^training .*learning rate {re.escape(f'{float(rate):g}')} is too {direction}.*auto"

@@ -13,7 +13,6 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 from support.datasets import make_dataset
-from support.marks import slow
 from tensorflow_serving.apis import (
     classification_pb2,
     predict_pb2,
@@ -302,14 +301,8 @@ def test_a_c_program_predicts_through_tensorflows_own_library(
     )
 
 
-@pytest.mark.parametrize(
-    "signature",
-    [
-        "serving_bytes",
-        slow("serving_default"),
-        slow("classify"),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("signature", ["serving_bytes", "serving_default", "classify"])
 def test_saved_model_cli_runs_every_signature(version, tmp_path, signature):
     np.save(tmp_path / "rows.npy", np.zeros((2, 8, 8), np.uint8))
     np.save(tmp_path / "pictures.npy", np.array([png(np.zeros((8, 8), np.uint8))]))

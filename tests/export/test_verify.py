@@ -16,44 +16,27 @@ def run(*arguments):
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
+def trained(folder, *formats):
+    arguments = ["--dataset", "digits", "--epochs", 20, "--output-dir", folder, "--quiet"]
+    result = run("train", *arguments, *formats)
+    assert result.exit_code == 0, result.output
+    return result.output, folder / "digits"
+
+
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """A trained model with every form of it as version 1, and another export as version 2."""
+    """A trained model, with a few forms of it as version 1."""
     folder = tmp_path_factory.mktemp("models")
-    everything = "float32,float16,dynamic,int8,uint8,micro"
-    result = run(
-        "train",
-        "--dataset",
-        "digits",
-        "--epochs",
-        20,
-        "--output-dir",
-        folder,
-        "--quiet",
-        "--tflite",
-        everything,
-        "--mediapipe",
-        "--trainable",
-        "--onnx",
-    )
-    assert result.exit_code == 0, result.output
-    assert "all 10 files give the trained model's class on" in result.output
-    return folder / "digits"
-
-
-@pytest.fixture(scope="module")
-def few(models, tmp_path_factory):
-    """A version of the same model with a few of its forms, which is verified in less time."""
-    folder = tmp_path_factory.mktemp("few") / "digits"
-    shutil.copytree(models / "1", folder / "1")
-    result = run("export", folder, "--tflite", "float32,int8", "--onnx")
-    assert result.exit_code == 0, result.output
-    return folder / "2"
+    return trained(folder, "--tflite", "float32,int8", "--onnx")[1]
 
 
 @pytest.mark.slow
-def test_every_artefact_holds_in_every_runtime_installed(models):
-    result = run("verify", models / "1", "--json")
+def test_every_artefact_holds_in_every_runtime_installed(tmp_path):
+    everything = "float32,float16,dynamic,int8,uint8,micro"
+    flags = ("--mediapipe", "--trainable", "--onnx")
+    output, folder = trained(tmp_path, "--tflite", everything, *flags)
+    assert "all 10 files give the trained model's class on" in output
+    result = run("verify", folder / "1", "--json")
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
     assert document["holds"]
@@ -66,8 +49,8 @@ def test_every_artefact_holds_in_every_runtime_installed(models):
         assert abs(check["accuracy"] - check["model_accuracy"]) <= 0.006
 
 
-def test_the_table_has_a_line_for_each(few):
-    result = run("verify", few)
+def test_the_table_has_a_line_for_each(models):
+    result = run("verify", models / "1")
     assert result.exit_code == 0
     assert re.search(r"model-int8\.tflite +LiteRT +[\d,]+ +\d+/360", result.output)
     assert "FAILS" not in result.output
@@ -87,9 +70,9 @@ def test_export_makes_other_forms_of_the_same_model_later(models):
     shutil.rmtree(second)
 
 
-def test_a_file_that_disagrees_is_named_and_the_exit_code_is_1(few, tmp_path):
+def test_a_file_that_disagrees_is_named_and_the_exit_code_is_1(models, tmp_path):
     copy = tmp_path / "digits" / "1"
-    shutil.copytree(few, copy)
+    shutil.copytree(models / "1", copy)
     other = run(
         "train", "--dataset", "digits", "--epochs", 1, "--learning-rate", 0.01,
         "--output-dir", tmp_path / "other", "--quiet",
@@ -171,9 +154,9 @@ def test_the_dataset_must_suit(models):
     assert "takes examples of shape (8, 8)" in result.stderr
 
 
-def test_a_model_that_does_not_say_its_data(few, tmp_path):
+def test_a_model_that_does_not_say_its_data(models, tmp_path):
     copy = tmp_path / "1"
-    shutil.copytree(few, copy)
+    shutil.copytree(models / "1", copy)
     description = json.loads((copy / "tfsoftmax.json").read_text())
     description["dataset"]["name"] = "frame"  # as from_frame calls it
     (copy / "tfsoftmax.json").write_text(json.dumps(description))

@@ -97,7 +97,7 @@ def test_what_else_decides_is_counted_in():
 @pytest.mark.parametrize(
     ("load", "options"),
     [
-        (load_iris, {"momentum": 0.9}),
+        (load_iris, {"momentum": 0.9, "epochs": 100}),
         slow(load_breast_cancer, {}),
         slow(load_breast_cancer, {"batch_size": 1000, "epochs": 300}),
     ],
@@ -140,4 +140,4 @@ def test_small_bright_pictures_in_colour_are_learnt_by_default():
     shade = generator.normal(scale=25, size=(210, 1, 1, 1))
     pixels = 150 + shade + templates[labels] + generator.normal(scale=45, size=(210, 24, 24, 3))
     dataset = from_arrays(np.clip(pixels, 0, 255).astype(np.uint8), labels)
-    assert fit(dataset).history.last.test_log_loss < 0.9 * np.log(3)
+    assert fit(dataset, Recipe(epochs=100)).history.last.test_log_loss < 0.9 * np.log(3)
