@@ -11,6 +11,7 @@ TAB = "\t"
 # Options that have another name, or another form, in the command than in Python.
 _OTHERS = {
     "checkpoints": "--checkpoint-dir",
+    "calibrate_on": "--dataset",
     "tfsoftmax.tune": "'tfsoftmax tune'",
 }
 
@@ -56,7 +57,7 @@ def _write(setting: Setting) -> str:
         return "--no-" + name.removeprefix("--")
     if isinstance(value, tuple):
         return f"{name} {'x'.join(map(str, value))}"
-    given = _between_commas(value) if isinstance(value, list) else [value]
+    given = _between_commas(list(map(str, value))) if isinstance(value, list) else [value]
     return " ".join(f"{name} {'tab' if one == TAB else shlex.quote(str(one))}" for one in given)
 
 

@@ -7,21 +7,26 @@ from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
 import click
+from click.shell_completion import CompletionItem
 
 from tfsoftmax.choices import Choices, Option, options_of, types_in_words
 from tfsoftmax.cli._flags import flag, render
 from tfsoftmax.cli._types import ClassWeights, Delimiter, ImageSize, NumberOrAuto, Size
 
+Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 _TYPES: dict[str, Callable[[], click.ParamType]] = {"bytes": Size, "character": Delimiter}
 
 
-def make_option(declared: Option, named: Mapping[str, Choices]) -> _Decorator:
+def make_option(
+    declared: Option, named: Mapping[str, Choices], complete: Complete | None = None
+) -> _Decorator:
     """Makes a command's option from a declared one; its value is None where it is not given.
 
     Args:
       declared: one of `options_of`.
       named: the choices whose defaults the help shows, by name; ``""`` names a single one.
+      complete: completes its value in a shell.
     """
     name, text = _flag_of(declared), _help(declared, named)
     if bool in declared.kinds:
@@ -39,6 +44,7 @@ def make_option(declared: Option, named: Mapping[str, Choices]) -> _Decorator:
             multiple=True,
             metavar=metavar,
             callback=lambda context, parameter, texts: split(texts) or None,
+            shell_complete=complete,
             help=text,
         )
     return click.option(name, type=_type(declared), metavar=declared.metavar, help=text)

@@ -8,20 +8,24 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from tfsoftmax.choices import Option, options_of
+from tfsoftmax.cli._completion import complete_column, complete_dataset
 from tfsoftmax.cli._options import add_options, arguments_for, make_option, pop_given
 from tfsoftmax.data.kinds import BUNDLED, KINDS
-from tfsoftmax.data.names import all_names, locate
+from tfsoftmax.data.names import locate
 from tfsoftmax.data.options import SourceOptions, check_applicable, takers
 
 if TYPE_CHECKING:
     from tfsoftmax import Dataset, Spec
 
-# How the text of a table is written; `predict` has these options, too.
-_NOTATION = ("delimiter", "decimal", "thousands", "na_values", "comment", "encoding", "header")
+# How rows are written as text; `predict` has these options, too.
+_NOTATION = (
+    *("delimiter", "decimal", "thousands", "na_values", "comment", "encoding", "header"),
+    "first_index",
+)
 _DEFAULTS = {"": SourceOptions()}
+_COMPLETIONS = {"column": complete_column}
 _FOLDERS = (
     click.option(
         "--data-dir",
@@ -102,14 +106,6 @@ def kinds_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def complete_dataset(
-    ctx: click.Context, param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Completes names of datasets, or else paths, in a shell; must not import slow modules."""
-    names = [name for name in all_names() if name.startswith(incomplete)]
-    return [CompletionItem(name) for name in names] or [CompletionItem(incomplete, type="file")]
-
-
 def dataset_options(default: str | None = None) -> Callable[..., Any]:
     """Adds the argument DATASET, and ``--dataset`` as another way to give it.
 
@@ -166,8 +162,8 @@ def dataset_of_model_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def csv_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options for the text of a table, by their names in `SourceOptions`."""
+def notation_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options for rows written as text, by their names in `SourceOptions`."""
     declared = source_options()
     return add_options(command, [make_option(declared[name], _DEFAULTS) for name in _NOTATION])
 
@@ -180,7 +176,11 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
         folders = options.pop("data_dir"), options.pop("manual_dir")
         return command(data=Data(*folders, pop_given(SourceOptions, options)), **options)
 
-    made = [make_option(each, _DEFAULTS) for each in source_options().values() if each.flag]
+    made = [
+        make_option(each, _DEFAULTS, _COMPLETIONS.get(each.name))
+        for each in source_options().values()
+        if each.flag
+    ]
     return add_options(with_data, [*_FOLDERS, *made])
 
 

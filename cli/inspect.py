@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tfsoftmax.cli._completion import complete_dataset
 from tfsoftmax.cli._console import PlainCommand, common_options, print_json, set_verbosity
 from tfsoftmax.cli._flags import render
-from tfsoftmax.cli._sources import Data, complete_dataset, data_options
+from tfsoftmax.cli._sources import Data, data_options
 from tfsoftmax.data.names import locate
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from tfsoftmax.cli._console import PlainCommand, common_options, print_json, set
 from tfsoftmax.cli._flags import render
 from tfsoftmax.cli._interrupt import raise_pending_interrupt
 from tfsoftmax.cli._models import recorded_data
-from tfsoftmax.cli._sources import csv_options
+from tfsoftmax.cli._sources import notation_options
 from tfsoftmax.data.names import Location
 from tfsoftmax.data.options import SourceOptions, check_applicable
 from tfsoftmax.errors import DataError
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     metavar="K",
     help="Print the K most probable labels of each picture.",
 )
-@csv_options
+@notation_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @common_options
 def predict(
@@ -58,8 +58,8 @@ def predict(
 
     MODEL is a .tflite or .onnx file, a SavedModel folder, or a model's folder, whose
     highest version is taken. A FILE is a PNG, JPEG or WebP picture, or holds rows: CSV
-    (.gz, too), Parquet or .npy, with its kind before it where its name does not tell it, as in
-    csv:new.dat. Pictures are scaled to the size the model was trained on;
+    (.gz, too), Parquet, .npy, svmlight or lines of text, with its kind before it where its name
+    does not tell it, as in csv:new.dat. Pictures are scaled to the size the model was trained on;
     they should show what its training images show, as those show it. Columns are found by
     their names. Output is one line a picture or row (FILE:ROW, from 1), separated by tabs;
     'abstains' stands last where the model is too unsure to answer. A file that cannot be read

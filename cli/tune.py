@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from functools import partial
@@ -39,6 +40,9 @@ from tfsoftmax.data.names import locate
 if TYPE_CHECKING:
     from tfsoftmax import Dataset, Recipe
     from tfsoftmax.tuning.tune import Tuning
+
+
+_log = logging.getLogger("tfsoftmax.cli")
 
 
 def _check_suffix(*suffixes: str) -> Callable[..., Path | None]:
@@ -164,6 +168,8 @@ def tune(
     if not as_json:
         beside.attempt(lambda: print_table(tuning))
     if no_refit:
+        if tuning.beyond:
+            _log.warning("Note: %s", tuning.beyond)
         if as_json:
             measured = {
                 "dataset": dataset.origin.to_json() if dataset.origin else None,

@@ -42,7 +42,8 @@ def verify(
     version is taken. Its test rows are asked of each file in TensorFlow, LiteRT, ONNX
     Runtime, OpenVINO, TFLite Micro and MediaPipe, as far as they are installed: of OpenVINO as
     it comes, where it may round to bfloat16 and only the class is judged, and in float32.
-    Where all rows would take more than ten seconds, as many as fit are asked. The exit code
+    Where all rows would take more than ten seconds, as many as fit are asked. A model of a
+    table is also given rows of it as they are, and with cells missing and unknown. The exit code
     is 1 if anything disagrees.
     """
     set_verbosity(verbose, quiet)
@@ -50,6 +51,8 @@ def verify(
 
     trained = load_trained(model, dataset_name, data)
     # After TensorFlow was started, quietly, by loading the model.
+    from tfsoftmax.export.raw import MOST_ROWS
+    from tfsoftmax.export.verify import RAW_ROWS
     from tfsoftmax.export.verify import verify as run
 
     if not as_json:
@@ -75,6 +78,12 @@ def verify(
     on_check = None if as_json else partial(_print, rows=rows)
     checks, missing = run(trained.folder, trained.dataset, on_check)
     failed = [check for check in checks if check.problem]
+    if not as_json and any(check.runtime == RAW_ROWS for check in checks):
+        click.echo(
+            f"{RAW_ROWS}: rows of the table as they are, at most {MOST_ROWS:,}, and some more with "
+            "each cell missing and each text unknown; counted once for each form in which the file "
+            "takes them"
+        )
     if as_json:
         document = {
             "model": str(trained.folder),
@@ -94,8 +103,11 @@ def verify(
 
 
 def _print(check: Check, rows: int) -> None:
+    from tfsoftmax.export.verify import RAW_ROWS
+
     parity = check.parity
-    some = f"of {rows:,} rows" if parity and parity.n_samples < rows else ""
+    asked = parity.n_samples if parity and check.runtime != RAW_ROWS else rows
+    some = f"of {rows:,} rows" if asked < rows else ""
     click.echo(
         _COLUMNS.format(
             check.file,

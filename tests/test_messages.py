@@ -23,6 +23,8 @@ PACKAGE = Path(tfsoftmax.__file__).parent
         (setting("epochs", 20), "epochs=20", "--epochs 20"),
         (setting("memory_limit"), "memory_limit", "--memory-limit"),
         ("a %s " + setting("l1", 0.1) + ", or 100 %", "a %s l1=0.1, or 100 %", None),
+        (setting("l2", [0.1, 1.0]), "l2=[0.1, 1.0]", "--l2 0.1,1.0"),
+        (setting("calibrate_on"), "calibrate_on", "--dataset"),
         (setting("na_values", "n/a;"), 'na_values="n/a;"', "--na-values 'n/a;'"),
     ],
 )

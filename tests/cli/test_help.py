@@ -12,6 +12,7 @@ from support.process import TFSOFTMAX, TRAIN, run_python
 from tfsoftmax import __version__
 from tfsoftmax.cli.main import main as group
 from tfsoftmax.cli.train import main as train_command
+from tfsoftmax.data.tables.asked import COLUMN_KINDS
 
 
 def commands():
@@ -99,6 +100,30 @@ def test_what_needs_no_tensorflow_does_not_import_it(arguments, code):
     ],
 )
 def test_shell_completion_knows_the_datasets(typed, offered):
+    assert completions(typed) == offered
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("--column island=ca", ["plain,island=category"]),
+        ("--column island=d", ["plain,island=date"]),
+        ("{}.csv --column is", [f"plain,island={kind}" for kind in COLUMN_KINDS]),
+        ("{}.tsv --column s", ["plain,sex", "plain,species"]),
+        ("--dataset {}.csv --column s", ["plain,sex", "plain,species"]),
+        ("{}.csv --column nothing", []),
+        ("nosuch.csv --column s", []),
+        ("digits --column s", []),
+    ],
+)
+def test_shell_completion_knows_the_kinds_and_the_columns(tmp_path, typed, offered):
+    for ending, mark in (("csv", ","), ("tsv", "\t")):
+        header = mark.join(["island", "sex", "species"])
+        (tmp_path / f"birds.{ending}").write_text(f"{header}\n")
+    assert completions(typed.format(tmp_path / "birds")) == offered
+
+
+def completions(typed):
     environment = {
         **os.environ,
         "_TFSOFTMAX_TRAIN_COMPLETE": "bash_complete",
@@ -106,4 +131,4 @@ def test_shell_completion_knows_the_datasets(typed, offered):
         "COMP_CWORD": str(len(typed.split())),
     }
     result = subprocess.run([TRAIN], env=environment, capture_output=True, text=True)
-    assert result.stdout.split() == offered
+    return result.stdout.split()

@@ -74,7 +74,10 @@ def test_what_cannot_be_predicted_is_named_and_the_rest_is_answered(wine):
     assert len(result.stdout.splitlines()) == 178
     prose, rows = result.stderr.splitlines()
     assert "prose: neither its name nor the first lines tell" in prose
-    assert "svmlight cannot be read without labels; expected a picture, or one of csv" in rows
+    assert "the model does not know its features by an index" in rows
+    result = run(group, "predict", wine / "models/wine", f"npz:{wine / 'new.npz'}")
+    others = "npz cannot be read without labels; expected a picture, or one of csv"
+    assert_one_line(result, 1, others)
 
 
 def test_an_option_to_predict_must_say_something_of_a_file(wine):

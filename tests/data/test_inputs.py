@@ -1,5 +1,8 @@
 """What a caller hands in: tables by name, arrays by position, and what does not fit is said."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,6 +23,7 @@ from tfsoftmax import (
     from_frame,
     load_predictor,
 )
+from tfsoftmax.spec import Scaling
 
 NAMES = ("height", "width", "age")
 
@@ -240,3 +244,18 @@ def test_an_export_says_what_is_wrong_with_its_rows_and_writes_nothing(model, tm
         with pytest.raises((ModelError, DataError), match=message):
             export_model(model, tmp_path, "m", **{**good, rows: wrong}, formats=("int8",))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_text_that_stands_for_a_missing_value_is_replaced_as_advised():
+    scaling = Scaling((0.0,) * 3, (1.0,) * 3, fill=(1.0, 2.0, 3.0))
+    spec = Spec((3,), "float32", ("no", "yes"), feature_names=NAMES, missing="mean")
+    filling = random_model(replace(spec, scaling=scaling))
+    frame = table(5).astype(object)
+    frame.loc[2, "age"] = "?"
+    with pytest.raises(DataError, match="it stands for a missing value, replace it") as caught:
+        filling.predict_proba(frame)
+    assert "na_values" not in str(caught.value)
+    text = re.search(r"replace it: '(.*)' by None$", str(caught.value))[1]
+    advised = filling.predict_proba(frame.replace({text: None}))
+    found = filling.predict_proba(frame.replace({"age": {"?": 3.0}}))
+    np.testing.assert_array_equal(advised, found)

@@ -193,6 +193,22 @@ def test_columns_that_are_left_out(tmp_path):
     assert "note (left out, as texts that differ in every row)" in told
 
 
+def test_a_label_that_was_found_is_not_among_the_columns_and_they_are_called_as_in_the_notes(
+    tmp_path,
+):
+    frame = table().rename(columns={"species": "label"}).fillna(0).assign(island=["a", "b"] * 100)
+    frame["island"] = np.where(frame.index % 3, frame["island"], "c")
+    for name, read in {"numbers": frame.drop(columns="island"), "encoded": frame}.items():
+        dataset = from_frame(read)
+        model, _ = fit(dataset, Recipe(epochs=1))
+        card = card_of(export_model(model, tmp_path, name, check_on=dataset.test).path)
+        told, rows = section(card, "Columns")
+        assert "Not among them: label (the classes)." in told
+    ((_, read_as, *_),) = [row for row in rows if row[0] == "island"]
+    (noted,) = [each for each in dataset.notes.columns if each.startswith("island: ")]
+    assert read_as == noted.removeprefix("island: ") + ": a, b, c"
+
+
 def test_the_strongest_coefficients_are_the_models(by_command):
     _, rows = section(card_of(by_command), "Strongest coefficients")
     found = coefficients(load_predictor(by_command), centred=True, top=20)

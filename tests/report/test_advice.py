@@ -129,6 +129,23 @@ def test_what_was_tuned_is_not_to_be_tuned_again():
     assert found.sentence.endswith(f"grow forever; {said}")
 
 
+def test_a_choice_at_the_edge_of_the_grid_says_how_to_widen_it_and_that_helps():
+    dataset = noise(n_features=12)
+    tuning = tune(dataset, Recipe(epochs=30), l2=[1e-4, 1e-3], folds=2)
+    model, history = fit(dataset, tuning.best)
+    model.record = replace(model.record, tuning=tuning.to_json())
+    sentence = diagnose(model, dataset, history).sentence
+    assert "The l2 that was chosen, 0.001, is the largest that was tried" in sentence
+    assert sentence.endswith(f" {tuning.beyond}")
+    advised = ast.literal_eval(re.search(r"try l2=(.*)\.$", sentence)[1])
+    typed = re.search(r"try --l2 (.*)\.$", render(tuning.beyond))[1]
+    assert list(map(float, typed.split(","))) == advised
+    wider = tune(dataset, Recipe(epochs=30), l2=advised, folds=2)
+    assert wider.winner.log_loss < tuning.winner.log_loss
+    within = tune(dataset, Recipe(epochs=30), l2=[1e-4, *advised, 10], folds=2)
+    assert within.beyond is None
+
+
 def guessing(dataset):
     shares = np.bincount(dataset.train.labels) / len(dataset.train)
     return -np.log(shares[dataset.test.labels]).mean()

@@ -101,6 +101,28 @@ class Column:
             "buckets": 2 + len(self.boundaries),
         }.get(self.kind, 1 + self.size)
 
+    @property
+    def in_words(self) -> str:
+        """What it becomes, as part of a sentence; its kind is said first.
+
+        >>> Column("age", "buckets", ("age",), boundaries=(18.0, 65.0)).in_words
+        'ranges of a number, cut at 18, 65'
+        """
+        if self.kind == "category":
+            return f"category of {len(self.vocabulary):,}"
+        if self.kind == "hashed":
+            return f"category, hashed into {self.size:,} buckets"
+        if self.kind == "cross":
+            return f"cross of {' and '.join(self.inputs)}, hashed into {self.size:,} buckets"
+        if self.kind == "text":
+            return f"text, words and word pairs hashed into {self.size:,} buckets"
+        if self.kind == "buckets":
+            return f"ranges of a number, cut at {', '.join(f'{at:g}' for at in self.boundaries)}"
+        if self.kind == "date":
+            written = f", written as {self.date_format}" if self.date_format else ""
+            return f"date, in {self.time_zone or 'UTC'}{written}"
+        return self.kind
+
     def feature_name(self, index: int) -> str:
         """Names one of its features.
 

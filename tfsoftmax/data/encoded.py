@@ -110,10 +110,15 @@ class CellsReader:
 
         if given.dtype == "int64":
             return integers_of(column, refusal, self._options.na_values)
-        cells = texts_of(column, refusal, self._options.na_values)
-        for encoded in self._encoding.columns:
-            if encoded.kind in _EXPECTED and encoded.inputs == (given.name,):
-                self._check_readable(given, encoded, cells, refusal)
+        checked = [
+            encoded
+            for encoded in self._encoding.columns
+            if encoded.kind in _EXPECTED and encoded.inputs == (given.name,)
+        ]
+        date = next((encoded for encoded in checked if encoded.kind == "date"), None)
+        cells = texts_of(column, refusal, self._options.na_values, date)
+        for encoded in checked:
+            self._check_readable(given, encoded, cells, refusal)
         return cells
 
     def _check_readable(

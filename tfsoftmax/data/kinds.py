@@ -185,6 +185,7 @@ KINDS = _by_name(
         suffixes=(".svm", ".svmlight", ".libsvm"),
         packings=(".gz", ".bz2"),
         line=r"\s*[-+]?[0-9.]+(e[-+]?[0-9]+)?(\s+(qid|\d+):[^\s:]+)*\s*(#.*)?",
+        unlabelled="svmlight:rows_of_svmlight",
     ),
     Kind(
         "text",

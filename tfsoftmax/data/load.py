@@ -77,6 +77,7 @@ def load_dataset(
     if (other := path_of_same_name(location)) is not None:
         _log.warning("Note: %s is the dataset of that name; the file or folder is %s", name, other)
     cache = DatasetCache(data_path)
+    options = options.of_kind(location.kind)
     return _read(location, Source(location.name, options, cache, model, manual_path))
 
 

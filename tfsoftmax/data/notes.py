@@ -43,6 +43,7 @@ class Notes:
       identifying: columns of whole numbers that differ in every row.
       marks: a mark and the column in which every number has it, as in ``"$price"``.
       first_index: of the features of an svmlight file, 0 or 1; None for what has no indices.
+      label: the column with the classes, of a table.
       columns: what each column of an encoded table became, as in ``"island: category of 3"``.
       hints: what else somebody should know of them, a sentence each.
 
@@ -57,6 +58,7 @@ class Notes:
     identifying: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
     first_index: int | None = None
+    label: str | None = None
     columns: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from tfsoftmax.choices import Choices, Fill, option
-from tfsoftmax.data.kinds import KINDS
+from tfsoftmax.data.kinds import KINDS, Kind
 from tfsoftmax.data.tables.asked import check_asked
 from tfsoftmax.errors import UsageError
 from tfsoftmax.messages import setting
@@ -59,7 +59,8 @@ class SourceOptions(Choices):
         (),
         "What a column is, as in island=category: number, boolean, category, hashed (a category "
         "of very many values), date or text; hashed:SIZE and text:SIZE say into how many buckets "
-        "words are hashed, date:FORMAT how dates are written (%d/%m/%Y). Give it again for more.",
+        "words are hashed, date:FORMAT how dates are written (%d/%m/%Y), date:+01:00 and "
+        "date:+01:00:FORMAT in which time zone, instead of UTC. Give it again for more.",
         usual="found in the data",
         metavar="NAME=KIND",
     )
@@ -189,6 +190,14 @@ class SourceOptions(Choices):
     def fill(self) -> Fill | None:
         """What fills in a missing value; None where a missing value is an error."""
         return None if self.missing == "error" else self.missing
+
+    def of_kind(self, kind: Kind) -> SourceOptions:
+        """The same, with what a kind of source says of its columns, unless that is said here.
+
+        >>> SourceOptions().of_kind(KINDS["text"]).column
+        ('text=text',)
+        """
+        return self.but(column=self.column or kind.columns)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary of the options that are not the default, for `from_json`."""

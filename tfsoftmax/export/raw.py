@@ -13,7 +13,7 @@ from tfsoftmax.data.frames import frame_of
 from tfsoftmax.export.tensors import any_row, first_rows
 from tfsoftmax.spec import Spec
 
-_MOST_ROWS = 1000
+MOST_ROWS = 1000
 # What no column has seen in training: another alphabet, a space, and a character beyond 16 bits.
 _UNKNOWN = "\u672a\u77e5 \U0001f427"
 # As many rows as make sure that a cell is met beside different others.
@@ -31,10 +31,10 @@ def cells_of(spec: Spec, given: Any) -> Cells | None:
         return None
     table = frame_of(given)
     if table is not None:
-        rows = table.iloc[:_MOST_ROWS]
+        rows = table.iloc[:MOST_ROWS]
         return cells_of_frame(spec.encoding, rows, "check_on") if len(rows) else None
     if isinstance(given, Split) and given.raw:
-        return {name: column[:_MOST_ROWS] for name, column in given.raw.items()}
+        return {name: column[:MOST_ROWS] for name, column in given.raw.items()}
     return None
 
 

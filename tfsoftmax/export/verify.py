@@ -37,6 +37,8 @@ _BATCH = 256
 # take longer, as many as fit are asked, from all over.
 SECONDS = 10.0
 _FIRST_ROWS = 100
+# What stands for the runtime where rows of the table are given.
+RAW_ROWS = "raw rows"
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def _raw_checks(
         if answers:
             parity = compare_cells(model, answers.values(), cells)
             problem = None if parity.holds else parity.shortfall()
-            yield Check(file, "raw rows", _size(folder, file), problem, parity)
+            yield Check(file, RAW_ROWS, _size(folder, file), problem, parity)
 
 
 def _check(

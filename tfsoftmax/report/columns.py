@@ -30,7 +30,7 @@ def describe_columns(spec: Spec, data: DataRecord | None) -> list[str]:
         return [_missing_anywhere(spec), ""] if spec.missing else []
     columns = _columns(spec)
     rows = [
-        (column.name, describe_column(column), f"{column.n_features:,}", missing)
+        (column.name, _in_words(column), f"{column.n_features:,}", missing)
         for column, missing in columns[:_MOST_COLUMNS]
     ]
     more = len(columns) - _MOST_COLUMNS
@@ -46,28 +46,11 @@ def describe_columns(spec: Spec, data: DataRecord | None) -> list[str]:
     ]
 
 
-def describe_column(column: Column) -> str:
-    """How one column becomes features, as part of a sentence.
-
-    >>> describe_column(Column("age", "buckets", ("age",), boundaries=(18.0, 65.0)))
-    'number in ranges, cut at 18, 65'
-    """
-    if column.kind == "category":
-        shown = ", ".join(column.vocabulary[:_MOST_CATEGORIES])
-        more = ", ..." if len(column.vocabulary) > _MOST_CATEGORIES else ""
-        return f"category of {len(column.vocabulary):,}: {shown}{more}"
-    if column.kind == "hashed":
-        return f"category, hashed into {column.size:,} buckets"
-    if column.kind == "cross":
-        return f"{' and '.join(column.inputs)} together, hashed into {column.size:,} buckets"
-    if column.kind == "buckets":
-        return f"number in ranges, cut at {', '.join(f'{each:g}' for each in column.boundaries)}"
-    if column.kind == "text":
-        return f"text, its words and word pairs hashed into {column.size:,} buckets"
-    if column.kind == "date":
-        written = f"written {column.date_format}, " if column.date_format else ""
-        return f"date, {written}in {column.time_zone or 'UTC'}: {', '.join(DATE_PARTS)}"
-    return column.kind
+def _in_words(column: Column) -> str:
+    shown = ", ".join(column.vocabulary[:_MOST_CATEGORIES])
+    more = ", ..." if len(column.vocabulary) > _MOST_CATEGORIES else ""
+    parts = f": {', '.join(DATE_PARTS)}" if column.kind == "date" else ""
+    return column.in_words + (f": {shown}{more}" if shown else parts)
 
 
 def _columns(spec: Spec) -> list[tuple[Column, str]]:
@@ -122,8 +105,9 @@ def _order(spec: Spec) -> list[str]:
 def _not_features(data: DataRecord) -> list[str]:
     """Which columns of the table are no features, and why."""
     options, notes = data.options, data.notes
+    label = notes.label or options.label_column
     why = {
-        "the classes": [options.label_column] if options.label_column else [],
+        "the classes": [label] if label else [],
         "weights of rows": [options.weight_column] if options.weight_column else [],
         "left out as asked": list(options.drop),
         "left out, as it only numbers the rows": [notes.index] if notes.index else [],

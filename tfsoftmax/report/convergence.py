@@ -18,6 +18,7 @@ from tfsoftmax.data.sparse_rows import sparse_blocks, taken_sparse
 from tfsoftmax.data.split import with_validation
 from tfsoftmax.errors import UnansweredError
 from tfsoftmax.evaluation import evaluate
+from tfsoftmax.messages import Message
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.report.verdict import Facts, Scales, Tested, Verdict, judge
 from tfsoftmax.training.history import History
@@ -29,6 +30,7 @@ from tfsoftmax.training.learning_rate import (
 )
 from tfsoftmax.training.objective import CLASSES, Objective, Parameters, parameters_of
 from tfsoftmax.training.sample_weights import full_row_weights
+from tfsoftmax.tuning.edge import beyond_the_grid
 
 # Features, or logits, in the sample: 8 MB of float64.
 _SAMPLED_NUMBERS = 2**20
@@ -146,8 +148,8 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
     no_minimum = found.separable and not objective.always_has_a_minimum
     least = loss if no_minimum else loss - guessing
     gap = max(0.0, min(max(decrement, least), loss - lowest))
-    tuned = bool(model.record and model.record.tuning)
-    facts = Facts(history, loss, gap, guessing, test, step, None, no_minimum, tuned)
+    tuning = model.record.tuning if model.record else None
+    facts = Facts(history, loss, gap, guessing, test, step, None, no_minimum, bool(tuning))
     # Where nothing was learnt the decrements say nothing of scales: a penalty may hold the weights
     # of columns that vary little.
     if isinstance(sample.rows, np.ndarray):
@@ -156,6 +158,11 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
         scales = None  # Words that are rare vary little, whatever their scale.
     facts = facts._replace(scales=scales)
     verdict, sentence = judge(facts)
+    if tuning:
+        tried = [candidate["l2"] for candidate in tuning["candidates"]]
+        sentence = Message(" ").join(
+            filter(None, [sentence, beyond_the_grid(tuning["best"]["l2"], tried)])
+        )
     named = scales[:3] if scales and verdict == "scale" else ()
     convergence = Convergence(norm, loss, gap, verdict, sentence, *named)
     if model.record and model.record.is_of(model):

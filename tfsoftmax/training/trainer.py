@@ -9,13 +9,15 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 import tensorflow as tf
 
-from tfsoftmax.data.dataset import Split
+from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.errors import DivergenceError
 from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.spec import Spec
 from tfsoftmax.training.build import build_loop
 from tfsoftmax.training.history import MovingAverage
 from tfsoftmax.training.learning_rate import center_of
 from tfsoftmax.training.objective import set_parameters
+from tfsoftmax.training.prepare import l2_of, sample_of
 from tfsoftmax.training.recipe import Recipe
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.training.sample_weights import row_weights
@@ -46,7 +48,7 @@ class Trainer:
         self.model, self.epochs = model, recipe.epochs
         self.loop = build_loop(model, rows, [recipe], center_of(model, split, recipe))
         self.moving_loss = MovingAverage()
-        self._asked_l2 = _asked_l2(recipe, len(split))
+        self._split, self._recipe = split, recipe
 
     @property
     def feed(self) -> Feed:
@@ -103,10 +105,12 @@ class Trainer:
         if rate is None:
             rate = float(self.loop.learning_rates(step, step + 1)[0])
         epoch = step // self.feed.steps + 1
-        raise DivergenceError(epoch, step + 1, loss, rate, self._asked_l2)
+        l2 = _asked_l2(self._recipe, self.model.spec, self._split)
+        raise DivergenceError(epoch, step + 1, loss, rate, l2)
 
 
-def _asked_l2(recipe: Recipe, n_samples: int) -> float:
+def _asked_l2(recipe: Recipe, spec: Spec, split: Split) -> float:
     """The l2 that a divergence may be blamed on; 0 if nobody asked for one."""
-    usual = replace(Recipe(), l1=recipe.l1).l2_for(n_samples)
+    dataset, left_open = Dataset("rows", spec, split, split), replace(Recipe(), l1=recipe.l1)
+    usual = l2_of(left_open, dataset, lambda: sample_of(dataset, recipe))
     return 0.0 if recipe.l2 in (None, usual) else recipe.l2

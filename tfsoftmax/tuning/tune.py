@@ -20,6 +20,7 @@ from tfsoftmax.training.prepare import l2_of, resolve, sample_of, with_scaling
 from tfsoftmax.training.recipe import Recipe, recipe_of
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.tuning import cross_validation, path
+from tfsoftmax.tuning.edge import beyond_the_grid
 
 Scoring = Literal["log_loss", "accuracy"]
 Choose = Literal["best", "one_standard_error"]
@@ -140,6 +141,12 @@ class Tuning:
         return self.recipe.but(
             l2=won.l2, l1=won.l1, learning_rate=won.learning_rate, epochs=won.epochs
         )
+
+    @property
+    def beyond(self) -> str | None:
+        """What to try next, if the best l2 is at the edge of the grid; None if it is not."""
+        tried = (candidate.recipe.l2 for candidate in self.candidates)
+        return beyond_the_grid(self.winner.recipe.l2, tried)
 
     def _rank(self, candidate: Candidate) -> tuple[float, ...]:
         recipe = candidate.recipe

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from tfsoftmax import DataError, ModelError, Recipe, SourceOptions, fit, load_da
 from tfsoftmax.cli.main import main as group
 from tfsoftmax.columns.column import Column, Encoding, Input
 from tfsoftmax.data.encoded import features_of_cells
+from tfsoftmax.data.kinds import KINDS
 from tfsoftmax.data.readers.unlabelled import locate_rows, read_unlabelled
 
 WORDS = {"good": ("great", "lovely", "fine"), "bad": ("awful", "poor", "sad")}
@@ -169,3 +171,12 @@ BAD = {
 @pytest.mark.parametrize("case", cases("text", BAD))
 def test_bad_text(tmp_path, case):
     assert_one_line_and_nothing_left(tmp_path, case)
+
+
+def test_the_kind_says_what_the_text_is_unless_an_option_does(tmp_path, monkeypatch):
+    row = replace(KINDS["text"], columns=("text=text:32",))
+    monkeypatch.setitem(KINDS, "text", row)
+    name = written(tmp_path)
+    assert load_dataset(name).spec.n_features == 33
+    asked_for = load_dataset(name, options=SourceOptions(column="text=text:16"))
+    assert asked_for.spec.n_features == 17

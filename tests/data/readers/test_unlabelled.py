@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from sklearn.datasets import dump_svmlight_file
 from support.data_files import FRAME, NUMBERS
 
-from tfsoftmax import DataError, Spec
+from tfsoftmax import DataError, SourceOptions, Spec, UsageError
 from tfsoftmax.data.readers.unlabelled import locate_rows, read_unlabelled
 
 TAKEN = Spec((2,), "float32", ("a", "b"), feature_names=("width", "row"))
@@ -90,3 +91,48 @@ def test_a_zip_file_called_npy_is_none(tmp_path):
     (tmp_path / "t.npz").rename(tmp_path / "t.npy")
     with pytest.raises(DataError, match="not an .npy array"):
         list(read_unlabelled(tmp_path / "t.npy", TAKEN))
+
+
+def asked(path, first_index, n_features=4):
+    spec = Spec((n_features,), "float32", ("a", "b"))
+    options = SourceOptions(first_index=first_index)
+    parts = [rows[:] for rows in read_unlabelled(locate_rows(f"svmlight:{path}"), spec, options)]
+    return np.vstack(parts)
+
+
+@pytest.mark.parametrize("first_index", [0, 1])
+@pytest.mark.parametrize("labelled", [True, False])
+def test_svmlight_rows_to_predict_may_have_labels(tmp_path, first_index, labelled):
+    rows = np.float32([[0, 1.5, 0, 0], [2, 0, 0, 0], [0, 0, 0, 0], [0, 3, -1, 0]])
+    dump_svmlight_file(rows, [7] * 4, str(tmp_path / "t.svm"), zero_based=first_index == 0)
+    lines = (tmp_path / "t.svm").read_text().splitlines()
+    if not labelled:  # An empty row is a label, or it is a blank line.
+        lines = [line.partition(" ")[2] or "0" for line in lines]
+    (tmp_path / "new.txt").write_text("# new ones\n\n" + "\n".join(lines))
+    np.testing.assert_array_equal(asked(tmp_path / "new.txt", first_index), rows)
+
+
+@pytest.mark.parametrize(
+    ("content", "first_index", "error", "message"),
+    [
+        ("1 1:2\n1 5:1\n", 1, DataError, "row 2: an index of 5, but the last .* features has 4$"),
+        ("1 4:1\n", 0, DataError, "row 1: an index of 4, but the last .* features has 3$"),
+        ("1 0:1\n", 1, DataError, "row 1: an index of 0, but first_index=1"),
+        ("1:1\n1:x\n", 1, DataError, "line 2: .*; expected LABEL INDEX:VALUE"),
+        ("1 1:nan\n", 1, DataError, "row 1, feature 0: the value is missing"),
+        ("1 1:2\n", None, UsageError, "count from 0 or 1, .* say it, as in first_index=1"),
+    ],
+)
+def test_svmlight_rows_to_predict_that_are_bad_are_named(
+    tmp_path, content, first_index, error, message
+):
+    (tmp_path / "t.svm").write_text(content)
+    with pytest.raises(error, match=message):
+        asked(tmp_path / "t.svm", first_index)
+
+
+def test_svmlight_rows_are_not_for_a_model_that_knows_columns_by_name(tmp_path):
+    (tmp_path / "t.svm").write_text("1 1:2\n")
+    for spec in (TAKEN, BYTES):
+        with pytest.raises(DataError, match="does not know its features by an index"):
+            list(read_unlabelled(tmp_path / "t.svm", spec, SourceOptions(first_index=1)))

@@ -176,6 +176,17 @@ REFUSED = {
     ),
     "a size of nothing": ({"column": "cells=number:3"}, UsageError, "'3' stands after number"),
     "a size of 0": ({"column": "cells=hashed:0"}, UsageError, "from 1 to 16,777,216"),
+    "a zone whose clocks change": (
+        {"column": "cells=date:Europe/Zurich"},
+        UsageError,
+        "the time zone is 'Europe/Zurich'; expected UTC or an offset such as",
+    ),
+    "such a zone and a format": (
+        {"column": "cells=date:Europe/Zurich:%d/%m/%Y"},
+        UsageError,
+        "the time zone is 'Europe/Zurich'",
+    ),
+    "no zone": ({"column": "cells=date:+2"}, UsageError, r"the time zone is '\+2'"),
     "no format": ({"column": "cells=date:%q"}, UsageError, "has %q"),
     "a cross of one": ({"cross": "cells"}, UsageError, "joined by ':'"),
     "a cross of numbers": (

@@ -113,7 +113,9 @@ def test_integer_kinds_of_a_table(tmp_path):
 
 
 def test_integer_kinds_need_rows(trained, digits, tmp_path):
-    with pytest.raises(UsageError, match="int8 needs training rows .*: give calibrate_on"):
+    with pytest.raises(
+        UsageError, match=r"int8 needs training rows .*; give them with calibrate_on"
+    ):
         export_model(trained, tmp_path, "m", check_on=digits.test.features, formats=("int8",))
     assert not list(tmp_path.iterdir())
 

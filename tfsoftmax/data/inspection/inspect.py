@@ -97,8 +97,7 @@ def inspect_table(location: Location, options: SourceOptions) -> Inspection:
     name, kind = location.name, location.kind
     check_applicable(options, kind.options, kind.name)
     assert kind.table
-    if kind.columns and not options.column:
-        options = replace(options, column=kind.columns)
+    options = options.of_kind(kind)
     open_table: OpenTable = partial(function_of(kind.table), location.path, name, options)
     found = open_table(BadRows(name, skip=True)).names
     columns = _columns(name, found, options)

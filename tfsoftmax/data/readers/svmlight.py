@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.collector import Collector, collecting
-from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.dataset import Dataset, check_finite
+from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.data.matrices import MOST_FEATURES, rows_of_matrix
 from tfsoftmax.data.notes import Notes
+from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.data.readers.feature_count import FeatureCount, cached_as_wide
 from tfsoftmax.data.readers.folders import check_file
 from tfsoftmax.data.readers.text_file import BoundedLines
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.sparse_rows import row_of_entries
-from tfsoftmax.errors import DataError
+from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
 
@@ -66,6 +69,72 @@ def load_svmlight(path: Path, source: Source) -> Dataset:
         return _read(path, source, key, 0)
 
 
+def rows_of_svmlight(
+    path: Path, name: str, spec: Spec, options: SourceOptions
+) -> Iterator[FeaturesLike]:
+    """Reads rows to be predicted, with labels, which are not looked at, or without.
+
+    Args:
+      path: of the file.
+      name: for messages.
+      spec: of the model.
+      options: the index of the first feature.
+
+    Yields:
+      ``[n, n_features]``.
+
+    Raises:
+      UsageError: if it is not said what the first index is.
+      DataError: naming the line or row, from 1, of what is wrong, or if the model was trained on
+        pictures or named columns.
+    """
+    check_file(path, name)
+    if spec.encoding or spec.feature_names or spec.is_image:
+        raise DataError(
+            f"{name}: rows of INDEX:VALUE, but the model does not know its features by an index"
+        )
+    first_index = options.first_index
+    if first_index is None:
+        raise UsageError(
+            f"{name}: the model's record, which says whether indices count from 0 or 1, is not "
+            "beside it; say it, as in " + setting("first_index", 1)
+        )
+    bad, line, row = BadRows(name, skip=False), 1, 1
+    for lines in _parts(path, name):
+        if any(each.partition(b"#")[0].strip() for each in lines):
+            matrix = _parsed(list(map(_with_label, lines)), line, name, bad)[0]
+            rows = rows_of_matrix(_as_wide(matrix, spec, first_index, name, row), name, row)
+            check_finite(name, rows, spec, row)
+            yield rows
+            row += len(rows)
+        line += len(lines)
+
+
+def _as_wide(
+    matrix: csr_array, spec: Spec, first_index: int, name: str, first_row: int
+) -> csr_array:
+    """Rows with as many features as a model takes, from rows with the indices as they are."""
+    try:
+        _shift(matrix, first_index, name, first_row)
+    except _BelowFirstError as error:
+        raise DataError(*error.args) from error
+    beyond = np.flatnonzero(matrix.indices >= spec.n_features)
+    if len(beyond):
+        row = first_row + int(row_of_entries(matrix, beyond[:1])[0])
+        raise DataError(
+            f"{name}, row {row}: an index of {matrix.indices[beyond[0]] + first_index:,}, but the "
+            f"last of the model's features has {spec.n_features - 1 + first_index:,}"
+        )
+    matrix.resize(matrix.shape[0], spec.n_features)
+    return matrix
+
+
+def _with_label(line: bytes) -> bytes:
+    """The line, with a label if its first word is a feature."""
+    first = line.split(maxsplit=1)[:1]
+    return b"0 " + line if first and b":" in first[0].partition(b"#")[0] else line
+
+
 class _BelowFirstError(Exception):
     """An index is below the first one."""
 
@@ -73,10 +142,10 @@ class _BelowFirstError(Exception):
 def _read(path: Path, source: Source, key: str, first_index: int) -> Dataset:
     line, count = 1, FeatureCount(source)
     with collecting(source, key) as collector:
-        for lines in _parts(path, source):
-            matrix, labels, usable = _parsed(lines, line, source, collector)
+        for lines in _parts(path, source.name):
+            matrix, labels, usable = _parsed(lines, line, source.name, collector.bad_rows)
             first_row = collector.n_read + 1
-            _shift(matrix, first_index, source, first_row)
+            _shift(matrix, first_index, source.name, first_row)
             count.add(matrix, source.name, "row", first_row)
             _add(collector, matrix, labels, usable, source, first_row)
             line += len(lines)
@@ -86,14 +155,14 @@ def _read(path: Path, source: Source, key: str, first_index: int) -> Dataset:
         return collector.dataset(lambda names: replace(spec, class_names=names), notes)
 
 
-def _shift(matrix: csr_array, first_index: int, source: Source, first_row: int) -> None:
+def _shift(matrix: csr_array, first_index: int, name: str, first_row: int) -> None:
     """Makes indices count from 0."""
     matrix.indices -= first_index
     below = np.flatnonzero(matrix.indices < 0)
     if len(below):
         row = first_row + int(row_of_entries(matrix, below[:1])[0])
         raise _BelowFirstError(
-            f"{source.name}, row {row}: an index of 0, but " + setting("first_index", first_index)
+            f"{name}, row {row}: an index of 0, but " + setting("first_index", first_index)
         )
 
 
@@ -112,33 +181,33 @@ def _add(
 
 
 def _parsed(
-    lines: list[bytes], first: int, source: Source, collector: Collector
+    lines: list[bytes], first: int, name: str, bad: BadRows
 ) -> tuple[csr_array, np.ndarray, np.ndarray]:
     """Parses lines: rows with the indices as they are, labels, and which rows are usable.
 
     Args:
       lines: some of the file.
       first: number of the first of them.
-      source: of the file.
-      collector: takes bad rows.
+      name: of the file, for messages.
+      bad: takes lines that cannot be read.
     """
     try:
         matrix, labels = _loaded(lines)
         return matrix, labels, np.ones(len(labels), bool)
     except _UNREADABLE as error:
-        if not collector.bad_rows.skip:
+        if not bad.skip:
             index = _bad_indices(lines, all_of_them=False)[0]
-            raise _located(lines, index, first + index, source) from error
+            raise _located(lines, index, first + index, name) from error
     numbers = [n for n, line in enumerate(lines) if line.partition(b"#")[0].strip()]
     rows = [lines[n] for n in numbers]
-    bad = _bad_indices(rows)
-    for index in bad:
-        located = _located(rows, index, first + numbers[index], source)
-        collector.bad_rows.report("that cannot be read", located)
+    unreadable = _bad_indices(rows)
+    for index in unreadable:
+        located = _located(rows, index, first + numbers[index], name)
+        bad.report("that cannot be read", located)
         rows[index] = _EMPTY_ROW
     matrix, labels = _loaded(rows)
     usable = np.ones(len(labels), bool)
-    usable[bad] = False
+    usable[unreadable] = False
     return matrix, labels, usable
 
 
@@ -165,12 +234,12 @@ def _bad_indices(lines: Sequence[bytes], all_of_them: bool = True) -> list[int]:
     return found
 
 
-def _located(lines: Sequence[bytes], index: int, number: int, source: Source) -> DataError:
+def _located(lines: Sequence[bytes], index: int, number: int, name: str) -> DataError:
     problem = _problem(lines[index : index + 1])
     reason = str(problem).splitlines()[0][:200]
     if isinstance(problem, OverflowError):
         reason = f"an index is beyond {MOST_FEATURES:,}: correct it, or hash the indices to fewer"
-    return DataError(f"{source.name}, line {number}: {reason}; expected LABEL INDEX:VALUE ...")
+    return DataError(f"{name}, line {number}: {reason}; expected LABEL INDEX:VALUE ...")
 
 
 def _problem(lines: Sequence[bytes]) -> Exception | None:
@@ -181,23 +250,23 @@ def _problem(lines: Sequence[bytes]) -> Exception | None:
     return None
 
 
-def _parts(path: Path, source: Source) -> Iterator[list[bytes]]:
+def _parts(path: Path, name: str) -> Iterator[list[bytes]]:
     """Reads the lines of the file, unpacked, some at a time."""
     try:
-        with _opened(path, source) as file:
+        with _opened(path, name) as file:
             while lines := file.readlines(_PART_BYTES):
                 yield lines
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"{source.name}: cannot be read: {reason}") from error
+        raise DataError(f"{name}: cannot be read: {reason}") from error
 
 
 @contextmanager
-def _opened(path: Path, source: Source) -> Iterator[io.BufferedReader]:
+def _opened(path: Path, name: str) -> Iterator[io.BufferedReader]:
     with path.open("rb") as raw:
         file: Any = raw
         if raw.peek(2).startswith(_GZIP_MAGIC) or path.suffix == ".gz":
             file = gzip.GzipFile(fileobj=raw)
         elif path.suffix == ".bz2":
             file = bz2.BZ2File(raw)
-        yield io.BufferedReader(BoundedLines(file, source.name))
+        yield io.BufferedReader(BoundedLines(file, name))

@@ -60,8 +60,6 @@ def load_text(path: Path, source: Source) -> Dataset:
       DataError: naming the line, from 1, of what is wrong, or if it has no labels.
     """
     check_file(path, source.name)
-    if not source.options.column:
-        source = source.but(column=(f"{TEXT}=text",))
     return load_table(source, [path], lambda: _open(path, source.name, source.options))
 
 

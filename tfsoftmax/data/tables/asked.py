@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tfsoftmax.choices import did_you_mean
 from tfsoftmax.columns.column import KINDS, Kind
-from tfsoftmax.columns.date_formats import parts_of
+from tfsoftmax.columns.date_formats import offset_of, parts_of
 from tfsoftmax.errors import UsageError
 from tfsoftmax.messages import setting
 
@@ -18,6 +19,8 @@ TEXT_SIZE = 2**18
 _SIZES = {"hashed": HASHED_SIZE, "text": TEXT_SIZE}
 _MOST_BUCKETS = 2**24
 _MOST_RANGES = 1000
+# What stands after ``date:``; a format has no zone's name before its first directive.
+_ZONE_AND_FORMAT = re.compile(r"([^%:\s]+|[+-]\d\d:\d\d)(?::(%.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class AskedColumn:
       kind: that it shall be of.
       size: number of hash buckets, of texts, hashed categories and crosses.
       date_format: how dates are written; None if as ISO 8601 has it.
+      time_zone: of dates that do not say theirs; None is UTC.
       ranges: number of ranges of a number, each with as many training rows; 0 if `boundaries`
         are given.
       boundaries: between ranges of a number, ascending.
@@ -38,6 +42,7 @@ class AskedColumn:
     kind: Kind
     size: int = 0
     date_format: str | None = None
+    time_zone: str | None = None
     ranges: int = 0
     boundaries: tuple[float, ...] = ()
 
@@ -46,7 +51,7 @@ def asked_column(text: str, known: Collection[str] | None = None) -> AskedColumn
     """Reads what is said of one column: ``NAME=KIND``, and more of it after a colon.
 
     Args:
-      text: as in ``review=text:4096`` or ``day=date:%d/%m/%Y``.
+      text: as in ``review=text:4096``, ``day=date:%d/%m/%Y`` or ``day=date:+01:00:%d/%m/%Y``.
       known: the names of the table's columns, some of which may have ``=`` in them.
 
     Raises:
@@ -68,15 +73,14 @@ def asked_column(text: str, known: Collection[str] | None = None) -> AskedColumn
         return asked
     if kind == "date":
         try:
-            parts_of(more)
+            return _date(asked, more)
         except ValueError as error:
             raise UsageError(setting("column", [text]) + f": {error}") from error
-        return AskedColumn((name,), "date", date_format=more)
     if kind not in _SIZES:
         raise UsageError(
             setting("column", [text])
             + f": {more!r} stands after {kind}; only hashed and text have a number of buckets "
-            "there, and date has a format"
+            "there, and date has a time zone or a format"
         )
     return AskedColumn((name,), asked.kind, size=_size("column", text, more))
 
@@ -159,6 +163,16 @@ def _split_name(
         return among[-1]
     # A format of dates may have the mark, too.
     return next((one for one in splits if one[1].partition(":")[0] in KINDS), splits[-1])
+
+
+def _date(asked: AskedColumn, more: str) -> AskedColumn:
+    """A date with what is said of it: a time zone, a format, or both."""
+    found = _ZONE_AND_FORMAT.fullmatch(more)
+    zone, date_format = (found[1], found[2]) if found else (None, more)
+    offset_of(zone)
+    if date_format is not None:
+        parts_of(date_format)
+    return replace(asked, date_format=date_format, time_zone=zone)
 
 
 def _split_names(joined: str, known: Collection[str] | None) -> tuple[str, ...]:

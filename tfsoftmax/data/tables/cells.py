@@ -82,6 +82,7 @@ class ColumnReader:
       present: number of cells that are not missing.
       texts: number of those that are not numbers.
       first_text: the first of those.
+      measured: whether they are numbers with a unit.
       distinct: whether all its values differ.
 
     >>> import pandas as pd
@@ -106,7 +107,7 @@ class ColumnReader:
         self.present = self.texts = 0
         self.first_text: Example | None = None
         self.distinct = Distinct()
-        self._measured = False
+        self.measured = False
         self._marks: dict[str, Example] = {}
         # The first word, the first number that is no word's, the first fraction, ...
         self._first: dict[str, Example] = {}
@@ -151,20 +152,20 @@ class ColumnReader:
         return "maybe groups" in self._first and not asked
 
     @property
+    def padded(self) -> Example | None:
+        """A whole number that begins with 0, as codes do: the first of those that are texts."""
+        return self._first.get("padded")
+
+    @property
     def numbers_rows(self) -> bool:
         """Whether it is an index that pandas wrote with the table."""
         whole = self.type == "number" and self.present and not self.texts
         return self.name in _INDEXES and bool(whole) and self.distinct.possible
 
     @property
-    def measured(self) -> bool:
-        """Whether its texts are numbers with a unit."""
-        return self._measured
-
-    @property
     def names_rows(self) -> bool:
         """Whether it has a different text in every row so far."""
-        plain = self.is_text and not self.conflict and not self._measured
+        plain = self.is_text and not self.conflict and not self.measured
         return plain and self.distinct.possible
 
     @property
@@ -255,7 +256,7 @@ class ColumnReader:
             row = int(texts.index[0])
             self.first_text = self.first_text or Example(first_row + row, texts.iloc[0])
             units = texts[:_SAMPLE].str.extract(_MEASURED)[0]
-            self._measured = units.nunique(dropna=False) == 1 and bool(units.notna().all())
+            self.measured = units.nunique(dropna=False) == 1 and bool(units.notna().all())
             everything = column.map(str).to_numpy(object)
             whole = len(others) + len(cells) == len(column)
             self.distinct.add(pd.util.hash_array(everything) if whole else np.full(1, np.nan))
@@ -320,6 +321,7 @@ class ColumnReader:
         self._marks.setdefault("", Example(first_row + int(plain.index[0]), plain.iloc[0]))
         numbers = values[plain.index]
         keep("number", plain.map(bool) & (numbers != 0) & (numbers != 1))
+        keep("padded", plain.str.fullmatch("0[0-9]+").astype(bool))
         if "fraction" not in self._first:
             pointed = plain.str.contains(self.notation.decimal, regex=False).astype(bool)
             like_groups = plain.str.fullmatch(self.notation.like_groups).astype(bool)

@@ -80,7 +80,8 @@ class EncodedReader:
         Raises:
           DataError: if a column turns out to be unusable.
         """
-        return replace(self._notes, marks=self.cells.numbers.finish().marks)
+        found = self.cells.numbers.finish()
+        return replace(self._notes, marks=found.marks, hints=self._notes.hints + found.hints)
 
 
 class _Sample:

@@ -252,10 +252,9 @@ class _Look:
         """The column as it is said to be."""
         names = said.names
         if said.kind == "date":
-            return Guess(
-                Column(names[0], "date", names, time_zone="UTC", date_format=said.date_format),
-                "string",
-            )
+            zone, written = said.time_zone or "UTC", said.date_format
+            column = Column(names[0], "date", names, time_zone=zone, date_format=written)
+            return Guess(column, "string")
         if said.kind == "buckets":
             # Where only their number is said, boundaries are learned.
             boundaries = said.boundaries or (0.0,)

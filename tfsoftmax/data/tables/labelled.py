@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -115,7 +116,7 @@ class TableReader:
           DataError: if a column turns out to be unusable.
         """
         self._weights.finish()
-        return self._features.finish()
+        return replace(self._features.finish(), label=self._columns.label)
 
 
 def numbers_of(source: Source, columns: Columns) -> NumbersReader:

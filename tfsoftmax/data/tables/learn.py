@@ -180,26 +180,8 @@ class Learner:
 
     def _described(self, column: Column) -> str:
         rare = self._rare.get(column.name, 0)
-        return describe(column) + (f", and {rare:,} rare ones as unknown" if rare else "")
-
-
-def describe(column: Column) -> str:
-    """What a column became, in plain words.
-
-    >>> describe(Column("island", "category", ("island",), vocabulary=("Biscoe", "Dream")))
-    'island: category of 2'
-    """
-    buckets = f"{column.size:,} buckets"
-    words = {
-        "category": f"category of {len(column.vocabulary):,}",
-        "hashed": f"category, hashed into {buckets}",
-        "cross": f"cross, hashed into {buckets}",
-        "text": f"text, words and word pairs hashed into {buckets}",
-        "buckets": f"{len(column.boundaries) + 1} ranges",
-        "date": f"date, in {column.time_zone}"
-        + (f", written as {column.date_format}" if column.date_format else ""),
-    }
-    return f"{column.name}: {words.get(column.kind, column.kind)}"
+        rarely = f", and {rare:,} rare ones as unknown" if rare else ""
+        return f"{column.name}: {column.in_words}{rarely}"
 
 
 class _Codes:

@@ -58,7 +58,8 @@ class NumbersReader:
       names: of the columns.
       options: how they are written, whether values may be missing.
       model: whether they are read for a trained model.
-      marks_known: whether the options say which columns have a mark.
+      marks_known: whether the options say which columns have a mark; of rows in memory, that a
+        model is asked about, they do not.
       leave_out: whether columns that only name the rows may be left out.
       remedy: what can be done about a missing value; None for what can be done before training.
 
@@ -84,6 +85,7 @@ class NumbersReader:
         self.left_out: tuple[str, ...] = ()
         self._readers = readers_of(names, options, model, marks_known)
         self._first, self._leave_out = True, leave_out
+        self._in_memory = model and not marks_known
 
     def rows(
         self,
@@ -202,7 +204,7 @@ class NumbersReader:
             return (
                 f"{where}, row {first_row + row}, column {name!r}: {texts[row][:40]!r} is not a "
                 "number; correct it"
-                + _as_missing(texts[row])
+                + self._as_missing(texts[row])
                 + self._as_category(name)
                 + self._ways_out(name)
             )
@@ -250,6 +252,14 @@ class NumbersReader:
 
         refuse(bad, usable, beyond.any(axis=1), "with a value beyond 3.4e38", problem)
 
+    def _as_missing(self, text: str) -> str:
+        """How to declare a text without digits a missing value; empty for other texts."""
+        if any(character.isdigit() for character in text) and not text.startswith("#"):
+            return ""
+        if self._in_memory:
+            return f"; or, if it stands for a missing value, replace it: {text[:40]!r} by None"
+        return "; or, if it stands for a missing value, say " + setting("na_values", text[:40])
+
     def _as_category(self, name: str) -> str:
         said = "; or take the column as categories with " + setting("column", [f"{name}=category"])
         return "" if self._model else said
@@ -259,6 +269,10 @@ class NumbersReader:
             return ""
         row, column = setting("bad_rows", "skip"), setting("drop", [name])
         return "; or leave out its row with " + row + ", or the column with " + column
+
+    def _may_be_codes(self, reader: ColumnReader) -> bool:
+        said = f"{reader.name}=number" in self._options.column
+        return reader.padded is not None and not (said or self._model)
 
     @property
     def doubtful(self) -> list[ColumnReader]:
@@ -287,11 +301,12 @@ class NumbersReader:
                 reader.name for reader in read if self._leave_out and reader.identifies_rows
             ),
             marks=tuple(reader.mark + reader.name for reader in read if reader.mark),
+            hints=tuple(_hint_at_codes(reader) for reader in read if self._may_be_codes(reader)),
         )
 
 
-def _as_missing(text: str) -> str:
-    """How to declare a text without digits a missing value; empty for other texts."""
-    if any(character.isdigit() for character in text) and not text.startswith("#"):
-        return ""
-    return "; or, if it stands for a missing value, say " + setting("na_values", text[:40])
+def _hint_at_codes(reader: ColumnReader) -> str:
+    return (
+        f"column {reader.name!r}: {reader.padded} begins with 0, and was taken for a number; if "
+        "such numbers are codes, say " + setting("column", [f"{reader.name}=category"])
+    )

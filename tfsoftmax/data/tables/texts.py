@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from datetime import date
+from datetime import date, datetime, time, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from tfsoftmax.columns.column import Column
+from tfsoftmax.columns.date_formats import offset_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,16 +24,23 @@ _WHOLE = re.compile("[+-]?[0-9]{1,19}")
 Refuse = Callable[[np.ndarray, str, Callable[[int], str]], None]
 
 
-def texts_of(column: pd.Series, refuse: Refuse, na_values: Collection[str] = ()) -> np.ndarray:
+def texts_of(
+    column: pd.Series,
+    refuse: Refuse,
+    na_values: Collection[str] = (),
+    encoded: Column | None = None,
+) -> np.ndarray:
     """The cells of a column as a served model takes them, without blanks around them.
 
     Whole numbers have no fraction, so that a column with missing values, which pandas keeps as
-    fractions, is the same as one without; dates are written as ISO 8601 has it.
+    fractions, is the same as one without; dates are written as the model's column has it, or as
+    ISO 8601 has it.
 
     Args:
       column: of any type.
       refuse: is told of rows that cannot be texts: bytes that are no UTF-8, and lists.
       na_values: texts that stand for a missing value.
+      encoded: what a model makes of the column.
 
     Returns:
       Objects of type str ``[n]``; a missing cell is the empty text.
@@ -41,7 +51,8 @@ def texts_of(column: pd.Series, refuse: Refuse, na_values: Collection[str] = ())
     """
     import pandas as pd
 
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+    has_format = encoded is not None and encoded.date_format is not None
+    if pd.api.types.is_datetime64_any_dtype(column.dtype) and not has_format:
         return _dates(column)
     if isinstance(column.dtype, pd.CategoricalDtype):
         categories = texts_of(pd.Series(column.cat.categories), refuse, na_values)
@@ -52,6 +63,9 @@ def texts_of(column: pd.Series, refuse: Refuse, na_values: Collection[str] = ())
     cells[missing] = ""
     damaged = np.zeros(len(cells), bool)
     if not plain:
+        if has_format:
+            assert encoded
+            cells = _dates_written_as(encoded, cells)
         cells, damaged = _written(cells)
     texts = [cell.strip(BLANKS) for cell in cells]
     out = np.empty(len(texts), object)
@@ -96,6 +110,20 @@ def _written(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         except ValueError:
             out[row], damaged[row] = "", True
     return out, damaged
+
+
+def _dates_written_as(encoded: Column, cells: np.ndarray) -> np.ndarray:
+    """Writes those cells that are dates in the column's format and time zone."""
+    zone = timezone(timedelta(seconds=offset_of(encoded.time_zone)))
+    out = cells.copy()
+    for row, cell in enumerate(cells):
+        if isinstance(cell, date):
+            moment = cell if isinstance(cell, datetime) else datetime.combine(cell, time())
+            here = moment.astimezone(zone) if moment.tzinfo else moment.replace(tzinfo=zone)
+            # On some systems, years before 1000 would have fewer than four digits.
+            date_format = str(encoded.date_format).replace("%Y", f"{here.year:04}")
+            out[row] = here.strftime(date_format)
+    return out
 
 
 def _text(cell: Any) -> str:

@@ -72,8 +72,8 @@ def convert(
     if integer:
         if calibration is None or not len(calibration):
             raise UsageError(
-                f"{kind} needs training rows to find the ranges of numbers in: give calibrate_on, "
-                "for example dataset.train.features"
+                f"{kind} needs training rows to find the ranges of numbers in; give them with "
+                + setting("calibrate_on")
             )
         rows = _calibration_rows(calibration, exported.model.spec)
         _check_range(exported, rows)
