@@ -45,7 +45,6 @@ def test_the_recorded_command_says_how_it_was_solved(trained):
     ("options", "message"),
     [
         (["--l2", "0"], "--solver newton and --l2 0.* exclude each other"),
-        (["--l1", "0.1"], "--solver newton and --l1 0.1 exclude each other"),
         (["--tol", "0"], "'--tol': .*0"),
         (["--early-stopping", "accuracy"], "which stops before the optimum"),
     ],

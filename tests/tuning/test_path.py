@@ -82,7 +82,6 @@ def test_one_standard_error_of_accuracy_falls_below_the_best(tuning):
     ("grid", "said"),
     [
         ({"l2": (0.0, 1.0)}, "there may be no optimum"),
-        ({"l1": (0.1,)}, "Newton's steps miss"),
         ({"learning_rate": (0.1, 0.2)}, "no learning rate to choose"),
         ({"choose": "second"}, "choose must be one of best, one_standard_error, not 'second'"),
     ],

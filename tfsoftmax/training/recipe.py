@@ -54,6 +54,8 @@ class Recipe(Choices):
         + setting("tol")
         + ". Its rows are dense, and "
         + setting("l2")
+        + " or "
+        + setting("l1")
         + " is above 0.",
     )
     tol: float = option(
@@ -240,8 +242,7 @@ class Recipe(Choices):
         """Refuses choices that leave no optimum to find, or stop on the way to it."""
         reasons = {
             "early_stopping": self.early_stopping and "which stops before the optimum",
-            "l1": self.l1 and "whose optimum has a kink that Newton's steps miss",
-            "l2": self.l2 == 0 and "without which there may be no optimum",
+            "l2": self.l2 == 0 and not self.l1 and "without a penalty there may be no optimum",
         }
         for name, reason in reasons.items():
             if reason:

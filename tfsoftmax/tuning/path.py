@@ -36,7 +36,7 @@ def train(
 
     Args:
       dataset: its training rows.
-      recipes: with the same choices but for l2, above 0.
+      recipes: with the same choices but for l2 and l1, not both 0.
       weights: of the rows, ``[n_samples, folds]``.
       on_progress: called after every optimum with the number of those found, and of all.
 
@@ -54,7 +54,7 @@ def train(
     rows = Rows(dataset.train, weights[:, 0], n_classes, recipe.memory_limit)
     compiled = recipe.xla and is_worth_compiling(model, dataset.train)
     passes = Passes(objective, rows, compiled)
-    strong_to_weak = np.argsort([-one.l2 for one in recipes], kind="stable")
+    strong_to_weak = np.lexsort([[-one.l2 for one in recipes], [-one.l1 for one in recipes]])
     folds = weights.shape[1]
     found = np.zeros((folds, len(recipes), n_classes, n_inputs + 1))
     for fold in range(folds):
@@ -62,7 +62,9 @@ def train(
         draw = Draw(objective, own.rows, recipe.seed)
         at = np.zeros((n_classes, n_inputs + 1))
         for done, index in enumerate(strong_to_weak):
-            at = found[fold, index] = _optimum(Newton(own, draw, recipes[index].l2, at), recipe.tol)
+            one = recipes[index]
+            newton = Newton(own, draw, one.l2, at, one.l1)
+            at = found[fold, index] = _optimum(newton, recipe.tol)
             if on_progress:
                 on_progress(fold * len(recipes) + done + 1, folds * len(recipes))
     parameters = [tf.constant(part, tf.float32) for part in (found[..., :-1], found[..., -1:])]

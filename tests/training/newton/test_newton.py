@@ -126,7 +126,6 @@ def test_a_run_that_is_resumed_has_the_same_sgd_before(table, newton, tmp_path):
     ("options", "said"),
     [
         ({"l2": 0.0}, "there may be no optimum"),
-        ({"l1": 0.1, "l2": None}, "Newton's steps miss"),
         ({"early_stopping": "log_loss"}, "stops before the optimum"),
         ({"tol": 0.0}, "tol must be above 0"),
     ],
@@ -177,7 +176,7 @@ def level(joint):
 def test_all_rows_give_the_hessians_own_inverse(table):
     sample, P = sample_of_all(table)
     right = level(np.random.default_rng(1).normal(size=(3, 9)))
-    solved = level(Whole(sample, L2).solve(right))
+    solved = level(Whole(sample, L2, np.ones((3, 9), bool)).solve(right))
     assert_allclose((hessian(table, P) @ solved.ravel()).reshape(3, 9), right, atol=2e-4)
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfsoftmax.training.newton.passes import Joint, OfRows, Passes
+from tfsoftmax.training.newton.passes import Joint, OfRows, Passes, Point
 
 # Steps for the bias: near its best value a few are enough, whatever is left is squared by each.
 _MOST_STEPS = 200
@@ -20,12 +20,10 @@ class Certificate(NamedTuple):
     Attributes:
       objective: mean loss and penalty.
       gap: it is no further than this above its minimum.
-      gradient: of the objective, once the bias is at its best for these W.
     """
 
     objective: float
     gap: float
-    gradient: Joint
 
     @property
     def relative(self) -> float:
@@ -33,32 +31,64 @@ class Certificate(NamedTuple):
         return self.gap / self.objective
 
 
-def certify(passes: Passes, parameters: Joint, l2: float) -> Certificate:
+def certify(passes: Passes, parameters: Joint, l2: float, l1: float = 0.0) -> Certificate:
     """Bounds how far the objective is above its minimum, in float64.
 
-    With l2 > 0 the objective is strongly convex in W. At a bias that is the best for a W, so that
-    its own gradient is 0, the objective is at most ``||g_W||^2 / (2 l2)`` above the minimum, g_W
-    being the gradient with respect to W. That bias is found first; what the given one lacks is
-    the difference of the two losses.
+    Whatever probabilities q the rows have, the loss is at least their entropy plus what ``q - y``
+    times the logits is. So if the gradient g of the loss at q has nothing left for the bias, the
+    objective is nowhere less than the entropy plus the least that ``g W`` and the penalties add up
+    to; and the model's own probabilities, at the bias that is best for its W, are such q. With l2
+    above 0 the gap between the two is a sum over weights; without l1 it is
+    ``||g + l2 W||^2 / (2 l2)``. With l1 alone, q is that share of the way from y to the
+    probabilities at which no g is above l1.
+
+    What the given bias lacks is the difference of the two losses.
 
     Args:
       passes: over the training rows.
       parameters: W and b.
-      l2: above 0.
+      l2: strength of the penalty on squares.
+      l1: strength of that on magnitudes; not both are 0.
 
-    References: Boyd and Vandenberghe, Convex optimization (2004), eq. 9.9; the same number is the
-    duality gap at the dual point ``p - y``: Yu, Huang and Lin, Dual coordinate descent methods
-    for logistic regression and maximum entropy models (2011), eq. 60; Darroch and Ratcliff,
-    Generalized iterative scaling for log-linear models (1972).
+    References: Boyd and Vandenberghe, Convex optimization (2004), sections 5.1 and 9.1.2; Yu,
+    Huang and Lin, Dual coordinate descent methods for logistic regression and maximum entropy
+    models (2011), eq. 60; Ndiaye et al., Gap safe screening rules for sparse multi-task and
+    multi-class models (NIPS 2015), for l1; Darroch and Ratcliff, Generalized iterative scaling for
+    log-linear models (1972), for the bias.
     """
     logits = passes.logits(parameters, exact=True)
     given, best, left = _at_best_bias(passes, logits)
     point = passes.at(best)
+    gap = gap_of(passes, point, parameters, l2, l1) + max(0.0, given - point.loss) + left
+    return Certificate(given + penalty_of(parameters, l2, l1), gap)
+
+
+def penalty_of(parameters: Joint, l2: float, l1: float) -> float:
+    """``l2/2 ||W||^2 + l1 ||W||_1``."""
     W = parameters[:, :-1]
-    slope = point.gradient.copy()
-    slope[:, :-1] += l2 * W
-    gap = float(np.square(slope[:, :-1]).sum()) / (2 * l2) + max(0.0, given - point.loss) + left
-    return Certificate(given + l2 / 2 * float(np.square(W).sum()), gap, slope)
+    return l2 / 2 * float(np.square(W).sum()) + l1 * float(np.abs(W).sum())
+
+
+def gap_of(passes: Passes, point: Point, parameters: Joint, l2: float, l1: float) -> float:
+    """The gap that `certify` describes, where the bias is at its best.
+
+    Args:
+      passes: over the training rows.
+      point: at these parameters.
+      parameters: W and b.
+      l2: strength of the penalty on squares.
+      l1: strength of that on magnitudes.
+    """
+    W, g = parameters[:, :-1], point.gradient[:, :-1]
+    if not l1:
+        return float(np.square(g + l2 * W).sum()) / (2 * l2)
+    if l2:
+        above = np.maximum(np.abs(g) - l1, 0.0)
+        parts = g * W + l2 / 2 * W**2 + l1 * np.abs(W) + above**2 / (2 * l2)
+        return max(0.0, float(parts.sum()))
+    share = min(1.0, l1 / max(float(np.abs(g).max()), 1e-300))
+    entropy = passes.entropy(point.probabilities, share)
+    return max(0.0, point.loss + l1 * float(np.abs(W).sum()) - entropy)
 
 
 def _at_best_bias(passes: Passes, logits: OfRows) -> tuple[float, OfRows, float]:

@@ -1,15 +1,19 @@
 """Inexact Newton's method: each step solves its equations by preconditioned conjugate gradients.
 
 References: Nocedal and Wright, Numerical optimization (2006), algorithms 5.3 and 7.1; Lin, Weng
-and Keerthi, Trust region Newton method for large-scale logistic regression (JMLR 2008).
+and Keerthi, Trust region Newton method for large-scale logistic regression (JMLR 2008). With l1:
+Andrew and Gao, Scalable training of L1-regularized log-linear models (ICML 2007); Byrd et al., A
+family of second-order methods for convex l1-regularized optimization (2016).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
+from tfsoftmax.training.newton.certificate import gap_of, penalty_of
 from tfsoftmax.training.newton.passes import Joint, OfRows, Passes, Point
 from tfsoftmax.training.newton.preconditioner import Draw, Pairs, Whole
 
@@ -50,22 +54,24 @@ class Newton:
     Attributes:
       state: where it is, and enough to go on from there.
       passes: over the training rows.
-      l2: strength of the penalty on squares, above 0.
+      l2, l1: strengths of the penalties on squares and on magnitudes; not both are 0.
     """
 
-    def __init__(self, passes: Passes, draw: Draw, l2: float, start: Joint):
+    def __init__(self, passes: Passes, draw: Draw, l2: float, start: Joint, l1: float = 0.0):
         """Prepares the first step.
 
         Args:
           passes: over the training rows.
           draw: draws rows for the preconditioner.
-          l2: strength of the penalty.
+          l2: strength of the penalty on squares.
           start: W and b.
+          l1: strength of the penalty on magnitudes.
         """
-        self.passes, self._draw, self.l2 = passes, draw, l2
+        self.passes, self._draw, self.l2, self.l1 = passes, draw, l2, l1
         self.state = State(start, start, 0, 0)
         self._at: tuple[Joint, OfRows, Point] | None = None
         self._inverse: Whole | Pairs | None = None
+        self._built_free = np.zeros(start.shape, bool)
 
     @property
     def objective(self) -> float:
@@ -79,13 +85,13 @@ class Newton:
 
     @property
     def gradient(self) -> Joint:
-        """Of the objective."""
-        return _level(self._point.gradient + self.l2 * _penalised(self.state.parameters))
+        """Of the objective; with l1 its shortest subgradient."""
+        return self._slope(self.state.parameters, self._point)
 
     @property
     def gap(self) -> float:
         """About what `certify` would prove, from float32 products."""
-        return self._bound(self.gradient)
+        return gap_of(self.passes, self._point, self.state.parameters, self.l2, self.l1)
 
     def step(self, tol: float) -> float:
         """Takes a step.
@@ -96,16 +102,21 @@ class Newton:
         Returns:
           The step's size; 1 is Newton's own, 0 is none, where rounding hides any decrease.
         """
-        state = self._precondition()
         slope, objective, parameters = self.gradient, self.objective, self.state.parameters
-        direction, iterations = self._solve(-slope, objective, tol)
-        logits = self._logits
-        ahead = self.passes.logits(direction)
-        decrease, size = -float((slope * direction).sum()), 1.0
+        free = self._free(parameters, slope)
+        state = self._precondition(free)
+        direction, iterations = self._solve(-slope, free, objective, tol)
+        loss_at = self._along(direction)
+        # With l1 a weight may reach 0 in a step, and not cross it.
+        side = np.where(parameters != 0, np.sign(parameters), -np.sign(slope))
+        size = 1.0
         while size > _SHORTEST:
             moved = parameters + size * direction
-            found = self.passes.loss_along(logits, ahead, size) + self._penalty(moved)
-            if found <= objective - _DECREASE * size * decrease + _ROUNDING * abs(objective):
+            if self.l1:
+                moved[:, :-1] = np.where(moved * side > 0, moved, 0.0)[:, :-1]
+            promised = float((slope * (moved - parameters)).sum())
+            found = loss_at(size, moved) + self._penalty(moved)
+            if found <= objective + _DECREASE * promised + _ROUNDING * abs(objective):
                 break
             size /= 2
         else:
@@ -114,37 +125,75 @@ class Newton:
         self.state = state._replace(parameters=moved, iterations=iterations)
         return size
 
-    def _precondition(self) -> State:
+    def _along(self, direction: Joint) -> Callable[[float, Joint], float]:
+        """The mean loss after a step of some size, which leads to some parameters."""
+        if self.l1:
+            return lambda size, moved: self.passes.at(self.passes.logits(moved)).loss
+        logits, ahead = self._logits, self.passes.logits(direction)
+        return lambda size, moved: self.passes.loss_along(logits, ahead, size)
+
+    def _damping(self, objective: float) -> float:
+        """What is added to the Hessian's diagonal where l1 alone holds the weights.
+
+        Adding the same number to a feature's weights in all classes changes l1, but no loss, so
+        there is no curvature to say how far. Once a class has 0 there, there is.
+        """
+        if self.l2 or not self.l1:
+            return 0.0
+        largest = float(np.abs(self.state.parameters[:, :-1]).max(initial=0.0))
+        return self.l1 / (1 + largest) * min(1.0, self.gap / objective)
+
+    def _free(self, parameters: Joint, slope: Joint) -> np.ndarray:
+        """Which parameters l1 does not hold at 0."""
+        free = (parameters != 0) | (slope != 0) if self.l1 else np.ones(slope.shape, bool)
+        free[:, -1] = True
+        return free
+
+    def _precondition(self, free: np.ndarray) -> State:
         state = self.state
         worn = state.iterations >= _MANY_ITERATIONS and state.builds < _MOST_BUILDS
-        if worn or not state.builds:
-            state, self._inverse = (
-                state._replace(built_at=state.parameters, builds=state.builds + 1),
-                None,
-            )
-        if self._inverse is None:
-            here = state.built_at is state.parameters
-            point = self._point if here else self.passes.at(self.passes.logits(state.built_at))
-            self._inverse = self._draw.inverse(point.probabilities, self.l2, state.builds)
+        if not (worn or not state.builds) and self._inverse is None:
+            self._build(state)
+        # What has become free since is not in it.
+        if worn or not state.builds or (free & ~self._built_free).any():
+            state = state._replace(built_at=state.parameters, builds=state.builds + 1)
+            self._build(state)
         return state
 
-    def _solve(self, right: Joint, objective: float, tol: float) -> tuple[Joint, int]:
+    def _build(self, state: State) -> None:
+        here = state.built_at is state.parameters
+        point = self._point if here else self.passes.at(self.passes.logits(state.built_at))
+        self._built_free = self._free(state.built_at, self._slope(state.built_at, point))
+        self._inverse = self._draw.inverse(
+            point.probabilities, self.l2, state.builds, self._built_free
+        )
+
+    def _solve(
+        self, right: Joint, free: np.ndarray, objective: float, tol: float
+    ) -> tuple[Joint, int]:
         """Solves Newton's equations as exactly as is of use; also returns the iterations."""
-        assert self._inverse is not None
-        probabilities = self._point.probabilities
+        inverse, probabilities = self._inverse, self._point.probabilities
+        assert inverse is not None
+
+        def precondition(rest: Joint) -> Joint:
+            return free * _level(inverse.solve(rest))
+
+        damping = self._damping(objective)
         found, rest = np.zeros_like(right), right
-        direction = ahead = _level(self._inverse.solve(rest))
+        direction = ahead = precondition(rest)
         length = first = float((rest * ahead).sum())
         # The closer the minimum, the better the quadratic model, and the more a step may gain.
         forcing = min(0.1, 4 * np.sqrt(first / (2 * objective)))
         iterations = 0
         while iterations < _MOST_ITERATIONS and length > forcing * first:
-            if iterations and self._bound(rest) < _LEFT * tol * objective:
+            # What is left is the gradient to come.
+            if iterations and self.l2 and self._bound(rest) < _LEFT * tol * objective:
                 break
-            curved = self.passes.curved(probabilities, direction) + self.l2 * _penalised(direction)
+            curved = self.passes.curved(probabilities, direction)
+            curved = free * (curved + (self.l2 + damping) * _penalised(direction))
             size = length / float((direction * curved).sum())
             found, rest = found + size * direction, rest - size * curved
-            ahead, before = _level(self._inverse.solve(rest)), length
+            ahead, before = precondition(rest), length
             length = float((rest * ahead).sum())
             direction = ahead + length / before * direction
             iterations += 1
@@ -166,8 +215,16 @@ class Newton:
             self._at = parameters, logits, self.passes.at(logits)
         return self._at
 
+    def _slope(self, parameters: Joint, point: Point) -> Joint:
+        slope = _level(point.gradient + self.l2 * _penalised(parameters))
+        if self.l1:
+            own, W = slope[:, :-1], parameters[:, :-1]
+            shortened = np.sign(own) * np.maximum(np.abs(own) - self.l1, 0.0)
+            slope[:, :-1] = np.where(W == 0, shortened, own + self.l1 * np.sign(W))
+        return slope
+
     def _penalty(self, parameters: Joint) -> float:
-        return self.l2 / 2 * float(np.square(parameters[:, :-1]).sum())
+        return penalty_of(parameters, self.l2, self.l1)
 
     def _bound(self, slope: Joint) -> float:
         return float(np.square(slope[:, :-1]).sum()) / (2 * self.l2)

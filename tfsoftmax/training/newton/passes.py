@@ -122,6 +122,17 @@ class Passes:
             total += float(loss(labels, weights, own, moved, step))
         return total / self.n_samples
 
+    def entropy(self, probabilities: OfRows, share: float) -> float:
+        """The rows' mean entropy, in nats, that share of the way from targets to probabilities."""
+        n_classes, dtype = probabilities[0].shape[1], tf.float64
+        total = 0.0
+        for (labels, weights), own in zip(self.rows.labels(), probabilities, strict=True):
+            target = self._objective.target(tf.reshape(labels, [-1]), n_classes, dtype)
+            P = target + share * (tf.cast(_side_by_side(own), dtype) - target)
+            entropies = -tf.reduce_sum(tf.math.xlogy(P, P), 0)
+            total += float(tf.tensordot(tf.cast(tf.reshape(weights, [-1]), dtype), entropies, 1))
+        return total / self.n_samples
+
     def of_bias(self, logits: OfRows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What the mean loss is to the bias.
 
@@ -132,8 +143,7 @@ class Passes:
         n_classes, dtype = logits[0].shape[1], logits[0].dtype
         wanted, found, curvature = (np.zeros([n_classes] * rank) for rank in (1, 1, 2))
         for (labels, weights), own in zip(self.rows.labels(), logits, strict=True):
-            # All blocks' rows in one row of each class.
-            P = ops.softmax(tf.reshape(tf.transpose(own, [1, 0, 2]), [n_classes, -1]), axis=CLASSES)
+            P = ops.softmax(_side_by_side(own), axis=CLASSES)
             counts = tf.cast(tf.reshape(weights, [-1]), dtype)
             target = self._objective.target(tf.reshape(labels, [-1]), n_classes, dtype)
             wanted += tf.linalg.matvec(target, counts).numpy()
@@ -239,6 +249,11 @@ def _each_block(n_blocks: int, of_block: Callable[[Any], Any], shape: Any, dtype
     start = tf.constant(0), tf.zeros([n_blocks, *shape], dtype)
     below = lambda block, _: block < n_blocks  # noqa: E731
     return tf.while_loop(below, put, start, parallel_iterations=1)[1]
+
+
+def _side_by_side(of_rows: tf.Tensor) -> tf.Tensor:
+    """All blocks' rows in one, ``[n_classes, n_blocks * block_rows]``."""
+    return tf.reshape(tf.transpose(of_rows, [1, 0, 2]), [of_rows.shape[1], -1])
 
 
 def _split(joint: Joint, dtype: Any) -> tuple[tf.Tensor, tf.Tensor]:

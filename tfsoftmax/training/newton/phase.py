@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -30,8 +31,9 @@ _COMPILE_FROM = 2**24
 _MOST_STEPS = 100
 # A proof that falls short asks the next steps for so much more.
 _STRICTER = 1 / 3
-# So many proofs that fall short, or steps that rounding hides, end it.
+# So many proofs that fall short end it, and so many steps without a smaller gap: rounding.
 _MOST_FAILURES = 3
+_MOST_IN_VAIN = 5
 
 
 class NewtonPhase:
@@ -74,8 +76,9 @@ class NewtonPhase:
         compiled = recipe.xla and is_worth_compiling(model, split)
         self._passes = Passes(self._objective, rows, compiled, on_pass)
         draw = Draw(self._objective, rows, recipe.seed)
-        self._newton = Newton(self._passes, draw, recipe.l2, self._of_model())
+        self._newton = Newton(self._passes, draw, recipe.l2, self._of_model(), recipe.l1)
         self._inner, self._failures = recipe.tol, 0
+        self._least, self._since = math.inf, 0
         self.steps, self.ended = 0, False
         self.proof: Proof | None = None
 
@@ -94,22 +97,23 @@ class NewtonPhase:
         parameters = newton.state.parameters
         joint = [tf.constant(parameters[:, :-1]), tf.constant(parameters[:, -1:])]
         set_parameters(self.model, [tf.cast(part, tf.float32) for part in self._from(joint)])
-        near = newton.gap <= self._inner * newton.objective
-        if near or not size or self.steps >= _MOST_STEPS:
-            self._prove(bool(size))
+        gap = newton.gap
+        self._since = 0 if gap < self._least else self._since + 1
+        self._least = min(gap, self._least)
+        goes_on = size and self.steps < _MOST_STEPS and self._since < _MOST_IN_VAIN
+        if gap <= self._inner * newton.objective or not goes_on:
+            self._prove(bool(goes_on))
         return newton.loss, size
 
-    def _prove(self, moved: bool) -> None:
-        found = certify(self._passes, self._of_model(), self._newton.l2)
+    def _prove(self, goes_on: bool) -> None:
+        found = certify(self._passes, self._of_model(), self._newton.l2, self._newton.l1)
         self.proof = Proof(
             found.objective, found.gap, found.relative, self.steps, self._passes.count
         )
         self._failures += found.relative > self._tol
         self._inner *= _STRICTER
         enough = found.relative <= self._tol
-        self.ended = (
-            enough or not moved or self._failures >= _MOST_FAILURES or self.steps >= _MOST_STEPS
-        )
+        self.ended = enough or not goes_on or self._failures >= _MOST_FAILURES
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What a later step depends on, with `facts`."""
@@ -125,6 +129,8 @@ class NewtonPhase:
             "steps": self.steps,
             "inner": self._inner,
             "failures": self._failures,
+            "least": self._least,
+            "since": self._since,
             "passes": self._passes.count,
             "proof": self.proof and self.proof.to_json(),
             "ended": self.ended,
@@ -147,10 +153,12 @@ class NewtonPhase:
         state = State(parameters, built_at, int(facts["builds"]), int(facts["iterations"]))
         proof = facts["proof"] and Proof(**facts["proof"])
         steps, inner, failures = int(facts["steps"]), float(facts["inner"]), int(facts["failures"])
+        least, since = float(facts["least"]), int(facts["since"])
         ended, passes = bool(facts["ended"]), float(facts["passes"])
         self._newton.state, self._passes.count = state, passes
         self.steps, self._inner, self._failures = steps, inner, failures
         self.proof, self.ended = proof, ended
+        self._least, self._since = least, since
 
     def _of_model(self) -> Joint:
         """The model's W and b as they are shipped, for centred features."""

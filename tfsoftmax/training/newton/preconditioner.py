@@ -59,25 +59,26 @@ class Draw:
     def __init__(self, objective: Objective, rows: Rows, seed: int):
         self._objective, self._rows, self._seed = objective, rows, seed
 
-    def inverse(self, probabilities: OfRows, l2: float, number: int) -> Whole | Pairs:
-        """An approximate inverse of the Hessian.
+    def inverse(
+        self, probabilities: OfRows, l2: float, number: int, free: np.ndarray
+    ) -> Whole | Pairs:
+        """An approximate inverse of the Hessian, of the parameters that are free to move.
 
         Args:
           probabilities: of all rows.
           l2: strength of the penalty on squares.
           number: of the draw; the same one draws the same rows.
+          free: bool ``[n_classes, n_inputs + 1]``.
         """
         generator = np.random.default_rng([self._seed, DRAWING_STREAM, number])
-        n_samples, n_classes = self._rows.n_samples, probabilities[0].shape[1]
-        n_inputs = self._objective.scaled(tf.constant(self._rows.take(np.arange(1)))).shape[1]
-        n_parameters = n_classes * (n_inputs + 1)
-        small = n_parameters <= MOST_WHOLE
+        n_samples, n_free = self._rows.n_samples, int(free.sum())
+        small = n_free <= MOST_WHOLE
         # Where parameters are few, as many as cost about what some passes do.
-        wanted = max(_ROWS, _PASSES * n_samples // n_parameters) if small else _ROWS
+        wanted = max(_ROWS, _PASSES * n_samples // n_free) if small else _ROWS
         sample = self._sample(probabilities, wanted, generator)
         if small:
-            return Whole(sample, l2)
-        n_pairs = int(np.clip(np.sqrt(n_samples * n_parameters) / 5, *_PAIRS))
+            return Whole(sample, l2, free)
+        n_pairs = int(np.clip(np.sqrt(n_samples * n_free) / 5, *_PAIRS))
         return Pairs(sample, l2, n_pairs, generator)
 
     def _sample(self, of_chunks: OfRows, wanted: int, generator: np.random.Generator) -> Sample:
@@ -111,33 +112,36 @@ def chances_of(sizes: np.ndarray, wanted: int) -> np.ndarray:
 
 
 class Whole:
-    """The Hessian of the sampled rows and of l2, factored."""
+    """The Hessian of the sampled rows and of l2, of the free parameters, factored."""
 
-    def __init__(self, sample: Sample, l2: float):
+    def __init__(self, sample: Sample, l2: float, free: np.ndarray):
         X, P, counts = sample
-        n_classes, width = P.shape[1], X.shape[1]
-        H = np.zeros((n_classes, width, n_classes, width), np.float32)
-        for k in range(n_classes):
-            for j in range(k, n_classes):
-                weight = counts * P[:, k] * ((j == k) - P[:, j])
-                H[k, :, j, :] = X.T @ (weight.astype(np.float32)[:, None] * X)
+        self._free = free
+        columns = [np.flatnonzero(own) for own in free]
+        ends = np.cumsum([0, *map(len, columns)])
+        H = np.zeros((ends[-1], ends[-1]), np.float32)
+        for k, of_k in enumerate(columns):
+            left = X if len(of_k) == X.shape[1] else X[:, of_k]
+            for j in range(k, len(columns)):
+                weight = (counts * P[:, k] * ((j == k) - P[:, j])).astype(np.float32)
+                right = X if len(columns[j]) == X.shape[1] else X[:, columns[j]]
+                part = left.T @ (weight[:, None] * right)
+                H[ends[k] : ends[k + 1], ends[j] : ends[j + 1]] = part
         # The same number added to all biases changes nothing: here it would leave H singular.
-        H[:, -1, :, -1] += counts.sum() / n_classes
-        whole = H.reshape(n_classes * width, -1)
-        held = np.full((n_classes, width), l2)
+        biases = ends[1:] - 1
+        H[np.ix_(biases, biases)] += counts.sum() / len(columns)
+        diagonal = np.einsum("ii->i", H)
+        held = np.full(free.shape, l2)
         held[:, -1] = 0
-        diagonal = np.einsum("ii->i", whole)
-        diagonal += held.ravel() + _FLAT * diagonal.max()
-        self._factor = cho_factor(whole, lower=False, overwrite_a=True, check_finite=False)
+        diagonal += held[free] + _FLAT * diagonal.max()
+        self._factor = cho_factor(H, lower=False, overwrite_a=True, check_finite=False)
 
     def solve(self, right: np.ndarray) -> np.ndarray:
-        """The Hessian's inverse times ``[n_classes, n_inputs + 1]``."""
-        flat = right.ravel().astype(np.float32)
-        return (
-            cho_solve(self._factor, flat, check_finite=False)
-            .reshape(right.shape)
-            .astype(np.float64)
-        )
+        """The Hessian's inverse times ``[n_classes, n_inputs + 1]``; 0 where nothing is free."""
+        solved = np.zeros(right.shape)
+        flat = right[self._free].astype(np.float32)
+        solved[self._free] = cho_solve(self._factor, flat, check_finite=False)
+        return solved
 
 
 class Pairs:
