@@ -14,6 +14,7 @@ from tfsoftmax.errors import UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.model import Initializer, SoftmaxRegression
 from tfsoftmax.spec import Scaling
+from tfsoftmax.training.learning_rate import adagrad_start
 from tfsoftmax.training.objective import Objective, parameters_of
 from tfsoftmax.training.recipe import Recipe
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
@@ -62,7 +63,7 @@ def build_loop(
     return Loop(
         feed,
         objective,
-        rule_of(recipes, objective, isinstance(feed, SparseFeed), bool(models)),
+        rule_of(recipes, objective, model, rows, bool(models)),
         parameters,
         schedules.side_by_side(rates) if models else rates[0],
         schedules.tail_weights(first_averaged),
@@ -83,14 +84,25 @@ def feed_of(model: SoftmaxRegression, rows: Split, recipe: Recipe) -> Feed:
 
 
 def rule_of(
-    recipes: Sequence[ResolvedRecipe], objective: Objective, sparse: bool, side_by_side: bool
+    recipes: Sequence[ResolvedRecipe],
+    objective: Objective,
+    model: SoftmaxRegression,
+    rows: Split,
+    side_by_side: bool,
 ) -> Rule:
     """The update rule that recipes ask for.
+
+    Args:
+      recipes: as for `build_loop`.
+      objective: what is minimised.
+      model: for its scaling.
+      rows: to train on.
+      side_by_side: whether there are several models.
 
     Raises:
       UsageError: if it needs all features in every step, and rows are sparse.
     """
-    recipe = recipes[0]
+    recipe, sparse = recipes[0], taken_sparse(rows.features, model.spec)
     if sparse and recipe.moves_all:
         raise UsageError(
             setting(recipe.moves_all[0])
@@ -98,7 +110,7 @@ def rule_of(
         )
     optimizer = recipe.optimizer_for(sparse)
     if optimizer == "adagrad":
-        return AdaGrad()
+        return AdaGrad(adagrad_start(model, rows, recipe))
     if optimizer == "ftrl":
         rates = np.array([one.learning_rate for one in recipes], np.float32)
         # The paper's 1 is for gradients of one row's loss; the mean of a batch has so much less.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -31,9 +32,13 @@ _EIGENVALUE_ERROR = 1e-3
 # falls, 2 is still stable even at the bound of the curvature, which is seldom reached.
 _BOLDNESS_FALLING = 2
 _BOLDNESS_CONSTANT = 1
-# AdaGrad's first move of a logit by an entry, and about FTRL's (measured on click logs and
-# documents).
-_ADAPTIVE_MOVE = 0.4
+# Times the size of an entry, AdaGrad's rate; and as how many rows that had a feature its sum of
+# squares starts. Of 0 to 1,000 rows and first moves of 0.05 to 1.6, these came nearest to the
+# minimum, in the epochs that the default takes, on click logs and on seven sets of texts.
+_ADAGRAD_RATE = 1.0
+_ADAGRAD_ROWS = 100
+# FTRL's first move of a logit by an entry, about (measured on click logs and documents).
+_FTRL_MOVE = 0.4
 _SMALLEST_RATE = 1e-30
 
 
@@ -54,6 +59,12 @@ class Inputs(NamedTuple):
         rows = self.rows
         values = rows[rows != 0] if isinstance(rows, np.ndarray) else rows.data[rows.data != 0]
         return float(np.sqrt(np.square(values).mean())) if len(values) else 1.0
+
+    def row_size(self, without: list[int]) -> float:
+        """Root mean square of the lengths of rows, some features left out; 1 if all are 0."""
+        kept = scipy.sparse.csr_array(self.rows)
+        values = kept.data[~np.isin(kept.indices, without)]
+        return float(np.sqrt(np.square(values).sum() / kept.shape[0])) or 1.0
 
     @property
     def center(self) -> np.ndarray:
@@ -118,7 +129,7 @@ def learning_rate_for(
 
     It is 2 / (curvature + 2 l2) where the rate falls, and 1 / (curvature + l2) where it is
     constant, divided by the step's `reach`. AdaGrad and FTRL find each feature's curvature by
-    themselves: theirs is 0.4 / the root mean square of all that is not 0.
+    themselves: theirs is 1 and 0.4 / the root mean square of all that is not 0.
 
     Args:
       recipe: how to train.
@@ -131,9 +142,11 @@ def learning_rate_for(
       DataError: if features are so large that no learning rate suits them.
       UsageError: if l2 is so large.
     """
-    if recipe.optimizer_for(not isinstance(inputs.rows, np.ndarray)) in ("adagrad", "ftrl"):
-        # Whatever the rows' unit, a feature's weights first move this far against its entries.
-        return float(f"{_ADAPTIVE_MOVE / inputs.entry_size:.2g}")
+    optimizer = recipe.optimizer_for(not isinstance(inputs.rows, np.ndarray))
+    if optimizer in ("adagrad", "ftrl"):
+        # Whatever the rows' unit, a feature's weights first move as far against its entries.
+        first = _ADAGRAD_RATE if optimizer == "adagrad" else _FTRL_MOVE
+        return float(f"{first / inputs.entry_size:.2g}")
     bound = curvature(inputs, min(recipe.batch_size, n_samples), recipe.center)
     bound /= _BOLDNESS_CONSTANT if recipe.schedule == "constant" else _BOLDNESS_FALLING
     rate = 1 / (bound + l2) / reach(recipe, n_samples)
@@ -147,6 +160,23 @@ def learning_rate_for(
         )
     # Two digits are the same on every machine, although sums are ordered differently.
     return float(f"{rate:.2g}")
+
+
+def adagrad_start(model: SoftmaxRegression, rows: Split, recipe: Recipe) -> float:
+    """What AdaGrad's sums of squared gradients start at.
+
+    It is (10 s / B)^2, with s the root mean square of all that is not 0 and B the batch size: what
+    a hundred rows that have a feature add to its sum, each in a batch of its own. So rare features
+    do not outrun frequent ones.
+
+    Args:
+      model: for its scaling.
+      rows: training rows.
+      recipe: how to train.
+    """
+    plain = Split(rows.features, rows.labels)
+    size = sample_rows(model, plain, replace(recipe, class_weight=None)).entry_size
+    return _ADAGRAD_ROWS * float(f"{size / recipe.batch_size:.2g}") ** 2
 
 
 def reach(recipe: Recipe, n_samples: int) -> float:

@@ -23,6 +23,10 @@ from tfsoftmax.training.recipe import Recipe, Standardize
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.training.scaling import scaling_of, to_float32
 
+# The penalty on sparse rows of length 1, in units of 1 / n_samples: cross-validation on training
+# rows chose from 0.001 to 0.3 of nine real sets of texts and generated click logs.
+_SPARSE_L2 = 0.1
+
 
 def prepare(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, ResolvedRecipe]:
     """Chooses what a recipe leaves open: validation rows, scaling, epochs, l2, learning rate.
@@ -58,8 +62,8 @@ def resolve(
     """The recipe with numbers for its epochs, its l2 and its learning rate.
 
     A learning rate of ``"auto"`` is what `learning_rate_for` derives; an l2 of None is
-    1 / n_samples, of sparse rows times the mean square of all that is not 0, or 0 beside an l1.
-    Sparse rows are not centred.
+    1 / n_samples, of sparse rows a tenth of that times their mean squared length, numbers of a
+    table left out, or 0 beside an l1. Sparse rows are not centred.
 
     Args:
       recipe: as it was asked for.
@@ -106,8 +110,10 @@ def l2_of(recipe: Recipe, dataset: Dataset, sample: Callable[[], Inputs]) -> flo
     l2 = recipe.l2_for(len(dataset.train))
     if recipe.l2 is not None or not taken_sparse(dataset.train.features, dataset.spec):
         return l2
-    # The same penalty as if what is not 0 had the size 1: words of a text are far smaller.
-    return float(f"{l2 * sample().entry_size ** 2:.2g}")
+    # The same for a text whether its words are counts, or shares in a row of length 1.
+    encoding = dataset.spec.encoding
+    length = sample().row_size(without=encoding.numbers if encoding else [])
+    return float(f"{_SPARSE_L2 * l2 * length**2:.2g}")
 
 
 def with_scaling(dataset: Dataset, standardize: Standardize) -> Dataset:

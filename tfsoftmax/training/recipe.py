@@ -116,7 +116,7 @@ class Recipe(Choices):
         None,
         "Penalty on the squares of the weights; 1 / (C * rows) in scikit-learn's terms.",
         least=0,
-        usual="1 / rows, on sparse rows times the mean square of all that is not 0; 0 with "
+        usual="1 / rows, on sparse rows 0.1 / rows times their mean squared length; 0 with "
         + setting("l1"),
         swept=True,
     )

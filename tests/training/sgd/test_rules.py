@@ -80,8 +80,8 @@ def test_adagrad_of_one_class_is_keras_adagrad():
     """With one class a feature has one weight, so its rate is its weight's."""
     gradients = made_gradients(1)
     theirs = [tf.Variable(tf.zeros(each.shape[1:])) for each in gradients]
-    keras = tf.keras.optimizers.Adagrad(RATE, initial_accumulator_value=0.0, epsilon=1e-12)
-    for step, ours in enumerate(path(AdaGrad(), gradients)):
+    keras = tf.keras.optimizers.Adagrad(RATE, initial_accumulator_value=0.5, epsilon=1e-12)
+    for step, ours in enumerate(path(AdaGrad(0.5), gradients)):
         for mine, its in zip(ours, theirs, strict=True):
             np.testing.assert_allclose(mine, its.numpy(), atol=1e-5)
         if step < STEPS:
@@ -94,7 +94,7 @@ def test_adagrad_has_one_rate_a_feature_and_its_l1_makes_exact_zeros():
     """``w = soft_threshold(w - rate g / s, rate l1 / s)`` of all features in every step."""
     (W, b), l1, zeros = made_gradients(3), 0.5, 0
     expected, squares = np.zeros((3, 6)), np.zeros(6)
-    for step, (ours, _) in enumerate(path(AdaGrad(), (W, b), l1=l1)):
+    for step, (ours, _) in enumerate(path(AdaGrad(0.0), (W, b), l1=l1)):
         zeros += np.sum(ours[:, squares > 0] == 0)
         np.testing.assert_allclose(ours, expected, atol=1e-5)
         np.testing.assert_array_equal(ours == 0, expected == 0)

@@ -35,6 +35,9 @@ class InFile(SparseFeatures):
     def read_sparse(self, blocks):
         return self._rows.read_sparse(blocks)
 
+    def take(self, indices):
+        return self._rows.take(indices)
+
 
 def assert_same(first, second, tolerance=2e-6):
     for ours, theirs in zip(first.model.parameters, second.model.parameters, strict=True):

@@ -146,13 +146,20 @@ class Descent(NamedTuple):
 class AdaGrad(NamedTuple):
     """Gradient descent whose rate falls feature by feature, with all the gradients it has had.
 
-    The row of W of a feature, and b, move by ``rate / sqrt(n)`` times their gradient, n being the
-    sum of the squares of all their gradients: frequent features slow down, rare ones do not.
-    Penalties move a row at its own rate, too, so that the minimum is the objective's.
+    The row of W of a feature, and b, move by ``rate / sqrt(n)`` times their gradient, n being what
+    it starts at and the sum of the squares of all their gradients: frequent features slow down,
+    rare ones do not. Penalties move a row at its own rate, too, so that the minimum is the
+    objective's.
 
     References: Duchi, Hazan and Singer, Adaptive subgradient methods (JMLR 2011), with one number
     for each feature rather than for each weight; section 5 for the penalties.
+
+    Attributes:
+      start_squares: what n starts at; from 0, the first row that has a feature would move its
+        weights as far as many rows do together.
     """
+
+    start_squares: float
 
     def times(self, rates: PerStep, first: int, last: int, l2: Hyper) -> np.ndarray | None:
         """As for `Rule`."""
@@ -160,7 +167,8 @@ class AdaGrad(NamedTuple):
 
     def start(self, parameters: Sequence[tf.Tensor]) -> State:
         """As for `Rule`."""
-        state = State(list(parameters), [], [], [_no_squares(each) for each in parameters], [])
+        sums = [tf.zeros_like(each[..., :1, :]) + self.start_squares for each in parameters]
+        state = State(list(parameters), [], [], sums, [])
         return _untouched(state)
 
     def parameters(self, state: State, moment: Moment, objective: Objective) -> list[tf.Tensor]:
@@ -317,10 +325,6 @@ def _untouched(state: State) -> State:
 def _settled(state: State, parameters: Sequence[tf.Tensor]) -> State:
     untouched = [tf.zeros_like(steps) for steps in state.touched]
     return state._replace(parameters=list(parameters), touched=untouched)
-
-
-def _no_squares(parameter: tf.Tensor) -> tf.Tensor:
-    return tf.zeros_like(parameter[..., :1, :])
 
 
 def _slowed(squares: tf.Tensor) -> tf.Tensor:
