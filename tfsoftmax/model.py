@@ -57,14 +57,17 @@ class SoftmaxRegression(tf.Module, RowClassifier):
         super().__init__(name="softmax_regression")
         self.spec = spec
         self.record: RunRecord | None = None
-        start = initializer or np.zeros
         scaling = spec.scaled_by
         self.offset, self.scale = _float32(scaling.offset), _float32(scaling.scale)
         self.fill = None if scaling.fill is None else _float32(scaling.fill)
         self.limit, self.indicators = scaling.limit, list(scaling.indicators)
         shape = (spec.n_inputs, spec.n_classes)
-        self.W = tf.Variable(tf.cast(start(shape), tf.float32), name="W")
-        self.b = tf.Variable(tf.cast(start(shape[1:]), tf.float32), name="b")
+
+        def start(shape: tuple[int, ...]) -> tf.Tensor:
+            return tf.cast(initializer(shape), tf.float32) if initializer else tf.zeros(shape)
+
+        self.W = tf.Variable(start(shape), name="W")
+        self.b = tf.Variable(start(shape[1:]), name="b")
 
     @property
     def parameters(self) -> tuple[tf.Variable, tf.Variable]:

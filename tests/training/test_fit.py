@@ -21,7 +21,7 @@ from tfsoftmax import (
     ops,
 )
 from tfsoftmax.data.split import with_validation
-from tfsoftmax.training.build import initializer_of
+from tfsoftmax.training.build import start_of
 from tfsoftmax.training.prepare import resolve
 from tfsoftmax.training.sgd import loop
 from tfsoftmax.training.trainer import Trainer
@@ -70,7 +70,7 @@ def test_one_step_equals_keras_sgd_on_a_dense_layer():
         initializer="normal",
         seed=5,
     )
-    start = SoftmaxRegression(dataset.spec, initializer_of(recipe))
+    start = start_of(dataset.spec, recipe)
     layer = tf.keras.layers.Dense(3)
     layer.build((None, 6))
     layer.set_weights([start.W.numpy(), start.b.numpy()])

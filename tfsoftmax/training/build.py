@@ -12,8 +12,8 @@ from tfsoftmax.data.dataset import Split
 from tfsoftmax.data.sparse_rows import taken_sparse
 from tfsoftmax.errors import UsageError
 from tfsoftmax.messages import setting
-from tfsoftmax.model import Initializer, SoftmaxRegression
-from tfsoftmax.spec import Scaling
+from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.spec import Spec
 from tfsoftmax.training.learning_rate import adagrad_start
 from tfsoftmax.training.objective import Objective, parameters_of
 from tfsoftmax.training.recipe import Recipe
@@ -72,15 +72,12 @@ def build_loop(
 
 
 def feed_of(model: SoftmaxRegression, rows: Split, recipe: Recipe) -> Feed:
-    """What feeds rows to the loop: sparse ones at the cost of their entries, where that is right.
+    """What feeds rows to the loop: sparse ones (`Occurring`) at the cost of their entries.
 
     A scaling that does not keep zeros leaves nothing sparse.
     """
-    how = rows, recipe.batch_size, recipe.seed, recipe.memory_limit
-    if not taken_sparse(rows.features, model.spec):
-        return Feed(*how)
-    scaling = model.spec.scaled_by
-    return SparseFeed(*how, model.spec.n_inputs, None if scaling == Scaling() else model.scaled)
+    kind = SparseFeed if taken_sparse(rows.features, model.spec) else Feed
+    return kind(rows, recipe.batch_size, recipe.seed, recipe.memory_limit)
 
 
 def rule_of(
@@ -153,9 +150,9 @@ def schedule_of(recipe: ResolvedRecipe, steps: int) -> PerStep:
     return schedules.warmed_up(schedule, warmup) if warmup else schedule
 
 
-def initializer_of(recipe: Recipe) -> Initializer | None:
-    """The recipe's initializer of W and b; None starts them at zero."""
+def start_of(spec: Spec, recipe: Recipe) -> SoftmaxRegression:
+    """A model whose W and b are where the recipe starts them: at zero, or drawn."""
     if recipe.initializer == "zeros":
-        return None
+        return SoftmaxRegression(spec)
     generator = np.random.default_rng([recipe.seed, WEIGHTS_STREAM])
-    return generator.standard_normal
+    return SoftmaxRegression(spec, generator.standard_normal)

@@ -10,7 +10,7 @@ from tfsoftmax.data.dataset import Dataset, check_dataset
 from tfsoftmax.data.record import DataRecord
 from tfsoftmax.errors import UsageError
 from tfsoftmax.model import SoftmaxRegression
-from tfsoftmax.training.build import initializer_of
+from tfsoftmax.training.build import start_of
 from tfsoftmax.training.checkpoint import Checkpoints
 from tfsoftmax.training.history import EpochMetrics, History
 from tfsoftmax.training.prepare import prepare
@@ -95,7 +95,7 @@ def fit(
     dataset, asked = check_dataset(dataset), recipe_of(recipe)
     described = DataRecord.of(dataset)
     dataset, resolved = prepare(dataset, asked)
-    model = SoftmaxRegression(dataset.spec, initializer_of(resolved))
+    model = start_of(dataset.spec, resolved)
     if start is not None:
         _start_from(model, start)
     run = Run(model, dataset, resolved)

@@ -19,6 +19,7 @@ from tfsoftmax.training.calibration import calibrate
 from tfsoftmax.training.early_stopping import EarlyStopping
 from tfsoftmax.training.history import EpochMetrics, History
 from tfsoftmax.training.newton.phase import NewtonPhase, check_rows
+from tfsoftmax.training.occurring import Occurring
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.training.trainer import Progress, Trainer
 
@@ -27,7 +28,7 @@ class Run:
     """The state of a run between two epochs.
 
     Attributes:
-      model: the model that is trained.
+      model: the model that is trained; it may have only the inputs that occur (`Occurring`).
       recipe: how it is trained.
       trainer: what trains it.
       test: the test rows, on the device if there is room.
@@ -37,20 +38,22 @@ class Run:
     """
 
     def __init__(self, model: SoftmaxRegression, dataset: Dataset, recipe: ResolvedRecipe):
-        self.model, self.recipe = model, recipe
-        self.trainer = Trainer(model, dataset.train, recipe)
+        if recipe.solver == "newton":
+            check_rows(model, dataset.train)
+        self._occurring = Occurring.of(model, dataset)
+        self.model, trained, self.recipe = self._occurring.model, self._occurring.dataset, recipe
+        self.trainer = Trainer(self.model, trained.train, recipe)
         # Moved to the device once, not in every epoch, as far as there is room.
         self._train = self.trainer.feed.rows
         spare = recipe.memory_limit - dataset.train.features.nbytes
         self.test = to_device(dataset.test, spare)
+        self._test = self.test if trained is dataset else trained.test
         spare -= dataset.test.features.nbytes
-        self._validation = dataset.validation and to_device(dataset.validation, spare)
+        self._validation = trained.validation and to_device(trained.validation, spare)
         self.history = History(recipe, lengths=[(0, recipe.epochs)])
         self.stopping = EarlyStopping.of(recipe)
         self.newton: NewtonPhase | None = None
         self._rows = dataset.train
-        if recipe.solver == "newton":
-            check_rows(model, dataset.train)
 
     @property
     def ended(self) -> bool:
@@ -81,7 +84,7 @@ class Run:
                 partial(on_progress, done) if on_progress else None
             ).step()
         trained = time.perf_counter()
-        train, test = self._measure(self._train), self._measure(self.test)
+        train, test = self._measure(self._train), self._measure(self._test)
         validation = self._validation and self._measure(self._validation)
         metrics = EpochMetrics(
             epoch=epoch + 1,
@@ -105,7 +108,10 @@ class Run:
         return metrics
 
     def end(self) -> None:
-        """Restores the best epoch and calibrates, where the recipe asks for it."""
+        """Restores the best epoch and calibrates, where the recipe asks for it.
+
+        The model that the run was made with gets all that was learnt.
+        """
         if self.stopping and self.stopping.parameters:
             best = self.stopping.parameters
             for variable, value in zip(self.model.parameters, best, strict=True):
@@ -115,6 +121,7 @@ class Run:
             self.history.proof = self.newton.proof
         if self.recipe.calibrate and self._validation:
             self.history.temperature = calibrate(self.model, self._validation)
+        self._occurring.give_back()
 
     def _measure(self, split: Split) -> Evaluation:
         try:

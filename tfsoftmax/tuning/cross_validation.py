@@ -20,7 +20,7 @@ from tfsoftmax.device import device_blocks
 from tfsoftmax.errors import DataError
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.spec import Spec
-from tfsoftmax.training.build import build_loop, initializer_of
+from tfsoftmax.training.build import build_loop, start_of
 from tfsoftmax.training.learning_rate import sample_rows
 from tfsoftmax.training.objective import CLASSES, Objective, Parameters
 from tfsoftmax.training.recipe import Recipe
@@ -124,7 +124,7 @@ def train(
     """
     recipe = recipes[0]
     rows = Split(dataset.train.features, dataset.train.labels, weights)
-    model = SoftmaxRegression(dataset.spec, initializer_of(recipe))
+    model = start_of(dataset.spec, recipe)
     models = (weights.shape[1], len(recipes))
     sparse = taken_sparse(rows.features, dataset.spec)
     center = _centers(model, rows, weights, recipe) if recipe.center and not sparse else None

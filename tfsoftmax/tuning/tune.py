@@ -15,7 +15,9 @@ import numpy as np
 from tfsoftmax.data.dataset import Dataset, check_dataset
 from tfsoftmax.errors import TfsoftmaxError, UsageError
 from tfsoftmax.messages import setting
+from tfsoftmax.training.build import start_of
 from tfsoftmax.training.learning_rate import Inputs
+from tfsoftmax.training.occurring import Occurring
 from tfsoftmax.training.prepare import l2_of, resolve, sample_of, with_scaling
 from tfsoftmax.training.recipe import Recipe, recipe_of
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
@@ -269,6 +271,7 @@ def tune(
     recipes = [one for one, _ in tried]
     weights = cross_validation.fold_weights(dataset, recipe, held_out)
     trainer = path if recipe.solver == "newton" else cross_validation
+    dataset = Occurring.of(start_of(dataset.spec, recipe), dataset).dataset
     parameters, finite = trainer.train(dataset, recipes, weights, on_progress)
     log_losses, accuracies = cross_validation.score(dataset, parameters, held_out)
     # One fold's model that diverged says enough of its candidate.

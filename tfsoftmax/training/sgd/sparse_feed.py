@@ -7,25 +7,21 @@ these as on a small dense model, and puts them back: nothing there is as wide as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from tfsoftmax.columns.entries import Entries, entries_of
 from tfsoftmax.data.dataset import Split
 from tfsoftmax.data.features import aligned_empty, read_rows
-from tfsoftmax.data.sparse_rows import SparseFeatures
+from tfsoftmax.data.sparse_rows import SparseFeatures, SparseRows
 from tfsoftmax.device import read_ahead, to_tensor
 from tfsoftmax.training.sgd.feed import Feed
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
-
-# From the entries of raw rows to those that W multiplies.
-Scale = Callable[[Entries], Entries]
 
 # Bytes of an entry in memory: its value and its feature.
 _ENTRY_BYTES = 8
@@ -77,35 +73,18 @@ class SparseFeed(Feed):
     >>> from tfsoftmax.data.sparse_rows import SparseRows
     >>> rows = SparseRows(scipy.sparse.csr_array(np.eye(6, 1000, dtype=np.float32)))
     >>> split = Split(rows, np.zeros(6, np.int32))
-    >>> feed = SparseFeed(split, batch_size=4, seed=0, memory_limit=2**30, n_inputs=1000)
+    >>> feed = SparseFeed(split, batch_size=4, seed=0, memory_limit=2**30)
     >>> [(chunk.steps, chunk.counts.numpy().tolist()) for chunk in feed.epoch(0)]
     [(2, [4, 2])]
     """
 
-    def __init__(
-        self,
-        split: Split,
-        batch_size: int,
-        seed: int,
-        memory_limit: int,
-        n_inputs: int,
-        scale: Scale | None = None,
-    ):
-        """Prepares the feed.
-
-        Args:
-          split: of `SparseFeatures`.
-          batch_size: as for `Feed`.
-          seed: as for `Feed`.
-          memory_limit: as for `Feed`.
-          n_inputs: the numbers of a row once they are scaled.
-          scale: from raw entries to scaled ones; None changes nothing.
-        """
-        self.n_inputs, self._scale = n_inputs, scale
+    def __init__(self, split: Split, batch_size: int, seed: int, memory_limit: int):
+        """Prepares the feed, as `Feed` does; the split is of `SparseFeatures`, scaled already."""
         super().__init__(split, batch_size, seed, memory_limit)
         self.step_numbers = self.batch_size * max(1, self._row_bytes() // _ENTRY_BYTES)
         self.chunk_steps = min(self.chunk_steps, max(1, _CHUNK_ENTRIES // self.step_numbers))
-        self._marks = np.empty(n_inputs, np.int32)
+        self._n_inputs = split.features.shape[1]
+        self._marks = np.empty(self._n_inputs, np.int32)
         # Chunks have one shape as long as they fit into it, or they would be compiled one by one.
         self._n_entries = self._n_local = 0
 
@@ -114,9 +93,8 @@ class SparseFeed(Feed):
         assert isinstance(rows, SparseFeatures)
         if rows.nbytes > memory_limit:
             return split, None
-        whole = rows.read_sparse([slice(None)])
-        weights = split.weights
-        return split, (whole, np.asarray(split.labels), weights)
+        held = SparseRows(rows.read_sparse([slice(None)])) if rows.in_file else rows
+        return split, (held, np.asarray(split.labels), split.weights)
 
     def _row_bytes(self) -> int:
         return max(1, -(-self.rows.features.nbytes // self.n_samples))
@@ -128,12 +106,12 @@ class SparseFeed(Feed):
             None if array is None else read_rows(array, slices)
             for array in (self.rows.labels, self.rows.weights)
         )
-        return features.read_sparse(slices), labels, weights
+        return SparseRows(features.read_sparse(slices)), labels, weights
 
     def _chunks(
         self, rows: Any, n_samples: int, order: np.ndarray, taken: int
     ) -> Iterator[SparseChunk]:
-        matrix, labels, weights = rows
+        features, labels, weights = rows
         order = order.ravel()[:n_samples]
         chunk_rows = self.chunk_steps * self.batch_size
         skipped = taken // self.chunk_steps
@@ -142,14 +120,12 @@ class SparseFeed(Feed):
         def ready(start: int) -> SparseChunk:
             chosen = order[start : start + chunk_rows]
             own = None if weights is None else weights[chosen]
-            return self._chunk(self._scaled(matrix[chosen]), labels[chosen], own)
+            entries = features.take(chosen).read_sparse([slice(None)])
+            return self._chunk(entries, labels[chosen], own)
 
         for chunk in read_ahead(ready, range(skipped * chunk_rows, n_samples, chunk_rows)):
             yield chunk._replace(first_step=taken)
             taken = 0
-
-    def _scaled(self, rows: csr_array) -> csr_array:
-        return self._scale(entries_of(rows)).matrix(self.n_inputs) if self._scale else rows
 
     def _chunk(
         self, rows: csr_array, labels: np.ndarray, weights: np.ndarray | None
@@ -167,7 +143,7 @@ class SparseFeed(Feed):
         counts[:steps] = np.minimum(batch_size, n_rows - batch_size * np.arange(steps))
         return SparseChunk(
             features=to_tensor(
-                _padded(features, (self.chunk_steps, self._n_local), np.int32, self.n_inputs)
+                _padded(features, (self.chunk_steps, self._n_local), np.int32, self._n_inputs)
             ),
             local=to_tensor(_padded([places[part] for part in parts], n_entries, np.int32)),
             values=to_tensor(_padded([rows.data[part] for part in parts], n_entries, np.float32)),

@@ -1,0 +1,143 @@
+"""The features that occur in sparse training rows: all that training moves, and so all it keeps.
+
+A weight that starts at 0 and whose feature never occurs has no gradient, and penalties leave 0
+where it is. So training works on a smaller model of the features that occur.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfsoftmax.columns.entries import Entries, entries_of
+from tfsoftmax.data.dataset import CheckedFeatures, Dataset, Split
+from tfsoftmax.data.sparse_rows import SparseFeatures, csr_of, sparse_blocks, taken_sparse
+from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.spec import Scaling, Spec
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+# From the entries of raw rows to those that W multiplies.
+Scale = Callable[[Entries], Entries]
+
+
+class OccurringInputs(SparseFeatures):
+    """Sparse rows as W multiplies them: scaled, and of some inputs only.
+
+    Args:
+      rows: raw.
+      scale: from their entries to scaled ones; None changes nothing.
+      numbers: the new number of each input, int32 ``[n_inputs]``, ascending; -1 leaves it out.
+      n_numbers: how many there are.
+    """
+
+    def __init__(
+        self, rows: SparseFeatures, scale: Scale | None, numbers: np.ndarray, n_numbers: int
+    ):
+        self._rows, self._scale, self._numbers = rows, scale, numbers
+        self.shape = (len(rows), n_numbers)
+        self.in_file = rows.in_file
+
+    @property
+    def nbytes(self) -> int:
+        """About the bytes of their three arrays."""
+        return self._rows.nbytes
+
+    def lengths(self, start: int, stop: int) -> np.ndarray:
+        """Those of the raw rows."""
+        return self._rows.lengths(start, stop)
+
+    def read_sparse(self, blocks: Sequence[slice]) -> csr_array:
+        """As for `SparseFeatures`."""
+        rows = scaled(self._rows.read_sparse(blocks), self._scale, len(self._numbers))
+        indices, values, ends = self._numbers[rows.indices], rows.data, rows.indptr
+        kept = indices >= 0
+        if not kept.all():
+            ends = np.append(0, np.cumsum(kept))[ends]
+            indices, values = indices[kept], values[kept]
+        return csr_of(values, indices, ends, self.shape[1])
+
+    def take(self, indices: np.ndarray) -> OccurringInputs:
+        """Selects rows, in the order of their indices ``[n]``, or in the file's."""
+        taken = self._rows.take(indices)
+        assert isinstance(taken, SparseFeatures)
+        return OccurringInputs(taken, self._scale, self._numbers, self.shape[1])
+
+
+def scaled(rows: csr_array, scale: Scale | None, n_inputs: int) -> csr_array:
+    """Raw sparse rows as W multiplies them, ``[n_rows, n_inputs]``."""
+    if scale is None:
+        return rows
+    entries = scale(entries_of(rows))
+    if len(entries.values) > rows.nnz:
+        return entries.matrix(n_inputs)
+    return csr_of(entries.values.numpy(), rows.indices, rows.indptr, n_inputs)
+
+
+class Occurring(NamedTuple):
+    """What is trained in place of a model on a dataset: of dense rows, these themselves.
+
+    Attributes:
+      model: to be trained, of the inputs that occur or do not start at 0.
+      dataset: its rows.
+      whole: the model with all inputs.
+      inputs: which of them those of the smaller model are, ascending; None if it is the same.
+    """
+
+    model: SoftmaxRegression
+    dataset: Dataset
+    whole: SoftmaxRegression
+    inputs: np.ndarray | None
+
+    @classmethod
+    def of(cls, model: SoftmaxRegression, dataset: Dataset) -> Occurring:
+        """Finds the inputs that occur in the training rows.
+
+        Raises:
+          DataError: if rows cannot be read from the file they are in.
+        """
+        rows, spec = dataset.train.features, dataset.spec
+        if not taken_sparse(rows, spec):
+            return cls(model, dataset, model, None)
+        scale = None if spec.scaled_by == Scaling() else model.scaled
+        needed = tf.reduce_any(tf.not_equal(model.W, 0.0), axis=1).numpy()
+        for _, block in sparse_blocks(rows):
+            needed[scaled(block, scale, spec.n_inputs).indices] = True
+        needed[0] |= not needed.any()  # A model of no inputs would be a special case.
+        inputs = np.flatnonzero(needed)
+        numbers = np.full(spec.n_inputs, -1, np.int32)
+        numbers[inputs] = range(len(inputs))
+
+        small = Spec(
+            (len(inputs),), "float32", spec.class_names, reject_below=spec.reject_below,
+            sparse_rows=True,
+        )  # fmt: skip
+        smaller = SoftmaxRegression(small)
+        smaller.W.assign(tf.gather(model.W, inputs))
+        smaller.b.assign(model.b)
+
+        def occurring(split: Split) -> Split:
+            assert isinstance(split.features, SparseFeatures)
+            features = OccurringInputs(split.features, scale, numbers, len(inputs))
+            checked = CheckedFeatures(features, missing=False)
+            return replace(split, features=features, checked=checked, raw=None)
+
+        of_small = replace(
+            dataset,
+            spec=small,
+            train=occurring(dataset.train),
+            test=occurring(dataset.test),
+            validation=dataset.validation and occurring(dataset.validation),
+        )
+        return cls(smaller, of_small, model, inputs)
+
+    def give_back(self) -> None:
+        """Gives the whole model what the smaller one has learnt."""
+        if self.inputs is not None:
+            self.whole.W.scatter_nd_update(self.inputs[:, None], self.model.W)
+            self.whole.b.assign(self.model.b)
