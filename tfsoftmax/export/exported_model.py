@@ -86,15 +86,15 @@ class ExportedModel(tf.Module):
         """What answers rows of features, and all that TFLite files need to be made of."""
         return self.packed if self.model.spec.sparse else self.model
 
-    def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
-        """Every signature by its name."""
+    def signatures(self) -> dict[str, Any]:
+        """Every signature by its name; `tf.saved_model.save` traces them."""
         found = {SIGNATURE: self.predict, CLASSIFY_SIGNATURE: self.classify}
         if self.model.spec.is_image:
             found[BYTES_SIGNATURE] = self.predict_bytes
         if self.model.spec.encoding:
             found[ENCODED_SIGNATURE] = self.predict_encoded
             found[EXAMPLES_SIGNATURE] = self.predict_examples
-        return {name: function.get_concrete_function() for name, function in found.items()}
+        return found
 
     def _probabilities(self, tensors: Tensors) -> Tensors:
         if self.model.spec.sparse:
