@@ -20,16 +20,24 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-def test_the_python_example_runs(tmp_path):
-    (example,) = blocks("python")
+@pytest.fixture(scope="module")
+def example(tmp_path_factory):
+    """What the Python example prints, and the version folder that it writes."""
+    (code,) = blocks("python")
+    folder = tmp_path_factory.mktemp("example")
     result = subprocess.run(
-        [sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr
     accuracy, labels, path = result.stdout.splitlines()
+    return accuracy, labels, folder / path
+
+
+def test_the_python_example_runs(example):
+    accuracy, labels, version = example
     assert float(accuracy) > 0.89
     assert re.fullmatch(r"\[('\d' ?){5}\]", labels)
-    assert (tmp_path / path / "model.tflite").is_file()
+    assert (version / "model.tflite").is_file()
 
 
 def test_the_package_docstring_shows_the_same_calls():
@@ -38,16 +46,13 @@ def test_the_package_docstring_shows_the_same_calls():
         assert f"tfsoftmax.{call}(" in tfsoftmax.__doc__
 
 
-def test_the_pictures_are_what_the_readme_says(tmp_path, monkeypatch):
+def test_the_pictures_are_what_the_readme_says(example, monkeypatch):
     monkeypatch.chdir(ROOT)
-    runner = CliRunner()
-    runner.invoke(main, ["train", "-q", "--output-dir", str(tmp_path)])
     shown = re.findall(r"^(docs/pictures/\S+)\t(\d)\t", README, re.MULTILINE)
     assert len(shown) == 2
-    files = [path for path, _ in shown]
-    model = str(tmp_path / "mnist5k")
-    for arguments in ([model, *files], [f"{model}/1/model.tflite", *files]):
-        lines = runner.invoke(main, ["predict", *arguments]).stdout.splitlines()
+    for model in (example[2].parent, example[2] / "model.tflite"):
+        arguments = ["predict", str(model), *(path for path, _ in shown)]
+        lines = CliRunner().invoke(main, arguments).stdout.splitlines()
         assert [tuple(line.split("\t")[:2]) for line in lines] == shown
 
 

@@ -348,7 +348,7 @@ def test_a_constant_rate_hovers_above_the_minimum(digits):
     assert 'schedule="cosine"' in found.sentence
 
 
-@pytest.mark.parametrize("n_train", [1, 3, 1000])
+@pytest.mark.parametrize("n_train", [1, slow(3), 1000])
 def test_odd_columns_and_row_counts_are_no_error(n_train):
     dataset = make_dataset(n_train=n_train)
 

@@ -33,6 +33,7 @@ def entries(home):
     return sorted(home.rglob("*.pb"))
 
 
+@pytest.mark.slow
 def test_what_was_compiled_is_used_again(home):
     first = train()
     (entry,) = entries(home)

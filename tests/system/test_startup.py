@@ -1,7 +1,7 @@
 from support.process import run_python
 
 
-def test_tensorflow_starts_without_keras_which_still_loads_when_used():
+def test_tensorflow_starts_without_keras_which_still_loads_when_used_and_is_then_kept():
     script = """
         import sys
         from tfsoftmax.system.startup import import_tensorflow
@@ -12,17 +12,8 @@ def test_tensorflow_starts_without_keras_which_still_loads_when_used():
         from tensorflow.keras.layers import Dense
         assert tf.keras.layers.Dense is Dense
         assert tf.keras.optimizers.SGD(0.5).learning_rate == 0.5
-    """
-    result = run_python(script)
-    assert result.returncode == 0, result.stderr
-
-
-def test_a_process_that_has_tensorflow_keeps_it_as_it_is():
-    script = """
-        import sys
-        import tensorflow
+        # A process that has TensorFlow with all of Keras keeps both as they are.
         optimizers = sys.modules["keras.src.optimizers"]
-        from tfsoftmax.system.startup import import_tensorflow
         import_tensorflow()
         assert sys.modules["keras.src.optimizers"] is optimizers
     """

@@ -8,8 +8,11 @@ import subprocess
 import time
 
 import pytest
+from support.commands import run
 from support.marks import slow
 from support.process import TRAIN
+
+from tfsoftmax.cli.train import main as train
 
 RUN = [
     TRAIN, "--dataset", "digits", "--epochs", "60", "--momentum", "0.9", "--averaging", "0.5",
@@ -119,5 +122,5 @@ def test_a_signal_saves_the_run_and_says_so(tmp_path, number, code, word):
     assert (process.returncode, lines[-1]) == (code, f"Error: {word}")
     assert lines[-2].startswith(f"saved in {tmp_path / 'run'} after step ")
     assert not (tmp_path / "models").exists()
-    process = start(tmp_path, *saving, "--resume", "--epochs", "5")
-    finish(process)
+    resumed = [*RUN[1:], "--output-dir", tmp_path / "models", *saving, "--resume", "--epochs", "5"]
+    assert run(train, *resumed).exit_code == 0

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scipy.sparse
+from support.marks import slow
 from support.runs import bytes_of
 from support.sparse import sparse_dataset, sparse_matrix, with_zeros
 
@@ -50,10 +51,10 @@ def assert_same(first, second, tolerance=2e-6):
 @pytest.mark.parametrize(
     "changes",
     [
-        {},
-        {"l2": 0.0, "l1": 0.003},
+        slow({}),
+        {"l2": 0.0, "l1": 0.003, "class_weight": {"class 1": 3.0}},
         {"l2": 0.05, "l1": 0.003, "label_smoothing": 0.1, "schedule": "inverse"},
-        {"l2": 0.0, "class_weight": {"class 1": 3.0}},
+        slow({"l2": 0.0, "class_weight": {"class 1": 3.0}}),
         {"optimizer": "adagrad", "l1": 0.002},
         {"optimizer": "ftrl", "l1": 0.002},
         {"l2": 0.05, "l1": 0.003, "xla": False},
