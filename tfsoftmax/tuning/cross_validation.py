@@ -31,6 +31,9 @@ from tfsoftmax.training.sample_weights import full_row_weights
 _FOLDS_STREAM = 2
 # Logits in a part, 4 MB.
 _LOGITS = 2**20
+# Weights of all models that are trained side by side: 256 MB, and as much again for each number
+# that the update rule keeps beside a weight, and for the result.
+_WEIGHTS = 2**26
 
 
 def held_out_rows(dataset: Dataset, folds: int, seed: int) -> list[np.ndarray]:
@@ -96,6 +99,27 @@ def fold_weights(dataset: Dataset, recipe: Recipe, held_out: Sequence[np.ndarray
         rows = Split(train.features, train.labels, weights)
         columns.append(full_row_weights(rows, dataset.spec.class_names, recipe.class_weight))
     return np.stack(columns, axis=1, dtype=np.float32)
+
+
+def groups_of(
+    spec: Spec, recipes: Sequence[ResolvedRecipe], folds: int
+) -> list[Sequence[ResolvedRecipe]]:
+    """The recipes in groups whose models fit into memory side by side, at least one in each.
+
+    Args:
+      spec: of the models.
+      recipes: to be trained.
+      folds: how many models there are of each.
+
+    >>> one = ResolvedRecipe(epochs=5, l2=0.1, learning_rate=0.5)
+    >>> wide = Spec((1_000_000,), "float32", ("no", "yes"))
+    >>> [len(group) for group in groups_of(wide, [one] * 13, folds=5)]
+    [5, 5, 3]
+    """
+    size = max(1, _WEIGHTS // (folds * spec.n_inputs * spec.n_classes))
+    # Of about one size, so that few shapes are compiled.
+    size = -(-len(recipes) // -(-len(recipes) // size))
+    return [recipes[first : first + size] for first in range(0, len(recipes), size)]
 
 
 def train(

@@ -272,8 +272,16 @@ def tune(
     weights = cross_validation.fold_weights(dataset, recipe, held_out)
     trainer = path if recipe.solver == "newton" else cross_validation
     dataset = Occurring.of(start_of(dataset.spec, recipe), dataset).dataset
-    parameters, finite = trainer.train(dataset, recipes, weights, on_progress)
-    log_losses, accuracies = cross_validation.score(dataset, parameters, held_out)
+    groups = cross_validation.groups_of(dataset.spec, recipes, folds)
+    if trainer is path:
+        groups = [recipes]  # Each optimum starts where the last one was found.
+    found = []
+    for done, group in enumerate(groups):
+        report = on_progress and _of_group(on_progress, done, len(groups))
+        parameters, finite = trainer.train(dataset, group, weights, report)
+        found.append((finite, *cross_validation.score(dataset, parameters, held_out)))
+        del parameters  # Before those of the next group are made.
+    finite, log_losses, accuracies = (np.concatenate(f, axis=1) for f in zip(*found, strict=True))
     # One fold's model that diverged says enough of its candidate.
     diverged = ~(finite & np.isfinite(log_losses)).all(axis=0)
     if diverged.all():
@@ -288,6 +296,13 @@ def tune(
         for one, (losses, shares) in zip(tried, figures, strict=True)
     )
     return Tuning(recipe, scoring, tuple(candidates), choose)
+
+
+def _of_group(
+    on_progress: Callable[[int, int], None], done: int, groups: int
+) -> Callable[[int, int], None]:
+    """Reports the progress of one of several groups as that of all; each has as many steps."""
+    return lambda step, steps: on_progress(done * steps + step, groups * steps)
 
 
 def _grid(
