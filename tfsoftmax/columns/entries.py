@@ -1,4 +1,4 @@
-"""``Entries``: the entries of sparse rows that are not 0, as tensors."""
+"""``Entries``: the entries of sparse rows that are not 0, as tensors; also those of a few rows."""
 
 from __future__ import annotations
 
@@ -36,25 +36,8 @@ class Entries(NamedTuple):
         >>> entries.product(tf.constant([[10.0], [1.0]])).numpy().tolist()
         [[1.0], [0.0], [20.0]]
         """
-
-        # TensorFlow's own gradient of the sums looks for negative rows, which takes longer.
-        @tf.custom_gradient
-        def product(W: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-            terms = self.values[:, None] * tf.gather(W, self.features)
-            sums = tf.math.unsorted_segment_sum(terms, self.rows, self.n_rows)
-            return sums, lambda of_rows: self.transposed_product(of_rows, tf.shape(W)[0])
-
-        return product(W)
-
-    def transposed_product(self, of_rows: tf.Tensor, n_features: int | tf.Tensor) -> tf.Tensor:
-        """The transposed rows times a matrix ``[n_rows, n]``: ``[n_features, n]``.
-
-        >>> entries = Entries(*map(tf.constant, ([0, 2], [1, 0], [1.0, 2.0], 3)))
-        >>> entries.transposed_product(tf.constant([[1.0], [2.0], [3.0]]), 2).numpy().tolist()
-        [[6.0], [1.0]]
-        """
-        terms = self.values[:, None] * tf.gather(of_rows, self.rows)
-        return tf.math.unsorted_segment_sum(terms, self.features, n_features)
+        terms = self.values[:, None] * tf.gather(W, self.features)
+        return tf.math.unsorted_segment_sum(terms, self.rows, self.n_rows)
 
     def tensor(self, n_features: int) -> tf.SparseTensor:
         """The same rows as TensorFlow has them, ``[n_rows, n_features]``."""
@@ -78,6 +61,46 @@ class Entries(NamedTuple):
         """The same rows as a matrix, float32 ``[n_rows, n_features]``."""
         places = tf.stack([self.rows, self.features], axis=1)
         return tf.scatter_nd(places, self.values, tf.stack([self.n_rows, n_features]))
+
+
+class Numbered(NamedTuple):
+    """Sparse rows ``[n_rows, n_features]``, whose features are numbered by their first entries.
+
+    Most features of a few rows have one entry there. So these are neither looked up nor added up.
+
+    Attributes:
+      rows: int32 ``[n_features]`` in ``[0, n_rows)``, of one entry of each feature in turn.
+      values: float32 ``[n_features]``, theirs.
+      others: the features' other entries.
+    """
+
+    rows: tf.Tensor
+    values: tf.Tensor
+    others: Entries
+
+    def product(self, W: tf.Tensor) -> tf.Tensor:
+        """These rows times a matrix ``[n_features, n]``: ``[n_rows, n]``.
+
+        >>> others = Entries(*map(tf.constant, ([2], [1], [3.0], 3)))
+        >>> entries = Numbered(tf.constant([2, 0]), tf.constant([2.0, 1.0]), others)
+        >>> entries.product(tf.constant([[10.0], [1.0]])).numpy().tolist()
+        [[1.0], [0.0], [23.0]]
+        """
+
+        # TensorFlow's own gradient of the sums looks for negative rows, which takes longer.
+        @tf.custom_gradient
+        def product(W: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+            terms, n_rows = self.values[:, None] * W, self.others.n_rows
+            sums = tf.math.unsorted_segment_sum(terms, self.rows, n_rows) + self.others.product(W)
+            return sums, self.transposed_product
+
+        return product(W)
+
+    def transposed_product(self, of_rows: tf.Tensor) -> tf.Tensor:
+        """The transposed rows times a matrix ``[n_rows, n]``: ``[n_features, n]``."""
+        sums = self.values[:, None] * tf.gather(of_rows, self.rows)
+        terms = self.others.values[:, None] * tf.gather(of_rows, self.others.rows)
+        return tf.tensor_scatter_nd_add(sums, self.others.features[:, None], terms)
 
 
 def entries_of(matrix: csr_array, dtype: tf.DType = tf.float32) -> Entries:

@@ -26,7 +26,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax import ops
-from tfsoftmax.columns.entries import Entries
+from tfsoftmax.columns.entries import Entries, Numbered
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 
@@ -97,8 +97,8 @@ class Objective:
 
         Args:
           parameters: W and b, or a direction to move them in.
-          inputs: scaled features ``[n_rows, n_inputs]``; sparse ones as `Entries` or as a
-            `tf.SparseTensor`.
+          inputs: scaled features ``[n_rows, n_inputs]``; sparse ones as a `tf.SparseTensor`,
+            as `Entries` or, a few, as `Numbered`.
         """
         # Taking c off the bias is the same as off every row, for a batch-th of the work.
         W, b = self.from_centered(parameters)
@@ -285,9 +285,9 @@ def set_parameters(model: SoftmaxRegression, parameters: Parameters) -> None:
     model.b.assign(b[:, 0])
 
 
-def _products(W: tf.Tensor, inputs: tf.Tensor | tf.SparseTensor | Entries) -> tf.Tensor:
+def _products(W: tf.Tensor, inputs: tf.Tensor | tf.SparseTensor | Entries | Numbered) -> tf.Tensor:
     """W times the rows, ``[n, n_rows]``."""
-    if isinstance(inputs, Entries):
+    if isinstance(inputs, Entries | Numbered):
         return tf.transpose(inputs.product(tf.transpose(W)))
     if isinstance(inputs, tf.SparseTensor):
         return tf.transpose(tf.sparse.sparse_dense_matmul(inputs, tf.transpose(W)))

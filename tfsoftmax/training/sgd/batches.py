@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import tensorflow as tf
 
-from tfsoftmax.columns.entries import Entries
+from tfsoftmax.columns.entries import Entries, Numbered
 from tfsoftmax.training.sgd.updates import State
 
 
@@ -22,7 +22,7 @@ class Batch(NamedTuple):
       count: how many of these rows are no padding.
     """
 
-    inputs: tf.Tensor | Entries
+    inputs: tf.Tensor | Numbered
     labels: tf.Tensor
     weights: tf.Tensor | None
     count: tf.Tensor
@@ -92,10 +92,11 @@ class SparseBatches(NamedTuple):
 
     def read(self, tensors: tuple[Any, ...], step: tf.Tensor) -> Batch:
         """As for `Batches`."""
-        _, local, values, owners, labels, weights, counts = tensors
-        batch_size = labels.shape[1]
-        entries = Entries(owners[step], local[step], values[step], batch_size)
+        _, owners, values, others, labels, weights, counts = tensors
+        rows, features, numbers = (part[step] for part in others)
+        others = Entries(rows, features, numbers, labels.shape[1])
         own = None if weights is None else weights[step]
+        entries = Numbered(owners[step], values[step], others)
         return Batch(entries, labels[step], own, counts[step])
 
     def part(self, tensors: tuple[Any, ...], step: tf.Tensor, state: State) -> State:

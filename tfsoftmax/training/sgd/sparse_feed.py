@@ -7,7 +7,7 @@ these as on a small dense model, and puts them back: nothing there is as wide as
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,7 +28,7 @@ _ENTRY_BYTES = 8
 # Entries in a chunk, about: 16 megabytes as tensors.
 _CHUNK_ENTRIES = 2**20
 # Deviations above the mean number of entries that the usual step has room for.
-_ROOM = 4.0
+_ROOM = 5.0
 
 
 class SparseChunk(NamedTuple):
@@ -37,9 +37,10 @@ class SparseChunk(NamedTuple):
     Attributes:
       features: int32 ``[chunk_steps, n_local]``, the features that each step's rows have, and
         `n_inputs` in places that are left over.
-      local: int32 ``[chunk_steps, n_entries]``, each entry's place in these.
-      values: float32 of the same shape, scaled; 0 in places that are left over.
-      owners: int32 of the same shape, each entry's row in the batch.
+      owners: int32 of the same shape, the row in the batch of one entry of each.
+      values: float32 of the same shape, theirs, scaled; 0 in places that are left over.
+      others: of the other entries, ``[chunk_steps, n_others]`` each: their rows in the batch,
+        their features' places in `features`, and their values.
       labels: int32 ``[chunk_steps, batch_size]``.
       weights: of the rows, ``[chunk_steps, batch_size]`` or with one for each of several
         weightings; None where all count the same.
@@ -49,9 +50,9 @@ class SparseChunk(NamedTuple):
     """
 
     features: tf.Tensor
-    local: tf.Tensor
-    values: tf.Tensor
     owners: tf.Tensor
+    values: tf.Tensor
+    others: tuple[tf.Tensor, tf.Tensor, tf.Tensor]
     labels: tf.Tensor
     weights: tf.Tensor | None
     counts: tf.Tensor
@@ -86,7 +87,7 @@ class SparseFeed(Feed):
         self._n_inputs = split.features.shape[1]
         self._marks = np.empty(self._n_inputs, np.int32)
         # Chunks have one shape as long as they fit into it, or they would be compiled one by one.
-        self._n_entries = self._n_local = 0
+        self._n_local = self._n_others = 0
 
     def _hold(self, split: Split, memory_limit: int) -> tuple[Split, Any]:
         rows = split.features
@@ -133,53 +134,71 @@ class SparseFeed(Feed):
         batch_size, n_rows = self.batch_size, len(labels)
         steps = -(-n_rows // batch_size)
         starts = np.append(rows.indptr[:-1:batch_size], rows.indptr[-1])
-        places, features = self._numbered(rows.indices, starts)
+        leading, others, places = self._numbered(rows.indices, starts)
+        self._n_local = _room(self._n_local, leading)
+        self._n_others = _room(self._n_others, others)
         owners = np.repeat(np.arange(n_rows, dtype=np.int32) % batch_size, np.diff(rows.indptr))
-        self._n_entries = _room(self._n_entries, np.diff(starts))
-        self._n_local = _room(self._n_local, np.array(list(map(len, features))))
-        parts = [slice(*ends) for ends in pairwise(starts)]
-        shape, n_entries = (self.chunk_steps, batch_size), (self.chunk_steps, self._n_entries)
+        shape, n_local, n_others = (
+            (self.chunk_steps, room) for room in (batch_size, self._n_local, self._n_others)
+        )
         counts = _filled((self.chunk_steps,), np.int32)
         counts[:steps] = np.minimum(batch_size, n_rows - batch_size * np.arange(steps))
         return SparseChunk(
-            features=to_tensor(
-                _padded(features, (self.chunk_steps, self._n_local), np.int32, self._n_inputs)
+            features=_padded(_taken(rows.indices, leading), n_local, np.int32, self._n_inputs),
+            owners=_padded(_taken(owners, leading), n_local, np.int32),
+            values=_padded(_taken(rows.data, leading), n_local, np.float32),
+            others=(
+                _padded(_taken(owners, others), n_others, np.int32),
+                _padded(places, n_others, np.int32),
+                _padded(_taken(rows.data, others), n_others, np.float32),
             ),
-            local=to_tensor(_padded([places[part] for part in parts], n_entries, np.int32)),
-            values=to_tensor(_padded([rows.data[part] for part in parts], n_entries, np.float32)),
-            owners=to_tensor(_padded([owners[part] for part in parts], n_entries, np.int32)),
             labels=to_tensor(_reshaped(labels, shape, np.int32)),
             weights=None if weights is None else to_tensor(_reshaped(weights, shape, np.float32)),
             counts=to_tensor(counts),
             steps=steps,
         )
 
-    def _numbered(
-        self, indices: np.ndarray, starts: np.ndarray
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Each entry's place among the features of its step, and those features."""
-        indices = indices.astype(np.intp)
-        places, features, marks = np.empty(len(indices), np.int32), [], self._marks
+    def _numbered(self, indices: np.ndarray, starts: np.ndarray) -> Numbers:
+        """Numbers the features of each step by one entry of each."""
+        indices, found, marks = indices.astype(np.intp), Numbers([], [], []), self._marks
         numbers = np.arange(np.diff(starts).max(initial=0), dtype=np.int32)
         for first, last in pairwise(starts):
             here, number = indices[first:last], numbers[: last - first]
             # One entry of each feature leads: whichever wrote its number last.
             marks[here] = number
-            leaders = marks[here]
-            leads = leaders == number
-            places[first:last] = (np.cumsum(leads, dtype=np.int32) - 1)[leaders]
-            features.append(here[leads])
-        return places, features
+            leads = marks[here] == number
+            leading, others = np.flatnonzero(leads), np.flatnonzero(~leads)
+            marks[here.take(leading)] = numbers[: len(leading)]
+            found.places.append(marks[here.take(others)])
+            found.leading.append(leading + first)
+            found.others.append(others + first)
+        return found
 
 
-def _room(before: int, sizes: np.ndarray) -> int:
+class Numbers(NamedTuple):
+    """The features of each step, numbered.
+
+    Attributes:
+      leading: the entries that have number 0, 1, 2 and so on.
+      others: those of features that another entry numbers.
+      places: the numbers of the others' features.
+    """
+
+    leading: list[np.ndarray]
+    others: list[np.ndarray]
+    places: list[np.ndarray]
+
+
+def _room(before: int, parts: list[np.ndarray]) -> int:
     """Room for the steps of a chunk: what there was if they fit, else more than they need."""
+    sizes = np.array(list(map(len, parts)))
     largest = int(sizes.max(initial=1))
     if largest <= before:
         return before
     wanted = max(largest, sizes.mean() + _ROOM * sizes.std())
-    # In units of an eighth of a power of two, so that few shapes are ever compiled.
-    unit = 2 ** max(0, int(np.log2(wanted)) - 3)
+    # In units of a 32nd of a power of two, so that few shapes are ever compiled; and of 16, so that
+    # no loop over them has an end that is too short for vectors and is rounded otherwise.
+    unit = max(16, 2 ** (int(np.log2(wanted)) - 5))
     return int(-(-wanted // unit) * unit)
 
 
@@ -189,14 +208,21 @@ def _filled(shape: tuple[int, ...], dtype: Any, value: int = 0) -> np.ndarray:
     return out
 
 
-def _padded(parts: list[np.ndarray], shape: tuple[int, int], dtype: Any, pad: int = 0) -> Any:
+def _taken(numbers: np.ndarray, parts: list[np.ndarray]) -> Iterator[np.ndarray]:
+    return (numbers.take(part) for part in parts)
+
+
+def _padded(
+    parts: Iterable[np.ndarray], shape: tuple[int, int], dtype: Any, pad: int = 0
+) -> tf.Tensor:
     """One part in each row, and `pad` in what is left over."""
-    out = aligned_empty(shape, np.dtype(dtype))
+    out, filled = aligned_empty(shape, np.dtype(dtype)), 0
     for row, part in zip(out, parts, strict=False):
         row[: len(part)] = part
         row[len(part) :] = pad
-    out[len(parts) :] = pad
-    return out
+        filled += 1
+    out[filled:] = pad
+    return to_tensor(out)
 
 
 def _reshaped(rows: np.ndarray, shape: tuple[int, int], dtype: Any) -> np.ndarray:
