@@ -90,9 +90,11 @@ class Numbered(NamedTuple):
         # TensorFlow's own gradient of the sums looks for negative rows, which takes longer.
         @tf.custom_gradient
         def product(W: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-            terms, n_rows = self.values[:, None] * W, self.others.n_rows
-            sums = tf.math.unsorted_segment_sum(terms, self.rows, n_rows) + self.others.product(W)
-            return sums, self.transposed_product
+            rows, features, values, n_rows = self.others
+            sums = tf.math.unsorted_segment_sum(self.values[:, None] * W, self.rows, n_rows)
+            terms = values[:, None] * tf.gather(W, features)
+            # Added to these rather than by themselves: XLA's threads would pass small sums around.
+            return tf.tensor_scatter_nd_add(sums, rows[:, None], terms), self.transposed_product
 
         return product(W)
 
