@@ -52,11 +52,11 @@ class Recipe(Choices):
         "What finds the weights: sgd alone; newton goes on from there, step by step, until the "
         "optimum is proven to be no further away than "
         + setting("tol")
-        + ". Its rows are dense, and "
+        + ". "
         + setting("l2")
         + " or "
         + setting("l1")
-        + " is above 0.",
+        + " must be above 0.",
     )
     tol: float = option(
         1e-6,

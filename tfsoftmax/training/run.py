@@ -38,10 +38,10 @@ class Run:
     """
 
     def __init__(self, model: SoftmaxRegression, dataset: Dataset, recipe: ResolvedRecipe):
-        if recipe.solver == "newton":
-            check_rows(model, dataset.train)
         self._occurring = Occurring.of(model, dataset)
         self.model, trained, self.recipe = self._occurring.model, self._occurring.dataset, recipe
+        if recipe.solver == "newton":
+            check_rows(self.model, trained.train)
         self.trainer = Trainer(self.model, trained.train, recipe)
         # Moved to the device once, not in every epoch, as far as there is room.
         self._train = self.trainer.feed.rows
@@ -53,7 +53,7 @@ class Run:
         self.history = History(recipe, lengths=[(0, recipe.epochs)])
         self.stopping = EarlyStopping.of(recipe)
         self.newton: NewtonPhase | None = None
-        self._rows = dataset.train
+        self._rows = trained.train
 
     @property
     def ended(self) -> bool:

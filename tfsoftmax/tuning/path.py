@@ -45,7 +45,7 @@ def train(
 
     Raises:
       DataError: if rows cannot be read from the file they are in.
-      UsageError: if rows are sparse.
+      UsageError: if rows are sparse, and too many (`check_rows`).
     """
     model, recipe = SoftmaxRegression(dataset.spec), recipes[0]
     check_rows(model, dataset.train)

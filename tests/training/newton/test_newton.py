@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import LogisticRegression
 
@@ -18,6 +19,7 @@ from tfsoftmax import (
     UsageError,
     diagnose,
     fit,
+    from_arrays,
 )
 from tfsoftmax.training.newton.preconditioner import Pairs, Sample, Whole, chances_of
 from tfsoftmax.training.objective import Objective
@@ -140,13 +142,42 @@ def test_tol_alone_is_refused():
         Recipe(tol=1e-4)
 
 
-def test_sparse_rows_are_refused_before_training():
-    import scipy.sparse
+def sparse_table(n=150, n_features=3000, n_classes=3):
+    """Sparse rows with few entries, of which few features occur."""
+    rng = np.random.default_rng(2)
+    rows = scipy.sparse.random_array((n, n_features), density=0.002, rng=rng, format="csr")
+    y = (rows @ rng.normal(size=(n_features, n_classes)) + rng.gumbel(size=(n, n_classes))).argmax(
+        1
+    )
+    return from_arrays(rows.astype(np.float32), y)
 
-    rows = scipy.sparse.random_array((60, 3000), density=0.002, rng=0, format="csr")
-    dataset = tfsoftmax.from_arrays(rows.astype(np.float32), np.arange(60) % 3)
-    with pytest.raises(UsageError, match="takes dense rows"):
-        fit(dataset, Recipe(solver="newton"))
+
+def test_sparse_rows_have_their_optimum():
+    dataset = sparse_table()
+    found = fit(dataset, Recipe(solver="newton", l2=1e-3, tol=1e-8, standardize="off"))
+    X = dataset.train.features.read_sparse([slice(None)]).astype(np.float64)
+    n = len(dataset.train)
+    best = LogisticRegression(C=1 / (1e-3 * n), tol=1e-10, max_iter=5000).fit(
+        X.toarray(), dataset.train.labels
+    )
+    assert found.history.proof.relative_gap <= 1e-8
+    assert_allclose(found.model.W.numpy(), best.coef_.T, atol=1e-3)
+    convergence = diagnose(found.model, dataset, found.history)
+    assert convergence.loss == pytest.approx(found.history.proof.objective, rel=1e-6)
+
+
+def test_sparse_rows_are_tuned_along_the_path():
+    tuning = tfsoftmax.tune(sparse_table(), Recipe(solver="newton"), l2=(1e-3, 1.0), folds=3)
+    assert all(np.isfinite(each.log_losses).all() for each in tuning.candidates)
+    assert tuning.candidates[0].log_loss != tuning.candidates[1].log_loss
+
+
+def test_too_many_sparse_rows_are_refused_before_training(monkeypatch):
+    from tfsoftmax.training.newton import phase
+
+    monkeypatch.setattr(phase, "_MOST_NUMBERS", 1000)
+    with pytest.raises(UsageError, match="takes sparse rows with their zeros, and 120 rows"):
+        fit(sparse_table(), Recipe(solver="newton"))
 
 
 def sample_of_all(table):

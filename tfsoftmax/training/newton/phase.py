@@ -27,6 +27,8 @@ from tfsoftmax.training.sample_weights import full_row_weights
 
 # Fewer multiplications in a pass than this take less time than compiling for them.
 _COMPILE_FROM = 2**24
+# Numbers of sparse rows with their zeros, at most: 4 GB, of which a part is in memory at a time.
+_MOST_NUMBERS = 2**30
 # Steps, at most.
 _MOST_STEPS = 100
 # A proof that falls short asks the next steps for so much more.
@@ -64,7 +66,7 @@ class NewtonPhase:
           on_pass: called in each pass over the rows; what it raises is let through.
 
         Raises:
-          UsageError: if rows are sparse.
+          UsageError: if rows are sparse, and too many (`check_rows`).
         """
         check_rows(model, split)
         self.model, self._tol = model, recipe.tol
@@ -175,15 +177,19 @@ def is_worth_compiling(model: SoftmaxRegression, split: Split) -> bool:
 
 
 def check_rows(model: SoftmaxRegression, split: Split) -> None:
-    """Refuses rows that Newton's steps do not take.
+    """Refuses sparse rows that are too many for Newton's steps, which take them with their zeros.
+
+    Args:
+      model: of the features that occur.
+      split: the training rows, of these features.
 
     Raises:
-      UsageError: if they are sparse.
+      UsageError: if they are.
     """
-    if taken_sparse(split.features, model.spec):
+    n_samples, n_features = len(split), model.spec.n_features
+    if taken_sparse(split.features, model.spec) and n_samples * n_features > _MOST_NUMBERS:
         raise UsageError(
             setting("solver", "newton")
-            + " takes dense rows, and these are sparse: leave "
-            + setting("solver")
-            + " out"
+            + f" takes sparse rows with their zeros, and {n_samples:,} rows in which "
+            f"{n_features:,} features occur have too many: leave " + setting("solver") + " out"
         )
