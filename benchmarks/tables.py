@@ -260,7 +260,8 @@ into an exported model: `tfsoftmax train`, whose penalty follows from the number
 class of the cars is too small for five folds. The only other options are the name of the file and
 `--label-column`; for the cars, whose `drv` is part letters, part numbers, `--column drv=category`;
 and where there is free text, `tune` is asked for a few strengths only, for the reviews
-`--l2 1e-6..1e-3:4`, and for mpg, whose few rows words tell apart, `--solver newton --l2 1e-8..1e-3:6`.
+`--l2 1e-6..1e-3:4`, and for mpg, whose few rows words tell apart, `--solver newton` and
+`--l2 1e-8..1e-3:6`.
 
 Accuracy and log-loss, in nats, are those of the held-out rows, a fifth of all, beside
 scikit-learn's `OneHotEncoder`, `SimpleImputer(add_indicator=True)`, `StandardScaler` and, for free
