@@ -33,6 +33,10 @@ _SUREST = 1e-6
 _UNSEEN = 0.02
 # Share of the largest diagonal that every other is at least, for float32.
 _FLAT = 1e-6
+# What pairs may weigh against the diagonal beside them: beyond that, float32 would lose the sign
+# of what is left of it. Found by so many powers.
+_STEEPEST = 1e5
+_POWERS = 10
 
 
 class Sample(NamedTuple):
@@ -155,19 +159,24 @@ class Pairs:
         X, P, counts = sample
         size = counts[:, None] * P * (1 - P)
         chances = chances_of(size.ravel(), n_pairs).reshape(size.shape)
+        # Row by row: what pairs have of one row is computed once.
         rows, classes = np.nonzero(generator.random(size.shape) < chances)
-        n_classes = P.shape[1]
+        kept, self._firsts, self._places = np.unique(rows, return_index=True, return_inverse=True)
         E = -P[rows]
         E[np.arange(len(rows)), classes] += 1
         E *= np.sqrt(P[rows, classes] * counts[rows] / chances[rows, classes])[:, None]
-        self._E, self._A = E.astype(np.float32), X[rows]
-        diagonal = np.einsum("sk,sj->j", np.square(E), np.square(self._A)) / n_classes
+        self._E, self._A = E.astype(np.float32), X[kept]
+        lengths = np.add.reduceat(np.square(E).sum(1), self._firsts)
+        diagonal = lengths @ np.square(self._A) / P.shape[1]
         held = np.full(len(diagonal), l2)
         held[-1] = 0
         D = held + _UNSEEN * diagonal
-        self.diagonal = np.maximum(D, _FLAT * D.max()).astype(np.float32)
-        G = (self._A / self.diagonal) @ self._A.T
+        D = np.maximum(D, _FLAT * D.max()).astype(np.float32)
+        G = ((self._A / D) @ self._A.T)[np.ix_(self._places, self._places)]
         G *= self._E @ self._E.T
+        steep = max(1.0, _largest(G, generator) / _STEEPEST)
+        self.diagonal = D * np.float32(steep)
+        G /= np.float32(steep)
         np.einsum("ii->i", G)[:] += 1
         # Its inverse, because a product with it is ten times as fast as two triangular solves.
         factor, lower = cho_factor(G, overwrite_a=True, check_finite=False)
@@ -177,7 +186,16 @@ class Pairs:
     def solve(self, right: np.ndarray) -> np.ndarray:
         """As for `Whole`."""
         first = right.astype(np.float32) / self.diagonal
-        inner = np.einsum("sk,ks->s", self._E, first @ self._A.T)
+        inner = np.einsum("sk,sk->s", self._E, (self._A @ first.T)[self._places])
         inner = ssymv(1.0, self._inverse, inner, lower=self._lower)
-        second = (self._E * inner[:, None]).T @ self._A / self.diagonal
+        of_rows = np.add.reduceat(self._E * inner[:, None], self._firsts)
+        second = of_rows.T @ self._A / self.diagonal
         return (first - second).astype(np.float64)
+
+
+def _largest(G: np.ndarray, generator: np.random.Generator) -> float:
+    """About the largest eigenvalue of a positive matrix, by power iteration."""
+    vector = generator.random(len(G), np.float32)
+    for _ in range(_POWERS):
+        vector = G @ (vector / np.linalg.norm(vector))
+    return float(np.linalg.norm(vector))
