@@ -33,9 +33,9 @@ _SUREST = 1e-6
 _UNSEEN = 0.02
 # Share of the largest diagonal that every other is at least, for float32.
 _FLAT = 1e-6
-# What pairs may weigh against the diagonal beside them: beyond that, float32 would lose the sign
-# of what is left of it. Found by so many powers.
-_STEEPEST = 1e5
+# What pairs may weigh against the diagonal beside them: a few that were drawn are not to be trusted
+# further, and far beyond that float32 loses the sign of what is left. Found by so many powers.
+_STEEPEST = 1e3
 _POWERS = 10
 
 
