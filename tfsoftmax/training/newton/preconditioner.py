@@ -35,7 +35,7 @@ _UNSEEN = 0.02
 _FLAT = 1e-6
 # What pairs may weigh against the diagonal beside them: a few that were drawn are not to be trusted
 # further, and far beyond that float32 loses the sign of what is left. Found by so many powers.
-_STEEPEST = 1e3
+_STEEPEST = 300
 _POWERS = 10
 
 
