@@ -248,7 +248,7 @@ def section(title: str, found: dict[str, Any]) -> Iterator[str]:
             continue
         gap = max(min(point[2] for point in points) / best - 1, 0.0)
         if cost is None:
-            late = [f"not in {points[-1][part]:.0f}" for part in (0, 1)]
+            late = [f"not in {points[-1][part]:.3g}" for part in (0, 1)]
             yield table_row([name, *late, "", "", f"{gap:.1e}"])
             continue
         compared = [f"{a / b:.3f}" for a, b in zip(own, cost, strict=True)] if own else ["", ""]
