@@ -21,7 +21,7 @@ from tfsoftmax.training.newton.preconditioner import Draw, Pairs, Whole
 _MOST_ITERATIONS = 40
 # A step that needed so many gets a new preconditioner, which may be built so often.
 _MANY_ITERATIONS = 25
-_MOST_BUILDS = 3
+_MOST_BUILDS = 10
 # Share of the objective that sums of float32 losses do not resolve.
 _ROUNDING = 1e-7
 # Share of the predicted decrease that a step must have (Armijo).
@@ -109,7 +109,8 @@ class Newton:
         loss_at = self._along(direction)
         # With l1 a weight may reach 0 in a step, and not cross it.
         side = np.where(parameters != 0, np.sign(parameters), -np.sign(slope))
-        size = 1.0
+        size = 1.0 if direction.any() and np.isfinite(direction).all() else 0.0
+        moved = parameters
         while size > _SHORTEST:
             moved = parameters + size * direction
             if self.l1:
@@ -183,6 +184,8 @@ class Newton:
         direction = ahead = precondition(rest)
         length = first = float((rest * ahead).sum())
         # The closer the minimum, the better the quadratic model, and the more a step may gain.
+        if not (first > 0 and np.isfinite(first)):
+            return found, 0  # Rounding has left nothing that leads down.
         forcing = min(0.1, 4 * np.sqrt(first / (2 * objective)))
         iterations = 0
         while iterations < _MOST_ITERATIONS and length > forcing * first:
