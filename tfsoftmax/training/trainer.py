@@ -16,7 +16,6 @@ from tfsoftmax.spec import Spec
 from tfsoftmax.training.build import build_loop
 from tfsoftmax.training.history import MovingAverage
 from tfsoftmax.training.learning_rate import center_of
-from tfsoftmax.training.objective import set_parameters
 from tfsoftmax.training.prepare import l2_of, sample_of
 from tfsoftmax.training.recipe import Recipe
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
@@ -81,7 +80,9 @@ class Trainer:
 
     def set_model(self) -> None:
         """Sets the model's W and b to the loop's parameters."""
-        set_parameters(self.model, self.loop.result())
+        for block, (W, b) in self.loop.results():
+            self.model.W[block].assign(tf.transpose(W))
+            self.model.b.assign(b[:, 0])
 
     def _check_finite(self, losses: np.ndarray, rates: np.ndarray) -> None:
         first = self.loop.done - len(losses)
