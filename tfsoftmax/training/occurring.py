@@ -139,5 +139,7 @@ class Occurring(NamedTuple):
     def give_back(self) -> None:
         """Gives the whole model what the smaller one has learnt."""
         if self.inputs is not None:
-            self.whole.W.scatter_nd_update(self.inputs[:, None], self.model.W)
+            # Not in place: a variable that is assigned to in part is copied at each later reading.
+            places = self.inputs[:, None]
+            self.whole.W.assign(tf.tensor_scatter_nd_update(self.whole.W, places, self.model.W))
             self.whole.b.assign(self.model.b)

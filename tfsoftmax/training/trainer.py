@@ -16,6 +16,7 @@ from tfsoftmax.spec import Spec
 from tfsoftmax.training.build import build_loop
 from tfsoftmax.training.history import MovingAverage
 from tfsoftmax.training.learning_rate import center_of
+from tfsoftmax.training.objective import set_parameters
 from tfsoftmax.training.prepare import l2_of, sample_of
 from tfsoftmax.training.recipe import Recipe
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
@@ -80,9 +81,7 @@ class Trainer:
 
     def set_model(self) -> None:
         """Sets the model's W and b to the loop's parameters."""
-        for block, (W, b) in self.loop.results():
-            self.model.W[block].assign(tf.transpose(W))
-            self.model.b.assign(b[:, 0])
+        set_parameters(self.model, self.loop.result())
 
     def _check_finite(self, losses: np.ndarray, rates: np.ndarray) -> None:
         first = self.loop.done - len(losses)

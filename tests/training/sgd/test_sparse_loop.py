@@ -108,7 +108,6 @@ def test_entries_of_one_place_are_added_up_and_empty_rows_have_the_bias():
 @pytest.mark.parametrize(("optimizer", "xla"), [("sgd", True), ("adagrad", False), ("ftrl", False)])
 def test_a_run_is_resumed_with_the_same_bytes(tmp_path, optimizer, xla, monkeypatch):
     monkeypatch.setattr("tfsoftmax.training.sgd.sparse_feed._CHUNK_ENTRIES", 500)
-    monkeypatch.setattr("tfsoftmax.training.sgd.batches._BLOCK_INPUTS", 100)
     recipe = PLAIN.but(optimizer=optimizer, l1=0.001, epochs=3, xla=xla)
     dataset = sparse_dataset()
     whole, steps = fit(dataset, recipe), []
@@ -124,14 +123,6 @@ def test_a_run_is_resumed_with_the_same_bytes(tmp_path, optimizer, xla, monkeypa
     resumed = fit(dataset, recipe, checkpoints=Checkpoints(tmp_path, resume=True))
     assert bytes_of(resumed) == bytes_of(whole)
     assert resumed.history.last.moving_loss == whole.history.last.moving_loss
-
-
-@pytest.mark.parametrize("optimizer", ["adagrad", "ftrl"])
-def test_the_blocks_that_a_pass_over_the_state_takes_change_nothing(optimizer, monkeypatch):
-    recipe = PLAIN.but(optimizer=optimizer, l1=0.001, xla=False)
-    whole = fit(sparse_dataset(), recipe)
-    monkeypatch.setattr("tfsoftmax.training.sgd.batches._BLOCK_INPUTS", 64)
-    assert_same(fit(sparse_dataset(), recipe), whole, tolerance=1e-7)
 
 
 def test_rows_beyond_the_memory_limit_are_each_used_once_an_epoch(monkeypatch):

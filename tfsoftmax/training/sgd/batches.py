@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import tensorflow as tf
 
 from tfsoftmax.columns.entries import Entries, Numbered
 from tfsoftmax.training.sgd.updates import State
-
-# Inputs in a block, in a pass over the whole state.
-_BLOCK_INPUTS = 2**15
 
 
 class Batch(NamedTuple):
@@ -46,14 +43,8 @@ class Batches(Protocol):
     def pack(self, state: State) -> State:
         """From a state with the features last to the state that the loop keeps."""
 
-    def blocks(self, n_inputs: int) -> Iterable[slice]:
-        """The inputs in the blocks that a pass over the whole state takes."""
-
-    def unpack(self, state: State, block: slice) -> State:
-        """The state of some inputs, with the features last."""
-
-    def keep(self, kept: State, block: slice, state: State) -> None:
-        """Assigns the state of some inputs to the variables that the loop keeps."""
+    def unpack(self, state: State) -> State:
+        """And back."""
 
 
 class DenseBatches(NamedTuple):
@@ -87,17 +78,9 @@ class DenseBatches(NamedTuple):
         """As for `Batches`."""
         return state
 
-    def blocks(self, n_inputs: int) -> Iterable[slice]:
-        """As for `Batches`: all in one."""
-        return [slice(0, n_inputs)]
-
-    def unpack(self, state: State, block: slice) -> State:
+    def unpack(self, state: State) -> State:
         """As for `Batches`."""
         return state
-
-    def keep(self, kept: State, block: slice, state: State) -> None:
-        """As for `Batches`."""
-        tf.nest.map_structure(lambda variable, value: variable.assign(value), kept, state)
 
 
 class SparseBatches(NamedTuple):
@@ -139,27 +122,9 @@ class SparseBatches(NamedTuple):
 
         return _of_features(pack, state)
 
-    def blocks(self, n_inputs: int) -> Iterable[slice]:
-        """As for `Batches`: a copy of the whole would be as large as all the rows."""
-        for first in range(0, n_inputs, _BLOCK_INPUTS):
-            yield slice(first, min(first + _BLOCK_INPUTS, n_inputs))
-
-    def unpack(self, state: State, block: slice) -> State:
+    def unpack(self, state: State) -> State:
         """As for `Batches`."""
-        return _of_features(lambda kept: _features_last(kept[block]), state)
-
-    def keep(self, kept: State, block: slice, state: State) -> None:
-        """As for `Batches`."""
-
-        def assign(variable: tf.Variable, numbers: tf.Tensor) -> tf.Tensor:
-            first = _features_first(numbers)
-            variable[block].assign(first)
-            if block.stop == variable.shape[0] - 1:
-                # What was done to the place that takes what is left over is undone.
-                variable[-1:].assign(tf.zeros_like(first[:1]))
-            return numbers
-
-        _of_features(assign, kept, state)
+        return _of_features(lambda kept: _features_last(kept[:-1]), state)
 
 
 def _of_features(change: Callable[..., tf.Tensor], state: State, *others: State) -> State:

@@ -75,7 +75,7 @@ class Loop:
         start = self._batches.pack(rule.start(objective.to_centered(parameters)))
         # Variables, because the compiled loop moves those where they are; tensors it copies.
         self._kept: State = tf.nest.map_structure(tf.Variable, start)
-        self._models, self._n_inputs = tuple(parameters[0].shape[:-2]), parameters[0].shape[-1]
+        self._models = tuple(parameters[0].shape[:-2])
         self.done = 0
         self.pause_every: int | None = None
         self._rates, self._average_weights = rates, average_weights
@@ -102,21 +102,12 @@ class Loop:
 
     def result(self) -> list[tf.Tensor]:
         """The parameters, or their mean once there is one, for features that are not centred."""
-        _, parts = zip(*self.results(), strict=True)
-        W, b = zip(*parts, strict=True)
-        return [W[0] if len(W) == 1 else tf.concat(W, axis=-1), b[0]]
-
-    def results(self) -> Iterator[tuple[slice, list[tf.Tensor]]]:
-        """The same, block by block of the inputs: which they are, their W, and b."""
-        objective = self._objective
-        moment = self._moment(*divmod(self.done, self.feed.steps))
+        state, objective = self._batches.unpack(self.state), self._objective
+        epoch, taken = divmod(self.done, self.feed.steps)
+        parameters = self._rule.parameters(state, self._moment(epoch, taken), objective)
         # A share of the steps that rounds to none leaves no mean.
-        averaging = self._average_weights(np.array([self.done - 1]))[0] > 0
-        for block in self._batches.blocks(self._n_inputs):
-            state = self._batches.unpack(self.state, block)
-            parameters = self._rule.parameters(state, moment, objective)
-            averaged = state.averages and averaging
-            yield block, objective.from_centered(state.averages if averaged else parameters)
+        averaged = state.averages and self._average_weights(np.array([self.done - 1]))[0] > 0
+        return objective.from_centered(state.averages if averaged else parameters)
 
     def run_epoch(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Trains on the rest of the epoch that `done` is in, a call at a time.
@@ -171,10 +162,9 @@ class Loop:
     def _settle(self, moment: Moment) -> None:
         if moment.times is None:
             return
-        for block in self._batches.blocks(self._n_inputs):
-            state = self._batches.unpack(self.state, block)
-            parameters = self._rule.parameters(state, moment, self._objective)
-            self._batches.keep(self._kept, block, self._rule.settled(state, parameters))
+        state = self._batches.unpack(self.state)
+        parameters = self._rule.parameters(state, moment, self._objective)
+        self.state = self._batches.pack(self._rule.settled(state, parameters))
 
     def _steps_a_call(self) -> int:
         n_models = int(np.prod(self._models))
