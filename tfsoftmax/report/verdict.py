@@ -232,10 +232,12 @@ def _ended(facts: Facts) -> tuple[Verdict, str]:
             "All training rows are separated, so their loss has no minimum and the weights would "
             "grow forever; " + facts.cure + "."
         )
+    tol = facts.history.recipe.tol
     if (proof := facts.history.proof) and facts.near:
         return "converged", (
             "Converged: what training minimises is proven to be within "
             f"{proof.relative_gap:.0e} of its minimum, as a share of it."
+            + ("" if proof.relative_gap <= tol else f" The tol of {tol:g} was not reached.")
         )
     if facts.near_enough:
         unseen = "" if facts.near else ", which is less than the test rows could show"

@@ -103,13 +103,16 @@ def fit(
     with saving(run, checkpoints, identity) if checkpoints else nullcontext() as on_step:
 
         def after_call(progress: Progress) -> None:
-            if on_step:
+            # In the middle of a step of Newton's there is nothing to go on from.
+            if on_step and not run.newton:
                 on_step()
             if on_progress:
                 on_progress(progress)
 
         while not run.ended:
             metrics = run.epoch(after_call)
+            if on_step and run.newton:
+                on_step()
             if on_epoch:
                 on_epoch(metrics)
     run.end()

@@ -63,12 +63,12 @@ class Run:
             return self.newton is not None and self.newton.ended
         return done >= self.recipe.epochs or bool(self.stopping and self.stopping.should_stop(done))
 
-    def begin_newton(self, on_pass: Callable[[], None] | None = None) -> NewtonPhase:
+    def begin_newton(self) -> NewtonPhase:
         """What takes Newton's steps, from where the model is."""
         if self.newton is None:
             features = self._train.features
             on_device = features if tf.is_tensor(features) else None
-            self.newton = NewtonPhase(self.model, self._rows, self.recipe, on_device, on_pass)
+            self.newton = NewtonPhase(self.model, self._rows, self.recipe, on_device)
         return self.newton
 
     def epoch(self, on_progress: Callable[[Progress], None] | None) -> EpochMetrics:
@@ -80,9 +80,8 @@ class Run:
             rate = float(loop.learning_rates(loop.done - 1, loop.done)[0])
         else:
             done = Progress(loop.done, loop.done, self.history.last.moving_loss)
-            loss, rate = self.begin_newton(
-                partial(on_progress, done) if on_progress else None
-            ).step()
+            on_pass = partial(on_progress, done) if on_progress else None
+            loss, rate = self.begin_newton().step(on_pass)
         trained = time.perf_counter()
         train, test = self._measure(self._train), self._measure(self._test)
         validation = self._validation and self._measure(self._validation)

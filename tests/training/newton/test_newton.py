@@ -1,5 +1,6 @@
 """The optimum against scikit-learn's, the parts of a step, and runs that are told to find it."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -113,9 +114,45 @@ def test_a_run_that_was_stopped_anywhere_ends_the_same(table, newton, found, tmp
             fit(table, newton, checkpoints=checkpoints, on_epoch=stop)
         resumed = fit(table, newton, checkpoints=Checkpoints(tmp_path / str(after), resume=True))
         assert_array_equal(resumed.model.W.numpy(), found.model.W.numpy())
+        losses = [
+            [epoch.train_log_loss for epoch in each.history.epochs] for each in (resumed, found)
+        ]
+        assert losses[0] == losses[1]
         assert resumed.history.proof == replace(
             found.history.proof, passes=resumed.history.proof.passes
         )
+
+
+def test_a_ctrl_c_in_any_pass_loses_nothing(table, newton, found, tmp_path):
+    """Also in a run that was resumed, and while the optimum is proven."""
+    calls = 0
+
+    def count(progress):
+        nonlocal calls
+        calls += 1
+
+    fit(table, newton, on_progress=count)
+    for stop_at in range(2, calls + 1, 5):
+        left = [stop_at, 3]  # Calls before the first end, and before that of the resumed run.
+        folder = tmp_path / str(stop_at)
+
+        def interrupt(progress, left=left):
+            left[0] -= 1
+            if not left[0]:
+                left.pop(0)
+                raise KeyboardInterrupt
+
+        for resume in (False, True):
+            with suppress(KeyboardInterrupt):
+                fit(
+                    table,
+                    newton,
+                    checkpoints=Checkpoints(folder, resume=resume),
+                    on_progress=interrupt if left else None,
+                )
+        resumed = fit(table, newton, checkpoints=Checkpoints(folder, resume=True))
+        assert_array_equal(resumed.model.W.numpy(), found.model.W.numpy())
+        assert len(resumed.history.epochs) == len(found.history.epochs)
 
 
 def test_a_run_that_is_resumed_has_the_same_sgd_before(table, newton, tmp_path):

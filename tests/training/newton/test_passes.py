@@ -26,7 +26,7 @@ def case():
     return X, y, weights, joint, rng.normal(size=joint.shape)
 
 
-def passes_over(case, monkeypatch, block_rows, memory_limit, compiled=False, on_pass=None):
+def passes_over(case, monkeypatch, block_rows, memory_limit, compiled=False):
     X, y, weights, _, _ = case
     monkeypatch.setattr(rows_module, "_BLOCK_NUMBERS", block_rows * N_FEATURES)
     monkeypatch.setattr(rows_module, "_FEWEST_ROWS", 1)
@@ -34,7 +34,7 @@ def passes_over(case, monkeypatch, block_rows, memory_limit, compiled=False, on_
     center = X.mean(axis=0)
     objective = Objective(model.scaled, center=center, smoothing=SMOOTHING)
     rows = Rows(Split(X, y), weights, N_CLASSES, memory_limit)
-    return Passes(objective, rows, compiled, on_pass)
+    return Passes(objective, rows, compiled)
 
 
 def expected(case):
@@ -115,6 +115,7 @@ def test_what_a_pass_calls_may_stop_it(case, monkeypatch):
     def stop():
         raise KeyboardInterrupt
 
-    passes = passes_over(case, monkeypatch, 50, 60 * 24, on_pass=stop)
+    passes = passes_over(case, monkeypatch, 50, 60 * 24)
+    passes.on_pass = stop
     with pytest.raises(KeyboardInterrupt):
         passes.logits(case[3])

@@ -86,7 +86,7 @@ def gap_of(passes: Passes, point: Point, parameters: Joint, l2: float, l1: float
         above = np.maximum(np.abs(g) - l1, 0.0)
         parts = g * W + l2 / 2 * W**2 + l1 * np.abs(W) + above**2 / (2 * l2)
         return max(0.0, float(parts.sum()))
-    share = min(1.0, l1 / max(float(np.abs(g).max()), 1e-300))
+    share = min(1.0, l1 / max(float(np.abs(g).max()), _TINY))
     entropy = passes.entropy(point.probabilities, share)
     return max(0.0, point.loss + l1 * float(np.abs(W).sum()) - entropy)
 

@@ -183,9 +183,9 @@ class Newton:
         found, rest = np.zeros_like(right), right
         direction = ahead = precondition(rest)
         length = first = float((rest * ahead).sum())
-        # The closer the minimum, the better the quadratic model, and the more a step may gain.
         if not (first > 0 and np.isfinite(first)):
             return found, 0  # Rounding has left nothing that leads down.
+        # The closer the minimum, the better the quadratic model, and the more a step may gain.
         forcing = min(0.1, 4 * np.sqrt(first / (2 * objective)))
         iterations = 0
         while iterations < _MOST_ITERATIONS and length > forcing * first:

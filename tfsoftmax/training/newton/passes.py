@@ -45,24 +45,18 @@ class Passes:
       rows: the rows.
       n_samples: how many there are.
       count: passes so far; a single product with the rows is half a pass.
+      on_pass: called before each chunk of rows; what it raises is let through.
     """
 
-    def __init__(
-        self,
-        objective: Objective,
-        rows: Rows,
-        compiled: bool,
-        on_pass: Callable[[], None] | None = None,
-    ):
+    def __init__(self, objective: Objective, rows: Rows, compiled: bool):
         """Prepares the passes.
 
         Args:
           objective: what is minimised.
           rows: the training rows.
           compiled: whether XLA compiles passes, all but exact ones.
-          on_pass: called before each chunk of rows; what it raises is let through.
         """
-        self._on_pass = on_pass
+        self.on_pass: Callable[[], None] | None = None
         self._objective, self.rows, self.n_samples = objective, rows, rows.n_samples
         self.count = 0.0
         plain = self._chunk_logits, self._chunk_point, self._chunk_curved, self._chunk_loss
@@ -154,8 +148,8 @@ class Passes:
 
     def _chunks(self) -> Iterator[Chunk]:
         for chunk in self.rows.chunks():
-            if self._on_pass:
-                self._on_pass()
+            if self.on_pass:
+                self.on_pass()
             yield chunk
 
     def _for(self, logits: OfRows) -> Any:

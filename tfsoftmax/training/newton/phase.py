@@ -54,7 +54,6 @@ class NewtonPhase:
         split: Split,
         recipe: ResolvedRecipe,
         on_device: tf.Tensor | None = None,
-        on_pass: Callable[[], None] | None = None,
     ):
         """Begins where the model is.
 
@@ -63,7 +62,6 @@ class NewtonPhase:
           split: the training rows.
           recipe: how to train.
           on_device: the rows' features as a tensor, where there is one.
-          on_pass: called in each pass over the rows; what it raises is let through.
 
         Raises:
           UsageError: if rows are sparse, and too many (`check_rows`).
@@ -76,7 +74,7 @@ class NewtonPhase:
         limit = recipe.memory_limit
         rows = Rows(split, weights.astype(np.float32), n_classes, limit, on_device)
         compiled = recipe.xla and is_worth_compiling(model, split)
-        self._passes = Passes(self._objective, rows, compiled, on_pass)
+        self._passes = Passes(self._objective, rows, compiled)
         draw = Draw(self._objective, rows, recipe.seed)
         self._newton = Newton(self._passes, draw, recipe.l2, self._of_model(), recipe.l1)
         self._inner, self._failures = recipe.tol, 0
@@ -84,8 +82,11 @@ class NewtonPhase:
         self.steps, self.ended = 0, False
         self.proof: Proof | None = None
 
-    def step(self) -> tuple[float, float]:
+    def step(self, on_pass: Callable[[], None] | None = None) -> tuple[float, float]:
         """Takes a step, and tries to prove the optimum where it is near.
+
+        Args:
+          on_pass: called in each pass over the rows; what it raises is let through.
 
         Returns:
           The mean loss after it, and the step's size.
@@ -93,12 +94,13 @@ class NewtonPhase:
         Raises:
           DataError: if rows cannot be read from the file they are in.
         """
-        newton = self._newton
+        newton, self._passes.on_pass = self._newton, on_pass
         size = newton.step(self._inner)
         self.steps += 1
         parameters = newton.state.parameters
         joint = [tf.constant(parameters[:, :-1]), tf.constant(parameters[:, -1:])]
-        set_parameters(self.model, [tf.cast(part, tf.float32) for part in self._from(joint)])
+        shipped = self._objective.from_centered(joint)
+        set_parameters(self.model, [tf.cast(part, tf.float32) for part in shipped])
         gap = newton.gap
         self._since = 0 if gap < self._least else self._since + 1
         self._least = min(gap, self._least)
@@ -166,9 +168,6 @@ class NewtonPhase:
         """The model's W and b as they are shipped, for centred features."""
         exact = [tf.cast(part, tf.float64) for part in parameters_of(self.model)]
         return np.concatenate(self._objective.to_centered(exact), axis=1)
-
-    def _from(self, joint: list[tf.Tensor]) -> list[tf.Tensor]:
-        return self._objective.from_centered(joint)
 
 
 def is_worth_compiling(model: SoftmaxRegression, split: Split) -> bool:
