@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tfsoftmax.cli._options import add_options
 from tfsoftmax.system.json_text import json_text
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_OPTIONS = (
+    click.option(
+        "--output",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Write the table there instead of printing it.",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="One JSON document instead of CSV."),
+)
+
+
+def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say where a command's table goes, and as what."""
+    return add_options(command, _OPTIONS)
 
 
 def put_table(

@@ -12,7 +12,7 @@ from tfsoftmax.cli._console import (
     common_options,
     set_verbosity,
 )
-from tfsoftmax.cli._tables import put_table
+from tfsoftmax.cli._tables import put_table, table_options
 
 
 @click.command(cls=TensorFlowCommand, name="coefficients")
@@ -41,13 +41,7 @@ from tfsoftmax.cli._tables import put_table
     is_flag=True,
     help="Subtract from a feature's coefficients their mean over all classes.",
 )
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write the table there instead of printing it.",
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of CSV.")
+@table_options
 @common_options
 def coefficients(
     model: Path,

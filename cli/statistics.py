@@ -12,7 +12,7 @@ from tfsoftmax.cli._console import (
     set_verbosity,
 )
 from tfsoftmax.cli._sources import Data, data_options, dataset_options
-from tfsoftmax.cli._tables import put_table
+from tfsoftmax.cli._tables import put_table, table_options
 
 
 @click.command(cls=TensorFlowCommand, name="statistics")
@@ -30,13 +30,7 @@ from tfsoftmax.cli._tables import put_table
     show_default=True,
     help="Of the intervals.",
 )
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write the table there instead of printing it.",
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of CSV.")
+@table_options
 @common_options
 def statistics(
     dataset_name: str,
@@ -59,8 +53,8 @@ def statistics(
 
     \b
     Examples:
-      tfsoftmax statistics penguins.csv --label-column species
-      tfsoftmax statistics loans.csv --reference repaid --json
+      tfsoftmax statistics titanic.csv --label-column survived
+      tfsoftmax statistics loans.csv --label-column status --reference repaid --json
     """
     set_verbosity(verbose, quiet)
     from tfsoftmax import statistics as statistics_of

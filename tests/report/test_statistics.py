@@ -151,6 +151,43 @@ def tied():
     return from_arrays(np.column_stack([X, X[:, 0] + X[:, 1]]), y)
 
 
+def missing_together():
+    X, y = simulated()
+    frame = pd.DataFrame(X, columns=["dose", "age", "height"])
+    frame.loc[::7, ["dose", "age"]] = np.nan
+    frame["group"] = np.array(["u", "v"])[(np.arange(len(y)) % 2)]
+    frame["answer"] = np.array(list("abc"))[y]
+    return frame
+
+
+def test_advice_on_columns_that_are_missing_together_helps():
+    frame, options = missing_together(), SourceOptions(label_column="answer")
+    with pytest.raises(DataError, match=r"are tied.*do without them \(missing=.mean.\)") as refused:
+        statistics(from_frame(frame, options=options))
+    assert "'dose is missing', 'age is missing'" in str(refused.value)
+    found = statistics(from_frame(frame, options=options.but(missing="mean")))
+    assert set(found.table["column"]) == {"(intercept)", "dose", "age", "height", "group"}
+
+
+def test_advice_on_columns_that_follow_from_each_other_helps():
+    X, y = simulated()
+    frame = pd.DataFrame(X, columns=["dose", "age", "height"])
+    frame["both"] = frame["dose"] + frame["age"]
+    frame["answer"] = np.array(list("abc"))[y]
+    options = SourceOptions(label_column="answer")
+    with pytest.raises(DataError, match=r"'dose', 'age', 'both' are tied.*drop=\[.both.\]"):
+        statistics(from_frame(frame, options=options))
+    assert len(statistics(from_frame(frame, options=options.but(drop="both"))).table) == 8
+
+
+def test_advice_of_other_commands_is_not_given(caplog):
+    rng = np.random.default_rng(0)
+    rare = np.repeat([50.0, 0.0], [8, 2000 - 8])
+    X = np.column_stack([rng.normal(size=2000), rare])
+    statistics(from_arrays(X, np.arange(2000) % 2))
+    assert "standardize" not in caplog.text
+
+
 def separated():
     X = np.arange(40.0)[:, None]
     return from_arrays(np.column_stack([X, np.sin(X)]), (X[:, 0] > 20).astype(int))

@@ -168,7 +168,8 @@ class _Rows:
 
     def __init__(self, dataset: Dataset, base: int):
         self._check(dataset)
-        dataset = with_scaling(dataset, "on")
+        # For the numbers' sake only: no penalty sees it, and coefficients are raw again.
+        dataset = with_scaling(dataset, "on", advise=False)
         self.spec, self._base = dataset.spec, base
         self._model = SoftmaxRegression(dataset.spec)
         self._splits = [part for part in (dataset.train, dataset.test) if len(part)]
@@ -245,7 +246,7 @@ class _Rows:
             raise DataError(
                 f"{name}: {len(self.inputs):,} features and {self.spec.n_classes} classes have "
                 f"{n:,} coefficients, and statistics are for at most {_MOST_COEFFICIENTS:,}: leave "
-                "columns out with " + setting("drop") + " or " + setting("columns")
+                "columns out with " + setting("drop")
             )
         if n >= self.n_samples:
             raise DataError(
@@ -258,11 +259,18 @@ class _Rows:
         if values[0] > _TIED * values[-1]:
             return
         part = np.flatnonzero(np.abs(vectors[:-1, 0]) > _TAKES_PART)
-        names = [self.spec.feature_name(int(self.inputs[index])) for index in part]
+        inputs = [int(self.inputs[index]) for index in part]
+        names = [self.spec.feature_name(index) for index in inputs]
         shown = ", ".join(map(repr, names[:_NAMED])) + (", ..." if len(names) > _NAMED else "")
+        # Columns that are missing in the same rows need no indicators, each column is needed.
+        cure = (
+            "do without them (" + setting("missing", "mean") + ")"
+            if min(inputs) >= self.spec.n_features
+            else "leave one out (" + setting("drop", [column_name(self.spec, inputs[-1])]) + ")"
+        )
         raise DataError(
             f"{name}: {shown} are tied: one follows from the others, so their coefficients are "
-            "not determined; leave one of them out with " + setting("drop")
+            "not determined: " + cure
         )
 
 

@@ -116,7 +116,7 @@ def l2_of(recipe: Recipe, dataset: Dataset, sample: Callable[[], Inputs]) -> flo
     return float(f"{_SPARSE_L2 * l2 * length**2:.2g}")
 
 
-def with_scaling(dataset: Dataset, standardize: Standardize) -> Dataset:
+def with_scaling(dataset: Dataset, standardize: Standardize, advise: bool = True) -> Dataset:
     """The dataset with a spec that says how its features are scaled.
 
     Features of a known range are scaled by it to [0, 1], and bytes by the range found. The
@@ -135,6 +135,7 @@ def with_scaling(dataset: Dataset, standardize: Standardize) -> Dataset:
       standardize: ``"auto"`` scales as described above; ``"on"`` gives every feature mean 0 and
         deviation 1, or in sparse rows deviation 1 only, as scikit-learn's
         ``StandardScaler(with_mean=False)``; ``"off"`` scales features of a known range only.
+      advise: whether to log what ``"on"`` does to some columns.
 
     >>> from tfsoftmax import Spec, Split
     >>> rows = Split(np.float32([[0.0, 5.0], [256.0, 5.0]]), np.int32([0, 1]))
@@ -154,7 +155,7 @@ def with_scaling(dataset: Dataset, standardize: Standardize) -> Dataset:
     found = ColumnStatistics.of(features)
     scaling = spec.scaled_by
     if not ranged:
-        scaling = scaling_of(features, found, standardize)
+        scaling = scaling_of(features, found, standardize, advise)
     if spec.missing:
         scaling = _with_fill(dataset.name, spec, columns, features, found, scaling)
     if spec.encoding is not None:

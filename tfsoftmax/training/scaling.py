@@ -39,7 +39,10 @@ _QUARTILES = 1.349
 
 
 def scaling_of(
-    features: FeaturesLike, found: ColumnStatistics, standardize: Standardize
+    features: FeaturesLike,
+    found: ColumnStatistics,
+    standardize: Standardize,
+    advise: bool = True,
 ) -> Scaling:
     """The scaling that suits columns of no known range.
 
@@ -48,6 +51,7 @@ def scaling_of(
       found: their statistics.
       standardize: ``"on"`` gives every column mean 0 and deviation 1, ``"off"`` scales none,
         ``"auto"`` scales as described at `with_scaling`.
+      advise: whether to log what ``"on"`` does to some columns.
 
     >>> rows = np.float32([[0, 7], [0, 9], [0, 7], [4, 9]])
     >>> scaling_of(rows, ColumnStatistics.of(rows), "auto")
@@ -57,7 +61,8 @@ def scaling_of(
         return Scaling()
     sparse_rows = isinstance(features, SparseFeatures)
     if standardize == "on":
-        _warn_of_rare_values(found)
+        if advise:
+            _warn_of_rare_values(found)
         if not sparse_rows:
             return _scaling(found.mean, found.deviation)
         _log.warning("Note: sparse rows keep their zeros: columns get deviation 1, but not mean 0")
