@@ -36,7 +36,8 @@ class TrainingProgress:
                 self._task,
                 description="training",
                 completed=progress.step,
-                total=progress.total_steps,
+                # None leaves it open how many steps there will be.
+                total=progress.total_steps if self._epochs else None,
                 loss=f"loss {progress.moving_loss:.3f}",
                 accuracy=self._accuracy,
             )
