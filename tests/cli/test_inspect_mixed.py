@@ -159,3 +159,14 @@ def test_sparse_rows_are_described_by_their_entries(tmp_path):
     assert entries["high"] == pytest.approx(matrix.data.max(), rel=1e-6)
     text = run(group, "inspect", tmp_path / "rows.svm").stdout
     assert re.search(rf"^entries +{matrix.nnz:,} that are not 0, ", text, re.M)
+
+
+def test_numbers_that_begin_with_0_are_pointed_out_unless_they_are_said_to_be_numbers(tmp_path):
+    path = tmp_path / "shops.csv"
+    rows = "".join(f"{'007' if n % 2 else '12'},{n % 3},{'ab'[n % 2]}\n" for n in range(12))
+    path.write_text("zip,size,label\n" + rows)
+    text = run(group, "inspect", path).stdout
+    assert "'007' (row 2) begins with 0" in text
+    assert "--column zip=category" in text
+    for said in ("number", "category"):
+        assert "begins with 0" not in run(group, "inspect", path, "--column", f"zip={said}").stdout

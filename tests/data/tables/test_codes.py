@@ -1,4 +1,4 @@
-"""Texts such as 007 in a frame: numbers unless somebody says more, and a note says so."""
+"""Texts such as 007: numbers unless somebody says more, and a note says so."""
 
 import re
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfsoftmax import SourceOptions, from_frame
+from tfsoftmax import SourceOptions, from_frame, load_dataset
 
 N = 40
 ZIPS = np.array(["100", "007", "7", "012"], object)[np.arange(N) % 4]
@@ -37,3 +37,25 @@ def test_other_numbers_are_not_pointed_out(table):
 
 def test_nothing_is_pointed_out_where_it_is_said_that_they_are_numbers():
     assert from_frame(frame(), options=SourceOptions(column="zip=number")).notes.hints == ()
+
+
+@pytest.mark.parametrize("more", [{}, {"island": ["Biscoe", "Dream"] * (N // 2)}])
+def test_so_they_are_in_a_csv_file(tmp_path, more):
+    path = tmp_path / "shops.csv"
+    frame(**more).to_csv(path, index=False)
+    (note,) = [each for each in load_dataset(f"csv:{path}").notes.hints if "'zip'" in each]
+    assert "'007' (row 2) begins with 0, and was taken for a number" in note
+    advised = re.search(r'column=\["(.*?)"\]', note)[1]
+    found = load_dataset(f"csv:{path}", options=SourceOptions(column=advised))
+    (column,) = [each for each in found.spec.encoding.columns if each.name == "zip"]
+    assert set(column.vocabulary) == {"007", "012", "100", "7"}
+    assert not [each for each in found.notes.hints if "'zip'" in each]
+
+
+@pytest.mark.parametrize(
+    "zips", [np.arange(N), [f"{n:.2f}" for n in range(N)], ["0", "0.5"] * (N // 2), [0, 1] * 20]
+)
+def test_other_numbers_of_a_csv_file_are_not_pointed_out(tmp_path, zips):
+    path = tmp_path / "shops.csv"
+    frame(zip=zips).to_csv(path, index=False)
+    assert load_dataset(f"csv:{path}").notes.hints == ()

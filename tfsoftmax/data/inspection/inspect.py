@@ -24,6 +24,7 @@ from tfsoftmax.data.options import SourceOptions, check_applicable
 from tfsoftmax.data.sparse_rows import SparseFeatures
 from tfsoftmax.data.tables.columns import Columns, listed, named, usual_label
 from tfsoftmax.data.tables.kinds_of_columns import Asked, Draft, draft_of, first_parts
+from tfsoftmax.data.tables.reader import hints_at_codes
 from tfsoftmax.data.tables.table import Table
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import message_of, setting
@@ -123,7 +124,8 @@ def inspect_table(location: Location, options: SourceOptions) -> Inspection:
         notes.append(f"rows without a label: {labels.missing:,}")
     if columns.label is None:
         notes.append("which column has the classes is not known: " + setting("label_column"))
-    return replace(inspection, notes=[*notes, *inspection.notes])
+    hints = hints_at_codes(gathered.readers.values(), options)
+    return replace(inspection, notes=[*notes, *inspection.notes, *hints])
 
 
 def _columns(name: str, found: list[str], options: SourceOptions) -> Columns:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ _TEXT_ROWS_PER_PART = 10_000
 # Enough to tell what the columns are.
 _FIRST_ROWS = 50_000
 _DELIMITERS = (",", ";", "\t", "|")
+# So many cells show whether numbers are written as codes are, or this many rows of many columns.
+_CELLS_OF_CODES, _FEWEST_ROWS_OF_CODES = 2**17, 100
 
 
 def load_csv(path: Path, source: Source) -> Dataset:
@@ -146,6 +148,7 @@ def read_parts(
     filled: bool = False,
     bad: BadRows | None = None,
     only: list[str] | None = None,
+    rows: int = _TEXT_ROWS_PER_PART,
 ) -> Generator[Part]:
     """Reads the rows of a CSV file, a part at a time, the first one small.
 
@@ -161,6 +164,7 @@ def read_parts(
       bad: counts rows of another width. With None, a row that is too long is an error, and
         the values that a short row lacks are missing.
       only: the only columns to read, as text.
+      rows: of those, in a part.
 
     Raises:
       DataError: naming the row, if one has too many columns or the file cannot be read.
@@ -169,7 +173,7 @@ def read_parts(
     as_text = only or texts or ()
     size = max(1, _NUMBERS_PER_PART // len(names))
     if as_text:
-        size = _TEXT_ROWS_PER_PART if only else min(size, _TEXT_ROWS_PER_PART)
+        size = rows if only else min(size, _TEXT_ROWS_PER_PART)
     with _reading(path, name, options) as (pandas, stream):
         if bad and (bad.skip or ((filled or options.fill) and len(names) > 1)):
             # The values that a short row lacks would be filled in as if they were missing.
@@ -194,8 +198,8 @@ def read_parts(
         )
         row = 1
         for frame in chain([parts.get_chunk(min(size, _FIRST_ROWS))], parts):
-            rows = np.arange(row, row + len(frame))
-            yield Part(frame, row, ~np.isin(rows, list(ragged)))
+            numbers = np.arange(row, row + len(frame))
+            yield Part(frame, row, ~np.isin(numbers, list(ragged)))
             row += len(frame)
 
 
@@ -203,6 +207,8 @@ def settle_doubts(
     path: Path, name: str, options: SourceOptions, names: list[str], doubtful: list[ColumnReader]
 ) -> None:
     """Finds out from their text what numbers mean that pandas has read.
+
+    Of those that may be codes, such as 007, only the first rows are looked at.
 
     Args:
       path: of the file.
@@ -213,10 +219,20 @@ def settle_doubts(
     """
     notation, readers = Notation(options.decimal), {reader.name: reader for reader in doubtful}
     texts = {column: ColumnReader(column, notation, options.na_values) for column in readers}
-    bad = BadRows(name, options.bad_rows == "skip")
-    open_ones = list(texts)
-    parts = read_parts(path, name, options, names, bad=bad, only=open_ones)
-    for part in parts if texts else ():
+
+    def parts_of(columns: list[str], rows: int = _TEXT_ROWS_PER_PART) -> Iterator[Part]:
+        bad = BadRows(name, options.bad_rows == "skip")
+        parts = read_parts(path, name, options, names, bad=bad, only=columns, rows=rows)
+        return parts if columns else iter(())
+
+    padded = [column for column, reader in readers.items() if reader.maybe_padded]
+    rows = max(_FEWEST_ROWS_OF_CODES, _CELLS_OF_CODES // max(1, len(padded)))
+    for part in islice(parts_of(padded, min(rows, _TEXT_ROWS_PER_PART)), 1):
+        for column in padded:
+            texts[column].read(part.frame[column], part.first_row)
+            readers[column].padded = texts[column].padded
+    open_ones = [column for column, reader in readers.items() if reader.maybe_groups]
+    for part in parts_of(open_ones):
         for column in open_ones:
             texts[column].read(part.frame[column], part.first_row)
         open_ones = [column for column in open_ones if not texts[column].has_fractions]

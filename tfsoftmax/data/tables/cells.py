@@ -146,15 +146,31 @@ class ColumnReader:
         return "fraction" in self._first
 
     @property
-    def doubtful(self) -> bool:
+    def maybe_groups(self) -> bool:
         """Whether all fractions so far might be thousands, which only their text can show."""
         asked = self.notation.thousands or "fraction" in self._first
         return "maybe groups" in self._first and not asked
 
     @property
+    def doubtful(self) -> bool:
+        """Whether its numbers may have another meaning, which only their text can show."""
+        return self.maybe_groups or self.maybe_padded
+
+    @property
     def padded(self) -> Example | None:
         """A whole number that begins with 0, as codes do: the first of those that are texts."""
         return self._first.get("padded")
+
+    @padded.setter
+    def padded(self, found: Example | None) -> None:
+        if found:
+            self._first.setdefault("padded", found)
+
+    @property
+    def maybe_padded(self) -> bool:
+        """Whether its whole numbers might begin with 0, which only their text can show."""
+        seen = {"fraction", "maybe groups", "padded"} & self._first.keys()
+        return self.type == "number" and "" in self._marks and not (self.texts or seen)
 
     @property
     def numbers_rows(self) -> bool:

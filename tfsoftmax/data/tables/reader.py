@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -270,10 +270,6 @@ class NumbersReader:
         row, column = setting("bad_rows", "skip"), setting("drop", [name])
         return "; or leave out its row with " + row + ", or the column with " + column
 
-    def _may_be_codes(self, reader: ColumnReader) -> bool:
-        said = f"{reader.name}=number" in self._options.column
-        return reader.padded is not None and not (said or self._model)
-
     @property
     def doubtful(self) -> list[ColumnReader]:
         """Readers of columns whose numbers may have another meaning; only their text can show."""
@@ -301,12 +297,15 @@ class NumbersReader:
                 reader.name for reader in read if self._leave_out and reader.identifies_rows
             ),
             marks=tuple(reader.mark + reader.name for reader in read if reader.mark),
-            hints=tuple(_hint_at_codes(reader) for reader in read if self._may_be_codes(reader)),
+            hints=() if self._model else hints_at_codes(read, self._options),
         )
 
 
-def _hint_at_codes(reader: ColumnReader) -> str:
-    return (
+def hints_at_codes(readers: Iterable[ColumnReader], options: SourceOptions) -> tuple[str, ...]:
+    """A sentence on each column of numbers such as 007, unless it is said to be of numbers."""
+    return tuple(
         f"column {reader.name!r}: {reader.padded} begins with 0, and was taken for a number; if "
         "such numbers are codes, say " + setting("column", [f"{reader.name}=category"])
+        for reader in readers
+        if reader.padded and f"{reader.name}=number" not in options.column
     )
