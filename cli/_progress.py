@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
 import rich.progress
 from rich.console import Console
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 _HEADER = "epoch   moving  train acc  train loss  test acc  test loss  seconds"
 # Longer runs print only some of their epochs.
 _MAX_LINES = 25
+# Lines of progress where only steps are counted.
+_COUNTED_LINES = 4
 
 
 class TrainingProgress:
@@ -96,3 +99,45 @@ def training_progress(epochs: int | None, quiet: bool) -> Iterator[TrainingProgr
     )
     with rich.progress.Progress(*columns, console=console, transient=True) as bar:
         yield TrainingProgress(console, epochs, bar)
+
+
+@contextmanager
+def counted_progress(doing: str, counted: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Shows how much is done of what is counted: a bar on a terminal, else a few lines.
+
+    Args:
+      doing: such as "tuning".
+      counted: such as "steps".
+      quiet: show nothing.
+
+    Yields:
+      A function to call with how many are done, and of how many.
+    """
+    console = Console(stderr=True)
+    if quiet:
+        yield lambda done, total: None
+        return
+    if not console.is_terminal:
+        yield _lines(doing, counted)
+        return
+    columns = (
+        rich.progress.TextColumn("{task.description}"),
+        rich.progress.BarColumn(),
+        rich.progress.TaskProgressColumn(),
+        rich.progress.TimeRemainingColumn(),
+    )
+    with rich.progress.Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("starting TensorFlow", total=None)
+        yield lambda done, total: bar.update(task, description=doing, completed=done, total=total)
+
+
+def _lines(doing: str, counted: str) -> Callable[[int, int], None]:
+    printed = 0
+
+    def advance(done: int, total: int) -> None:
+        nonlocal printed
+        if done * _COUNTED_LINES // total > printed:
+            printed = done * _COUNTED_LINES // total
+            click.echo(f"{doing}: {done:,} of {total:,} {counted}", err=True)
+
+    return advance

@@ -1,9 +1,7 @@
-"""Shows the progress of a tuning, prints its table and writes its files."""
+"""Prints the table of a tuning and writes its files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,51 +11,6 @@ from tfsoftmax.system.json_text import json_text
 
 if TYPE_CHECKING:
     from tfsoftmax.tuning.tune import Tuning
-
-# Lines of progress where there is no terminal.
-_LINES = 4
-
-
-@contextmanager
-def tuning_progress(quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Shows progress: a bar on a terminal, else a few lines.
-
-    Yields:
-      A function to call with the number of steps taken, and of all steps.
-    """
-    import rich.progress
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if quiet:
-        yield lambda step, total_steps: None
-        return
-    if not console.is_terminal:
-        yield _lines()
-        return
-    columns = (
-        rich.progress.TextColumn("{task.description}"),
-        rich.progress.BarColumn(),
-        rich.progress.TaskProgressColumn(),
-        rich.progress.TimeRemainingColumn(),
-    )
-    with rich.progress.Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("starting TensorFlow", total=None)
-        yield lambda step, total_steps: bar.update(
-            task, description="tuning", completed=step, total=total_steps
-        )
-
-
-def _lines() -> Callable[[int, int], None]:
-    printed = 0
-
-    def advance(step: int, total_steps: int) -> None:
-        nonlocal printed
-        if step * _LINES // total_steps > printed:
-            printed = step * _LINES // total_steps
-            click.echo(f"tuning: {step:,} of {total_steps:,} steps", err=True)
-
-    return advance
 
 
 def print_table(tuning: Tuning) -> None:

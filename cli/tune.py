@@ -34,7 +34,7 @@ from tfsoftmax.cli._training import (
     summarize,
     trained_on,
 )
-from tfsoftmax.cli._tuning import print_table, tuning_progress, write_tuning
+from tfsoftmax.cli._tuning import print_table, write_tuning
 from tfsoftmax.data.names import locate
 
 if TYPE_CHECKING:
@@ -199,9 +199,10 @@ def tune(
 
 def _tune(dataset: Dataset, recipe: Recipe, choices: dict[str, Any], quiet: bool) -> Tuning:
     from tfsoftmax.cli._interrupt import defer_interrupts
+    from tfsoftmax.cli._progress import counted_progress
     from tfsoftmax.system.startup import import_tensorflow
 
-    with tuning_progress(quiet) as advance:
+    with counted_progress("tuning", "steps", quiet) as advance:
         import_tensorflow()
         from tfsoftmax.tuning.tune import tune
 

@@ -1,6 +1,7 @@
 """Statistics of coefficients against closed forms, finite differences and published software."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -239,6 +240,34 @@ def test_what_is_out_of_range_is_refused():
         statistics(dataset, reference="x")
     with pytest.raises(UsageError, match="confidence must be above 0"):
         statistics(dataset, confidence=95)
+    with pytest.raises(UsageError, match="l2 must be a number of at least 0"):
+        statistics(dataset, l2=-1.0, bootstrap=100)
+    with pytest.raises(UsageError, match=r"bootstrap must be at least 40 for intervals of 0.95"):
+        statistics(dataset, bootstrap=39)
+
+
+def as_advised(refused, dataset):
+    """The statistics that the message of a refusal says to take."""
+    advised = dict(re.findall(r"(l2|bootstrap)=([0-9.e-]+)", str(refused.value)))
+    assert advised.pop("bootstrap") == "1000"
+    return statistics(dataset, bootstrap=40, **{name: float(x) for name, x in advised.items()})
+
+
+@pytest.mark.parametrize("make", [tied, separated, separated_in_part, weighted])
+def test_the_advice_to_resample_helps(make):
+    with pytest.raises(DataError) as refused:
+        statistics(make())
+    assert np.isfinite(as_advised(refused, make()).table["standard_error"]).all()
+
+
+def test_a_penalty_needs_a_bootstrap():
+    dataset = from_arrays(*simulated())
+    with pytest.raises(UsageError, match="do not hold for penalised") as refused:
+        statistics(dataset, l2=0.01)
+    found = statistics(dataset, l2=0.01, bootstrap=40)
+    assert "bootstrap=1000" in str(refused.value)
+    assert found.p is None
+    assert {"z", "p"}.isdisjoint(found.table)
 
 
 @pytest.fixture(scope="module")
@@ -265,6 +294,27 @@ def test_the_command_prints_the_table_and_the_whole_fit(file, tmp_path):
     document = json.loads(target.read_text())
     assert document["n_samples"] == 600
     assert len(document["coefficients"]) == 8
+
+
+def test_the_command_resamples(file):
+    arguments = [command, file, "--label-column", "answer", "--bootstrap", "40"]
+    result = run(*arguments)
+    assert result.stdout.splitlines()[0] == (
+        "column,feature,class,coefficient,standard_error,low,high,odds_ratio,odds_low,odds_high"
+    )
+    assert "bootstrap: 40 of 40 resamples" in result.stderr
+    assert "without columns: 40 resamples; log odds against 'a'" in result.stderr
+    again, other = (run(*arguments, "-q", "--seed", seed) for seed in (0, 1))
+    assert again.stdout == result.stdout
+    assert other.stdout != result.stdout
+    assert again.stderr == ""
+    document = json.loads(run(*arguments, "--l2", "0.01", "--json", "-q").stdout)
+    assert (document["l2"], document["bootstrap"], document["p"]) == (0.01, 40, None)
+
+
+def test_the_command_says_what_to_add_to_a_penalty(file):
+    arguments = [command, file, "--label-column", "answer", "--l2", "0.01"]
+    assert_one_line(run(*arguments), 2, "add --bootstrap 1000, or leave --l2 out")
 
 
 def test_the_command_refuses_in_one_line(file):

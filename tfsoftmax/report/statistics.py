@@ -2,52 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tensorflow as tf
 
 from tfsoftmax.choices import did_you_mean
 from tfsoftmax.data.dataset import Dataset, check_dataset
-from tfsoftmax.data.features import row_blocks
-from tfsoftmax.data.sparse_rows import taken_sparse
-from tfsoftmax.errors import DataError, UsageError
+from tfsoftmax.errors import UsageError
 from tfsoftmax.messages import setting
-from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.report.bootstrap import resampled
 from tfsoftmax.report.coefficients import INTERCEPT, column_name
+from tfsoftmax.report.statistics_rows import RESAMPLES, StatisticsRows
 from tfsoftmax.spec import Spec
 from tfsoftmax.training.newton.likelihood import Maximum, SeparationError, maximise
-from tfsoftmax.training.prepare import with_scaling
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# The information is a square of so many coefficients, and is inverted.
-_MOST_COEFFICIENTS = 2500
-# Share of the largest eigenvalue below which a combination of columns is none.
-_TIED = 1e-9
-# Columns that take part in such a combination have at least this weight in it.
-_TAKES_PART = 1e-3
-_NAMED = 6
-
 
 @dataclass(frozen=True)
 class Statistics:
-    """What the maximum of the likelihood says of each column; `statistics` makes it.
+    """What the rows say of each column, and how surely; `statistics` makes it.
 
     Attributes:
       table: a frame with a row for each feature and class but the reference: ``column``,
         ``feature``, ``class``, ``coefficient`` (of the raw feature: what a unit of it adds to the
         log odds of the class against the reference), ``standard_error``, ``z``, ``p`` (two-sided),
-        ``low`` and ``high`` (the confidence interval) and ``odds_ratio``.
+        ``low`` and ``high`` (the confidence interval), ``odds_ratio``, ``odds_low`` and
+        ``odds_high`` (the same of the odds). A bootstrap has no ``z`` and no ``p``.
       reference: the class that the others are compared with.
       confidence: of the intervals.
       n_samples: rows that were used.
       log_likelihood, null_log_likelihood: of the fit, and of the classes' shares alone, in nats.
       left_out: features that have no coefficient, and why: they are constant, or the reference
         category of their column.
+      l2: strength of the penalty.
+      bootstrap: how many resamples the errors and intervals are from; None if from a formula.
     """
 
     table: pd.DataFrame
@@ -57,6 +50,8 @@ class Statistics:
     log_likelihood: float
     null_log_likelihood: float
     left_out: dict[str, str]
+    l2: float = 0.0
+    bootstrap: int | None = None
 
     @property
     def degrees_of_freedom(self) -> int:
@@ -64,10 +59,15 @@ class Statistics:
         return int((self.table["feature"] != INTERCEPT).sum())
 
     @property
-    def p(self) -> float:
-        """That of the likelihood-ratio test against the classes' shares alone."""
+    def p(self) -> float | None:
+        """That of the likelihood-ratio test against the classes' shares alone.
+
+        None for a penalised fit or weighted rows, where the test does not hold.
+        """
         from scipy.stats import chi2
 
+        if self.bootstrap:
+            return None
         ratio = 2 * (self.log_likelihood - self.null_log_likelihood)
         return float(chi2.sf(ratio, self.degrees_of_freedom))
 
@@ -82,37 +82,59 @@ class Statistics:
             "degrees_of_freedom": self.degrees_of_freedom,
             "p": self.p,
             "left_out": self.left_out,
+            "l2": self.l2,
+            "bootstrap": self.bootstrap,
             "coefficients": self.table.to_dict("records"),
         }
 
 
 def statistics(
-    dataset: Dataset, *, reference: str | None = None, confidence: float = 0.95
+    dataset: Dataset,
+    *,
+    reference: str | None = None,
+    confidence: float = 0.95,
+    l2: float = 0.0,
+    bootstrap: int | None = None,
+    seed: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Statistics:
-    """Fits a dataset without penalties, and says how sure each coefficient is.
+    """Fits a dataset, and says how sure each coefficient is.
 
-    The fit is the maximum of the likelihood of all rows, training and test, in float64: standard
-    errors hold there and nowhere else, so not for the penalised weights of a trained model.
-    They are the roots of the diagonal of the inverse of the observed information; z is a
-    coefficient by its standard error, and p that of a standard normal beyond it (Wald).
+    The fit is the optimum of all rows, training and test, in float64. Without a penalty it is
+    the maximum of the likelihood: standard errors are the roots of the diagonal of the inverse of
+    the observed information; z is a coefficient by its standard error, and p that of a standard
+    normal beyond it (Wald). This holds there and nowhere else, so not for penalised weights.
+
+    A bootstrap holds for them, too. It draws as many rows as there are, with replacement, finds
+    their optimum, and does so again and again: standard errors are the deviations of the
+    coefficients found, and intervals go from percentile to percentile. They say how much
+    coefficients depend on the rows that were drawn, and nothing of how far the penalty draws them
+    towards 0. Scaling stays that of all rows; a resample that lacks a class is drawn again.
 
     Softmax has a set of coefficients more than it needs, so one class is the reference; others'
-    coefficients are changes of the log odds against it. A column of categories is compared with
-    its first category in the same way.
+    coefficients are changes of the log odds against it. Without a penalty a column of categories is
+    compared with its first category in the same way; with one, each category has coefficients.
 
     Args:
-      dataset: of few columns; its rows all count the same.
+      dataset: of few columns; without a bootstrap, its rows all count the same. Otherwise each
+        is drawn with its weight.
       reference: a class; None is the first.
       confidence: of the intervals, above 0 and below 1.
+      l2: strength of the penalty on squares, as training has it, with the scaling that is
+        usual there; above 0 it needs a bootstrap.
+      bootstrap: how many resamples to fit; None is none.
+      seed: of the resamples.
+      on_progress: called with the number of resamples fitted, and of all.
 
     Raises:
       DataError: where the statistics do not hold: columns that follow from each other, classes
         that a combination of columns tells apart without a mistake, weighted rows, too few rows,
         sparse rows, or too many coefficients.
-      UsageError: if there is no such class, or the confidence is out of range.
+      UsageError: if there is no such class, a number is out of range, or l2 has no bootstrap.
 
     References: Agresti, Categorical data analysis (2013), sections 5.5 and 8.1; Hosmer, Lemeshow
-    and Sturdivant, Applied logistic regression (2013), section 8.1.
+    and Sturdivant, Applied logistic regression (2013), section 8.1; Efron and Tibshirani, An
+    introduction to the bootstrap (1993), chapters 6 and 13.
 
     >>> import tfsoftmax
     >>> times = [30, 10, 20, 40]
@@ -123,190 +145,125 @@ def statistics(
     [1.7918, 0.4564]
     """
     dataset = check_dataset(dataset)
+    spec = dataset.spec
+    _check(spec, reference, confidence, l2, bootstrap)
+    base = 0 if reference is None else spec.class_names.index(reference)
+    rows = StatisticsRows(dataset, base, l2, resampled=bootstrap is not None)
+    try:
+        fit = maximise(rows.blocks, spec.n_classes, len(rows.inputs), l2)
+    except SeparationError:
+        raise rows.separated(dataset.name, "") from None
+    to_raw = _to_raw(rows.spec, rows.inputs)
+    if bootstrap is None:
+        figures = _wald(fit, to_raw, confidence)
+    else:
+        try:
+            fits = resampled(rows, fit, l2, bootstrap, seed, on_progress)
+        except SeparationError:
+            raise rows.separated(dataset.name, "in a resample ") from None
+        figures = _percentiles(fit, fits, to_raw, confidence)
+    counts = rows.counts[rows.counts > 0]
+    return Statistics(
+        _table(rows, base, figures),
+        spec.class_names[base],
+        confidence,
+        rows.n_samples,
+        fit.log_likelihood,
+        float((counts * np.log(counts / rows.n_samples)).sum()),
+        rows.left_out,
+        l2,
+        bootstrap,
+    )
+
+
+def _check(
+    spec: Spec, reference: str | None, confidence: float, l2: float, bootstrap: int | None
+) -> None:
     if not 0 < confidence < 1:
         raise UsageError(
             setting("confidence") + f" must be above 0 and below 1, not {confidence!r}"
         )
-    spec = dataset.spec
+    if not (l2 >= 0 and math.isfinite(l2)):
+        raise UsageError(setting("l2") + f" must be a number of at least 0, not {l2!r}")
     if reference is not None and reference not in spec.class_names:
         raise UsageError(
             f"there is no class {reference!r} to be the reference; "
             f"{did_you_mean(reference, spec.class_names)}there are "
             f"{', '.join(spec.class_names[:10])}"
         )
-    base = 0 if reference is None else spec.class_names.index(reference)
-    rows = _Rows(dataset, base)
-    try:
-        found = maximise(rows.blocks, spec.n_classes, len(rows.inputs))
-    except SeparationError:
-        raise DataError(
-            f"{dataset.name}: a combination of columns tells some classes apart without a mistake, "
-            "so the likelihood has no maximum and its coefficients would grow forever: leave a "
-            "column out (" + setting("drop") + "), or put rare classes together"
-        ) from None
-    shares = rows.counts[rows.counts > 0] / rows.n_samples
-    return Statistics(
-        _table(rows.spec, rows.inputs, found, base, confidence),
-        spec.class_names[base],
-        confidence,
-        rows.n_samples,
-        found.log_likelihood,
-        float((rows.counts[rows.counts > 0] * np.log(shares)).sum()),
-        rows.left_out,
-    )
-
-
-class _Rows:
-    """All rows of a dataset, scaled, of the columns that have a coefficient.
-
-    Attributes:
-      spec: with the scaling.
-      inputs: indices of the inputs that have a coefficient.
-      left_out: the names of the others, and why.
-      n_samples, counts: rows in all and of each class.
-    """
-
-    def __init__(self, dataset: Dataset, base: int):
-        self._check(dataset)
-        # For the numbers' sake only: no penalty sees it, and coefficients are raw again.
-        dataset = with_scaling(dataset, "on", advise=False)
-        self.spec, self._base = dataset.spec, base
-        self._model = SoftmaxRegression(dataset.spec)
-        self._splits = [part for part in (dataset.train, dataset.test) if len(part)]
-        if dataset.validation is not None:
-            self._splits.append(dataset.validation)
-        labels = np.concatenate([np.asarray(part.labels) for part in self._splits])
-        self.n_samples = len(labels)
-        self.counts = np.bincount(labels, minlength=self.spec.n_classes)
-        self._check_classes(dataset.name)
-        self.inputs = np.arange(self.spec.n_inputs)
-        self.left_out: dict[str, str] = {}
-        moments = sum(rows.T @ rows for rows, _ in self.blocks()) / self.n_samples
-        self._leave_out(moments)
-        self._check_size(dataset.name)
-        kept = np.append(self.inputs, self.spec.n_inputs)
-        self._check_tied(dataset.name, moments[np.ix_(kept, kept)])
-
-    def blocks(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """All rows, block by block, with a 1 for the intercept; the reference's label is 0."""
-        order = np.arange(self.spec.n_classes)
-        order[: self._base] += 1
-        order[self._base] = 0
-        for part in self._splits:
-            done = 0
-            for block in row_blocks(part.features):
-                scaled = self._model.scaled(tf.constant(block)).numpy()[:, self.inputs]
-                rows = np.column_stack([scaled.astype(np.float64), np.ones(len(block))])
-                yield rows, order[np.asarray(part.labels[done : done + len(block)])]
-                done += len(block)
-
-    def _check(self, dataset: Dataset) -> None:
-        if taken_sparse(dataset.train.features, dataset.spec):
-            raise DataError(
-                f"{dataset.name}: its rows are sparse, of {dataset.spec.n_features:,} features: "
-                "statistics are for tables of few columns"
+    fewest = math.ceil(round(2 / (1 - confidence), 6))
+    if bootstrap is None:
+        if l2:
+            raise UsageError(
+                "standard errors and p-values by formula do not hold for penalised coefficients: "
+                "add " + setting("bootstrap", RESAMPLES) + ", or leave " + setting("l2") + " out"
             )
-        if any(part.weights is not None for part in (dataset.train, dataset.test)):
-            raise DataError(
-                f"{dataset.name}: its rows have weights, and whether they stand for several rows "
-                "or for how much they matter is not known: leave the weights out"
-            )
-
-    def _check_classes(self, name: str) -> None:
-        for label, count in enumerate(self.counts):
-            if not count:
-                raise DataError(f"{name}: class {self.spec.class_names[label]!r} has no rows")
-
-    def _leave_out(self, moments: np.ndarray) -> None:
-        """Leaves out what is constant, and the first category of each column that has some."""
-        mean, square = moments[-1, :-1], np.diag(moments)[:-1]
-        constant = square - mean**2 <= _TIED * np.maximum(square, _TIED)
-        references = self._references(constant)
-        for why, found in ("constant", np.flatnonzero(constant)), ("reference", references):
-            self.left_out |= {self.spec.feature_name(int(index)): why for index in found}
-        constant[references] = True
-        self.inputs = np.flatnonzero(~constant)
-
-    def _references(self, constant: np.ndarray) -> list[int]:
-        encoding = self.spec.encoding
-        found: list[int] = []
-        if encoding is None:
-            return found
-        for column, first in zip(encoding.columns, encoding.offsets, strict=False):
-            if column.kind in ("category", "buckets"):
-                own = np.arange(first, first + column.n_features)
-                # The places of missing and unknown ones come first, and are no comparison.
-                varying = [int(index) for index in own[1:] if not constant[index]]
-                found += varying[:1]
-        return found
-
-    def _check_size(self, name: str) -> None:
-        n = (self.spec.n_classes - 1) * (len(self.inputs) + 1)
-        if n > _MOST_COEFFICIENTS:
-            raise DataError(
-                f"{name}: {len(self.inputs):,} features and {self.spec.n_classes} classes have "
-                f"{n:,} coefficients, and statistics are for at most {_MOST_COEFFICIENTS:,}: leave "
-                "columns out with " + setting("drop")
-            )
-        if n >= self.n_samples:
-            raise DataError(
-                f"{name}: {self.n_samples:,} rows are too few for {n:,} coefficients: leave "
-                "columns out with " + setting("drop")
-            )
-
-    def _check_tied(self, name: str, moments: np.ndarray) -> None:
-        values, vectors = np.linalg.eigh(moments)
-        if values[0] > _TIED * values[-1]:
-            return
-        part = np.flatnonzero(np.abs(vectors[:-1, 0]) > _TAKES_PART)
-        inputs = [int(self.inputs[index]) for index in part]
-        names = [self.spec.feature_name(index) for index in inputs]
-        shown = ", ".join(map(repr, names[:_NAMED])) + (", ..." if len(names) > _NAMED else "")
-        # Columns that are missing in the same rows need no indicators, each column is needed.
-        cure = (
-            "do without them (" + setting("missing", "mean") + ")"
-            if min(inputs) >= self.spec.n_features
-            else "leave one out (" + setting("drop", [column_name(self.spec, inputs[-1])]) + ")"
-        )
-        raise DataError(
-            f"{name}: {shown} are tied: one follows from the others, so their coefficients are "
-            "not determined: " + cure
+    elif bootstrap < fewest:
+        raise UsageError(
+            setting("bootstrap") + f" must be at least {fewest:,} for intervals of "
+            f"{confidence:g}, not {bootstrap:,}"
         )
 
 
-def _table(
-    spec: Spec, inputs: np.ndarray, found: Maximum, base: int, confidence: float
-) -> pd.DataFrame:
-    import pandas as pd
+# Figures of the coefficients, ``[n_classes - 1, n_inputs + 1]`` each, the intercept last.
+_Figures = dict[str, np.ndarray]
+
+
+def _wald(fit: Maximum, to_raw: np.ndarray, confidence: float) -> _Figures:
     from scipy.stats import norm
 
-    to_raw = _to_raw(spec, inputs)
-    others = [name for index, name in enumerate(spec.class_names) if index != base]
-    width, estimates, errors = len(to_raw), [], []
-    for k, parameters in enumerate(found.parameters):
-        own = found.covariance[k * width : (k + 1) * width, k * width : (k + 1) * width]
-        estimates.append(to_raw @ parameters)
-        errors.append(np.sqrt(np.einsum("ij,jk,ik->i", to_raw, own, to_raw)))
-    estimate, error = np.array(estimates).T, np.array(errors).T  # [width, n_others]
-    order = np.append(width - 1, np.arange(width - 1))  # The intercept first.
-    names = [(column_name(spec, int(index)), spec.feature_name(int(index))) for index in inputs]
-    names = [(INTERCEPT, INTERCEPT), *names]
-    estimate, error = estimate[order].ravel(), error[order].ravel()
+    width = len(to_raw)
+    blocks = [slice(first, first + width) for first in range(0, len(fit.covariance), width)]
+    variances = [
+        np.einsum("ij,jk,ik->i", to_raw, fit.covariance[own, own], to_raw) for own in blocks
+    ]
+    estimate, error = fit.parameters @ to_raw.T, np.sqrt(variances)
     z, half = estimate / error, norm.isf((1 - confidence) / 2) * error
+    return {
+        "coefficient": estimate,
+        "standard_error": error,
+        "z": z,
+        "p": 2 * norm.sf(np.abs(z)),
+        "low": estimate - half,
+        "high": estimate + half,
+    }
+
+
+def _percentiles(fit: Maximum, fits: np.ndarray, to_raw: np.ndarray, confidence: float) -> _Figures:
+    raw = fits @ to_raw.T
+    low, high = np.quantile(raw, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    return {
+        "coefficient": fit.parameters @ to_raw.T,
+        "standard_error": raw.std(axis=0, ddof=1),
+        "low": low,
+        "high": high,
+    }
+
+
+def _table(rows: StatisticsRows, base: int, figures: _Figures) -> pd.DataFrame:
+    import pandas as pd
+
+    spec = rows.spec
     with np.errstate(over="ignore"):
-        ratio = np.exp(estimate)
+        odds = {
+            "odds_ratio": np.exp(figures["coefficient"]),
+            "odds_low": np.exp(figures["low"]),
+            "odds_high": np.exp(figures["high"]),
+        }
+    others = [name for index, name in enumerate(spec.class_names) if index != base]
+    inputs = [int(index) for index in rows.inputs]
+    columns = [INTERCEPT, *(column_name(spec, index) for index in inputs)]
+    features = [INTERCEPT, *(spec.feature_name(index) for index in inputs)]
     return pd.DataFrame(
         {
-            "column": np.repeat([name for name, _ in names], len(others)),
-            "feature": np.repeat([name for _, name in names], len(others)),
-            "class": np.tile(np.array(others, object), width),
-            "coefficient": estimate,
-            "standard_error": error,
-            "z": z,
-            "p": 2 * norm.sf(np.abs(z)),
-            "low": estimate - half,
-            "high": estimate + half,
-            "odds_ratio": ratio,
+            "column": np.repeat(columns, len(others)),
+            "feature": np.repeat(features, len(others)),
+            "class": np.tile(np.array(others, object), len(columns)),
+            # The intercept first.
+            **{
+                name: np.roll(values, 1, axis=1).T.ravel()
+                for name, values in (figures | odds).items()
+            },
         }
     )
 
