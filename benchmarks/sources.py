@@ -196,8 +196,9 @@ def main(mnist: tfsoftmax.Dataset, stream_rows: int) -> None:
         "",
         "## More rows than fit in memory",
         "",
-        "Random pictures of ten classes, 784 bytes each, as `.npy` files, memory limit 1 GiB: "
-        "one epoch of SGD, or Newton's steps to a relative gap of 1e-4, proven. Memory is the peak of the process minus its memory after TensorFlow has started.",
+        "Random pictures of ten classes, 784 bytes each, as `.npy` files, memory limit 1 GiB: one "
+        "epoch of SGD, or Newton's steps to a relative gap of 1e-4, proven. Memory is the peak of "
+        "the process minus its memory after TensorFlow has started.",
         "",
         *stream.table(stream_rows),
     ]
