@@ -8,7 +8,6 @@ import subprocess
 import time
 
 import pytest
-from support.commands import QUICK
 from support.marks import slow
 from support.process import TFSOFTMAX, TRAIN
 
@@ -49,7 +48,11 @@ def test_ctrl_c_ends_it_at_once_and_leaves_nothing(endless, tmp_path, presses):
 
 def test_a_terminal_gets_a_live_bar_and_no_native_chatter(tmp_path):
     ours, theirs = pty.openpty()
-    command = [TRAIN, *QUICK, "--output-dir", tmp_path]
+    # Its categories are encoded by TensorFlow before anything is trained.
+    table = tmp_path / "shops.csv"
+    rows = (f"{'red' if n % 3 else 'blue'},{n % 7},{'yes' if n % 3 else 'no'}\n" for n in range(60))
+    table.write_text("colour,size,label\n" + "".join(rows))
+    command = [TRAIN, table, "--epochs", "2", "--output-dir", tmp_path / "out"]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=environment)
     os.close(theirs)
@@ -67,7 +70,7 @@ def test_a_terminal_gets_a_live_bar_and_no_native_chatter(tmp_path):
     process.stdout.close()
     text = seen.decode()
     assert "loss " in text
-    assert "test acc 0." in text
+    assert "test acc " in text
     assert "\x1b[" in text  # drawn live
     assert not re.search(r"oneDNN|cuda|XNNPACK|absl|WARNING", text)
     assert "[progress" not in text

@@ -14,6 +14,7 @@ from tfsoftmax.data.bad_rows import BadRows, refuse
 from tfsoftmax.data.frames import columns_by_name
 from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.data.sparse_rows import SparseRows
+from tfsoftmax.system.startup import import_tensorflow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -219,6 +220,7 @@ def features_of_cells(encoding: Encoding, cells: Cells) -> np.ndarray | SparseRo
 @lru_cache(maxsize=16)
 def _compiled(encoding: Encoding) -> Any:
     """The function from tensors of cells to features, traced once."""
+    import_tensorflow()
     import tensorflow as tf
 
     from tfsoftmax.columns.encode import Encoder
