@@ -3,8 +3,8 @@
     python optimum_solvers.py FOLDER NAME
 
 solves the problem that is in a folder, and prints what it found and when, as JSON. All minimise
-the mean loss plus ``l2 / 2 ||W||^2`` over the same scaled rows, the bias free, and are told no
-more than that; time to look at what they found is not counted.
+the mean loss plus ``l2 / 2 ||W||^2 + l1 ||W||_1`` over the same scaled rows, the bias free, and are
+told no more than that; time to look at what they found is not counted.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ from scipy.special import logsumexp
 # are asked for, where it must begin anew.
 _LATER = 1.05
 _LONGER = 1.5
+# After so many of these, who would take so many times what is allowed is stopped.
+_FEWEST = 6
+_FAR = 2
 # It has arrived a little below the gap that is asked for.
 _PART = 0.3
 # The Hessian of so many parameters is factored in a few seconds.
@@ -43,10 +46,11 @@ class Problem(NamedTuple):
     Attributes:
       inputs: scaled rows, float32 ``[n_samples, n_inputs]``.
       labels: ``[n_samples]``.
-      l2: strength of the penalty on the mean loss.
+      l2: strength of the penalty on squares, on the mean loss.
       gap: the relative gap that is enough.
       best: the least objective that is known; None if none is.
       seconds: of the processor's time that a solver may take.
+      l1: strength of the penalty on magnitudes; one of the two is 0.
     """
 
     inputs: np.ndarray
@@ -55,6 +59,12 @@ class Problem(NamedTuple):
     gap: float
     best: float | None
     seconds: float
+    l1: float = 0.0
+
+    @property
+    def C(self) -> float:  # noqa: N802 (scikit-learn's name)
+        """Strength of the penalty as scikit-learn has it."""
+        return 1 / ((self.l2 + self.l1) * len(self.labels))
 
     def objective(self, W: np.ndarray, b: np.ndarray) -> float:
         """In float64, whatever found W ``[n_classes, n_inputs]`` and b."""
@@ -64,7 +74,8 @@ class Problem(NamedTuple):
             logits, labels = self.inputs[rows].astype(np.float64) @ W.T + b, self.labels[rows]
             own = logits[np.arange(len(labels)), labels]
             total += float((logsumexp(logits, axis=1) - own).sum())
-        return total / len(self.labels) + self.l2 / 2 * float(np.square(W).sum())
+        penalty = self.l2 / 2 * np.square(W).sum() + self.l1 * np.abs(W).sum()
+        return total / len(self.labels) + float(penalty)
 
 
 class Enough(Exception):  # noqa: N818 (it is no error)
@@ -125,7 +136,9 @@ def ours(problem: Problem, folder: Path) -> Found:
     from tfsoftmax.training.run import Run
 
     dataset = pickle.loads((folder / "dataset").read_bytes())  # noqa: S301 (ours)
-    asked = Recipe(solver="newton", l2=problem.l2, tol=problem.gap, standardize="off")
+    asked = Recipe(
+        solver="newton", l2=problem.l2, l1=problem.l1, tol=problem.gap, standardize="off"
+    )
     firsts = FirstCalls()
     tf.function = firsts.of(tf.function)
 
@@ -211,9 +224,7 @@ def scikit(solver: str, dtype: Any = np.float64) -> Callable[[Problem, Path], Fo
         n_classes = int(labels.max()) + 1
         if solver == "newton-cholesky" and n_classes * (X.shape[1] + 1) > _MOST_CHOLESKY:
             return {"points": [], "why": "its Hessian is too large"}
-        model = LogisticRegression(
-            solver=solver, C=1 / (problem.l2 * len(labels)), tol=1e-14, max_iter=1_000_000
-        )
+        model = LogisticRegression(solver=solver, C=problem.C, tol=1e-14, max_iter=1_000_000)
         watch = Watch(problem)
 
         def watched(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -240,6 +251,7 @@ def _again(
 ) -> Found:
     """Fits of more and more iterations, for solvers that cannot be watched."""
     points: list[tuple[float, float, float]] = []
+    began = time.process_time()
     for power in itertools.count():
         watch = Watch(problem)
         W, b = fit(round(start * _LONGER**power))
@@ -249,19 +261,32 @@ def _again(
             break
         finally:
             points += watch.points
-        if watch.points[-1][1] * _LONGER > problem.seconds:
+        spent = time.process_time() - began
+        if spent + watch.points[-1][1] * _LONGER > problem.seconds or _hopeless(problem, points):
             break
     return {"points": points}
+
+
+def _hopeless(problem: Problem, points: list[tuple[float, float, float]]) -> bool:
+    """Whether it would be far too late, should the logarithm of its gap go on falling evenly."""
+    if problem.best is None or len(points) < _FEWEST:
+        return False
+    (_, middle, higher), (_, last, lower) = points[len(points) // 2], points[-1]
+    fallen = np.log((higher - problem.best) / (lower - problem.best))
+    to_come = np.log((lower / problem.best - 1) / problem.gap)
+    return bool(last + to_come * (last - middle) / max(fallen, 1e-9) > _FAR * problem.seconds)
 
 
 def saga(problem: Problem, folder: Path) -> Found:
     """scikit-learn's saga."""
     from sklearn.linear_model import LogisticRegression
 
-    X, C = problem.inputs.astype(np.float64), 1 / (problem.l2 * len(problem.labels))
+    X, ratio = problem.inputs.astype(np.float64), float(problem.l1 > 0)
 
     def fit(count: int) -> tuple[np.ndarray, np.ndarray]:
-        model = LogisticRegression(solver="saga", C=C, tol=0, max_iter=count, random_state=0)
+        model = LogisticRegression(
+            solver="saga", C=problem.C, l1_ratio=ratio, tol=0, max_iter=count, random_state=0
+        )
         model.fit(X, problem.labels)
         return model.coef_, model.intercept_
 
@@ -277,9 +302,9 @@ def cyanure(problem: Problem, folder: Path) -> Found:
     def fit(count: int) -> tuple[np.ndarray, np.ndarray]:
         model = Classifier(
             loss="multiclass-logistic",
-            penalty="l2",
+            penalty="l1" if problem.l1 else "l2",
             fit_intercept=True,
-            lambda_1=problem.l2,
+            lambda_1=problem.l1 or problem.l2,
             tol=1e-14,
             max_iter=count,
             verbose=False,
@@ -337,10 +362,10 @@ def jax(problem: Problem, folder: Path) -> Found:
 
 SOLVERS: dict[str, Callable[[Problem, Path], Found]] = {
     "tfsoftmax": ours,
+    "newton-cholesky": scikit("newton-cholesky"),
+    "newton-cg": scikit("newton-cg"),
     "lbfgs": scikit("lbfgs"),
     "lbfgs, float32": scikit("lbfgs", np.float32),
-    "newton-cg": scikit("newton-cg"),
-    "newton-cholesky": scikit("newton-cholesky"),
     "saga": saga,
     "JAX L-BFGS": jax,
     "cyanure": cyanure,

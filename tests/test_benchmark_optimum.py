@@ -71,6 +71,49 @@ def test_arrival_is_between_the_looks(module):
     assert arrival(points, 1.0, 0.2) == (1.0, 2.0)
 
 
+def test_nobody_gets_much_longer_than_the_best_before_it(module):
+    optimum = module("optimum")
+    case = optimum.CASES["tall"]
+    runs = {"newton-cg": [{"points": [[1.0, 8.0, 1.0 + 1e-9]]}], "lbfgs": [{"points": []}]}
+    assert optimum.allowed(case, "lbfgs", runs, 1.0, 60.0) == pytest.approx(12.0)
+    assert optimum.allowed(case, "lbfgs", runs, 1.0, 5.0) == 5.0
+    assert optimum.allowed(case, "cyanure", runs, 1.0, 60.0) == 60.0
+
+
+def test_where_none_arrived_the_ratio_is_to_the_shortest_that_one_was_given(module):
+    optimum = module("optimum")
+    case = optimum.CASES["tall"]
+    own = {"points": [[2.0, 3.0, 1.0]], "proven": 1e-8, "compiling": [0.5, 1.0]}
+    late = [{"points": [[seconds, 2 * seconds, 1.1]]} for seconds in (30.0, 60.0)]
+    runs = {"tfsoftmax": [own], "lbfgs": late[:1], "saga": late[1:]}
+    found = optimum.compared(case, {"best": 1.0, "runs": runs}, ("lbfgs", "saga"))
+    assert found == pytest.approx((1.5 / 30, 2 / 60, None))
+    runs["lbfgs"] = [{"points": [[10.0, 10.0, 1.0]]}]
+    found = optimum.compared(case, {"best": 1.0, "runs": runs}, ("lbfgs", "saga"))
+    assert found == (0.15, 0.2, "lbfgs")
+
+
+@pytest.mark.parametrize(("rate", "late"), [(0.01, True), (1.0, False)])
+def test_who_would_be_far_too_late_is_stopped(module, problem, rate, late):
+    solvers = module("optimum_solvers")
+    points = [(t, t, 1 + 0.1 * np.exp(-rate * t)) for t in np.arange(1.0, 8)]
+    assert solvers._hopeless(problem._replace(best=1.0), points) == late
+    assert not solvers._hopeless(problem._replace(best=1.0), points[:3])
+
+
+def test_the_objective_with_l1_is_least_where_saga_ends(problem):
+    l1 = problem._replace(l2=0.0, l1=0.02)
+    best = LogisticRegression(
+        C=l1.C, l1_ratio=1.0, solver="saga", tol=1e-8, max_iter=20_000, random_state=0
+    ).fit(l1.inputs.astype(np.float64), l1.labels)
+    least = l1.objective(best.coef_, best.intercept_)
+    for place in np.ndindex(best.coef_.shape):
+        for step in (1e-3, -1e-3):
+            moved = best.coef_.copy()
+            moved[place] += step
+            assert l1.objective(moved, best.intercept_) > least
+
+
 @pytest.mark.slow
 def test_all_that_is_installed_arrives():
     command = [sys.executable, str(BENCHMARKS / "optimum.py"), "--quick", "--only", "tall"]
