@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.columns.entries import Entries, entries_of
 from tfsoftmax.data.dataset import Split
-from tfsoftmax.data.features import FeaturesLike, aligned, features_of, read_rows
+from tfsoftmax.data.features import FeaturesLike, aligned, aligned_zeros, features_of, read_rows
 from tfsoftmax.data.sparse_rows import SparseFeatures, sparse_blocks, taken_sparse
 from tfsoftmax.metrics import rows_per_block
 from tfsoftmax.spec import Spec
@@ -41,6 +42,26 @@ def to_tensor(rows: FeaturesLike) -> tf.Tensor:
     """
     # identity puts it on the current device; there already, it stays the same memory.
     return tf.identity(tf.experimental.dlpack.from_dlpack(aligned(rows).__dlpack__()))
+
+
+def zeros(shape: Sequence[int]) -> tf.Tensor:
+    """float32 zeros; many of them take no memory before they are written to."""
+    return to_tensor(aligned_zeros(shape, np.float32))
+
+
+def joined(parts: Iterable[Any], n_rows: int) -> tf.Tensor:
+    """Parts of rows one after another, and 0 for rows that are left over; no part is held long.
+
+    >>> joined(iter([tf.constant([[1.0], [2.0]]), tf.constant([[3.0]])]), 4).numpy().tolist()
+    [[1.0], [2.0], [3.0], [0.0]]
+    """
+    rows, filled = np.empty(0), 0
+    for part in parts:
+        if not filled:
+            rows = aligned_zeros((n_rows, *part.shape[1:]), part.dtype.as_numpy_dtype)
+        rows[filled : filled + len(part)] = part
+        filled += len(part)
+    return to_tensor(rows)
 
 
 def read_ahead(

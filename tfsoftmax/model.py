@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfsoftmax import ops
 from tfsoftmax.columns.entries import Entries, concatenate, entries_of
+from tfsoftmax.device import zeros
 from tfsoftmax.prediction import RowClassifier
 from tfsoftmax.spec import Numbers, Spec
 
@@ -64,7 +65,7 @@ class SoftmaxRegression(tf.Module, RowClassifier):
         shape = (spec.n_inputs, spec.n_classes)
 
         def start(shape: tuple[int, ...]) -> tf.Tensor:
-            return tf.cast(initializer(shape), tf.float32) if initializer else tf.zeros(shape)
+            return tf.cast(initializer(shape), tf.float32) if initializer else zeros(shape)
 
         self.W = tf.Variable(start(shape), name="W")
         self.b = tf.Variable(start(shape[1:]), name="b")

@@ -230,7 +230,7 @@ def test_centring_there_and_back_changes_no_logits():
 def test_a_recipes_objective_is_of_its_models_logits():
     model = SoftmaxRegression(Spec((2,), "uint8", ("a", "b", "c"), (0, 255)))
     W, b = GENERATOR.normal(size=(3, 2)), GENERATOR.normal(size=(3, 1))
-    set_parameters(model, [tf.constant(part, tf.float32) for part in (W, b)])
+    set_parameters(model, [[tf.constant(part, tf.float32) for part in (W, b)]])
     recipe = ResolvedRecipe(
         epochs=1, l2=1, l1=0.5, learning_rate=0.5, label_smoothing=0.1, loss_reduction="sum"
     )

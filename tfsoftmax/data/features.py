@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from io import RawIOBase
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -247,14 +247,23 @@ def aligned(features: FeaturesLike) -> np.ndarray:
     return read_rows(features, [slice(None)])
 
 
-def aligned_empty(shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+def aligned_empty(shape: Sequence[int], dtype: Any) -> np.ndarray:
     """An uninitialised array that TensorFlow can use without a copy.
 
-    >>> aligned_empty((3, 5), np.dtype("float32")).ctypes.data % 64
+    >>> aligned_empty((3, 5), "float32").ctypes.data % 64
     0
     """
+    return _aligned(np.empty, shape, np.dtype(dtype))
+
+
+def aligned_zeros(shape: Sequence[int], dtype: Any) -> np.ndarray:
+    """The same, of zeros: what is never written to takes no memory, if the array is large."""
+    return _aligned(np.zeros, shape, np.dtype(dtype))
+
+
+def _aligned(make: Callable[..., np.ndarray], shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
     size = int(np.prod(shape)) * dtype.itemsize
-    memory = np.empty(size + _ALIGNMENT_BYTES, np.uint8)
+    memory = make(size + _ALIGNMENT_BYTES, np.uint8)
     start = -memory.ctypes.data % _ALIGNMENT_BYTES
     return memory[start : start + size].view(dtype).reshape(shape)
 

@@ -50,21 +50,26 @@ def build_loop(
     """
     recipe = recipes[0]
     feed = feed_of(model, rows, recipe)
-    objective, parameters = Objective.of(model, recipe, center), parameters_of(model)
+    objective = Objective.of(model, recipe, center)
     rates = [schedule_of(one, feed.steps) for one in recipes]
     if models:
-        parameters = [tf.broadcast_to(start, [*models, *start.shape]) for start in parameters]
         objective = replace(
             objective,
             l2=np.array([one.l2 for one in recipes], np.float32),
             l1=np.array([one.l1 for one in recipes], np.float32),
         )
+
+    def start(inputs: slice) -> list[tf.Tensor]:
+        return [
+            tf.broadcast_to(part, [*models, *part.shape]) for part in parameters_of(model, inputs)
+        ]
+
     first_averaged = round(recipe.epochs * feed.steps * (1 - recipe.averaging))
     return Loop(
         feed,
         objective,
         rule_of(recipes, objective, model, rows, bool(models)),
-        parameters,
+        start,
         schedules.side_by_side(rates) if models else rates[0],
         schedules.tail_weights(first_averaged),
         recipe.xla,

@@ -10,13 +10,13 @@ import scipy.sparse
 import tensorflow as tf
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from tfsoftmax.columns.entries import entries_of
 from tfsoftmax.data.dataset import Split
 from tfsoftmax.data.features import read_rows
 from tfsoftmax.data.sparse_rows import SparseFeatures, taken_sparse
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.training.occurring import scale_of, scaled
 from tfsoftmax.training.recipe import Recipe
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.training.sample_weights import full_row_weights
@@ -90,8 +90,8 @@ def sample_rows(
     if taken_sparse(features, model.spec):
         chosen = features.take(indices)
         assert isinstance(chosen, SparseFeatures)
-        entries = entries_of(chosen.read_sparse([slice(None)]))
-        rows = model.scaled(entries).matrix(model.spec.n_inputs).astype(np.float64)
+        raw = chosen.read_sparse([slice(None)])
+        rows = scaled(raw, scale_of(model), model.spec.n_inputs).astype(np.float64)
     else:
         sample = read_rows(features, [slice(index, index + 1) for index in indices])
         rows = model.scaled(tf.constant(sample)).numpy().astype(np.float64)

@@ -18,7 +18,7 @@ the rows block by block adds the blocks up and divides by n once.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -27,6 +27,7 @@ import tensorflow as tf
 
 from tfsoftmax import ops
 from tfsoftmax.columns.entries import Entries, Numbered
+from tfsoftmax.device import joined
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 
@@ -273,16 +274,20 @@ def each_model(hyper: Hyper) -> Any:
     return hyper if isinstance(hyper, float | int) else tf.convert_to_tensor(hyper)[..., None, None]
 
 
-def parameters_of(model: SoftmaxRegression) -> list[tf.Tensor]:
-    """A model's W and b with the classes first."""
-    return [tf.transpose(model.W), model.b[:, None]]
+def parameters_of(model: SoftmaxRegression, inputs: slice = slice(None)) -> list[tf.Tensor]:
+    """A model's W, or that of some inputs, and b, with the classes first."""
+    return [tf.transpose(model.W[inputs]), model.b[:, None]]
 
 
-def set_parameters(model: SoftmaxRegression, parameters: Parameters) -> None:
-    """Gives a model W and b that have the classes first."""
-    W, b = parameters
-    model.W.assign(tf.transpose(W))
-    model.b.assign(b[:, 0])
+def set_parameters(model: SoftmaxRegression, parts: Iterable[Parameters]) -> None:
+    """Gives a model W and b that have the classes first; W may be in parts, each with all of b."""
+
+    def rows() -> Iterator[tf.Tensor]:
+        for W, b in parts:
+            model.b.assign(b[:, 0])
+            yield tf.transpose(W)
+
+    model.W.assign(joined(rows(), model.W.shape[0]))
 
 
 def _products(W: tf.Tensor, inputs: tf.Tensor | tf.SparseTensor | Entries | Numbered) -> tf.Tensor:

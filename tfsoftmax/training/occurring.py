@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # From the entries of raw rows to those that W multiplies.
 Scale = Callable[[Entries], Entries]
+# Rows of W that are looked at at a time.
+_BLOCK_ROWS = 2**16
 
 
 class OccurringInputs(SparseFeatures):
@@ -69,6 +71,11 @@ class OccurringInputs(SparseFeatures):
         return OccurringInputs(taken, self._scale, self._numbers, self.shape[1])
 
 
+def scale_of(model: SoftmaxRegression) -> Scale | None:
+    """What scales a model's sparse rows; None where they stay as they are."""
+    return None if model.spec.scaled_by == Scaling() else model.scaled
+
+
 def scaled(rows: csr_array, scale: Scale | None, n_inputs: int) -> csr_array:
     """Raw sparse rows as W multiplies them, ``[n_rows, n_inputs]``."""
     if scale is None:
@@ -104,8 +111,9 @@ class Occurring(NamedTuple):
         rows, spec = dataset.train.features, dataset.spec
         if not taken_sparse(rows, spec):
             return cls(model, dataset, model, None)
-        scale = None if spec.scaled_by == Scaling() else model.scaled
-        needed = tf.reduce_any(tf.not_equal(model.W, 0.0), axis=1).numpy()
+        scale = scale_of(model)
+        needed = _not_0(model.W)
+        at_0 = not needed.any()
         for _, block in sparse_blocks(rows):
             needed[scaled(block, scale, spec.n_inputs).indices] = True
         needed[0] |= not needed.any()  # A model of no inputs would be a special case.
@@ -118,7 +126,8 @@ class Occurring(NamedTuple):
             sparse_rows=True,
         )  # fmt: skip
         smaller = SoftmaxRegression(small)
-        smaller.W.assign(tf.gather(model.W, inputs))
+        if not at_0:
+            smaller.W.assign(tf.gather(model.W, inputs))
         smaller.b.assign(model.b)
 
         def occurring(split: Split) -> Split:
@@ -143,3 +152,9 @@ class Occurring(NamedTuple):
             places = self.inputs[:, None]
             self.whole.W.assign(tf.tensor_scatter_nd_update(self.whole.W, places, self.model.W))
             self.whole.b.assign(self.model.b)
+
+
+def _not_0(W: tf.Variable) -> np.ndarray:
+    """Which rows have a number that is not 0."""
+    blocks = (W[start : start + _BLOCK_ROWS] for start in range(0, W.shape[0], _BLOCK_ROWS))
+    return np.concatenate([np.any(block, axis=1) for block in blocks])

@@ -120,6 +120,8 @@ class Run:
             self.history.proof = self.newton.proof
         if self.recipe.calibrate and self._validation:
             self.history.temperature = calibrate(self.model, self._validation)
+        # The loop's state goes first: it is as large as the model that is about to be filled.
+        del self.trainer
         self._occurring.give_back()
 
     def _measure(self, split: Split) -> Evaluation:

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.device import zeros
 from tfsoftmax.errors import DivergenceError
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.spec import Spec
@@ -81,7 +82,9 @@ class Trainer:
 
     def set_model(self) -> None:
         """Sets the model's W and b to the loop's parameters."""
-        set_parameters(self.model, self.loop.result())
+        # What it had goes first: a wide W is most of the memory of a run.
+        self.model.W.assign(zeros(self.model.W.shape))
+        set_parameters(self.model, self.loop.results())
 
     def _check_finite(self, losses: np.ndarray, rates: np.ndarray) -> None:
         first = self.loop.done - len(losses)

@@ -13,7 +13,7 @@ from support.sparse import sparse_dataset, sparse_matrix, with_zeros
 from tfsoftmax import Checkpoints, Recipe, Split, UsageError, fit, tune
 from tfsoftmax.data.sparse_rows import SparseFeatures, SparseRows
 from tfsoftmax.spec import Scaling
-from tfsoftmax.training.sgd import feed
+from tfsoftmax.training.sgd import batches, feed
 from tfsoftmax.training.sgd.sparse_feed import SparseFeed
 
 # Steps are large and penalties strong, so that what is made up for later is most of it.
@@ -72,6 +72,14 @@ def test_sparse_rows_train_as_the_same_rows_with_zeros(changes):
         zeros = [(result.model.W.numpy() == 0).mean() for result in (sparse, dense)]
         assert zeros[0] == pytest.approx(zeros[1], abs=0.002)
         assert 0.05 < zeros[0] < 0.99
+
+
+@pytest.mark.parametrize("optimizer", ["adagrad", "ftrl"])
+def test_the_result_is_the_same_however_many_features_are_looked_at_at_a_time(optimizer, monkeypatch):
+    dataset, recipe = sparse_dataset(), PLAIN.but(optimizer=optimizer, initializer="normal")
+    at_once = fit(dataset, recipe)
+    monkeypatch.setattr(batches, "_BLOCK_NUMBERS", 100)
+    assert_same(fit(dataset, recipe), at_once, tolerance=1e-6)
 
 
 def test_scaled_entries_and_indicators_train_as_with_zeros():

@@ -100,7 +100,7 @@ class NewtonPhase:
         parameters = newton.state.parameters
         joint = [tf.constant(parameters[:, :-1]), tf.constant(parameters[:, -1:])]
         shipped = self._objective.from_centered(joint)
-        set_parameters(self.model, [tf.cast(part, tf.float32) for part in shipped])
+        set_parameters(self.model, [[tf.cast(part, tf.float32) for part in shipped]])
         gap = newton.gap
         self._since = 0 if gap < self._least else self._since + 1
         self._least = min(gap, self._least)

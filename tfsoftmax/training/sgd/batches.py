@@ -8,7 +8,11 @@ from typing import Any, NamedTuple, Protocol
 import tensorflow as tf
 
 from tfsoftmax.columns.entries import Entries, Numbered
+from tfsoftmax.device import joined
 from tfsoftmax.training.sgd.updates import State
+
+# Numbers of W (4 MB) in a block of features.
+_BLOCK_NUMBERS = 2**20
 
 
 class Batch(NamedTuple):
@@ -40,10 +44,13 @@ class Batches(Protocol):
     def put(self, tensors: tuple[Any, ...], step: tf.Tensor, state: State, part: State) -> State:
         """The state with that part moved."""
 
-    def pack(self, state: State) -> State:
-        """From a state with the features last to the state that the loop keeps."""
+    def blocks(self, n_inputs: int, a_feature: int) -> list[slice]:
+        """The features that are packed and unpacked at a time; W has so many numbers of each."""
 
-    def unpack(self, state: State) -> State:
+    def pack(self, state: Callable[[slice], State], blocks: list[slice]) -> State:
+        """From the states of blocks, with the features last, to the one that the loop keeps."""
+
+    def unpack(self, state: State, block: slice) -> State:
         """And back."""
 
 
@@ -74,11 +81,16 @@ class DenseBatches(NamedTuple):
         """As for `Batches`."""
         return part
 
-    def pack(self, state: State) -> State:
-        """As for `Batches`."""
-        return state
+    def blocks(self, n_inputs: int, a_feature: int) -> list[slice]:
+        """As for `Batches`: all."""
+        return [slice(None)]
 
-    def unpack(self, state: State) -> State:
+    def pack(self, state: Callable[[slice], State], blocks: list[slice]) -> State:
+        """As for `Batches`."""
+        (all_features,) = blocks
+        return state(all_features)
+
+    def unpack(self, state: State, block: slice) -> State:
         """As for `Batches`."""
         return state
 
@@ -113,18 +125,25 @@ class SparseBatches(NamedTuple):
             part,
         )
 
-    def pack(self, state: State) -> State:
+    def blocks(self, n_inputs: int, a_feature: int) -> list[slice]:
+        """As for `Batches`: few, so that little of W is held twice."""
+        size = max(1, _BLOCK_NUMBERS // a_feature)
+        return [slice(i, min(i + size, n_inputs)) for i in range(0, n_inputs, size)]
+
+    def pack(self, state: Callable[[slice], State], blocks: list[slice]) -> State:
         """As for `Batches`."""
+        n_kept = blocks[-1].stop + 1
 
-        def pack(numbers: tf.Tensor) -> tf.Tensor:
-            first = _features_first(numbers)
-            return tf.concat([first, tf.zeros_like(first[:1])], 0)
+        def pack(name: str, first: list[tf.Tensor]) -> list[tf.Tensor]:
+            # A block's state is made again for each name: all of them would be a copy of W.
+            parts = (_features_first(getattr(state(block), name)[0]) for block in blocks)
+            return [joined(parts, n_kept), *first[1:]] if first else []
 
-        return _of_features(pack, state)
+        return State(*(pack(*each) for each in state(blocks[0])._asdict().items()))
 
-    def unpack(self, state: State) -> State:
+    def unpack(self, state: State, block: slice) -> State:
         """As for `Batches`."""
-        return _of_features(lambda kept: _features_last(kept[:-1]), state)
+        return _of_features(lambda kept: _features_last(kept[block]), state)
 
 
 def _of_features(change: Callable[..., tf.Tensor], state: State, *others: State) -> State:

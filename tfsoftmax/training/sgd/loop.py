@@ -7,7 +7,7 @@ and their matrix products are one product.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,7 +51,7 @@ class Loop:
         feed: Feed,
         objective: Objective,
         rule: Rule,
-        parameters: list[tf.Tensor],
+        parameters: Callable[[slice], list[tf.Tensor]],
         rates: PerStep,
         average_weights: PerStep,
         xla: bool = True,
@@ -62,7 +62,7 @@ class Loop:
           feed: the rows.
           objective: what is minimised.
           rule: how.
-          parameters: to start from, for features that are not centred.
+          parameters: from some features to W of these and b to start from, not centred.
           rates: the learning rate of each step, or with one for each model of several,
             ``[steps, n_models]``.
           average_weights: the weight of each step's parameters in their mean.
@@ -72,10 +72,14 @@ class Loop:
         self._objective, self._rule = objective, rule
         sparse = isinstance(feed, SparseFeed)
         self._batches: Batches = SparseBatches() if sparse else DenseBatches(objective.scaled)
-        start = self._batches.pack(rule.start(objective.to_centered(parameters)))
+        *models, n_classes, _ = parameters(slice(1))[0].shape
+        n_inputs, self._models = feed.rows.features.shape[1], tuple(models)
+        self._blocks = self._batches.blocks(n_inputs, n_classes * int(np.prod(models)))
+        start = self._batches.pack(
+            lambda block: rule.start(objective.to_centered(parameters(block))), self._blocks
+        )
         # Variables, because the compiled loop moves those where they are; tensors it copies.
         self._kept: State = tf.nest.map_structure(tf.Variable, start)
-        self._models = tuple(parameters[0].shape[:-2])
         self.done = 0
         self.pause_every: int | None = None
         self._rates, self._average_weights = rates, average_weights
@@ -102,12 +106,20 @@ class Loop:
 
     def result(self) -> list[tf.Tensor]:
         """The parameters, or their mean once there is one, for features that are not centred."""
-        state, objective = self._batches.unpack(self.state), self._objective
+        W, b = zip(*self.results(), strict=True)
+        return [tf.concat(W, -1), b[0]]
+
+    def results(self) -> Iterator[list[tf.Tensor]]:
+        """The same, of some features after others if rows are sparse: W of these, and all of b."""
         epoch, taken = divmod(self.done, self.feed.steps)
-        parameters = self._rule.parameters(state, self._moment(epoch, taken), objective)
+        moment = Moment(0.0, 0.0, tf.constant(taken), self._times(epoch))
         # A share of the steps that rounds to none leaves no mean.
-        averaged = state.averages and self._average_weights(np.array([self.done - 1]))[0] > 0
-        return objective.from_centered(state.averages if averaged else parameters)
+        averaged = self._average_weights(np.array([self.done - 1]))[0] > 0
+        for block in self._blocks:
+            state = self._batches.unpack(self.state, block)
+            parameters = self._rule.parameters(state, moment, self._objective)
+            mean = state.averages if averaged else []
+            yield self._objective.from_centered(mean or parameters)
 
     def run_epoch(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Trains on the rest of the epoch that `done` is in, a call at a time.
@@ -142,8 +154,6 @@ class Loop:
             # Bounds as a tensor: numbers would be traced and compiled again for each value.
             losses = self._call(self._kept, tensors, plan, tf.constant([first, last]))
             self.done += last - first
-            if self.done == (epoch + 1) * self.feed.steps:
-                self._settle(self._moment(epoch, self.feed.steps, times))
             yield losses[first:last], rates[first:last]
             first = last
 
@@ -154,17 +164,6 @@ class Loop:
             lambda steps: rows * self._rates(steps), first, last, self._objective.l2
         )
         return None if times is None else tf.constant(times)
-
-    def _moment(self, epoch: int, number: int, times: tf.Tensor | None = None) -> Moment:
-        times = self._times(epoch) if times is None else times
-        return Moment(0.0, 0.0, tf.constant(number), times)
-
-    def _settle(self, moment: Moment) -> None:
-        if moment.times is None:
-            return
-        state = self._batches.unpack(self.state)
-        parameters = self._rule.parameters(state, moment, self._objective)
-        self.state = self._batches.pack(self._rule.settled(state, parameters))
 
     def _steps_a_call(self) -> int:
         n_models = int(np.prod(self._models))

@@ -33,7 +33,7 @@ class Moment(NamedTuple):
       average_weight: of the step's parameters in their mean.
       number: the step's number in its epoch, int32.
       times: float64 ``[*models, steps + 1]``, the penalties' time before each step of the epoch
-        and after the last; None for rules that need none.
+        and after the last (`penalty_times`); None for rules that need none.
     """
 
     rate: Hyper
@@ -44,17 +44,21 @@ class Moment(NamedTuple):
     @property
     def now(self) -> tf.Tensor:
         """The time before the step."""
-        return self.at(self.number)
+        return self._at(self.number)
+
+    @property
+    def then(self) -> tf.Tensor:
+        """The time after the step."""
+        return self._at(self.number + 1)
 
     @property
     def duration(self) -> tf.Tensor:
         """The time that the step takes, float32."""
-        return tf.cast(self.at(self.number + 1) - self.now, tf.float32)
+        return tf.cast(self.then - self.now, tf.float32)
 
-    def at(self, steps: tf.Tensor) -> tf.Tensor:
-        """The time before some steps, ``[*models, 1, n]``, or before one, ``[*models, 1, 1]``."""
-        times = tf.gather(self.times, steps, axis=-1)
-        return times[..., None, :] if steps.shape.rank else times[..., None, None]
+    def _at(self, number: tf.Tensor) -> tf.Tensor:
+        """``[*models, 1, 1]``."""
+        return tf.gather(self.times, number, axis=-1)[..., None, None]
 
 
 class Rule(Protocol):
@@ -79,26 +83,24 @@ class Rule(Protocol):
     ) -> State:
         """The state after a step that is given the gradients of the batch's mean loss."""
 
-    def settled(self, state: State, parameters: Sequence[tf.Tensor]) -> State:
-        """The state between two epochs, in which W and b are `parameters`."""
 
+def penalty_times(rates: PerStep, first: int, last: int, l2: Hyper) -> np.ndarray:
+    """The penalties' time since the run began, float64 ``[*models, last - first + 1]``.
 
-def penalty_times(rates: np.ndarray, l2: Hyper) -> np.ndarray:
-    """The penalties' time before each step and after the last, float64 ``[*models, steps + 1]``.
-
-    A step of gradient descent multiplies weights by ``1 - rate * l2``; its time t is what makes
+    It is that before each of the steps from `first` to `last` - 1, and after the last of them. A
+    step of gradient descent multiplies weights by ``1 - rate * l2``; its time t is what makes
     that ``exp(-l2 * t)``, and without l2 it is the rate.
 
-    >>> penalty_times(np.array([0.5, 0.25]), 0.0).tolist()
-    [0.0, 0.5, 0.75]
+    >>> penalty_times(lambda steps: 1.0 + steps, 1, 3, 0.0).tolist()
+    [1.0, 3.0, 6.0]
     """
-    strength = np.asarray(l2, np.float64)
+    strength, lengths = np.asarray(l2, np.float64), rates(np.arange(last))
     # A step that would turn weights' signs takes them to 0 instead.
-    shrunk = np.minimum(rates * strength, 1 - 1e-15)
+    shrunk = np.minimum(lengths * strength, 1 - 1e-15)
     with np.errstate(invalid="ignore", divide="ignore"):
-        times = np.where(strength > 0, -np.log1p(-shrunk) / strength, rates)
+        times = np.where(strength > 0, -np.log1p(-shrunk) / strength, lengths)
     total = np.cumsum(times, axis=0)
-    return np.concatenate([np.zeros_like(total[:1]), total]).T
+    return np.concatenate([np.zeros_like(times[:1]), total])[first:].T
 
 
 class Descent(NamedTuple):
@@ -114,7 +116,7 @@ class Descent(NamedTuple):
 
     def times(self, rates: PerStep, first: int, last: int, l2: Hyper) -> np.ndarray | None:
         """As for `Rule`."""
-        return penalty_times(rates(np.arange(first, last)), l2) if self.timed else None
+        return penalty_times(rates, first, last, l2) if self.timed else None
 
     def start(self, parameters: Sequence[tf.Tensor]) -> State:
         """As for `Rule`."""
@@ -138,10 +140,6 @@ class Descent(NamedTuple):
         before = state._replace(parameters=list(parameters))
         return _touched(step_of(self.updates, before, gradients, moment, objective), state, moment)
 
-    def settled(self, state: State, parameters: Sequence[tf.Tensor]) -> State:
-        """As for `Rule`."""
-        return _settled(state, parameters)
-
 
 class AdaGrad(NamedTuple):
     """Gradient descent whose rate falls feature by feature, with all the gradients it has had.
@@ -163,7 +161,7 @@ class AdaGrad(NamedTuple):
 
     def times(self, rates: PerStep, first: int, last: int, l2: Hyper) -> np.ndarray | None:
         """As for `Rule`."""
-        return penalty_times(rates(np.arange(first, last)), l2)
+        return penalty_times(rates, first, last, l2)
 
     def start(self, parameters: Sequence[tf.Tensor]) -> State:
         """As for `Rule`."""
@@ -194,10 +192,6 @@ class AdaGrad(NamedTuple):
         W = penalised(W, slowed[0] * moment.duration, objective, of_W)
         return _touched(state._replace(parameters=[W, b + of_b], sums=sums), state, moment)
 
-    def settled(self, state: State, parameters: Sequence[tf.Tensor]) -> State:
-        """As for `Rule`."""
-        return _settled(state, parameters)
-
 
 class Ftrl(NamedTuple):
     """FTRL-Proximal: each weight follows from the sums of its gradients and of their squares.
@@ -223,9 +217,8 @@ class Ftrl(NamedTuple):
     beta: float
 
     def times(self, rates: PerStep, first: int, last: int, l2: Hyper) -> np.ndarray | None:
-        """As for `Rule`: the sum of the rates, which goes on from epoch to epoch."""
-        before = rates(np.arange(first)).sum(axis=0)
-        return penalty_times(rates(np.arange(first, last)), 0.0) + np.asarray(before)[..., None]
+        """As for `Rule`: the sum of the rates."""
+        return penalty_times(rates, first, last, 0.0)
 
     def start(self, parameters: Sequence[tf.Tensor]) -> State:
         """As for `Rule`."""
@@ -261,10 +254,6 @@ class Ftrl(NamedTuple):
             sums.append(z + gradient - step * parameter)
             squares.append(more)
         return state._replace(parameters=sums, sums=squares)
-
-    def settled(self, state: State, parameters: Sequence[tf.Tensor]) -> State:
-        """As for `Rule`."""
-        return state
 
     def _steepness(self, squares: tf.Tensor) -> tf.Tensor:
         return (self.beta + tf.sqrt(squares)) / each_model(self.learning_rate)
@@ -308,23 +297,18 @@ def _made_up(
     """W as it is now, with what penalties have done since its features last occurred."""
     if not state.touched or not (np.any(objective.l2) or np.any(objective.l1)):
         return W
-    passed = tf.cast(moment.now - moment.at(state.touched[0]), tf.float32)
+    passed = tf.cast(moment.now - state.touched[0][..., None, :], tf.float32)
     return penalised(W, slowed * passed, objective)
 
 
 def _touched(state: State, before: State, moment: Moment) -> State:
-    now = tf.cast(moment.number + 1, tf.int64)
-    after = [tf.zeros_like(steps) + now for steps in before.touched]
+    after = [tf.zeros_like(times) + moment.then[..., 0] for times in before.touched]
     return state._replace(touched=after)
 
 
 def _untouched(state: State) -> State:
-    return state._replace(touched=[tf.zeros([state.parameters[0].shape[-1]], tf.int64)])
-
-
-def _settled(state: State, parameters: Sequence[tf.Tensor]) -> State:
-    untouched = [tf.zeros_like(steps) for steps in state.touched]
-    return state._replace(parameters=list(parameters), touched=untouched)
+    a_class = state.parameters[0][..., 0, :]
+    return state._replace(touched=[tf.zeros_like(a_class, tf.float64)])
 
 
 def _slowed(squares: tf.Tensor) -> tf.Tensor:

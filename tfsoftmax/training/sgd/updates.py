@@ -27,8 +27,8 @@ class State(NamedTuple):
       averages: of the same shapes, where parameters are averaged.
       sums: of gradients' squares, where the rule adds them up; `Ftrl` has its sums of gradients as
         parameters.
-      touched: where penalties are made up for later, the step of its epoch up to which each
-        feature's weights have had them, int64 ``[n_inputs]``; a GPU has no variables of int32.
+      touched: where penalties are made up for later, the time (`penalty_times`) up to which each
+        feature's weights have had them, float64 ``[..., n_inputs]``.
     """
 
     parameters: list[tf.Tensor]
