@@ -75,7 +75,7 @@ def test_sparse_rows_train_as_the_same_rows_with_zeros(changes):
 
 
 @pytest.mark.parametrize("optimizer", ["adagrad", "ftrl"])
-def test_the_result_is_the_same_however_many_features_are_looked_at_at_a_time(optimizer, monkeypatch):
+def test_the_result_is_the_same_however_many_features_are_read_at_a_time(optimizer, monkeypatch):
     dataset, recipe = sparse_dataset(), PLAIN.but(optimizer=optimizer, initializer="normal")
     at_once = fit(dataset, recipe)
     monkeypatch.setattr(batches, "_BLOCK_NUMBERS", 100)
