@@ -12,10 +12,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
 from tfsoftmax.training.newton.certificate import gap_of, penalty_of
 from tfsoftmax.training.newton.passes import Joint, OfRows, Passes, Point
-from tfsoftmax.training.newton.preconditioner import Draw, Pairs, Whole
+from tfsoftmax.training.newton.preconditioner import MOST_WHOLE, Draw, Pairs, Whole
+from tfsoftmax.training.newton.proximal import minimum, shortest_slope
 
 # Conjugate gradients: most iterations in a step.
 _MOST_ITERATIONS = 40
@@ -102,29 +104,71 @@ class Newton:
         Returns:
           The step's size; 1 is Newton's own, 0 is none, where rounding hides any decrease.
         """
-        slope, objective, parameters = self.gradient, self.objective, self.state.parameters
+        slope, parameters = self.gradient, self.state.parameters
         free = self._free(parameters, slope)
-        state = self._precondition(free)
+        if self.l1 and free.sum() <= MOST_WHOLE:
+            return self._proximal_step(free)
+        objective, state = self.objective, self._precondition(free)
         direction, iterations = self._solve(-slope, free, objective, tol)
         loss_at = self._along(direction)
         # With l1 a weight may reach 0 in a step, and not cross it.
         side = np.where(parameters != 0, np.sign(parameters), -np.sign(slope))
-        size = 1.0 if direction.any() and np.isfinite(direction).all() else 0.0
-        moved = parameters
-        while size > _SHORTEST:
+
+        def at(size: float) -> tuple[Joint, float, float]:
             moved = parameters + size * direction
             if self.l1:
                 moved[:, :-1] = np.where(moved * side > 0, moved, 0.0)[:, :-1]
-            promised = float((slope * (moved - parameters)).sum())
-            found = loss_at(size, moved) + self._penalty(moved)
-            if found <= objective + _DECREASE * promised + _ROUNDING * abs(objective):
-                break
-            size /= 2
-        else:
-            moved, size = parameters, 0.0
+            return moved, loss_at(size, moved), float((slope * (moved - parameters)).sum())
+
+        able = bool(direction.any() and np.isfinite(direction).all())
+        moved, size = self._search(at) if able else (parameters, 0.0)
         # Only now, so that a step that is interrupted leaves everything as it was.
         self.state = state._replace(parameters=moved, iterations=iterations)
         return size
+
+    def _proximal_step(self, free: np.ndarray) -> float:
+        """A step to the least of the quadratic model with l1, of the parameters that are free."""
+        parameters, point, state = self.state.parameters, self._point, self.state
+        hessian = self._draw.hessian(point.probabilities, self.l2, state.builds, free)
+        smooth = _level(point.gradient + self.l2 * _penalised(parameters))
+        held = self.l1 * _penalised(np.ones_like(parameters))
+        direction = np.zeros_like(parameters)
+        start = parameters[free]
+        direction[free] = minimum(hessian, smooth[free], start, held[free]) - start
+        promised = float((smooth * direction).sum())
+        promised += float((held * (np.abs(parameters + direction) - np.abs(parameters))).sum())
+        logits = self._logits
+        ahead = self.passes.logits(direction, exact=self._exact(parameters))
+
+        def at(size: float) -> tuple[Joint, float, float]:
+            loss = self.passes.loss_along(logits, ahead, size)
+            return parameters + size * direction, loss, size * promised
+
+        moved, size = self._search(at) if promised < 0 else (parameters, 0.0)
+        if size and not self.l2:
+            moved = _nearest_0(moved)
+        # What conjugate gradients had is of no use to where this leads.
+        self._inverse = None
+        self.state = State(moved, parameters, state.builds + 1, 0)
+        return size
+
+    def _search(self, at: Callable[[float], tuple[Joint, float, float]]) -> tuple[Joint, float]:
+        """Halves a step until it lowers the objective as it should (Armijo).
+
+        Args:
+          at: from a size to where it leads, the mean loss there and the change it promises.
+
+        Returns:
+          Where the step leads, and its size: 0 where none is short enough.
+        """
+        objective, size = self.objective, 1.0
+        while size > _SHORTEST:
+            moved, loss, promised = at(size)
+            enough = objective + _DECREASE * promised + _ROUNDING * abs(objective)
+            if loss + self._penalty(moved) <= enough:
+                return moved, size
+            size /= 2
+        return self.state.parameters, 0.0
 
     def _along(self, direction: Joint) -> Callable[[float, Joint], float]:
         """The mean loss after a step of some size, which leads to some parameters."""
@@ -173,7 +217,8 @@ class Newton:
         self, right: Joint, free: np.ndarray, objective: float, tol: float
     ) -> tuple[Joint, int]:
         """Solves Newton's equations as exactly as is of use; also returns the iterations."""
-        inverse, probabilities = self._inverse, self._point.probabilities
+        inverse = self._inverse
+        probabilities = [tf.cast(own, tf.float32) for own in self._point.probabilities]
         assert inverse is not None
 
         def precondition(rest: Joint) -> Joint:
@@ -214,16 +259,19 @@ class Newton:
         # From the parameters alone, so that a run that is resumed has the same.
         parameters = self.state.parameters
         if self._at is None or self._at[0] is not parameters:
-            logits = self.passes.logits(parameters)
+            logits = self.passes.logits(parameters, exact=self._exact(parameters))
             self._at = parameters, logits, self.passes.at(logits)
         return self._at
+
+    def _exact(self, parameters: Joint) -> bool:
+        """Whether float64 is called for: a gap with l1 alone is beyond float32, and steps few."""
+        alone = bool(self.l1) and not self.l2
+        return alone and int(np.count_nonzero(parameters)) <= MOST_WHOLE // 2
 
     def _slope(self, parameters: Joint, point: Point) -> Joint:
         slope = _level(point.gradient + self.l2 * _penalised(parameters))
         if self.l1:
-            own, W = slope[:, :-1], parameters[:, :-1]
-            shortened = np.sign(own) * np.maximum(np.abs(own) - self.l1, 0.0)
-            slope[:, :-1] = np.where(W == 0, shortened, own + self.l1 * np.sign(W))
+            slope[:, :-1] = shortest_slope(slope[:, :-1], parameters[:, :-1], self.l1)
         return slope
 
     def _penalty(self, parameters: Joint) -> float:
@@ -245,3 +293,14 @@ def _level(joint: Joint) -> Joint:
     leveled = joint.copy()
     leveled[:, -1] -= leveled[:, -1].mean()
     return leveled
+
+
+def _nearest_0(joint: Joint) -> Joint:
+    """With the same number taken off each feature's weights, so that l1 is least.
+
+    It changes no probability. The sum of magnitudes is least with their median at 0.
+    """
+    moved, W = joint.copy(), np.sort(joint[:, :-1], axis=0)
+    low, high = W[(len(W) - 1) // 2], W[len(W) // 2]
+    moved[:, :-1] -= np.clip(0.0, low, high)
+    return moved

@@ -25,6 +25,9 @@ MOST_WHOLE = 2500
 # Rows in a sample, at least; and where there are more, those that cost as much as so many passes.
 _ROWS = 4000
 _PASSES = 16
+# Multiplications, about two seconds of them, and numbers in memory that a Hessian is worth of which
+# no row is left out.
+_MULTIPLICATIONS, _NUMBERS = 1e11, 2**26
 # Pairs of a row and a class, beyond that: between these, by what a pass costs.
 _PAIRS = 1000, 4000
 # What a row counts at least that the model is sure of.
@@ -62,6 +65,21 @@ class Draw:
 
     def __init__(self, objective: Objective, rows: Rows, seed: int):
         self._objective, self._rows, self._seed = objective, rows, seed
+
+    def hessian(
+        self, probabilities: OfRows, l2: float, number: int, free: np.ndarray
+    ) -> np.ndarray:
+        """The Hessian of the parameters that are free, at most `MOST_WHOLE`; see `inverse`.
+
+        It is of all rows where these are not too many.
+
+        Returns:
+          float32 ``[n_free, n_free]``, in the order of ``parameters[free]``.
+        """
+        generator = np.random.default_rng([self._seed, DRAWING_STREAM, number])
+        most = min(_MULTIPLICATIONS / free.sum() ** 2, _NUMBERS / free.shape[1])
+        wanted = max(_ROWS, int(most))
+        return _hessian(self._sample(probabilities, wanted, generator), l2, free)
 
     def inverse(
         self, probabilities: OfRows, l2: float, number: int, free: np.ndarray
@@ -119,25 +137,8 @@ class Whole:
     """The Hessian of the sampled rows and of l2, of the free parameters, factored."""
 
     def __init__(self, sample: Sample, l2: float, free: np.ndarray):
-        X, P, counts = sample
         self._free = free
-        columns = [np.flatnonzero(own) for own in free]
-        ends = np.cumsum([0, *map(len, columns)])
-        H = np.zeros((ends[-1], ends[-1]), np.float32)
-        for k, of_k in enumerate(columns):
-            left = X if len(of_k) == X.shape[1] else X[:, of_k]
-            for j in range(k, len(columns)):
-                weight = (counts * P[:, k] * ((j == k) - P[:, j])).astype(np.float32)
-                right = X if len(columns[j]) == X.shape[1] else X[:, columns[j]]
-                part = left.T @ (weight[:, None] * right)
-                H[ends[k] : ends[k + 1], ends[j] : ends[j + 1]] = part
-        # The same number added to all biases changes nothing: here it would leave H singular.
-        biases = ends[1:] - 1
-        H[np.ix_(biases, biases)] += counts.sum() / len(columns)
-        diagonal = np.einsum("ii->i", H)
-        held = np.full(free.shape, l2)
-        held[:, -1] = 0
-        diagonal += held[free] + _FLAT * diagonal.max()
+        H = _hessian(sample, l2, free)
         self._factor = cho_factor(H, lower=False, overwrite_a=True, check_finite=False)
 
     def solve(self, right: np.ndarray) -> np.ndarray:
@@ -146,6 +147,29 @@ class Whole:
         flat = right[self._free].astype(np.float32)
         solved[self._free] = cho_solve(self._factor, flat, check_finite=False)
         return solved
+
+
+def _hessian(sample: Sample, l2: float, free: np.ndarray) -> np.ndarray:
+    """Of the sampled rows' loss and of l2, with respect to the parameters that are free."""
+    X, P, counts = sample
+    columns = [np.flatnonzero(own) for own in free]
+    ends = np.cumsum([0, *map(len, columns)])
+    H = np.zeros((ends[-1], ends[-1]), np.float32)
+    inputs = [X if len(of_k) == X.shape[1] else X[:, of_k] for of_k in columns]
+    for k, left in enumerate(inputs):
+        for j in range(k, len(columns)):
+            weight = (counts * P[:, k] * ((j == k) - P[:, j])).astype(np.float32)
+            part = left.T @ (weight[:, None] * inputs[j])
+            H[ends[k] : ends[k + 1], ends[j] : ends[j + 1]] = part
+            H[ends[j] : ends[j + 1], ends[k] : ends[k + 1]] = part.T
+    # The same number added to all biases changes nothing: here it would leave H singular.
+    biases = ends[1:] - 1
+    H[np.ix_(biases, biases)] += counts.sum() / len(columns)
+    diagonal = np.einsum("ii->i", H)
+    held = np.full(free.shape, l2)
+    held[:, -1] = 0
+    diagonal += held[free] + _FLAT * diagonal.max()
+    return H
 
 
 class Pairs:
@@ -174,7 +198,7 @@ class Pairs:
         D = np.maximum(D, _FLAT * D.max()).astype(np.float32)
         G = ((self._A / D) @ self._A.T)[np.ix_(self._places, self._places)]
         G *= self._E @ self._E.T
-        steep = max(1.0, _largest(G, generator) / _STEEPEST)
+        steep = max(1.0, largest_eigenvalue(G, generator) / _STEEPEST)
         self.diagonal = D * np.float32(steep)
         G /= np.float32(steep)
         np.einsum("ii->i", G)[:] += 1
@@ -193,7 +217,7 @@ class Pairs:
         return (first - second).astype(np.float64)
 
 
-def _largest(G: np.ndarray, generator: np.random.Generator) -> float:
+def largest_eigenvalue(G: np.ndarray, generator: np.random.Generator) -> float:
     """About the largest eigenvalue of a positive matrix, by power iteration."""
     vector = generator.random(len(G), np.float32)
     for _ in range(_POWERS):
