@@ -43,7 +43,13 @@ def minimum(dataset):
         value = -(Y * logs).sum() / len(X) + L2 / 2 * np.square(W).sum()
         return value, np.concatenate([(X.T @ slope + L2 * W).ravel(), slope.sum(axis=0)])
 
-    found = scipy.optimize.minimize(loss, np.zeros(530 * 3 + 3), jac=True, tol=1e-12)
+    found = scipy.optimize.minimize(
+        loss,
+        np.zeros(530 * 3 + 3),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": 5000, "maxfun": 50_000, "ftol": 0, "gtol": 1e-9},
+    )
     return found.fun, found.x[:-3].reshape(530, 3), found.x[-3:]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
@@ -28,22 +28,25 @@ from tfsoftmax.training.learning_rate import (
     relative_step,
     sample_rows,
 )
+from tfsoftmax.training.newton.conjugate_gradients import conjugate_gradients
 from tfsoftmax.training.objective import CLASSES, Objective, Parameters, parameters_of
 from tfsoftmax.training.sample_weights import full_row_weights
 from tfsoftmax.tuning.edge import beyond_the_grid
 
-# Features, or logits, in the sample: 8 MB of float64.
-_SAMPLED_NUMBERS = 2**20
+# Features, or logits, in the sample: 4 MB of float64.
+_SAMPLED_NUMBERS = 2**19
 # Rows in the sample, at least.
 _FEWEST_ROWS = 64
-# Features, or logits, of a part of the rows: 8 MB of float32 need little memory, and are enough
-# to make the cost of a call from Python negligible.
-_NUMBERS_PER_PART = 2**21
+# Features, or logits, of a part of the rows: 16 MB of float32 need little memory, and are enough
+# to make the cost of a call from Python small.
+_NUMBERS_PER_PART = 2**22
+# Rows that tell how long a step may be, at most.
+_ROWS_FOR_STEP = 256
 # Conjugate gradients: most iterations.
 _ITERATIONS = 20
 # Conjugate gradients: most multiplications, over all iterations.
 _MULTIPLICATIONS = 2**30
-# Conjugate gradients end once the residual is no more than this share of the first one.
+# Conjugate gradients end once this share is left.
 _TOLERANCE = 1e-4
 # Share of the diagonal that replaces the curvature of rows that are not in the sample (measured).
 _UNSEEN = 0.7
@@ -138,7 +141,7 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
         norm = float(np.linalg.norm(_join(slopes)))
         decrements = _decrements(objective, found, sample, center, centered)
         decrement = float(decrements.sum())
-        step = relative_step(recipe, sample, len(train))
+        step = relative_step(recipe, _thinned(sample), len(train))
     test = _test(model, dataset)
     loss, norm, decrement, step = (
         number if math.isfinite(number) else _LARGEST for number in (loss, norm, decrement, step)
@@ -189,6 +192,12 @@ def _sample_size(model: SoftmaxRegression, train: Split) -> int:
     a_row, n_classes = numbers_a_row(model, train), model.spec.n_classes
     affordable = _MULTIPLICATIONS // (2 * _ITERATIONS * a_row * n_classes)
     return max(_FEWEST_ROWS, min(_SAMPLED_NUMBERS // max(a_row, n_classes), affordable))
+
+
+def _thinned(sample: Inputs) -> Inputs:
+    """Fewer rows of it: whether steps were too short or too long is a matter of factors."""
+    every = -(-len(sample.weights) // _ROWS_FOR_STEP)
+    return Inputs(sample.rows[::every], sample.weights[::every])
 
 
 def _parts(model: SoftmaxRegression, split: Split, center: np.ndarray) -> Iterator[Any]:
@@ -279,12 +288,13 @@ def _decrements(
     rows, n_rows = sample.rows, len(sample.weights)
     if isinstance(rows, np.ndarray):
         # Eigen's products of matrices so narrow are faster than NumPy's.
-        inputs, cost = tf.constant(rows - center), rows.size
+        inputs, cost = tf.constant(rows - center, tf.float32), rows.size
     else:
         inputs = entries_of(rows, tf.float64).tensor(rows.shape[1])
         cost = rows.nnz + rows.shape[1]
     weights = tf.constant(sample.weights / n_rows)
-    P = ops.softmax(objective.logits(parameters, inputs), axis=CLASSES)
+    cast = [tf.cast(part, inputs.dtype) for part in parameters]
+    P = ops.softmax(tf.cast(objective.logits(cast, inputs), tf.float64), axis=CLASSES)
     # A sample is flat where only rows that it lacks curve, and would promise too much there:
     # part of all rows' diagonal stands in for them, where l2 does not curve as much.
     n_parameters = diagonal.shape[1]
@@ -304,27 +314,8 @@ def _decrements(
 
     affordable = max(1, _MULTIPLICATIONS // (2 * cost * len(slope)))
     iterations = min(_ITERATIONS, affordable)
-    step = _conjugate_gradients(product, slope, diagonal + damping, iterations)
-    return (slope * step).sum(axis=0) / 2
-
-
-def _conjugate_gradients(
-    product: Callable[[np.ndarray], np.ndarray],
-    right: np.ndarray,
-    diagonal: np.ndarray,
-    iterations: int,
-) -> np.ndarray:
-    """Solves ``product(x) = right`` for x, about; ``right' x`` is too small if it ends early."""
-    found, rest = np.zeros_like(right), right
-    direction = ahead = rest / diagonal
-    length = first = float(np.sum(rest * ahead))
-    for _ in range(iterations):
-        if not length > _TOLERANCE * first:
-            break
-        curved = product(direction)
-        size = length / float(np.sum(direction * curved))
-        found, rest = found + size * direction, rest - size * curved
-        ahead, before = rest / diagonal, length
-        length = float(np.sum(rest * ahead))
-        direction = ahead + length / before * direction
-    return found
+    steep = diagonal + damping
+    step, _ = conjugate_gradients(
+        lambda V: product(V[0])[None], lambda V: V / steep, slope[None], iterations, _TOLERANCE
+    )
+    return (slope * step[0]).sum(axis=0) / 2

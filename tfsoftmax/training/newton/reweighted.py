@@ -7,11 +7,12 @@ preconditioner is the information that all of them are near to: that of the rows
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 
+from tfsoftmax.training.newton.conjugate_gradients import Many, conjugate_gradients
 from tfsoftmax.training.newton.likelihood import Blocks, Maximum, maximise, penalised
 
 _MOST_STEPS = 50
@@ -25,9 +26,6 @@ _LEFT = 1e-4
 # Where a logit has moved so far from that of the rows as they are, the likelihood may have no
 # maximum, which an exact Newton's method finds out.
 _FAR = 3.0
-
-# Of each weighting: ``[m, n_classes - 1, n_inputs + 1]``.
-Many = np.ndarray
 
 
 def maximise_each(blocks: Blocks, weightings: np.ndarray, near: Maximum, l2: float) -> Many:
@@ -55,8 +53,13 @@ def maximise_each(blocks: Blocks, weightings: np.ndarray, near: Maximum, l2: flo
         rows, here = _Weighted(blocks, weightings[going], l2), found[going]
         logits = rows.logits(here)
         score, probabilities = rows.score(here, logits)
-        step, promised = _conjugate_gradients(
-            partial(rows.curved, probabilities), score, near.covariance
+        step, promised = conjugate_gradients(
+            partial(rows.curved, probabilities),
+            lambda rest: (rest.reshape(len(rest), -1) @ near.covariance).reshape(rest.shape),
+            score,
+            _MOST_ITERATIONS,
+            _LEFT,
+            _LEFT * _ENOUGH,
         )
         found[going] += rows.sizes(here, logits, step)[:, None, None] * step
         going = going[promised > _ENOUGH]
@@ -152,31 +155,6 @@ class _Weighted:
         for (_, _, weights), moved in zip(self._blocks(), self.logits(away), strict=True):
             largest = np.maximum(largest, np.abs(moved * (weights > 0)).max(axis=(1, 2)))
         return largest
-
-
-def _conjugate_gradients(
-    product: Callable[[Many], Many], right: Many, inverse: np.ndarray
-) -> tuple[Many, np.ndarray]:
-    """Solves ``product(x) = right``; also returns ``right' inverse right`` of each, ``[m]``."""
-
-    def precondition(rest: Many) -> Many:
-        return (rest.reshape(len(rest), -1) @ inverse).reshape(rest.shape)
-
-    found, rest = np.zeros_like(right), right
-    direction = ahead = precondition(rest)
-    length = first = (rest * ahead).sum(axis=(1, 2))
-    for _ in range(_MOST_ITERATIONS):
-        going = length > np.maximum(_LEFT * first, _LEFT * _ENOUGH)
-        if not going.any():
-            break
-        curved = product(direction)
-        bent = (direction * curved).sum(axis=(1, 2))
-        size = np.where(going, length / np.where(bent > 0, bent, 1.0), 0.0)[:, None, None]
-        found, rest = found + size * direction, rest - size * curved
-        ahead, before = precondition(rest), length
-        length = np.where(going, (rest * ahead).sum(axis=(1, 2)), length)
-        direction = ahead + (length / np.where(before > 0, before, 1.0))[:, None, None] * direction
-    return found, first
 
 
 def _products(many: Many, rows: np.ndarray) -> np.ndarray:
