@@ -29,6 +29,7 @@ from tfsoftmax.training.learning_rate import (
     sample_rows,
 )
 from tfsoftmax.training.newton.conjugate_gradients import conjugate_gradients
+from tfsoftmax.training.newton.proof import Proof
 from tfsoftmax.training.objective import CLASSES, Objective, Parameters, parameters_of
 from tfsoftmax.training.sample_weights import full_row_weights
 from tfsoftmax.tuning.edge import beyond_the_grid
@@ -54,6 +55,8 @@ _UNSEEN = 0.7
 _DAMPING = 1e-9
 # Share of a column's squared mean that is rounding, once float32 has subtracted the mean.
 _ROUNDING = 1e-11
+# Sums of float32 losses are alike to this share.
+_SAME_LOSS = 1e-5
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -65,7 +68,7 @@ class Convergence:
       gradient_norm: Euclidean length of the objective's gradient over all training rows; with
         l1, of its shortest subgradient.
       loss: the objective, in nats: the rows' weighted mean loss and the penalties.
-      loss_gap: about how far that is above its minimum.
+      loss_gap: about how far that is above its minimum; where newton has proven it, at most.
       verdict: one word, such as ``"converged"``.
       sentence: the verdict, and what to do, for people.
       largest_feature, smallest_feature, scale_ratio: where scales hold a run back, what has
@@ -96,7 +99,8 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
     Loss and gradient g are those of all training rows, in one pass. The gap is half the
     squared Newton decrement, ``g' H^-1 g / 2``, by conjugate gradients, with H from evenly
     spaced rows; at least what zero weights would gain, at most what is above the loss's
-    lower bound. It is exact near the minimum, and elsewhere of the right order.
+    lower bound. It is exact near the minimum, and elsewhere of the right order. Where the history
+    has a proof of this model, the gap is the one that it proves.
 
     The verdict is added to the model's record, for the card that `export_model` writes.
 
@@ -139,8 +143,11 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
         of_W, of_b = found.gradient
         slopes = objective.shortest_subgradient([of_W + of_b * center, of_b], parameters)
         norm = float(np.linalg.norm(_join(slopes)))
-        decrements = _decrements(objective, found, sample, center, centered)
-        decrement = float(decrements.sum())
+        if proof := _proof_of(history, loss):
+            decrements, decrement = None, proof.gap
+        else:
+            decrements = _decrements(objective, found, sample, center, centered)
+            decrement = float(decrements.sum())
         step = relative_step(recipe, _thinned(sample), len(train))
     test = _test(model, dataset)
     loss, norm, decrement, step = (
@@ -155,10 +162,11 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
     facts = Facts(history, loss, gap, guessing, test, step, None, no_minimum, bool(tuning))
     # Where nothing was learnt the decrements say nothing of scales: a penalty may hold the weights
     # of columns that vary little.
-    if isinstance(sample.rows, np.ndarray):
+    if isinstance(sample.rows, np.ndarray) and not proof:
         scales = Scales.of(model.spec, sample.rows, decrements if facts.learnt else None)
     else:
-        scales = None  # Words that are rare vary little, whatever their scale.
+        # Words that are rare vary little, whatever their scale; Newton's steps suit any.
+        scales = None
     facts = facts._replace(scales=scales)
     verdict, sentence = judge(facts)
     if tuning:
@@ -171,6 +179,12 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
     if model.record and model.record.is_of(model):
         model.record = replace(model.record, convergence=convergence.to_json())
     return convergence
+
+
+def _proof_of(history: History, loss: float) -> Proof | None:
+    """The proof of a run, if it is of a model of this loss."""
+    proof = history.proof
+    return proof if proof and math.isclose(loss, proof.objective, rel_tol=_SAME_LOSS) else None
 
 
 def _test(model: SoftmaxRegression, dataset: Dataset) -> Tested:

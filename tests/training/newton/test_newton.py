@@ -76,6 +76,15 @@ def test_the_report_says_that_it_is_proven(table, found):
     assert convergence.verdict == "converged"
     assert "proven to be within" in convergence.sentence
     assert convergence.loss == pytest.approx(found.history.proof.objective, rel=1e-6)
+    assert convergence.loss_gap == found.history.proof.gap
+
+
+def test_the_report_does_not_take_the_proof_of_another_model(table, found):
+    other = SoftmaxRegression(found.model.spec)
+    convergence = diagnose(other, table, found.history)
+    assert convergence.loss == pytest.approx(np.log(3))
+    assert convergence.loss_gap > 0.1
+    assert "proven" not in convergence.sentence
 
 
 def test_class_weights_and_smoothing_are_part_of_the_objective(table, newton):
