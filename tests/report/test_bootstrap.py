@@ -71,6 +71,15 @@ def test_what_does_not_settle_is_found_exactly(monkeypatch):
     assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
 
 
+def test_rows_that_are_not_kept_give_the_same(monkeypatch):
+    _, _, expected = fitted(from_arrays(*simulated()), 0.01, 4)
+    monkeypatch.setattr("tfsoftmax.report.statistics_rows._KEPT_NUMBERS", 0)
+    monkeypatch.setattr("tfsoftmax.data.features._BLOCK_BYTES", 1000)
+    rows, _, found = fitted(from_arrays(*simulated()), 0.01, 4)
+    assert len(list(rows.blocks())) > 2
+    assert_allclose(found, expected, rtol=1e-7, atol=1e-9)
+
+
 def test_errors_and_intervals_are_the_formulas_where_that_holds():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(4000, 2)) * [1, 10] + [0, 50]

@@ -46,7 +46,7 @@ def minimum(
       l1: strength of the penalty on each, ``[n]``.
 
     >>> H, g = np.diag([1.0, 2.0, 4.0]).astype(np.float32), np.array([-3.0, 0.5, -8.0])
-    >>> minimum(H, g, np.zeros(3), np.array([1.0, 1.0, 0.0])).round(2).tolist()
+    >>> (minimum(H, g, np.zeros(3), np.array([1.0, 1.0, 0.0])).round(2) + 0).tolist()
     [2.0, 0.0, 2.0]
     """
     # Scaled to a diagonal of ones: fewer iterations.
