@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import NamedTuple, NoReturn
 
 import numpy as np
-import tensorflow as tf
 
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.device import zeros
@@ -92,9 +91,7 @@ class Trainer:
             bad = int(np.argmin(np.isfinite(losses)))
             self.diverged(float(losses[bad]), first + bad, float(rates[bad]))
         # Of many features this takes as long as many steps; the next losses would show it, too.
-        if self.loop.done % self.feed.steps == 0 and not all(
-            tf.reduce_all(tf.math.is_finite(part)) for part in self.loop.state.parameters
-        ):
+        if self.loop.done % self.feed.steps == 0 and not self.loop.finite:
             self.diverged(float("nan"))
 
     def diverged(self, loss: float, step: int | None = None, rate: float | None = None) -> NoReturn:

@@ -11,7 +11,7 @@ from tfsoftmax.columns.entries import Entries, Numbered
 from tfsoftmax.device import joined
 from tfsoftmax.training.sgd.updates import State
 
-# Numbers of W (4 MB) in a block of features.
+# Numbers (4 MB) in a block of features.
 _BLOCK_NUMBERS = 2**20
 
 
@@ -44,8 +44,8 @@ class Batches(Protocol):
     def put(self, tensors: tuple[Any, ...], step: tf.Tensor, state: State, part: State) -> State:
         """The state with that part moved."""
 
-    def blocks(self, n_inputs: int, a_feature: int) -> list[slice]:
-        """The features that are packed and unpacked at a time; W has so many numbers of each."""
+    def blocks(self, n_inputs: int) -> list[slice]:
+        """The features that are packed and unpacked at a time."""
 
     def pack(self, state: Callable[[slice], State], blocks: list[slice]) -> State:
         """From the states of blocks, with the features last, to the one that the loop keeps."""
@@ -81,7 +81,7 @@ class DenseBatches(NamedTuple):
         """As for `Batches`."""
         return part
 
-    def blocks(self, n_inputs: int, a_feature: int) -> list[slice]:
+    def blocks(self, n_inputs: int) -> list[slice]:
         """As for `Batches`: all."""
         return [slice(None)]
 
@@ -98,9 +98,15 @@ class DenseBatches(NamedTuple):
 class SparseBatches(NamedTuple):
     """Batches of sparse rows: a step moves the features that they have.
 
-    The loop keeps the state with the features first, so that a feature's numbers lie side by
-    side, and with one more, which takes what is done to places that are left over.
+    The loop keeps all numbers of a feature side by side, as a row, because reading one that is
+    in no cache takes as long as reading all of them; and one row more, which takes what is done to
+    places that are left over.
+
+    Attributes:
+      like: a state of one feature, for what there is of each.
     """
+
+    like: State
 
     def read(self, tensors: tuple[Any, ...], step: tf.Tensor) -> Batch:
         """As for `Batches`."""
@@ -113,56 +119,61 @@ class SparseBatches(NamedTuple):
 
     def part(self, tensors: tuple[Any, ...], step: tf.Tensor, state: State) -> State:
         """As for `Batches`."""
-        features = tensors[0][step]
-        return _of_features(lambda kept: _features_last(tf.gather(kept, features)), state)
+        return self._of_rows(tf.gather(state.parameters[0], tensors[0][step]), state)
 
     def put(self, tensors: tuple[Any, ...], step: tf.Tensor, state: State, part: State) -> State:
         """As for `Batches`."""
-        features = tensors[0][step][:, None]
-        return _of_features(
-            lambda kept, moved: tf.tensor_scatter_nd_update(kept, features, _features_first(moved)),
-            state,
-            part,
-        )
+        places = tensors[0][step][:, None]
+        rows = tf.tensor_scatter_nd_update(state.parameters[0], places, _rows(part))
+        return _kept(rows, part)
 
-    def blocks(self, n_inputs: int, a_feature: int) -> list[slice]:
+    def blocks(self, n_inputs: int) -> list[slice]:
         """As for `Batches`: few, so that little of W is held twice."""
-        size = max(1, _BLOCK_NUMBERS // a_feature)
+        size = max(1, _BLOCK_NUMBERS // _rows(self.like).shape[1])
         return [slice(i, min(i + size, n_inputs)) for i in range(0, n_inputs, size)]
 
     def pack(self, state: Callable[[slice], State], blocks: list[slice]) -> State:
         """As for `Batches`."""
-        n_kept = blocks[-1].stop + 1
-
-        def pack(name: str, first: list[tf.Tensor]) -> list[tf.Tensor]:
-            # A block's state is made again for each name: all of them would be a copy of W.
-            parts = (_features_first(getattr(state(block), name)[0]) for block in blocks)
-            return [joined(parts, n_kept), *first[1:]] if first else []
-
-        return State(*(pack(*each) for each in state(blocks[0])._asdict().items()))
+        rows = joined((_rows(state(block)) for block in blocks), blocks[-1].stop + 1)
+        return _kept(rows, self.like)
 
     def unpack(self, state: State, block: slice) -> State:
         """As for `Batches`."""
-        return _of_features(lambda kept: _features_last(kept[block]), state)
+        return self._of_rows(state.parameters[0][block], state)
+
+    def _of_rows(self, rows: tf.Tensor, kept: State) -> State:
+        """The state of the features that have these rows, and of b."""
+        parts, first = [], 0
+        for like, tensors in zip(self.like, kept, strict=True):
+            numbers = []
+            if like:
+                last = first + _numbers(like[0]).shape[1]
+                numbers, first = [_from_numbers(rows[:, first:last], like[0])], last
+            parts.append([*numbers, *tensors[len(tensors) - len(like[1:]) :]])
+        return State(*parts)
 
 
-def _of_features(change: Callable[..., tf.Tensor], state: State, *others: State) -> State:
-    """A state whose tensors with a number for each feature are changed, and b's of the last."""
-    last = (state, *others)[-1]
-    parts = []
-    for name in State._fields:
-        tensors = [getattr(each, name) for each in (state, *others)]
-        parts.append(
-            [change(*(each[0] for each in tensors)), *getattr(last, name)[1:]] if tensors[0] else []
-        )
-    return State(*parts)
+def _kept(rows: tf.Tensor, state: State) -> State:
+    """The rows of all features, and what a state has of b."""
+    of_b = State(*(tensors[1:] for tensors in state))
+    return of_b._replace(parameters=[rows, *of_b.parameters])
 
 
-def _features_last(numbers: tf.Tensor) -> tf.Tensor:
+def _rows(state: State) -> tf.Tensor:
+    """All numbers of each feature side by side, float32 ``[n, numbers]``."""
+    return tf.concat([_numbers(tensors[0]) for tensors in state if tensors], 1)
+
+
+def _numbers(numbers: tf.Tensor) -> tf.Tensor:
+    """``[..., n]`` as float32 ``[n, numbers]``; a float64 is the bits of two."""
     rank = numbers.shape.rank
-    return tf.transpose(numbers, [*range(1, rank), 0])
+    first = tf.transpose(numbers, [rank - 1, *range(rank - 1)])
+    return tf.reshape(tf.bitcast(first, tf.float32), [first.shape[0], -1])
 
 
-def _features_first(numbers: tf.Tensor) -> tf.Tensor:
-    rank = numbers.shape.rank
-    return tf.transpose(numbers, [rank - 1, *range(rank - 1)])
+def _from_numbers(numbers: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    """And back, to a tensor like another in all but the number of features."""
+    parts = [2] if like.dtype == tf.float64 else []
+    first = tf.bitcast(tf.reshape(numbers, [-1, *like.shape[:-1], *parts]), like.dtype)
+    rank = first.shape.rank
+    return tf.transpose(first, [*range(1, rank), 0])

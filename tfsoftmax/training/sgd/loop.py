@@ -71,15 +71,19 @@ class Loop:
         self.feed = feed
         self._objective, self._rule = objective, rule
         sparse = isinstance(feed, SparseFeed)
-        self._batches: Batches = SparseBatches() if sparse else DenseBatches(objective.scaled)
-        *models, n_classes, _ = parameters(slice(1))[0].shape
-        n_inputs, self._models = feed.rows.features.shape[1], tuple(models)
-        self._blocks = self._batches.blocks(n_inputs, n_classes * int(np.prod(models)))
-        start = self._batches.pack(
-            lambda block: rule.start(objective.to_centered(parameters(block))), self._blocks
+
+        def start(block: slice) -> State:
+            return rule.start(objective.to_centered(parameters(block)))
+
+        self._batches: Batches = (
+            SparseBatches(start(slice(1))) if sparse else DenseBatches(objective.scaled)
         )
+        self._blocks = self._batches.blocks(feed.rows.features.shape[1])
         # Variables, because the compiled loop moves those where they are; tensors it copies.
-        self._kept: State = tf.nest.map_structure(tf.Variable, start)
+        self._kept: State = tf.nest.map_structure(
+            tf.Variable, self._batches.pack(start, self._blocks)
+        )
+        self._models = tuple(self._kept.parameters[1].shape[:-2])
         self.done = 0
         self.pause_every: int | None = None
         self._rates, self._average_weights = rates, average_weights
@@ -120,6 +124,14 @@ class Loop:
             parameters = self._rule.parameters(state, moment, self._objective)
             mean = state.averages if averaged else []
             yield self._objective.from_centered(mean or parameters)
+
+    @property
+    def finite(self) -> bool:
+        """Whether W and b, or what they follow from, are finite numbers."""
+        states = (self._batches.unpack(self.state, block) for block in self._blocks)
+        return all(
+            tf.reduce_all(tf.math.is_finite(part)) for state in states for part in state.parameters
+        )
 
     def run_epoch(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Trains on the rest of the epoch that `done` is in, a call at a time.
