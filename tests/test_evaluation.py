@@ -3,7 +3,7 @@ import pytest
 import sklearn.metrics
 import tensorflow as tf
 
-from tfsoftmax import SoftmaxRegression, Split, evaluate
+from tfsoftmax import SoftmaxRegression, Spec, Split, evaluate, evaluation
 from tfsoftmax.device import to_device
 from tfsoftmax.metrics import evaluate_probabilities
 
@@ -61,3 +61,28 @@ def test_a_class_without_rows_keeps_its_place():
         evaluate_probabilities(probabilities, np.array([0])).confusion,
         [[0, 0, 1], [0, 0, 0], [0, 0, 0]],
     )
+
+
+def test_models_of_one_spec_are_traced_once_and_scored_each_with_its_own_weights(monkeypatch):
+    traces = 0
+    figures = evaluation._figures
+
+    def counted(*arguments):
+        nonlocal traces
+        traces += 1
+        return figures(*arguments)
+
+    monkeypatch.setattr(evaluation, "_figures", counted)
+    spec = Spec((1,), "float32", ("traced", "once"))
+    split = Split(np.float32([[1.0], [2.0], [-3.0]]), np.int32([0, 1, 1]))
+    found = []
+    for weight in (1.0, -2.0):
+        model = SoftmaxRegression(spec)
+        model.W.assign([[weight, 0.0]])
+        losses = np.log1p(np.exp(weight * np.array([-1.0, 2.0, -3.0])))
+        found.append(evaluation.evaluate(model, split))
+        assert found[-1].log_loss == pytest.approx(losses.mean(), rel=1e-5)
+    assert traces == 1
+    other = SoftmaxRegression(Spec((1,), "float32", ("traced", "again")))
+    evaluation.evaluate(other, split)
+    assert traces == 2

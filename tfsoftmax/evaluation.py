@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,39 @@ from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.metrics import Evaluation
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.prediction import check_answered
+from tfsoftmax.spec import Spec
 
 # Float32 numbers (4 MB of features or logits) that stay in a core's cache between the cast and the
 # matmul; larger parts would go through memory twice.
 _CACHED_NUMBERS = 2**20
+# Traces that are kept: cross-validation, or a notebook, measures models of few specs.
+_KEPT = 16
 
 
-@tf.function(autograph=False)
+@lru_cache(maxsize=_KEPT)
+def _scorer(spec: Spec, sparse: bool, dtype: Any) -> Any:
+    """`_score`, traced once for all models of a spec and for any number of rows."""
+    model = SoftmaxRegression(spec)
+
+    @tf.function(autograph=False)
+    def score(
+        W: tf.Tensor, b: tf.Tensor, features: tf.Tensor | Entries, labels: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        # What is traced, and kept, has no parameters of its own.
+        model.W, model.b = W, b
+        return _score(model, features, labels)
+
+    numbers, indices = (tf.TensorSpec([None], dtype) for dtype in (tf.float32, tf.int64))
+    return score.get_concrete_function(
+        tf.TensorSpec(model.W.shape),
+        tf.TensorSpec(model.b.shape),
+        Entries(indices, indices, numbers, tf.TensorSpec([], tf.int64))
+        if sparse
+        else tf.TensorSpec([None, spec.n_features], dtype),
+        tf.TensorSpec([None], tf.int32),
+    )
+
+
 def _score(
     model: SoftmaxRegression, features: tf.Tensor | Entries, labels: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -89,19 +116,13 @@ def evaluate(model: SoftmaxRegression, split: Any) -> Evaluation:
     n_samples = len(split.labels)
     if not n_samples:
         raise ValueError("cannot evaluate on no rows")
-    numbers, indices = (tf.TensorSpec([None], dtype) for dtype in (tf.float32, tf.int64))
-    sparse = Entries(indices, indices, numbers, tf.TensorSpec([], tf.int64))
-    dense = tf.TensorSpec([None, model.spec.n_features], split.features.dtype)
-    # Traced once for each model, for any number of rows.
-    score = _score.get_concrete_function(
-        model,
-        sparse if taken_sparse(split.features, model.spec) else dense,
-        tf.TensorSpec([None], tf.int32),
-    )
+    sparse = taken_sparse(split.features, model.spec)
+    score = _scorer(model.spec, sparse, tf.as_dtype(split.features.dtype))
+    W, b = (tf.convert_to_tensor(parameter) for parameter in model.parameters)
     blocks: list[list[np.ndarray]] = []
     done = 0
     for features, labels in device_blocks(split, model.spec):
-        found = [part.numpy() for part in score(model, features, labels)]
+        found = [part.numpy() for part in score(W, b, features, labels)]
         check_answered(model.spec, split.features, found[0], "rows", start=done)
         done += len(found[0])
         blocks.append(found)
