@@ -14,7 +14,7 @@ from tfsoftmax.errors import UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.spec import Spec
-from tfsoftmax.training.learning_rate import adagrad_start
+from tfsoftmax.training.learning_rate import adagrad_start, feature_unit
 from tfsoftmax.training.objective import Objective, parameters_of
 from tfsoftmax.training.recipe import Recipe
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
@@ -111,13 +111,16 @@ def rule_of(
             + " moves every weight in every step, which sparse rows have too many of: leave it out"
         )
     optimizer = recipe.optimizer_for(sparse)
+    if optimizer in ("adagrad", "ftrl"):
+        unit = feature_unit(model, rows, recipe)
     if optimizer == "adagrad":
-        return AdaGrad(adagrad_start(model, rows, recipe))
+        return AdaGrad(adagrad_start(unit, recipe.batch_size), unit)
     if optimizer == "ftrl":
         rates = np.array([one.learning_rate for one in recipes], np.float32)
-        # The paper's 1 is for gradients of one row's loss; the mean of a batch has so much less.
-        beta = 1.0 if objective.sum_of_batch else 1 / recipe.batch_size
-        return Ftrl(rates if side_by_side else recipe.learning_rate, beta)
+        # The paper's 1 is for gradients of one row's loss with features of 1; the mean of a batch
+        # has so much less.
+        beta = unit if objective.sum_of_batch else unit / recipe.batch_size
+        return Ftrl(rates if side_by_side else recipe.learning_rate, beta, unit)
     updates = Updates(
         momentum=recipe.momentum,
         nesterov=recipe.nesterov,

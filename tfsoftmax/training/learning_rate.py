@@ -162,12 +162,8 @@ def learning_rate_for(
     return float(f"{rate:.2g}")
 
 
-def adagrad_start(model: SoftmaxRegression, rows: Split, recipe: Recipe) -> float:
-    """What AdaGrad's sums of squared gradients start at.
-
-    It is (10 s / B)^2, with s the root mean square of all that is not 0 and B the batch size: what
-    a hundred rows that have a feature add to its sum, each in a batch of its own. So rare features
-    do not outrun frequent ones.
+def feature_unit(model: SoftmaxRegression, rows: Split, recipe: Recipe) -> float:
+    """The root mean square of all that is not 0, to two digits.
 
     Args:
       model: for its scaling.
@@ -176,7 +172,19 @@ def adagrad_start(model: SoftmaxRegression, rows: Split, recipe: Recipe) -> floa
     """
     plain = Split(rows.features, rows.labels)
     size = sample_rows(model, plain, replace(recipe, class_weight=None)).entry_size
-    return _ADAGRAD_ROWS * float(f"{size / recipe.batch_size:.2g}") ** 2
+    return float(f"{size:.2g}")
+
+
+def adagrad_start(unit: float, batch_size: int) -> float:
+    """What AdaGrad's sums of squared gradients start at.
+
+    It is what a hundred rows that have a feature add to its sum, each in a batch of its own. So
+    rare features do not outrun frequent ones.
+
+    >>> adagrad_start(1.0, batch_size=4)
+    6.25
+    """
+    return _ADAGRAD_ROWS * (unit / batch_size) ** 2
 
 
 def reach(recipe: Recipe, n_samples: int) -> float:

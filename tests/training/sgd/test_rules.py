@@ -11,7 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from support.marks import slow
 from support.sparse import sparse_dataset, with_zeros
 
-from tfsoftmax import Recipe, fit
+from tfsoftmax import Dataset, Recipe, Split, fit
+from tfsoftmax.data.sparse_rows import SparseRows
 from tfsoftmax.training.objective import Objective
 from tfsoftmax.training.sgd import schedules
 from tfsoftmax.training.sgd.rules import AdaGrad, Ftrl, Moment
@@ -104,6 +105,18 @@ def test_adagrad_has_one_rate_a_feature_and_its_l1_makes_exact_zeros():
             moved = expected - rates * W[step]
             expected = np.sign(moved) * np.maximum(np.abs(moved) - rates * l1, 0)
     assert zeros > 20
+
+
+@pytest.mark.parametrize("optimizer", ["adagrad", "ftrl"])
+def test_the_unit_of_the_features_makes_no_difference(optimizer):
+    dataset, answers = sparse_dataset(), []
+    for size in (1.0, 0.001):  # their two digits are the same
+        features = SparseRows(dataset.train.features.read_sparse([slice(None)]) * np.float32(size))
+        rows = Split(features, dataset.train.labels)
+        scaled = Dataset("scaled", dataset.spec, rows, rows)
+        recipe = Recipe(epochs=2, optimizer=optimizer, standardize="off")
+        answers.append(fit(scaled, recipe).model.predict_proba(features))
+    np.testing.assert_allclose(*answers, atol=1e-3)
 
 
 L2, L1 = 0.003, 0.003

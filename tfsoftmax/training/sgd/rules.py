@@ -155,9 +155,12 @@ class AdaGrad(NamedTuple):
     Attributes:
       start_squares: what n starts at; from 0, the first row that has a feature would move its
         weights as far as many rows do together.
+      unit: the usual size of features. b moves as the weights of a feature that always has it do,
+        so that it makes no difference in which unit features are.
     """
 
     start_squares: float
+    unit: float = 1.0
 
     def times(self, rates: PerStep, first: int, last: int, l2: Hyper) -> np.ndarray | None:
         """As for `Rule`."""
@@ -184,13 +187,15 @@ class AdaGrad(NamedTuple):
     ) -> State:
         """As for `Rule`."""
         W, b = parameters
+        gradients = [gradients[0], self.unit * gradients[1]]
         squares = [tf.reduce_sum(tf.square(each), -2, keepdims=True) for each in gradients]
         sums = [total + more for total, more in zip(state.sums, squares, strict=True)]
         slowed = [_slowed(total) for total in sums]
         rate = each_model(moment.rate)
         of_W, of_b = (-rate * slow * slope for slow, slope in zip(slowed, gradients, strict=True))
         W = penalised(W, slowed[0] * moment.duration, objective, of_W)
-        return _touched(state._replace(parameters=[W, b + of_b], sums=sums), state, moment)
+        b = b + self.unit * of_b
+        return _touched(state._replace(parameters=[W, b], sums=sums), state, moment)
 
 
 class Ftrl(NamedTuple):
@@ -211,10 +216,12 @@ class Ftrl(NamedTuple):
     Attributes:
       learning_rate: the largest of the run; one, or one for each model.
       beta: see above; it keeps the first steps short.
+      unit: as for `AdaGrad`.
     """
 
     learning_rate: Any
     beta: float
+    unit: float = 1.0
 
     def times(self, rates: PerStep, first: int, last: int, l2: Hyper) -> np.ndarray | None:
         """As for `Rule`: the sum of the rates."""
@@ -223,7 +230,9 @@ class Ftrl(NamedTuple):
     def start(self, parameters: Sequence[tf.Tensor]) -> State:
         """As for `Rule`."""
         # What the rule's formula turns into the parameters.
-        sums = [-each * self.beta / each_model(self.learning_rate) for each in parameters]
+        W, b = parameters
+        steepness = self.beta / each_model(self.learning_rate)
+        sums = [-each * steepness for each in (W, b / self.unit)]
         return State(sums, [], [], [tf.zeros_like(each) for each in parameters], [])
 
     def parameters(self, state: State, moment: Moment, objective: Objective) -> list[tf.Tensor]:
@@ -232,7 +241,8 @@ class Ftrl(NamedTuple):
         (z_W, z_b), slopes = state.parameters, [self._steepness(n) for n in state.sums]
         limit = steps * each_model(objective.l1)
         W = -(tf.maximum(z_W - limit, 0.0) + tf.minimum(z_W + limit, 0.0))
-        return [W / (slopes[0] + steps * each_model(objective.l2)), -z_b / slopes[1]]
+        W = W / (slopes[0] + steps * each_model(objective.l2))
+        return [W, self.unit * (-z_b / slopes[1])]
 
     def step(
         self,
@@ -245,9 +255,9 @@ class Ftrl(NamedTuple):
         """As for `Rule`."""
         share = each_model(moment.rate) / each_model(self.learning_rate)
         sums, squares = [], []
-        for z, n, parameter, slope in zip(
-            state.parameters, state.sums, parameters, gradients, strict=True
-        ):
+        (W, b), (of_W, of_b) = parameters, gradients
+        moved = (W, b / self.unit), (of_W, self.unit * of_b)
+        for z, n, parameter, slope in zip(state.parameters, state.sums, *moved, strict=True):
             gradient = share * slope
             more = n + tf.square(gradient)
             step = self._steepness(more) - self._steepness(n)
