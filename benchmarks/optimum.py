@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import click
 import numpy as np
+import optimum_path
 from made_large import LARGE
 from optimum_solvers import SOLVERS
 from shared import DOCS, table_head, table_row, write_page
@@ -83,6 +84,11 @@ CASES = {
     "mnist5k": Case("mnist5k", 1.0, 1e-6, 1.0, whole=True),
     "mnist5k, l1": Case("mnist5k", 0.25, 1e-3, 0.4, whole=True, l1=True),
 }
+
+# And the path, which is no set.
+_PATH, _PATH_SECONDS = "path", 300.0
+TITLES = (*CASES, _PATH)
+_PICTURE = "pictures/optimum.png"
 
 
 def dataset_of(case: Case, mnist: str, scale: float) -> Dataset:
@@ -367,15 +373,28 @@ arrived, the ratio is to the shortest N.
 def page(results: dict[str, Any]) -> Iterator[str]:
     """The lines of docs/optimum.md."""
     yield _INTRODUCTION
-    yield from target_rows(results)
-    yield from ["", "![gap against seconds](pictures/optimum.png)", ""]
-    for title, found in results.items():
+    cases = {title: found for title, found in results.items() if title in CASES}
+    yield from target_rows(cases)
+    yield from ["", f"![gap against seconds]({_PICTURE})", ""]
+    for title, found in cases.items():
         yield from section(title, found)
+    if _PATH in results:
+        yield from optimum_path.section(results[_PATH], _PATH_SECONDS)
+
+
+def save(results: dict[str, Any], quick: bool) -> None:
+    """Writes everything, after every set: the next may be stopped."""
+    if quick:
+        return
+    ordered = {one: results[one] for one in TITLES if one in results}
+    (DOCS / "optimum.json").write_text(json.dumps(ordered) + "\n", encoding="utf-8")
+    draw({one: found for one, found in ordered.items() if one in CASES}, DOCS / _PICTURE)
+    write_page("optimum.md", page(ordered))
 
 
 @click.command()
 @click.option("--mnist", default="mnist", show_default=True, help="As for tfsoftmax-train.")
-@click.option("--only", multiple=True, type=click.Choice(list(CASES)), help="Measure these again.")
+@click.option("--only", multiple=True, type=click.Choice(TITLES), help="Measure these again.")
 @click.option("--without", multiple=True, type=click.Choice(list(SOLVERS)))
 @click.option(
     "--seconds", type=float, help="CPU seconds that each may take, instead of each set's."
@@ -398,9 +417,14 @@ def main(
     """Measure everything, or some of it again, and write docs/optimum.md."""
     path = DOCS / "optimum.json"
     results = json.loads(path.read_text()) if only and path.exists() and not quick else {}
-    for title in only or CASES:
-        case = CASES[title]
+    for title in only or TITLES:
         click.echo(f"measuring: {title}", err=True)
+        if title == _PATH:
+            most = 60.0 if quick else _PATH_SECONDS
+            results[title] = optimum_path.measured("digits" if quick else "mnist5k", most)
+            save(results, quick)
+            continue
+        case = CASES[title]
         try:
             dataset = dataset_of(case, mnist, 0.01 if quick else 1.0)
         except DataError as error:
@@ -409,11 +433,7 @@ def main(
         names = [name for name in case.solvers if name == _OWN or name not in without]
         rounds, most = (1, 20.0) if quick else (_ROUNDS, seconds or case.seconds)
         results[title] = measured(case, dataset, names, most, rounds, python_of_others)
-        results = {one: results[one] for one in CASES if one in results}
-        if not quick:  # After every set: the next may be stopped.
-            path.write_text(json.dumps(results) + "\n", encoding="utf-8")
-            draw(results, DOCS / "pictures" / "optimum.png")
-            write_page("optimum.md", page(results))
+        save(results, quick)
     if quick:
         click.echo("\n".join(page(results)))
 

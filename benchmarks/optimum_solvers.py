@@ -134,6 +134,7 @@ def ours(problem: Problem, folder: Path) -> Found:
     from tfsoftmax import Recipe, SoftmaxRegression
     from tfsoftmax.training.prepare import prepare
     from tfsoftmax.training.run import Run
+    from tfsoftmax.training.trainer import Trainer
 
     dataset = pickle.loads((folder / "dataset").read_bytes())  # noqa: S301 (ours)
     asked = Recipe(
@@ -142,7 +143,7 @@ def ours(problem: Problem, folder: Path) -> Found:
     firsts = FirstCalls()
     tf.function = firsts.of(tf.function)
 
-    def fit() -> tuple[Watch, Run]:
+    def fit() -> tuple[Watch, Run, Trainer]:
         firsts.functions.clear()
         watch = Watch(problem)
         prepared, recipe = prepare(dataset, asked)
@@ -154,13 +155,14 @@ def ours(problem: Problem, folder: Path) -> Found:
                 watch.look(W.T, b, always=True)
             if watch.points[-1][1] > problem.seconds:
                 break
+        trainer = run.trainer  # The end gives it up.
         run.end()
-        return watch, run
+        return watch, run, trainer
 
-    first, _ = watch, run = fit()
+    first, *_ = watch, run, trainer = fit()
     if problem.best is not None:
-        watch, run = fit()
-    run.trainer.run_epoch(1)  # What an epoch takes that compiles nothing.
+        watch, run, trainer = fit()
+    trainer.run_epoch(1)  # What an epoch takes that compiles nothing.
     compiling = firsts.cost()
     proof = run.history.proof
     return {

@@ -15,7 +15,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 @pytest.fixture
 def module(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    names = ("optimum", "optimum_solvers", "made_large", "shared")
+    names = ("optimum", "optimum_path", "optimum_solvers", "made_large", "shared")
     yield lambda name: __import__(name)
     for name in names:
         sys.modules.pop(name, None)
@@ -112,6 +112,18 @@ def test_the_objective_with_l1_is_least_where_saga_ends(problem):
             moved = best.coef_.copy()
             moved[place] += step
             assert l1.objective(moved, best.intercept_) > least
+
+
+def test_the_path_that_was_stopped_is_below_what_it_is_told(module):
+    section = module("optimum_path").section
+    own = {"took": [10.0, 12.0], "scores": [0.5, 0.25]}
+    lines = "\n".join(section({"tfsoftmax": own, "LogisticRegressionCV": None}, 200.0))
+    assert "less than 0.050" in lines
+    assert "not in 200" in lines
+    other = {"took": [50.0, 60.0], "scores": [0.5002, 0.5], "at_minimum": [True, False]}
+    lines = "\n".join(section({"tfsoftmax": own, "LogisticRegressionCV": other}, 200.0))
+    assert "2.0e-04 apart for the 1 values" in lines
+    assert "2.5e-01" in lines
 
 
 @pytest.mark.slow
