@@ -302,13 +302,12 @@ def _decrements(
     rows, n_rows = sample.rows, len(sample.weights)
     if isinstance(rows, np.ndarray):
         # Eigen's products of matrices so narrow are faster than NumPy's.
-        inputs, cost = tf.constant(rows - center, tf.float32), rows.size
+        inputs, cost = tf.constant(rows - center), rows.size
     else:
         inputs = entries_of(rows, tf.float64).tensor(rows.shape[1])
         cost = rows.nnz + rows.shape[1]
     weights = tf.constant(sample.weights / n_rows)
-    cast = [tf.cast(part, inputs.dtype) for part in parameters]
-    P = ops.softmax(tf.cast(objective.logits(cast, inputs), tf.float64), axis=CLASSES)
+    P = ops.softmax(objective.logits(parameters, inputs), axis=CLASSES)
     # A sample is flat where only rows that it lacks curve, and would promise too much there:
     # part of all rows' diagonal stands in for them, where l2 does not curve as much.
     n_parameters = diagonal.shape[1]
