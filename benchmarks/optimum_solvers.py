@@ -174,6 +174,23 @@ def ours(problem: Problem, folder: Path) -> Found:
     }
 
 
+class Timed:
+    """A ``tf.function`` whose calls are timed."""
+
+    def __init__(self, function: Any, calls: list[tuple[float, float]]):
+        self._function, self._calls = function, calls
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Calls it."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        found = self._function(*arguments, **named)
+        self._calls.append((time.perf_counter() - wall, time.process_time() - cpu))
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._function, name)
+
+
 class FirstCalls:
     """What the first call of each ``tf.function`` takes more than its others: compiling.
 
@@ -192,15 +209,7 @@ class FirstCalls:
                 return lambda each: made(each, **options)
             calls: list[tuple[float, float]] = []
             self.functions.append(calls)
-            compiled = function(called, **options)
-
-            def timed(*arguments: Any, **named: Any) -> Any:
-                wall, cpu = time.perf_counter(), time.process_time()
-                found = compiled(*arguments, **named)
-                calls.append((time.perf_counter() - wall, time.process_time() - cpu))
-                return found
-
-            return timed
+            return Timed(function(called, **options), calls)
 
         return made
 
