@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,7 +88,8 @@ class Loop:
         self.done = 0
         self.pause_every: int | None = None
         self._rates, self._average_weights = rates, average_weights
-        self._compile = lambda xla: compile_steps(objective, rule, self._batches, self._models, xla)
+        # Of a function that had the loop itself, its state would outlive it.
+        self._compile = partial(compile_steps, objective, rule, self._batches, self._models)
         self.xla = None if xla else False
         self._begun = False
         self._run_steps = self._compile(xla)
