@@ -255,8 +255,8 @@ _INTRODUCTION = """# Tables of mixed kinds
 Written by `python benchmarks/tables.py`; do not edit.
 
 Each row is one command that turns an untouched CSV file of words, numbers, texts and missing cells
-into an exported model: `tfsoftmax train`, whose penalty follows from the number of rows, or
-`tfsoftmax tune --folds 3`, which chooses it by cross-validation, as scikit-learn's here is; one
+into an exported model: `tfsoftmax train`, which tries seven penalties where that is quick, or
+`tfsoftmax tune --folds 3`, which chooses from a grid by cross-validation, as scikit-learn's is; one
 class of the cars is too small for five folds. The only other options are the name of the file and
 `--label-column`; for the cars, whose `drv` is part letters, part numbers, `--column drv=category`;
 and where there is free text, `tune` is asked for a few strengths only, for the reviews

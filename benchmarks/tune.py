@@ -18,7 +18,7 @@ import numpy as np
 from shared import DatasetName
 
 from tfsoftmax import RECIPES, Dataset, evaluate, fit
-from tfsoftmax.tuning.cross_validation import held_out_rows
+from tfsoftmax.training.cross_validation import held_out_rows
 from tfsoftmax.tuning.tune import tune
 
 FOLDS = 5

@@ -45,6 +45,13 @@ class TrainingProgress:
                 accuracy=self._accuracy,
             )
 
+    def on_choosing(self, step: int, total_steps: int) -> None:
+        """Advances the bar while l2 is chosen."""
+        if self._bar:
+            self._bar.update(
+                self._task, description="choosing l2", completed=step, total=total_steps
+            )
+
     def on_epoch_end(self, metrics: EpochMetrics) -> None:
         """Prints the epoch's metrics; long runs print only some of their epochs."""
         self._accuracy = f"test acc {metrics.test_accuracy:.3f}"
@@ -68,6 +75,9 @@ class _Silent(TrainingProgress):
         pass
 
     def on_steps(self, progress: Progress) -> None:
+        pass
+
+    def on_choosing(self, step: int, total_steps: int) -> None:
         pass
 
     def on_epoch_end(self, metrics: EpochMetrics) -> None:

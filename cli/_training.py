@@ -94,6 +94,10 @@ def trained_on(
                 check_interrupt()
                 progress.on_steps(done)
 
+            def on_choosing(step: int, total_steps: int) -> None:
+                check_interrupt()
+                progress.on_choosing(step, total_steps)
+
             def on_epoch(metrics: EpochMetrics) -> None:
                 check_interrupt()
                 progress.on_epoch_end(metrics)
@@ -107,6 +111,7 @@ def trained_on(
                 checkpoints=checkpoints,
                 on_epoch=on_epoch,
                 on_progress=on_progress,
+                on_choosing=on_choosing,
             )
             if log:
                 log.add_weights(trained.model, trained.history.kept.epoch)
@@ -169,6 +174,8 @@ def summarize(history: History, record: RunRecord, exported: ExportResult) -> No
         click.echo(f"{'answers':<14} {test['answered']:.4f} of the test rows{of_these}")
     if record.scaled:
         click.echo(f"{'features':<14} {record.scaled}")
+    if history.chosen_l2:
+        click.echo(f"{'l2':<14} {history.chosen_l2.sentence}")
     if record.convergence:
         click.echo(f"{'training':<14} {record.convergence['sentence']}")
     click.echo(f"{'SavedModel':<14} {exported.path}")

@@ -19,6 +19,9 @@ def test_results_on_stdout_progress_on_stderr(model):
     assert "test accuracy" in result.stdout
     assert str(path) in result.stdout
     assert "tfsoftmax evaluate" in result.stdout
+    by = "7 values by cross-validation on 1,437 training rows"
+    assert re.search(f"^l2 .* chosen from {by}", result.stdout, re.M)
+    assert by in (path / "README.md").read_text()
     progress = result.stderr.splitlines()
     assert "1,437 training and 360 test examples of 8x8 uint8" in progress[0]
     assert [line.split()[0] for line in progress[-3:]] == ["1/3", "2/3", "3/3"]
@@ -35,9 +38,10 @@ def test_json_holds_every_figure_of_the_table(tmp_path):
             *(f"{epoch[key]:.4f}" for key in keys),
             f"{epoch['seconds']:.2f}",
         ]
+    chosen = RECIPES["default"].but(epochs=3, seed=7, l2=document["chosen_l2"]["l2"])
     assert document["recipe"] == {
         "name": "default",
-        **resolve(RECIPES["default"].but(epochs=3, seed=7), load_dataset("digits")).to_json(),
+        **resolve(chosen, load_dataset("digits")).to_json(),
     }
     assert document["dataset"]["train_samples"] == 1437
     assert Path(document["model"]["saved_model"]) == tmp_path / "digits" / "1"

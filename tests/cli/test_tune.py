@@ -16,7 +16,7 @@ from tfsoftmax import Recipe, evaluate, fit, load_dataset
 from tfsoftmax.cli._grid import Grid
 from tfsoftmax.cli.train import main as train_command
 from tfsoftmax.cli.tune import tune as command
-from tfsoftmax.tuning import cross_validation
+from tfsoftmax.training import cross_validation
 from tfsoftmax.tuning.tune import tune
 
 QUICK = ["--dataset", "digits", "--epochs", "2", "--folds", "3", "--tflite", "none"]

@@ -71,7 +71,11 @@ CASES = {
         Recipe(epochs=300, l2=0.0),
         "overfitting",
     ),
-    "nothing but noise": (lambda: noise(signal=0.3), Recipe(epochs=100), "worse_than_guessing"),
+    "nothing but noise": (
+        lambda: noise(signal=0.3),
+        Recipe(epochs=100, l2=1 / 60),
+        "worse_than_guessing",
+    ),
     "separable rows": (apart, Recipe(epochs=50, l2=0.0), "separable"),
 }
 # Of rows so few compiling would take most of the time.

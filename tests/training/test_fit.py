@@ -140,7 +140,9 @@ def test_200_steps_of_every_option_equal_an_independent_float64_run(name):
     recipe = recipe.but(**OPTIONS[name])
     model, history = fit(dataset, recipe)
     assert history.last.steps == 200
-    np.testing.assert_allclose(weights(model), numpy_run(dataset, recipe).weights, atol=1e-5)
+    np.testing.assert_allclose(
+        weights(model), numpy_run(dataset, history.recipe).weights, atol=1e-5
+    )
 
 
 def test_row_weights_equal_an_independent_run_and_repeated_rows():

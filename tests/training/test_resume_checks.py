@@ -179,6 +179,6 @@ def test_a_run_saved_before_its_recipe_was_kept_as_asked_is_resumed(tmp_path, ma
 
     rewritten(saved_checkpoints(tmp_path)[0], older)
     again = Checkpoints(tmp_path, resume=True)
-    with pytest.raises(UsageError, match="l2 .*, not 0.1"):
-        fit(made, recipe.but(l2=0.1), checkpoints=again)
+    with pytest.raises(UsageError, match="l2 .*, not 0.3"):
+        fit(made, recipe.but(l2=0.3), checkpoints=again)
     assert len(fit(made, recipe.but(epochs=5), checkpoints=again).history.epochs) == 5

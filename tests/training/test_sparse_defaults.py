@@ -49,7 +49,9 @@ def test_the_default_run_ends_near_the_minimum_where_most_features_are_rare():
 
 def test_the_unit_of_the_rows_changes_little():
     """Only b has a unit of its own."""
-    small, large = (fit(words(size)[2], Recipe(epochs=3)).history.last for size in (0.1, 10.0))
+    small, large = (
+        fit(*prepare(words(size)[2], Recipe(epochs=3))).history.last for size in (0.1, 10.0)
+    )
     assert small.train_log_loss == pytest.approx(large.train_log_loss, rel=0.03)
     assert small.train_log_loss < 1.2
 

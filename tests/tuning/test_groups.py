@@ -6,7 +6,7 @@ from support.marks import slow
 from support.sparse import sparse_dataset
 
 from tfsoftmax import Recipe, tune
-from tfsoftmax.tuning import cross_validation
+from tfsoftmax.training import cross_validation
 
 RECIPE = Recipe(epochs=2, batch_size=32, learning_rate=0.2, xla=False)
 L2 = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 from sklearn.linear_model import LogisticRegression
 
 from tfsoftmax import DataError, Dataset, Recipe, Spec, Split, UsageError, from_arrays, tune
-from tfsoftmax.tuning import cross_validation
+from tfsoftmax.training import cross_validation
 
 L2 = (1e-4, 1e-2, 1.0)
 NEWTON = Recipe(solver="newton", standardize="off")

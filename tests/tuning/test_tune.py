@@ -26,8 +26,8 @@ from tfsoftmax import (
     fit,
     load_dataset,
 )
+from tfsoftmax.training.cross_validation import fold_weights, held_out_rows
 from tfsoftmax.training.prepare import resolve, with_scaling
-from tfsoftmax.tuning.cross_validation import fold_weights, held_out_rows
 from tfsoftmax.tuning.tune import L2_GRID, Tuning, tune
 
 QUICK = Recipe(epochs=4, batch_size=16, learning_rate=0.3, xla=False)
@@ -221,7 +221,7 @@ def test_a_candidate_that_diverges_takes_no_other_with_it(made, changes, scoring
 
 
 def test_a_candidate_that_diverges_on_one_fold_is_out_of_the_race(made, monkeypatch):
-    from tfsoftmax.tuning import cross_validation
+    from tfsoftmax.training import cross_validation
 
     def train(*arguments):
         parameters, finite = trained(*arguments)

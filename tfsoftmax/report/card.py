@@ -14,6 +14,7 @@ from tfsoftmax.report.intervals import positive_interval, wilson
 from tfsoftmax.report.markdown import table
 from tfsoftmax.report.recipe_table import recipe_table
 from tfsoftmax.spec import Spec
+from tfsoftmax.training.penalty import ChosenL2
 from tfsoftmax.training.record import RunRecord
 from tfsoftmax.training.scaling import described
 
@@ -143,6 +144,8 @@ def _training(record: RunRecord, spec: Spec) -> list[tuple[str, str]]:
     facts = []
     if spec.scaling and (scaled := described(spec.scaling, spec.encoding)):
         facts.append(("features", scaled))
+    if record.chosen_l2:
+        facts.append(("l2", ChosenL2.from_json(record.chosen_l2).sentence))
     if record.tuning:
         tried, folds = len(record.tuning["candidates"]), record.tuning["folds"]
         facts.append(("chosen", f"by cross-validation, of {tried} candidates on {folds} folds"))

@@ -159,7 +159,8 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
     least = loss if no_minimum else loss - guessing
     gap = max(0.0, min(max(decrement, least), loss - lowest))
     tuning = model.record.tuning if model.record else None
-    facts = Facts(history, loss, gap, guessing, test, step, None, no_minimum, bool(tuning))
+    chosen = bool(tuning or history.chosen_l2)
+    facts = Facts(history, loss, gap, guessing, test, step, None, no_minimum, chosen)
     # Where nothing was learnt the decrements say nothing of scales: a penalty may hold the weights
     # of columns that vary little.
     if isinstance(sample.rows, np.ndarray) and not proof:

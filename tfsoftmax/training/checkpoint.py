@@ -166,6 +166,14 @@ def restore_latest(folder: Path, restore: Callable[[Snapshot], None]) -> bool:
     return False
 
 
+def latest_facts(folder: Path) -> dict[str, Any] | None:
+    """The facts of the latest checkpoint in a folder that is whole; None if there is none."""
+    for path in saved_checkpoints(folder):
+        with suppress(OSError, *DAMAGE):
+            return Snapshot.from_bytes(path.read_bytes()).facts
+    return None
+
+
 def lock_folder(checkpoints: Checkpoints) -> Lock:
     """Locks a folder for one run to save in; the folder is created if it is missing.
 

@@ -11,9 +11,10 @@ from tfsoftmax.data.record import DataRecord
 from tfsoftmax.errors import UsageError
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.training.build import start_of
-from tfsoftmax.training.checkpoint import Checkpoints
+from tfsoftmax.training.checkpoint import Checkpoints, latest_facts
 from tfsoftmax.training.history import EpochMetrics, History
-from tfsoftmax.training.prepare import prepare
+from tfsoftmax.training.penalty import ChosenL2, choose_l2
+from tfsoftmax.training.prepare import prepare, resolve
 from tfsoftmax.training.recipe import Recipe, recipe_of
 from tfsoftmax.training.record import RunRecord
 from tfsoftmax.training.resume import identity_of, saving
@@ -56,12 +57,14 @@ def fit(
     checkpoints: Checkpoints | None = None,
     on_epoch: Callable[[EpochMetrics], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    on_choosing: Callable[[int, int], None] | None = None,
 ) -> FitResult:
     """Trains a model by stochastic gradient descent on the cross-entropy.
 
     The same dataset and recipe give the same bytes in W and b on the same machine. Every
     row is used once an epoch, in a new random order; a last batch that is short counts for the
-    rows it has.
+    rows it has. An l2 that the recipe leaves open is chosen by cross-validation where that is
+    quick (`choose_l2`), unless there is a model to start from.
 
     Args:
       dataset: the training rows, and the test rows to measure on after every epoch.
@@ -74,6 +77,7 @@ def fit(
       on_epoch: called with each epoch's figures.
       on_progress: called after every call of the compiled loop, at least once an epoch. A
         KeyboardInterrupt that it raises is let through once the run is saved.
+      on_choosing: called while l2 is chosen, with the number of steps taken and of all.
 
     Returns:
       The trained model and the history of all epochs, with two more attributes (`FitResult`).
@@ -95,10 +99,13 @@ def fit(
     dataset, asked = check_dataset(dataset), recipe_of(recipe)
     described = DataRecord.of(dataset)
     dataset, resolved = prepare(dataset, asked)
+    if chosen := _chosen_l2(dataset, asked, start, checkpoints, on_choosing):
+        resolved = resolve(asked.but(l2=chosen.l2), dataset)
     model = start_of(dataset.spec, resolved)
     if start is not None:
         _start_from(model, start)
     run = Run(model, dataset, resolved)
+    run.history.chosen_l2 = chosen
     identity = identity_of(run, asked, dataset) if checkpoints else {}
     with saving(run, checkpoints, identity) if checkpoints else nullcontext() as on_step:
 
@@ -118,6 +125,26 @@ def fit(
     run.end()
     model.record = RunRecord.of(model, run.history, asked, described, run.test)
     return FitResult(model, run.history, model.record, dataset)
+
+
+def _chosen_l2(
+    dataset: Dataset,
+    asked: Recipe,
+    start: SoftmaxRegression | None,
+    checkpoints: Checkpoints | None,
+    on_choosing: Callable[[int, int], None] | None,
+) -> ChosenL2 | None:
+    """How l2 is chosen, or was when a run that is resumed began; None where it is not."""
+    if asked.l2 not in (None, "auto"):
+        return None
+    if asked.l2 is None and start is not None:
+        # A few new rows alone do not tell how far to keep to what was learnt from others.
+        return None
+    saved = latest_facts(checkpoints.folder) if checkpoints and checkpoints.resume else None
+    if saved is None:
+        return choose_l2(dataset, asked, on_choosing)
+    found = saved.get("chosen_l2")
+    return ChosenL2.from_json(found) if found else None
 
 
 def _start_from(model: SoftmaxRegression, start: SoftmaxRegression) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from tfsoftmax.choices import check_types
 from tfsoftmax.errors import UsageError
 from tfsoftmax.training.newton.proof import Proof
+from tfsoftmax.training.penalty import ChosenL2
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 
 SMOOTHING = 0.01
@@ -84,6 +85,7 @@ class History:
       lengths: pairs of a step and the number of epochs that the run was to have from that step
         on; more than one where it was resumed with another number of epochs.
       proof: how far from the optimum newton ended; None where it was not asked for.
+      chosen_l2: how the recipe's l2 was chosen; None where it was not.
     """
 
     recipe: ResolvedRecipe
@@ -93,6 +95,7 @@ class History:
     xla: bool | None = None
     lengths: list[tuple[int, int]] = field(default_factory=list)
     proof: Proof | None = None
+    chosen_l2: ChosenL2 | None = None
 
     @property
     def last(self) -> EpochMetrics:

@@ -61,7 +61,7 @@ def resolve(
 ) -> ResolvedRecipe:
     """The recipe with numbers for its epochs, its l2 and its learning rate.
 
-    A learning rate of ``"auto"`` is what `learning_rate_for` derives; an l2 of None is
+    A learning rate of ``"auto"`` is what `learning_rate_for` derives; an l2 that is left open is
     1 / n_samples, of sparse rows a tenth of that times their mean squared length, numbers of a
     table left out, or 0 beside an l1. Sparse rows are not centred.
 
@@ -108,7 +108,8 @@ def l2_of(recipe: Recipe, dataset: Dataset, sample: Callable[[], Inputs]) -> flo
       sample: returns training rows.
     """
     l2 = recipe.l2_for(len(dataset.train))
-    if recipe.l2 is not None or not taken_sparse(dataset.train.features, dataset.spec):
+    left_open = recipe.l2 in (None, "auto")
+    if not left_open or not taken_sparse(dataset.train.features, dataset.spec):
         return l2
     # The same for a text whether its words are counts, or shares in a row of length 1.
     encoding = dataset.spec.encoding

@@ -112,12 +112,13 @@ class Recipe(Choices):
     clip_norm: float | None = option(
         None, "Longest gradient that a step follows.", above=0, usual="any length"
     )
-    l2: float | None = option(
+    l2: float | Literal["auto"] | None = option(
         None,
-        "Penalty on the squares of the weights; 1 / (C * rows) in scikit-learn's terms.",
+        "Penalty on the squares of the weights; 1 / (C * rows) in scikit-learn's terms. 'auto' "
+        "chooses it by cross-validation, however long that takes.",
         least=0,
-        usual="1 / rows, on sparse rows 0.1 / rows times their mean squared length; 0 with "
-        + setting("l1"),
+        usual="chosen by cross-validation where that is quick, else 1 / rows, on sparse rows "
+        "0.1 / rows times their mean squared length; 0 with " + setting("l1"),
         swept=True,
     )
     l1: float = option(
@@ -276,14 +277,14 @@ class Recipe(Choices):
         return self.epochs or max(_EPOCHS, -(-_STEPS // steps_an_epoch))
 
     def l2_for(self, n_samples: int) -> float:
-        """The strength of the penalty on squares for this many training rows.
+        """The strength of the penalty on squares for this many training rows, if none is chosen.
 
         >>> RECIPES["default"].l2_for(4000), Recipe(l1=0.01).l2_for(4000)
         (0.00025, 0.0)
         """
-        if self.l2 is not None:
+        if not isinstance(self.l2, str) and self.l2 is not None:
             return self.l2
-        return 0.0 if self.l1 else 1 / n_samples
+        return 0.0 if self.l1 and self.l2 is None else 1 / n_samples
 
     def optimizer_for(self, sparse: bool) -> str:
         """The update rule, for rows that are sparse or not.

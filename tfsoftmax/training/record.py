@@ -37,6 +37,7 @@ class RunRecord:
       best_epoch, temperature, xla: as `History` has them.
       resumed: a note on a run whose length was changed on the way, where that matters.
       proof: how far from the optimum newton ended; None where it was not asked for.
+      chosen_l2: how l2 was chosen; None where it was not.
       convergence: the result of `diagnose`; None where it was not called.
       tuning: the candidates that the recipe was chosen from; None if it was not tuned.
       command: the command that makes the model again; None if it was made in Python.
@@ -60,6 +61,7 @@ class RunRecord:
     xla: bool | None = None
     resumed: str | None = None
     proof: Mapping[str, Any] | None = None
+    chosen_l2: Mapping[str, Any] | None = None
     convergence: Mapping[str, Any] | None = None
     tuning: Mapping[str, Any] | None = None
     command: tuple[str, ...] | None = None
@@ -88,6 +90,7 @@ class RunRecord:
             xla=history.xla,
             resumed=history.lengths_sentence() if history.length_matters else None,
             proof=history.proof.to_json() if history.proof else None,
+            chosen_l2=history.chosen_l2.to_json() if history.chosen_l2 else None,
             trained_with=installed_versions(),
             parameters_sha256=parameters_sha256(model),
         )

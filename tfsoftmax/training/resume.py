@@ -100,6 +100,7 @@ def snapshot_of(run: Run, identity: dict[str, Any]) -> Snapshot:
         "stopping": stopping.to_json() if stopping else None,
         "identity": identity,
         "newton": run.newton.facts() if run.newton else None,
+        "chosen_l2": run.history.chosen_l2 and run.history.chosen_l2.to_json(),
     }
     if run.newton:
         arrays |= run.newton.arrays()

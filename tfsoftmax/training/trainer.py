@@ -109,8 +109,8 @@ class Trainer:
         raise DivergenceError(epoch, step + 1, loss, rate, l2)
 
 
-def _asked_l2(recipe: Recipe, spec: Spec, split: Split) -> float:
+def _asked_l2(recipe: ResolvedRecipe, spec: Spec, split: Split) -> float:
     """The l2 that a divergence may be blamed on; 0 if nobody asked for one."""
     dataset, left_open = Dataset("rows", spec, split, split), replace(Recipe(), l1=recipe.l1)
     usual = l2_of(left_open, dataset, lambda: sample_of(dataset, recipe))
-    return 0.0 if recipe.l2 in (None, usual) else recipe.l2
+    return 0.0 if recipe.l2 == usual else recipe.l2

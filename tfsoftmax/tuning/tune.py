@@ -15,13 +15,11 @@ import numpy as np
 from tfsoftmax.data.dataset import Dataset, check_dataset
 from tfsoftmax.errors import TfsoftmaxError, UsageError
 from tfsoftmax.messages import setting
-from tfsoftmax.training.build import start_of
+from tfsoftmax.training import cross_validation
 from tfsoftmax.training.learning_rate import Inputs
-from tfsoftmax.training.occurring import Occurring
 from tfsoftmax.training.prepare import l2_of, resolve, sample_of, with_scaling
 from tfsoftmax.training.recipe import Recipe, recipe_of
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
-from tfsoftmax.tuning import cross_validation, path
 from tfsoftmax.tuning.edge import beyond_the_grid
 
 Scoring = Literal["log_loss", "accuracy"]
@@ -259,7 +257,6 @@ def tune(
         validation_fraction=0.0,
     )
     grid = _grid(plain, l2, l1, learning_rate)
-    held_out = cross_validation.held_out_rows(dataset, folds, recipe.seed)
     if recipe.solver == "newton" and len({one.learning_rate for one in grid}) > 1:
         raise UsageError(
             setting("solver", "newton")
@@ -269,40 +266,18 @@ def tune(
         )
     tried = _resolve_all(grid, dataset, sample)
     recipes = [one for one, _ in tried]
-    weights = cross_validation.fold_weights(dataset, recipe, held_out)
-    trainer = path if recipe.solver == "newton" else cross_validation
-    dataset = Occurring.of(start_of(dataset.spec, recipe), dataset).dataset
-    groups = cross_validation.groups_of(dataset.spec, recipes, folds)
-    if trainer is path:
-        groups = [recipes]  # Each optimum starts where the last one was found.
-    found = []
-    for done, group in enumerate(groups):
-        report = on_progress and _of_group(on_progress, done, len(groups))
-        parameters, finite = trainer.train(dataset, group, weights, report)
-        found.append((finite, *cross_validation.score(dataset, parameters, held_out)))
-        del parameters  # Before those of the next group are made.
-    finite, log_losses, accuracies = (np.concatenate(f, axis=1) for f in zip(*found, strict=True))
-    # One fold's model that diverged says enough of its candidate.
-    diverged = ~(finite & np.isfinite(log_losses)).all(axis=0)
-    if diverged.all():
+    figures = cross_validation.scores(dataset, recipes, folds, on_progress)
+    if not np.isfinite(figures).any():
         smallest = min(one.learning_rate for one in recipes)
         raise TfsoftmaxError(
             f"every candidate diverged, on at least one of {folds} folds; try smaller learning "
             f"rates, for example {smallest / 10:.2g}"
         )
-    figures = np.where(diverged, np.nan, [log_losses, accuracies]).transpose(2, 0, 1).tolist()
     candidates = (
         Candidate(*one, tuple(losses), tuple(shares))
-        for one, (losses, shares) in zip(tried, figures, strict=True)
+        for one, (losses, shares) in zip(tried, figures.transpose(2, 0, 1).tolist(), strict=True)
     )
     return Tuning(recipe, scoring, tuple(candidates), choose)
-
-
-def _of_group(
-    on_progress: Callable[[int, int], None], done: int, groups: int
-) -> Callable[[int, int], None]:
-    """Reports the progress of one of several groups as that of all; each has as many steps."""
-    return lambda step, steps: on_progress(done * steps + step, groups * steps)
 
 
 def _grid(

@@ -22,7 +22,9 @@ from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.spec import Spec
 from tfsoftmax.training.build import build_loop, start_of
 from tfsoftmax.training.learning_rate import sample_rows
+from tfsoftmax.training.newton import path
 from tfsoftmax.training.objective import CLASSES, Objective, Parameters
+from tfsoftmax.training.occurring import Occurring
 from tfsoftmax.training.recipe import Recipe
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.training.sample_weights import full_row_weights
@@ -34,6 +36,94 @@ _LOGITS = 2**20
 # Weights of all models that are trained side by side: 256 MB, and as much again for each number
 # that the update rule keeps beside a weight, and for the result.
 _WEIGHTS = 2**26
+
+
+def scores(
+    dataset: Dataset,
+    recipes: Sequence[ResolvedRecipe],
+    folds: int,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+    """Mean loss and accuracy of every recipe on the rows of each fold, trained on the others.
+
+    Args:
+      dataset: its training rows, with their scaling.
+      recipes: with the same choices but for l2, l1 and the learning rate.
+      folds: how many.
+      on_progress: called with the number of steps taken, and of all.
+
+    Returns:
+      Log-losses in nats and accuracies, float64 ``[2, folds, n_recipes]``; NaN in every fold of a
+      recipe whose training diverged in one.
+
+    Raises:
+      DataError: if a class has fewer rows than there are folds, or rows cannot be read.
+      UsageError: if the recipes' weights leave nothing, or newton does not take the rows.
+    """
+    held_out = held_out_rows(dataset, folds, recipes[0].seed)
+    found = []
+    for rows, parameters, finite in _trained(dataset, recipes, held_out, on_progress):
+        found.append((finite, *score(rows, parameters, held_out)))
+        del parameters  # Before those of the next group are made.
+    finite, log_losses, accuracies = (np.concatenate(f, axis=1) for f in zip(*found, strict=True))
+    # One fold's model that diverged says enough of its candidate.
+    diverged = ~(finite & np.isfinite(log_losses)).all(axis=0)
+    return np.where(diverged, np.nan, [log_losses, accuracies])
+
+
+def held_out_losses(
+    dataset: Dataset,
+    recipes: Sequence[ResolvedRecipe],
+    held_out: Sequence[np.ndarray],
+    on_progress: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+    """Every recipe's loss on each row that a fold holds out, trained on the rows it does not.
+
+    Args:
+      dataset: as for `scores`, and what is raised is the same.
+      recipes: likewise.
+      held_out: indices of rows, for each fold; not all rows need be in one.
+      on_progress: as for `scores`.
+
+    Returns:
+      Float64 ``[n_recipes, n_held_out]``, not finite where training diverged.
+    """
+    found = []
+    for rows, parameters, _ in _trained(dataset, recipes, held_out, on_progress):
+        parts = [
+            losses
+            for indices, *fold in zip(held_out, *parameters, strict=True)
+            for losses, _ in _results(rows, fold, indices)
+        ]
+        found.append(np.concatenate(parts, axis=1, dtype=np.float64))
+        del parameters
+    return np.concatenate(found)
+
+
+def _trained(
+    dataset: Dataset,
+    recipes: Sequence[ResolvedRecipe],
+    held_out: Sequence[np.ndarray],
+    on_progress: Callable[[int, int], None] | None,
+) -> Iterator[tuple[Dataset, list[tf.Tensor], np.ndarray]]:
+    """The rows as they were trained on, and what `train` returns, group by group."""
+    recipe = recipes[0]
+    weights = fold_weights(dataset, recipe, held_out)
+    dataset = Occurring.of(start_of(dataset.spec, recipe), dataset).dataset
+    if recipe.solver == "newton":
+        groups, trainer = [recipes], path.train  # Each optimum starts where the last one was found.
+    else:
+        groups, trainer = groups_of(dataset.spec, recipes, len(held_out)), train
+    for done, group in enumerate(groups):
+        report = on_progress and _of_group(on_progress, done, len(groups))
+        yield dataset, *trainer(dataset, group, weights, report)
+
+
+def _of_group(
+    on_progress: Callable[[int, int], None], done: int, groups: int
+) -> Callable[[int, int], None]:
+    """Reports the progress of one of several groups as that of all; each has as many steps."""
+    return lambda step, steps: on_progress(done * steps + step, groups * steps)
 
 
 def held_out_rows(dataset: Dataset, folds: int, seed: int) -> list[np.ndarray]:
@@ -53,8 +143,6 @@ def held_out_rows(dataset: Dataset, folds: int, seed: int) -> list[np.ndarray]:
     >>> [rows.labels[indices].tolist() for indices in held_out_rows(dataset, 3, seed=0)]
     [[0, 1], [0, 1], [0, 1]]
     """
-    from sklearn.model_selection import StratifiedKFold
-
     labels = np.asarray(dataset.train.labels)
     counts = np.bincount(labels, minlength=dataset.spec.n_classes)
     rarest = int(np.argmin(np.where(counts > 0, counts, len(labels) + 1)))
@@ -64,10 +152,22 @@ def held_out_rows(dataset: Dataset, folds: int, seed: int) -> list[np.ndarray]:
             f"training row(s), too few for {folds} folds, which each need one; take fewer folds "
             "or add rows"
         )
-    # Seeds can be larger than scikit-learn takes them.
     drawn = int(np.random.default_rng([seed, _FOLDS_STREAM]).integers(2**32))
-    dealt = StratifiedKFold(folds, shuffle=True, random_state=drawn)
-    return [indices for _, indices in dealt.split(np.zeros(len(labels)), labels)]
+    dealt = _deal(labels, folds, np.random.RandomState(drawn))
+    return [np.flatnonzero(dealt == fold) for fold in range(folds)]
+
+
+def _deal(labels: np.ndarray, folds: int, generator: np.random.RandomState) -> np.ndarray:
+    """The fold of each row, as scikit-learn's StratifiedKFold deals them; its import is slow."""
+    _, first, found = np.unique(labels, return_index=True, return_inverse=True)
+    classes = np.argsort(np.argsort(first))[found]  # Numbered as they appear.
+    in_order, dealt = np.sort(classes), np.empty(len(labels), np.int32)
+    shares = [np.bincount(in_order[fold::folds], minlength=len(first)) for fold in range(folds)]
+    for number, counts in enumerate(np.transpose(shares)):
+        of_class = np.repeat(np.arange(folds), counts)
+        generator.shuffle(of_class)
+        dealt[classes == number] = of_class
+    return dealt
 
 
 def fold_weights(dataset: Dataset, recipe: Recipe, held_out: Sequence[np.ndarray]) -> np.ndarray:
@@ -189,17 +289,29 @@ def score(
     Raises:
       DataError: if rows cannot be read from the file they are in.
     """
-    # Of the plain loss: no penalty and no smoothing.
-    objective = Objective(SoftmaxRegression(dataset.spec).scaled)
     figures = []
-    for indices, W, b in zip(held_out, *parameters, strict=True):
-        part_rows = max(1, _LOGITS // int(tf.size(b)))
-        sums = np.zeros((2, len(b)))
-        for features, labels in _parts(dataset.train.take(indices), dataset.spec, part_rows):
-            sums += _part_sums(objective, [W, b], features, labels)
+    for indices, *fold in zip(held_out, *parameters, strict=True):
+        sums = np.zeros((2, len(fold[1])))
+        for losses, right in _results(dataset, fold, indices):
+            sums += losses.sum(-1, dtype=np.float64), right.sum(-1)
         figures.append(sums / len(indices))
     log_losses, accuracies = np.stack(figures, axis=1)
     return log_losses, accuracies
+
+
+def _results(
+    dataset: Dataset, parameters: Parameters, indices: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Losses of training rows, and whether the prediction is right, ``[n_recipes, n]`` at a time.
+
+    The loss is the plain one: without penalty and smoothing.
+    """
+    objective = Objective(SoftmaxRegression(dataset.spec).scaled)
+    part_rows = max(1, _LOGITS // int(tf.size(parameters[1])))
+    for features, labels in _parts(dataset.train.take(indices), dataset.spec, part_rows):
+        logits = objective.logits(parameters, objective.scaled(features))
+        right = tf.argmax(logits, axis=CLASSES, output_type=tf.int32) == labels
+        yield objective.losses(logits, labels).numpy(), right.numpy()
 
 
 def _parts(
@@ -214,13 +326,3 @@ def _parts(
         for start in range(0, len(labels), part_rows):
             part = slice(start, start + part_rows)
             yield features[part], labels[part]
-
-
-def _part_sums(
-    objective: Objective, parameters: Parameters, features: tf.Tensor | Entries, labels: tf.Tensor
-) -> np.ndarray:
-    """Sums of the rows' losses and numbers of right predictions, ``[2, n_recipes]``."""
-    logits = objective.logits(parameters, objective.scaled(features))
-    losses = objective.losses(logits, labels)
-    right = tf.argmax(logits, axis=CLASSES, output_type=tf.int32) == labels
-    return np.stack([losses.numpy().sum(-1, dtype=np.float64), right.numpy().sum(-1)])
