@@ -316,7 +316,7 @@ def test_it_runs_wherever_it_is_placed():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"epochs": 0}, "epochs must be at least 1"),
+        ({"epochs": -1}, "epochs must be at least 0"),
         ({"batch_size": -1}, "batch_size must be at least 1"),
         ({"learning_rate": float("nan")}, "above 0"),
         ({"learning_rate": 0.0}, "above 0"),

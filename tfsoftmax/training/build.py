@@ -141,7 +141,7 @@ def schedule_of(recipe: ResolvedRecipe, steps: int) -> PerStep:
       UsageError: if the run ends before its warm-up does.
     """
     rate, decay, period = recipe.learning_rate, recipe.decay, recipe.decay_epochs * steps
-    if recipe.warmup_epochs > recipe.epochs:
+    if 0 < recipe.epochs < recipe.warmup_epochs:
         raise UsageError(
             setting("warmup_epochs")
             + f" {recipe.warmup_epochs:g} is more than the {recipe.epochs} epochs of the run, "

@@ -107,7 +107,8 @@ def sample_rows(
         raw = chosen.read_sparse([slice(None)])
         rows = scaled(raw, scale_of(model), model.spec.n_inputs).astype(np.float64)
     else:
-        sample = read_rows(features, [slice(index, index + 1) for index in indices])
+        parts = [slice(index, index + 1) for index in indices]
+        sample = read_rows(features, [slice(None)] if len(parts) == n_samples else parts)
         rows = model.scaled(tf.constant(sample)).numpy().astype(np.float64)
     weights = full_row_weights(split, model.spec.class_names, recipe.class_weight)
     return Inputs(rows, weights[indices])

@@ -19,6 +19,7 @@ from tfsoftmax.messages import setting
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.spec import Scaling, Spec
 from tfsoftmax.training.learning_rate import Inputs, learning_rate_for, sample_rows
+from tfsoftmax.training.newton.rows import are_few
 from tfsoftmax.training.recipe import Recipe, Standardize
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.training.scaling import scaling_of, to_float32
@@ -89,9 +90,9 @@ def resolve(
     l2, learning_rate = l2_of(recipe, dataset, sample), recipe.learning_rate
     if learning_rate == "auto":
         learning_rate = learning_rate_for(recipe, l2, sample(), n_samples, dataset.name)
-    return ResolvedRecipe.of(
-        recipe, epochs=recipe.epochs_for(n_samples), l2=l2, learning_rate=learning_rate
-    )
+    few = are_few(dataset.train, dataset.spec.n_classes, recipe.memory_limit)
+    epochs = recipe.epochs_for(n_samples, few)
+    return ResolvedRecipe.of(recipe, epochs=epochs, l2=l2, learning_rate=learning_rate)
 
 
 def sample_of(dataset: Dataset, recipe: Recipe) -> Inputs:

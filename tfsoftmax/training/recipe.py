@@ -42,9 +42,10 @@ class Recipe(Choices):
 
     epochs: int | None = option(
         None,
-        "Passes of SGD over the training rows.",
-        least=1,
-        usual=f"{_EPOCHS}, or as many as make {_STEPS:,} steps where rows are few; 1 before newton",
+        "Passes of SGD over the training rows; newton needs none.",
+        least=0,
+        usual=f"{_EPOCHS}, or as many as make {_STEPS:,} steps where rows are few; before newton "
+        "1, or 0 where rows are few",
         always=True,
     )
     solver: Literal["sgd", "newton"] = option(
@@ -214,6 +215,13 @@ class Recipe(Choices):
             self._check_newton()
         else:
             self._check_unused("solver", "newton", "tol")
+            if self.epochs == 0:
+                raise UsageError(
+                    setting("epochs", 0)
+                    + " trains nothing without "
+                    + setting("solver", "newton")
+                    + ": ask for 1 or more"
+                )
         if self.early_stopping is None:
             self._check_unused("early_stopping", "log_loss", "patience", "min_delta")
         if self.schedule in ("constant", "cosine"):
@@ -265,16 +273,22 @@ class Recipe(Choices):
                     + ", for example"
                 )
 
-    def epochs_for(self, n_samples: int) -> int:
-        """The number of epochs on this many training rows.
+    def epochs_for(self, n_samples: int, few: bool = False) -> int:
+        """The number of epochs of SGD on this many training rows.
+
+        Args:
+          n_samples: how many.
+          few: whether newton takes no longer from the start (`newton.rows.are_few`).
 
         >>> RECIPES["default"].epochs_for(60_000), RECIPES["default"].epochs_for(150)
         (10, 500)
         """
-        steps_an_epoch = -(-n_samples // self.batch_size)
+        if self.epochs is not None:
+            return self.epochs
         if self.solver == "newton":
-            return self.epochs or 1
-        return self.epochs or max(_EPOCHS, -(-_STEPS // steps_an_epoch))
+            return 0 if few else 1
+        steps_an_epoch = -(-n_samples // self.batch_size)
+        return max(_EPOCHS, -(-_STEPS // steps_an_epoch))
 
     def l2_for(self, n_samples: int) -> float:
         """The strength of the penalty on squares for this many training rows, if none is chosen.

@@ -79,9 +79,11 @@ class Run:
             loss = self.trainer.run_epoch(epoch, on_progress)
             rate = float(loop.learning_rates(loop.done - 1, loop.done)[0])
         else:
-            done = Progress(loop.done, loop.done, self.history.last.moving_loss)
+            newton = self.begin_newton()
+            before = self.history.last.moving_loss if epoch else newton.loss
+            done = Progress(loop.done, loop.done, before)
             on_pass = partial(on_progress, done) if on_progress else None
-            loss, rate = self.begin_newton().step(on_pass)
+            loss, rate = newton.step(on_pass)
         trained = time.perf_counter()
         train, test = self._measure(self._train), self._measure(self._test)
         validation = self._validation and self._measure(self._validation)

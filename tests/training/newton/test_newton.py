@@ -67,8 +67,28 @@ def test_the_proof_says_how_near(found):
     proof = found.history.proof
     assert 0 <= proof.relative_gap <= 1e-9
     assert proof.relative_gap == pytest.approx(proof.gap / proof.objective)
-    assert len(found.history.epochs) == 1 + proof.steps
+    assert len(found.history.epochs) == proof.steps
     assert found.record.proof == proof.to_json()
+
+
+def test_few_rows_need_no_sgd_and_others_can_have_it(table, newton, found):
+    assert found.history.recipe.epochs == 0
+    assert [epoch.steps for epoch in found.history.epochs] == [0] * len(found.history.epochs)
+    warmed = fit(table, newton.but(epochs=1))
+    assert warmed.history.epochs[0].steps == 4
+    assert len(warmed.history.epochs) == 1 + warmed.history.proof.steps
+    # With less memory for them the same rows are streamed, after an epoch of SGD.
+    streamed = fit(table, newton.but(memory_limit=2000))
+    assert streamed.history.recipe.epochs == 1
+    for other in (warmed, streamed):
+        assert_allclose(other.model.W.numpy(), found.model.W.numpy(), atol=1e-4)
+    again = fit(table, newton, start=found.model)
+    assert again.history.proof.steps == 1
+
+
+def test_no_epochs_of_sgd_alone_are_refused():
+    with pytest.raises(UsageError, match="epochs=0 trains nothing without solver=.newton."):
+        Recipe(epochs=0)
 
 
 def test_the_report_says_that_it_is_proven(table, found):

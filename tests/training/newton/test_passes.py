@@ -10,6 +10,7 @@ from tfsoftmax import SoftmaxRegression, Spec, Split
 from tfsoftmax.training.newton import rows as rows_module
 from tfsoftmax.training.newton.passes import Passes
 from tfsoftmax.training.newton.rows import Rows
+from tfsoftmax.training.newton.small import SmallPasses
 from tfsoftmax.training.objective import Objective
 
 N_ROWS, N_FEATURES, N_CLASSES = 157, 6, 4
@@ -26,15 +27,18 @@ def case():
     return X, y, weights, joint, rng.normal(size=joint.shape)
 
 
-def passes_over(case, monkeypatch, block_rows, memory_limit, compiled=False):
+def passes_over(case, monkeypatch, block_rows, memory_limit, compiled=False, small=False):
     X, y, weights, _, _ = case
+    monkeypatch.setattr(rows_module, "_FEW", 2**30 if small else 0)
+    monkeypatch.setattr(rows_module, "_BLOCK_MULTIPLICATIONS", block_rows * N_FEATURES * N_CLASSES)
+    monkeypatch.setattr(rows_module, "_FEWEST_OF_FEW", 1)
     monkeypatch.setattr(rows_module, "_BLOCK_NUMBERS", block_rows * N_FEATURES)
     monkeypatch.setattr(rows_module, "_FEWEST_ROWS", 1)
     model = SoftmaxRegression(Spec((N_FEATURES,), "float32", tuple("abcd")))
     center = X.mean(axis=0)
     objective = Objective(model.scaled, center=center, smoothing=SMOOTHING)
     rows = Rows(Split(X, y), weights, N_CLASSES, memory_limit)
-    return Passes(objective, rows, compiled)
+    return SmallPasses(objective, rows) if small else Passes(objective, rows, compiled)
 
 
 def expected(case):
@@ -90,6 +94,41 @@ def test_compiled_passes_give_the_same(case, monkeypatch):
         for each, point in zip((plain, compiled), points, strict=True)
     ]
     assert_allclose(*products, atol=1e-6)
+
+
+@pytest.mark.parametrize("block_rows", [1000, 50, 1])
+def test_passes_over_few_rows_find_what_others_find(case, monkeypatch, block_rows):
+    plain = passes_over(case, monkeypatch, 50, 2**20)
+    small = passes_over(case, monkeypatch, block_rows, 2**20, small=True)
+    assert small.rows.few
+    assert not plain.rows.few
+    expected_loss, expected_gradient, expected_curved = expected(case)
+    other_weights = np.random.default_rng(1).uniform(0, 3, N_ROWS).astype(np.float32)
+    found = []
+    for passes in (plain, small):
+        logits, ahead = passes.logits(case[3]), passes.logits(case[4])
+        point = passes.at(logits)
+        curved = passes.curved(point.probabilities, case[4])
+        assert point.loss == pytest.approx(expected_loss, rel=1e-5)
+        assert_allclose(point.gradient, expected_gradient, atol=2e-6)
+        assert_allclose(curved, expected_curved, atol=1e-5)
+        exact = passes.logits(case[3], exact=True)
+        exactly = passes.at(exact)
+        assert passes.count == 3.5
+        reweighed = passes.weighing(other_weights)
+        found.append(
+            [
+                exactly.loss,
+                exactly.gradient,
+                passes.loss_along(logits, ahead, 0.25),
+                *passes.of_bias(exact),
+                passes.entropy(exactly.probabilities, 0.7),
+                reweighed.at(reweighed.logits(case[3], exact=True)).loss,
+                passes.rows.in_order([np.asarray(own).transpose(0, 2, 1) for own in exact]),
+            ]
+        )
+    for of_plain, of_small in zip(*found, strict=True):
+        assert_allclose(of_small, of_plain, atol=1e-6)
 
 
 def test_loss_along_a_direction_is_the_loss_there(case, monkeypatch):

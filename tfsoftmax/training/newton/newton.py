@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from tfsoftmax.training.newton.certificate import gap_of, penalty_of
 from tfsoftmax.training.newton.passes import Joint, OfRows, Passes, Point
-from tfsoftmax.training.newton.preconditioner import MOST_WHOLE, Draw, Pairs, Whole
+from tfsoftmax.training.newton.preconditioner import MOST_WHOLE, Draw, Inverse
 from tfsoftmax.training.newton.proximal import minimum, shortest_slope
 
 # Conjugate gradients: most iterations in a step.
@@ -72,7 +72,7 @@ class Newton:
         self.passes, self._draw, self.l2, self.l1 = passes, draw, l2, l1
         self.state = State(start, start, 0, 0)
         self._at: tuple[Joint, OfRows, Point] | None = None
-        self._inverse: Whole | Pairs | None = None
+        self._inverse: Inverse | None = None
         self._built_free = np.zeros(start.shape, bool)
 
     @property

@@ -68,10 +68,10 @@ class Passes:
             else plain
         )
 
-    def over(self, rows: Rows) -> Passes:
-        """Passes over others of the same shape and number, with the same compiled functions."""
+    def weighing(self, weights: np.ndarray) -> Passes:
+        """Passes over the same rows, each counting what these say; nothing is compiled again."""
         other = copy(self)
-        other.rows, other.count = rows, 0.0
+        other.rows, other.count = self.rows.weighing(weights), 0.0
         return other
 
     def logits(self, parameters: Joint, exact: bool = False) -> OfRows:

@@ -14,10 +14,11 @@ from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.training.learning_rate import center_of
 from tfsoftmax.training.newton.newton import Newton
-from tfsoftmax.training.newton.passes import Joint, Passes
-from tfsoftmax.training.newton.phase import check_rows, is_worth_compiling
+from tfsoftmax.training.newton.passes import Joint
+from tfsoftmax.training.newton.phase import check_rows
 from tfsoftmax.training.newton.preconditioner import Draw
 from tfsoftmax.training.newton.rows import Rows
+from tfsoftmax.training.newton.small import passes_over
 from tfsoftmax.training.objective import Objective
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 
@@ -52,13 +53,12 @@ def train(
     objective = Objective.of(model, recipe, center_of(model, dataset.train, recipe))
     n_classes, n_inputs = dataset.spec.n_classes, dataset.spec.n_inputs
     rows = Rows(dataset.train, weights[:, 0], n_classes, recipe.memory_limit)
-    compiled = recipe.xla and is_worth_compiling(model, dataset.train)
-    passes = Passes(objective, rows, compiled)
+    passes = passes_over(objective, rows, recipe.xla)
     strong_to_weak = np.lexsort([[-one.l2 for one in recipes], [-one.l1 for one in recipes]])
     folds = weights.shape[1]
     found = np.zeros((folds, len(recipes), n_classes, n_inputs + 1))
     for fold in range(folds):
-        own = passes.over(rows.weighing(weights[:, fold]))
+        own = passes.weighing(weights[:, fold])
         draw = Draw(objective, own.rows, recipe.seed)
         at = np.zeros((n_classes, n_inputs + 1))
         for done, index in enumerate(strong_to_weak):

@@ -17,16 +17,16 @@ from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.training.learning_rate import center_of
 from tfsoftmax.training.newton.certificate import certify
 from tfsoftmax.training.newton.newton import Newton, State
-from tfsoftmax.training.newton.passes import Joint, Passes
+from tfsoftmax.training.newton.passes import Joint
 from tfsoftmax.training.newton.preconditioner import Draw
 from tfsoftmax.training.newton.proof import Proof
 from tfsoftmax.training.newton.rows import Rows
+from tfsoftmax.training.newton.small import SmallPasses, passes_over
+from tfsoftmax.training.newton.uniform import UniformFirst
 from tfsoftmax.training.objective import Objective, parameters_of, set_parameters
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.training.sample_weights import full_row_weights
 
-# Fewer multiplications in a pass than this take less time than compiling for them.
-_COMPILE_FROM = 2**24
 # Numbers of sparse rows with their zeros, at most: 4 GB, of which a part is in memory at a time.
 _MOST_NUMBERS = 2**30
 # Steps, at most.
@@ -73,14 +73,22 @@ class NewtonPhase:
         n_classes = model.spec.n_classes
         limit = recipe.memory_limit
         rows = Rows(split, weights.astype(np.float32), n_classes, limit, on_device)
-        compiled = recipe.xla and is_worth_compiling(model, split)
-        self._passes = Passes(self._objective, rows, compiled)
-        draw = Draw(self._objective, rows, recipe.seed)
+        self._passes = passes = passes_over(self._objective, rows, recipe.xla)
+        draw = (
+            UniformFirst(self._objective, passes, recipe.seed)
+            if isinstance(passes, SmallPasses)
+            else Draw(self._objective, rows, recipe.seed)
+        )
         self._newton = Newton(self._passes, draw, recipe.l2, self._of_model(), recipe.l1)
         self._inner, self._failures = recipe.tol, 0
         self._least, self._since = math.inf, 0
         self.steps, self.ended = 0, False
         self.proof: Proof | None = None
+
+    @property
+    def loss(self) -> float:
+        """The mean loss of all rows."""
+        return self._newton.loss
 
     def step(self, on_pass: Callable[[], None] | None = None) -> tuple[float, float]:
         """Takes a step, and tries to prove the optimum where it is near.
@@ -168,11 +176,6 @@ class NewtonPhase:
         """The model's W and b as they are shipped, for centred features."""
         exact = [tf.cast(part, tf.float64) for part in parameters_of(self.model)]
         return np.concatenate(self._objective.to_centered(exact), axis=1)
-
-
-def is_worth_compiling(model: SoftmaxRegression, split: Split) -> bool:
-    """Whether passes over these rows take so long that compiling them pays."""
-    return len(split) * model.spec.n_inputs * model.spec.n_classes >= _COMPILE_FROM
 
 
 def check_rows(model: SoftmaxRegression, split: Split) -> None:

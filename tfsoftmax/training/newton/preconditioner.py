@@ -7,7 +7,7 @@ of these is inverted exactly: as a whole where it is small, else by Woodbury's f
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -40,6 +40,13 @@ _FLAT = 1e-6
 # further, and far beyond that float32 loses the sign of what is left. Found by so many powers.
 _STEEPEST = 300
 _POWERS = 10
+
+
+class Inverse(Protocol):
+    """An approximate inverse of the Hessian."""
+
+    def solve(self, right: np.ndarray) -> np.ndarray:
+        """The inverse times ``[n_classes, n_inputs + 1]``; 0 where nothing is free."""
 
 
 class Sample(NamedTuple):
@@ -81,9 +88,7 @@ class Draw:
         wanted = max(_ROWS, int(most))
         return _hessian(self._sample(probabilities, wanted, generator), l2, free)
 
-    def inverse(
-        self, probabilities: OfRows, l2: float, number: int, free: np.ndarray
-    ) -> Whole | Pairs:
+    def inverse(self, probabilities: OfRows, l2: float, number: int, free: np.ndarray) -> Inverse:
         """An approximate inverse of the Hessian, of the parameters that are free to move.
 
         Args:
@@ -105,7 +110,7 @@ class Draw:
 
     def _sample(self, of_chunks: OfRows, wanted: int, generator: np.random.Generator) -> Sample:
         rows = self._rows
-        P = rows.in_order([own.numpy().transpose(0, 2, 1) for own in of_chunks])
+        P = rows.in_order([np.asarray(own).transpose(0, 2, 1) for own in of_chunks])
         sizes = rows.weights * np.maximum(1 - np.square(P).sum(1), _SUREST)
         chances = chances_of(sizes, wanted)
         drawn = np.flatnonzero(generator.random(len(P), np.float32) < chances)

@@ -17,6 +17,11 @@ from tfsoftmax.device import read_ahead, to_tensor
 # Numbers in a block: 4 MB of float32, which the processor's cache holds.
 _BLOCK_NUMBERS = 2**20
 _FEWEST_ROWS = 64
+# Multiplications in a pass over few rows, at most; and in a block of them: with more, BLAS shares a
+# product among cores, which takes longer than one of them alone.
+_FEW = 2**26
+_BLOCK_MULTIPLICATIONS = 2**18
+_FEWEST_OF_FEW = 16
 # A streamed chunk is in memory twice, as one is read while the other is used; the rest of the
 # memory is for what is kept of each row.
 _CHUNKS_IN_MEMORY = 4
@@ -43,10 +48,13 @@ class Rows:
 
     Attributes:
       n_samples: how many there are.
+      n_classes: of their labels.
+      multiplications: of all rows with one W.
+      few: whether they are so few that NumPy is the fastest.
       weights: what each counts, ``[n_samples]``.
 
     >>> split = Split(np.zeros((1500, 1000), np.uint8), np.zeros(1500, np.int32))
-    >>> rows = Rows(split, np.ones(1500, np.float32), n_classes=2)
+    >>> rows = Rows(split, np.ones(1500, np.float32), n_classes=100)
     >>> [chunk.labels.shape.as_list() for chunk in rows.chunks()]
     [[2, 1048]]
     """
@@ -70,14 +78,19 @@ class Rows:
         """
         self._on_device = on_device
         self._features, self._labels = split.features, np.asarray(split.labels)
-        self.weights, self.n_samples = weights, len(split)
+        self.weights, self.n_samples, self.n_classes = weights, len(split), n_classes
         features = features_of(split.features)
         affordable = memory_limit // max(1, features.row_bytes)
         self._whole = self.n_samples <= affordable
         streamed = min(self.n_samples, max(1, affordable // _CHUNKS_IN_MEMORY))
         self._chunk_rows = self.n_samples if self._whole else streamed
+        self.multiplications = self.n_samples * features.shape[1] * n_classes
+        self.few = are_few(split, n_classes, memory_limit)
         numbers = max(features.shape[1], n_classes)
-        self._block_rows = min(self._chunk_rows, max(_FEWEST_ROWS, _BLOCK_NUMBERS // numbers))
+        block_rows = max(_FEWEST_ROWS, _BLOCK_NUMBERS // numbers)
+        if self.few:
+            block_rows = max(_FEWEST_OF_FEW, _BLOCK_MULTIPLICATIONS // (numbers * n_classes))
+        self._block_rows = min(self._chunk_rows, block_rows)
 
     def weighing(self, weights: np.ndarray) -> Rows:
         """The same rows, each counting what these say."""
@@ -85,8 +98,8 @@ class Rows:
         other.weights = weights
         # Features that are on the device already stay the same tensor.
         if self._whole:
-            other._on_device = self._held.features
-        other.__dict__.pop("_held", None)
+            other._on_device = self.whole.features
+        other.__dict__.pop("whole", None)
         return other
 
     def chunks(self) -> Iterator[Chunk]:
@@ -96,14 +109,14 @@ class Rows:
           DataError: if rows cannot be read from the file they are in.
         """
         if self._whole:
-            yield self._held
+            yield self.whole
         else:
             yield from read_ahead(self._chunk, range(0, self.n_samples, self._chunk_rows))
 
     def labels(self) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         """The labels and weights of each chunk, as `Chunk` has them; no features are read."""
         for first in range(0, self.n_samples, self._chunk_rows):
-            yield (self._held[1:] if self._whole else self._counted(first))
+            yield (self.whole[1:] if self._whole else self._counted(first))
 
     def take(self, indices: np.ndarray) -> np.ndarray:
         """The raw features of some rows, ``[n, n_features]``; ascending indices are fastest."""
@@ -118,8 +131,13 @@ class Rows:
             whole[places[counted]] = own[counted]
         return whole
 
+    def in_blocks(self, of_rows: np.ndarray) -> np.ndarray:
+        """An array of all rows as those of `whole` are, ``[n_blocks, block_rows, ...]``."""
+        return of_rows[self._places(0)[0]]
+
     @cached_property
-    def _held(self) -> Chunk:
+    def whole(self) -> Chunk:
+        """All rows, where they are in memory as one chunk."""
         return self._chunk(0)
 
     def _chunk(self, first: int) -> Chunk:
@@ -142,3 +160,14 @@ class Rows:
         starts = np.minimum(blocks, self._chunk_rows - self._block_rows)
         places = start + starts[:, None] + np.arange(self._block_rows)
         return places, places >= np.maximum(first, start + blocks)[:, None]
+
+
+def are_few(split: Split, n_classes: int, memory_limit: int) -> bool:
+    """Whether rows are so few that NumPy goes through them faster than what compiles first.
+
+    >>> few = Split(np.zeros((1500, 100), np.uint8), np.zeros(1500, np.int32))
+    >>> are_few(few, 10, 2**30), are_few(few, 1000, 2**30), are_few(few, 10, 2**16)
+    (True, False, False)
+    """
+    numbers = len(split) * features_of(split.features).shape[1]
+    return numbers * n_classes <= _FEW and numbers * np.float32().itemsize <= memory_limit

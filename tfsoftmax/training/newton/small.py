@@ -1,0 +1,143 @@
+"""Passes over few rows, in NumPy: tracing or compiling would take longer than all of them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from scipy.special import entr
+
+from tfsoftmax.training.newton.passes import Joint, OfRows, Passes, Point
+from tfsoftmax.training.newton.rows import Rows
+from tfsoftmax.training.objective import Objective
+
+# Fewer multiplications in a pass than this take less time than compiling for them.
+_COMPILE_FROM = 2**24
+
+
+def passes_over(objective: Objective, rows: Rows, xla: bool) -> Passes:
+    """Passes over these rows, in NumPy where they are few.
+
+    Args:
+      objective: what is minimised.
+      rows: the training rows.
+      xla: whether XLA may compile passes.
+    """
+    if rows.few:
+        return SmallPasses(objective, rows)
+    return Passes(objective, rows, xla and rows.multiplications >= _COMPILE_FROM)
+
+
+class SmallPasses(Passes):
+    """`Passes` over rows that are kept scaled and centred, in blocks.
+
+    What belongs to rows are arrays here, not tensors.
+    """
+
+    def __init__(self, objective: Objective, rows: Rows):
+        """Scales the rows.
+
+        Args:
+          objective: what is minimised.
+          rows: the training rows, few of them.
+        """
+        super().__init__(objective, rows, compiled=False)
+        self._scaled = objective.scaled(rows.whole.features).numpy()
+
+    def logits(self, parameters: Joint, exact: bool = False) -> OfRows:
+        """As for `Passes`."""
+        self._begin(0.5)
+        return [_products(parameters, self._exact() if exact else self.inputs)]
+
+    def at(self, logits: OfRows) -> Point:
+        """As for `Passes`."""
+        self._begin(0.5)
+        P, losses = self._answers(logits[0])
+        slopes = (P - self._target(P.dtype)) * self._weights(P.dtype)
+        inputs = self._exact() if P.dtype == np.float64 else self.inputs
+        return Point(self._mean(losses), self._to_parameters(slopes, inputs), [P])
+
+    def curved(self, probabilities: OfRows, direction: Joint) -> Joint:
+        """As for `Passes`."""
+        self._begin(1)
+        P = np.asarray(probabilities[0])
+        moved = P * _products(direction, self.inputs)
+        moved = (moved - P * moved.sum(1, keepdims=True)) * self._weights(P.dtype)
+        return self._to_parameters(moved, self.inputs)
+
+    def loss_along(self, logits: OfRows, ahead: OfRows, size: float) -> float:
+        """As for `Passes`."""
+        moved = logits[0] + logits[0].dtype.type(size) * ahead[0]
+        return self._mean(self._answers(moved)[1])
+
+    def entropy(self, probabilities: OfRows, share: float) -> float:
+        """As for `Passes`."""
+        target = self._target(np.float64)
+        return self._mean(entr(target + share * (probabilities[0] - target)).sum(1))
+
+    def of_bias(self, logits: OfRows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As for `Passes`."""
+        P, _ = self._answers(logits[0])
+        weighted = P * (self._weights(P.dtype) / self.n_samples)
+        wanted = self._target(P.dtype) * (self._weights(P.dtype) / self.n_samples)
+        found = weighted.sum((0, 2))
+        curvature = np.diag(found) - (weighted @ P.transpose(0, 2, 1)).sum(0)
+        return wanted.sum((0, 2)), found, curvature
+
+    @cached_property
+    def inputs(self) -> np.ndarray:
+        """Scaled and centred rows with a 1 for the bias, ``[n_blocks, block_rows, n_inputs + 1]``.
+
+        They are float32.
+        """
+        return self._exact().astype(np.float32)
+
+    def _exact(self) -> np.ndarray:
+        # Made anew, because a proof alone needs it, and it is twice as large as all else.
+        inputs = np.ones((self.n_samples, self._scaled.shape[1] + 1))
+        inputs[:, :-1] = self._scaled
+        if (center := self._objective.center) is not None:
+            inputs[:, :-1] -= center
+        return self.rows.in_blocks(inputs)
+
+    def _begin(self, share: float) -> None:
+        self.count += share
+        if self.on_pass:
+            self.on_pass()
+
+    def _answers(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities, and losses as `Objective.losses` are; each row's targets add up to 1."""
+        shifted = logits - logits.max(1, keepdims=True)
+        P = np.exp(shifted)
+        total = P.sum(1, keepdims=True)
+        own = (self._target(P.dtype) * shifted).sum(1)
+        P /= total
+        return P, np.log(total[:, 0]) - own
+
+    def _target(self, dtype: Any) -> np.ndarray:
+        return self._targets[np.dtype(dtype)]
+
+    @cached_property
+    def _targets(self) -> dict[np.dtype, np.ndarray]:
+        labels, n_classes = self.rows.whole.labels, self.rows.n_classes
+        flat = self._objective.target(tf.reshape(labels, [-1]), n_classes, tf.float64).numpy()
+        exact = flat.reshape(n_classes, *labels.shape).transpose(1, 0, 2)
+        return {each.dtype: each for each in (exact, exact.astype(np.float32))}
+
+    def _weights(self, dtype: Any) -> np.ndarray:
+        """What each row counts, ``[n_blocks, 1, block_rows]``."""
+        return self.rows.whole.weights.numpy().astype(dtype)[:, None]
+
+    def _mean(self, of_rows: np.ndarray) -> float:
+        return float((self._weights(np.float64)[:, 0] * of_rows).sum()) / self.n_samples
+
+    def _to_parameters(self, of_logits: np.ndarray, inputs: np.ndarray) -> Joint:
+        # Products of a block and sums over blocks, as for `Passes`.
+        return (of_logits @ inputs).sum(0, np.float64) / self.n_samples
+
+
+def _products(joint: Joint, inputs: np.ndarray) -> np.ndarray:
+    """Each row's numbers for the classes, ``[n_blocks, n_classes, block_rows]``."""
+    return joint.astype(inputs.dtype) @ inputs.transpose(0, 2, 1)
