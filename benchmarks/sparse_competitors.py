@@ -81,7 +81,9 @@ class Ours:
 
 
 class ScikitSGD:
-    """SGDClassifier: one class against the rest, a row a step."""
+    """SGDClassifier: one class against the rest, a row a step; on one core, as is its default."""
+
+    n_jobs: int | None = None
 
     def __init__(self, train: Rows, n_classes: int):
         self.train, self.classes = train, np.arange(n_classes)
@@ -89,13 +91,19 @@ class ScikitSGD:
     def fit(self, l2: float, epochs: int) -> Cost:
         """As for `Ours`."""
         self.model = SGDClassifier(
-            loss="log_loss", alpha=l2, max_iter=epochs, tol=None, n_jobs=-1, random_state=0
+            loss="log_loss", alpha=l2, max_iter=epochs, tol=None, n_jobs=self.n_jobs, random_state=0
         )
         return cost_of(lambda: self.model.fit(*self.train))
 
     def probabilities(self, rows: csr_array) -> np.ndarray:
         """As for `Ours`."""
         return self.model.predict_proba(rows)
+
+
+class ScikitSGDOnAllCores(ScikitSGD):
+    """The same model, its classes side by side."""
+
+    n_jobs = -1
 
 
 class ScikitSaga(ScikitSGD):
@@ -157,6 +165,7 @@ def _lines(rows: csr_array) -> Iterator[str]:
 COMPETITORS: dict[str, Callable[[Rows, int], Any]] = {
     "tfsoftmax": Ours,
     "SGDClassifier": ScikitSGD,
+    "SGDClassifier, n_jobs=-1": ScikitSGDOnAllCores,
     "LogisticRegression, saga": ScikitSaga,
     "Vowpal Wabbit": VowpalWabbit,
 }
