@@ -82,7 +82,7 @@ CASES = {
     "wide": Case("wide", 1.0, 1e-6, 1.0, seconds=120),
     "digits": Case("digits", 1.0, 1e-6, 1.0, whole=True),
     "mnist5k": Case("mnist5k", 1.0, 1e-6, 1.0, whole=True),
-    "mnist5k, l1": Case("mnist5k", 0.25, 1e-3, 0.4, whole=True, l1=True),
+    "mnist5k, l1": Case("mnist5k", 0.25, 1e-3, 0.4, seconds=150, l1=True),
 }
 
 # And the path, which is no set.
