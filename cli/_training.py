@@ -75,13 +75,16 @@ def trained_on(
     """Trains with progress on standard error; Ctrl-C and SIGTERM end it where nothing is lost."""
     from tfsoftmax.cli._interrupt import defer_interrupts
     from tfsoftmax.cli._progress import training_progress
+    from tfsoftmax.data.sparse_rows import taken_sparse
     from tfsoftmax.data.split import with_validation
     from tfsoftmax.system.startup import import_tensorflow
 
     if recipe.held_out:
         dataset = with_validation(dataset, recipe.held_out)
+    sparse = taken_sparse(dataset.train.features, dataset.spec)
     # Newton's method takes as many steps as it needs.
-    epochs = None if recipe.solver == "newton" else recipe.epochs_for(len(dataset.train))
+    sgd = recipe.solver == "sgd"
+    epochs = recipe.epochs_for(len(dataset.train), sparse=sparse) if sgd else None
     with training_progress(epochs, quiet) as progress:
         import_tensorflow()
         from tfsoftmax import fit

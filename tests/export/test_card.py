@@ -151,7 +151,7 @@ def test_the_recipe_is_a_table_of_what_was_chosen_and_what_was_found(by_command)
     assert told["l2"][:2] == ["0.01", "**chosen**"]
     rate = facts_of(by_command)["recipe"]["learning_rate"]
     assert told["learning_rate"] == [f"{rate:.6g}", "automatic", "auto"]
-    assert told["batch_size"] == ["64", "recipe", "64"]
+    assert told["batch_size"] == ["64", "automatic", "64, or 128 from 10,000 sparse rows on"]
     assert "momentum" not in told
 
 

@@ -11,5 +11,5 @@ def bytes_of(result):
 
 
 def candidate(l2, losses, accuracies, l1=0.0, learning_rate=0.5):
-    recipe = ResolvedRecipe(epochs=10, l2=l2, l1=l1, learning_rate=learning_rate)
+    recipe = ResolvedRecipe(epochs=10, batch_size=64, l2=l2, l1=l1, learning_rate=learning_rate)
     return Candidate(recipe, learning_rate, losses, accuracies)

@@ -232,7 +232,13 @@ def test_a_recipes_objective_is_of_its_models_logits():
     W, b = GENERATOR.normal(size=(3, 2)), GENERATOR.normal(size=(3, 1))
     set_parameters(model, [[tf.constant(part, tf.float32) for part in (W, b)]])
     recipe = ResolvedRecipe(
-        epochs=1, l2=1, l1=0.5, learning_rate=0.5, label_smoothing=0.1, loss_reduction="sum"
+        epochs=1,
+        batch_size=64,
+        l2=1,
+        l1=0.5,
+        learning_rate=0.5,
+        label_smoothing=0.1,
+        loss_reduction="sum",
     )
     objective = Objective.of(model, recipe)
     rows = tf.constant([[0, 255], [7, 9]], tf.uint8)

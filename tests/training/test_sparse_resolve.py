@@ -58,6 +58,15 @@ def test_the_usual_penalty_does_not_depend_on_the_unit(size):
     assert not recipe.center
 
 
+def test_many_sparse_rows_have_larger_batches_unless_asked_for():
+    both = datasets(n_samples=50_000, n_features=20)
+    found, expected = (resolve(Recipe(), each) for each in both)
+    assert (found.batch_size, found.epochs) == (128, 10)
+    assert (expected.batch_size, expected.epochs) == (64, 10)
+    few = [resolve(Recipe(batch_size=size), next(datasets())) for size in (None, 128)]
+    assert [(each.batch_size, each.epochs) for each in few] == [(64, 300), (128, 500)]
+
+
 def test_a_penalty_that_was_asked_for_is_kept():
     sparse, dense = datasets()
     assert resolve(Recipe(l2=0.5), sparse).l2 == 0.5

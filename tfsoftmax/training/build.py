@@ -76,7 +76,7 @@ def build_loop(
     )
 
 
-def feed_of(model: SoftmaxRegression, rows: Split, recipe: Recipe) -> Feed:
+def feed_of(model: SoftmaxRegression, rows: Split, recipe: ResolvedRecipe) -> Feed:
     """What feeds rows to the loop: sparse ones (`Occurring`) at the cost of their entries.
 
     A scaling that does not keep zeros leaves nothing sparse.

@@ -211,7 +211,7 @@ def groups_of(
       recipes: to be trained.
       folds: how many models there are of each.
 
-    >>> one = ResolvedRecipe(epochs=5, l2=0.1, learning_rate=0.5)
+    >>> one = ResolvedRecipe(epochs=5, batch_size=64, l2=0.1, learning_rate=0.5)
     >>> wide = Spec((1_000_000,), "float32", ("no", "yes"))
     >>> [len(group) for group in groups_of(wide, [one] * 13, folds=5)]
     [5, 5, 3]

@@ -157,14 +157,16 @@ def learning_rate_for(
       DataError: if features are so large that no learning rate suits them.
       UsageError: if l2 is so large.
     """
-    optimizer = recipe.optimizer_for(not isinstance(inputs.rows, np.ndarray))
+    sparse = not isinstance(inputs.rows, np.ndarray)
+    optimizer = recipe.optimizer_for(sparse)
     if optimizer in ("adagrad", "ftrl"):
         # Whatever the rows' unit, a feature's weights first move as far against its entries.
         first = _ADAGRAD_RATE if optimizer == "adagrad" else _FTRL_MOVE
         return float(f"{first / inputs.entry_size:.2g}")
-    bound = curvature(inputs, min(recipe.batch_size, n_samples), recipe.center)
+    batch_size = min(recipe.batch_size_for(n_samples, sparse), n_samples)
+    bound = curvature(inputs, batch_size, recipe.center)
     bound /= _BOLDNESS_CONSTANT if recipe.schedule == "constant" else _BOLDNESS_FALLING
-    rate = 1 / (bound + l2) / reach(recipe, n_samples)
+    rate = 1 / (bound + l2) / reach(recipe, batch_size)
     if not rate > _SMALLEST_RATE and l2 > bound:
         raise UsageError(
             setting("l2") + f" {l2:g} is so strong that no learning rate suits it: lower it"
@@ -202,13 +204,13 @@ def adagrad_start(unit: float, batch_size: int) -> float:
     return _ADAGRAD_ROWS * (unit / batch_size) ** 2
 
 
-def reach(recipe: Recipe, n_samples: int) -> float:
+def reach(recipe: Recipe, batch_size: int) -> float:
     """The total effect of a step, in units of a plain gradient step on the mean loss.
 
     The sum of a batch's losses is as many times as steep as the batch has rows, and momentum
     makes a step 1 / (1 - momentum) times as long.
     """
-    rows = min(recipe.batch_size, n_samples) if recipe.loss_reduction == "sum" else 1
+    rows = batch_size if recipe.loss_reduction == "sum" else 1
     return rows / (1 - recipe.momentum)
 
 
@@ -220,8 +222,9 @@ def relative_step(recipe: ResolvedRecipe, inputs: Inputs, n_samples: int) -> flo
       inputs: training rows.
       n_samples: how many training rows there are in all.
     """
-    bound = curvature(inputs, min(recipe.batch_size, n_samples), recipe.center) + recipe.l2
-    return recipe.learning_rate * reach(recipe, n_samples) * bound
+    batch_size = min(recipe.batch_size, n_samples)
+    bound = curvature(inputs, batch_size, recipe.center) + recipe.l2
+    return recipe.learning_rate * reach(recipe, batch_size) * bound
 
 
 def curvature(inputs: Inputs, batch_size: int | None = None, centered: bool = False) -> float:

@@ -60,7 +60,7 @@ def prepare(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, ResolvedRecipe]:
 def resolve(
     recipe: Recipe, dataset: Dataset, sample: Callable[[], Inputs] | None = None
 ) -> ResolvedRecipe:
-    """The recipe with numbers for its epochs, its l2 and its learning rate.
+    """The recipe with numbers for its epochs, its batch size, its l2 and its learning rate.
 
     A learning rate of ``"auto"`` is what `learning_rate_for` derives; an l2 that is left open is
     1 / n_samples, of sparse rows a tenth of that times their mean squared length, numbers of a
@@ -84,15 +84,21 @@ def resolve(
     n_samples = len(dataset.train)
     if sample is None:
         sample = cache(lambda: sample_of(dataset, recipe))
-    if taken_sparse(dataset.train.features, dataset.spec):
+    sparse = taken_sparse(dataset.train.features, dataset.spec)
+    if sparse:
         # Every step would move all of W.
         recipe = recipe.but(center=False)
     l2, learning_rate = l2_of(recipe, dataset, sample), recipe.learning_rate
     if learning_rate == "auto":
         learning_rate = learning_rate_for(recipe, l2, sample(), n_samples, dataset.name)
     few = are_few(dataset.train, dataset.spec.n_classes, recipe.memory_limit)
-    epochs = recipe.epochs_for(n_samples, few)
-    return ResolvedRecipe.of(recipe, epochs=epochs, l2=l2, learning_rate=learning_rate)
+    return ResolvedRecipe.of(
+        recipe,
+        epochs=recipe.epochs_for(n_samples, few, sparse),
+        batch_size=recipe.batch_size_for(n_samples, sparse),
+        l2=l2,
+        learning_rate=learning_rate,
+    )
 
 
 def sample_of(dataset: Dataset, recipe: Recipe) -> Inputs:

@@ -16,6 +16,9 @@ from tfsoftmax.messages import setting
 _EPOCHS = 10
 _STEPS = 1500
 _VALIDATION_FRACTION = 0.1
+_BATCH_SIZE = 64
+# Larger batches share more features, and cost less; few rows would need more epochs with them.
+_SPARSE_BATCH_SIZE, _MANY_SPARSE_ROWS = 128, 10_000
 
 Metric = Literal["log_loss", "accuracy", "balanced_accuracy", "macro_f1"]
 Standardize = Literal["auto", "on", "off"]
@@ -65,7 +68,13 @@ class Recipe(Choices):
         above=0,
         below=1,
     )
-    batch_size: int = option(64, "Rows in a step.", least=1, always=True)
+    batch_size: int | None = option(
+        None,
+        "Rows in a step.",
+        least=1,
+        usual=f"{_BATCH_SIZE}, or {_SPARSE_BATCH_SIZE} from {_MANY_SPARSE_ROWS:,} sparse rows on",
+        always=True,
+    )
     learning_rate: float | Literal["auto"] = option(
         "auto",
         "The largest step size; 'auto' derives it from the rows, whatever their scale.",
@@ -273,12 +282,22 @@ class Recipe(Choices):
                     + ", for example"
                 )
 
-    def epochs_for(self, n_samples: int, few: bool = False) -> int:
+    def batch_size_for(self, n_samples: int, sparse: bool) -> int:
+        """The number of rows in a step, for this many training rows, sparse or not.
+
+        >>> Recipe().batch_size_for(20_000, sparse=True), Recipe().batch_size_for(20_000, False)
+        (128, 64)
+        """
+        usual = _SPARSE_BATCH_SIZE if sparse and n_samples >= _MANY_SPARSE_ROWS else _BATCH_SIZE
+        return self.batch_size or usual
+
+    def epochs_for(self, n_samples: int, few: bool = False, sparse: bool = False) -> int:
         """The number of epochs of SGD on this many training rows.
 
         Args:
           n_samples: how many.
           few: whether newton takes no longer from the start (`newton.rows.are_few`).
+          sparse: whether they are sparse.
 
         >>> RECIPES["default"].epochs_for(60_000), RECIPES["default"].epochs_for(150)
         (10, 500)
@@ -287,7 +306,7 @@ class Recipe(Choices):
             return self.epochs
         if self.solver == "newton":
             return 0 if few else 1
-        steps_an_epoch = -(-n_samples // self.batch_size)
+        steps_an_epoch = -(-n_samples // self.batch_size_for(n_samples, sparse))
         return max(_EPOCHS, -(-_STEPS // steps_an_epoch))
 
     def l2_for(self, n_samples: int) -> float:
@@ -332,6 +351,7 @@ RECIPES = {
     # The tutorial's: weights from N(0, 1), and steps down the sum of a batch's losses.
     "tutorial": Recipe(
         epochs=10,
+        batch_size=64,
         learning_rate=0.001,
         schedule="constant",
         l2=0.0,

@@ -16,22 +16,26 @@ def _required(name: str) -> Any:
 
 @dataclass(frozen=True)
 class ResolvedRecipe(Recipe):
-    """A `Recipe` whose epochs, l2 and learning rate are numbers; `prepare.resolve` makes one.
+    """A `Recipe` that leaves no number open; `prepare.resolve` makes one.
 
     A run's history has it. It is a recipe, too: training with it on the same rows gives the same
     model again.
 
-    >>> ResolvedRecipe(epochs=3, l2=0.0, learning_rate=0.5).but(epochs=4).epochs
+    >>> recipe = ResolvedRecipe(epochs=3, batch_size=64, l2=0.0, learning_rate=0.5)
+    >>> recipe.but(epochs=4).epochs
     4
     """
 
     epochs: int = _required("epochs")
+    batch_size: int = _required("batch_size")
     l2: float = _required("l2")
     learning_rate: float = _required("learning_rate")
 
     @classmethod
-    def of(cls, recipe: Recipe, *, epochs: int, l2: float, learning_rate: float) -> ResolvedRecipe:
+    def of(
+        cls, recipe: Recipe, *, epochs: int, batch_size: int, l2: float, learning_rate: float
+    ) -> ResolvedRecipe:
         """A recipe with these numbers for what it may have left open."""
         choices = {name: getattr(recipe, name) for name in Recipe.__dataclass_fields__}
-        numbers = {"epochs": epochs, "l2": l2, "learning_rate": learning_rate}
-        return cls(**{**choices, **numbers})
+        numbers = {"epochs": epochs, "batch_size": batch_size}
+        return cls(**{**choices, **numbers, "l2": l2, "learning_rate": learning_rate})

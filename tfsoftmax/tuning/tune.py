@@ -43,7 +43,7 @@ class Candidate:
         where training diverged in one.
       accuracies: share of them that was right; NaN likewise.
 
-    >>> recipe = ResolvedRecipe(epochs=5, l2=0.1, learning_rate=0.5)
+    >>> recipe = ResolvedRecipe(epochs=5, batch_size=64, l2=0.1, learning_rate=0.5)
     >>> one = Candidate(recipe, 0.5, (0.5, 0.7), (0.75, 0.25))
     >>> round(one.log_loss, 3), round(one.log_loss_error, 3), one.accuracy
     (0.6, 0.1, 0.5)
