@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.commands import QUICK, assert_one_line, run
+from support.commands import SHORT, assert_one_line, run
 from support.idx import IMAGES, idx_bytes, write_folder
 
 from tfsoftmax import RECIPES, load_dataset
@@ -28,7 +28,7 @@ def test_results_on_stdout_progress_on_stderr(model):
 
 
 def test_json_holds_every_figure_of_the_table(tmp_path):
-    result = run(train_command, *QUICK, "--seed", "7", "--json", "--output-dir", tmp_path)
+    result = run(train_command, *SHORT, "--seed", "7", "--json", "--output-dir", tmp_path)
     document = json.loads(result.stdout)
     rows = [line.split() for line in result.stderr.splitlines() if re.match(r" *\d+/3", line)]
     for row, epoch in zip(rows, document["history"], strict=True):
@@ -52,7 +52,7 @@ def test_json_holds_every_figure_of_the_table(tmp_path):
 
 def test_recipe_name_and_options_reach_the_training_and_quiet_prints_results_only(tmp_path):
     result = run(
-        train_command, *QUICK, "--recipe", "tutorial", "--batch-size", "32", "--learning-rate",
+        train_command, *SHORT, "--recipe", "tutorial", "--batch-size", "32", "--learning-rate",
         "0.002", "--json", "-q", "--name", "other", "--tflite", "none", "--output-dir", tmp_path,
     )  # fmt: skip
     assert result.stderr == ""
@@ -64,7 +64,7 @@ def test_recipe_name_and_options_reach_the_training_and_quiet_prints_results_onl
 @pytest.mark.parametrize(("rate", "direction"), [("1e20", "large"), ("1e-30", "small")])
 def test_a_model_no_better_than_guessing_is_pointed_out(tmp_path, rate, direction):
     rate_alone = ["--learning-rate", rate, "--l2", "0", "--tflite", "none"]
-    result = run(train_command, *QUICK, *rate_alone, "--output-dir", tmp_path)
+    result = run(train_command, *SHORT, *rate_alone, "--output-dir", tmp_path)
     assert result.exit_code == 0
     said = rf"^training .*learning rate {re.escape(f'{float(rate):g}')} is too {direction}.*auto"
     assert re.search(said, result.stdout, re.M)
@@ -86,7 +86,7 @@ def test_a_model_no_better_than_guessing_is_pointed_out(tmp_path, rate, directio
         (["-q", "-v"], 2, "exclude each other"),
         (["digits", "surplus"], 2, "unexpected extra argument"),
         (
-            [*QUICK, "--learning-rate", "1e38"],
+            [*SHORT, "--learning-rate", "1e38"],
             1,
             r"diverged at step [23] \(epoch 1\).*try a smaller",
         ),
@@ -100,7 +100,7 @@ def test_bad_input_to_train_gets_one_line_and_leaves_nothing(tmp_path, arguments
 
 def test_an_output_folder_that_cannot_be_written_fails_before_training(tmp_path):
     (tmp_path / "file").write_text("")
-    result = run(train_command, *QUICK, "--output-dir", tmp_path / "file")
+    result = run(train_command, *SHORT, "--output-dir", tmp_path / "file")
     assert_one_line(result, 1, "cannot write to .*Not a directory.*--output-dir")
     assert "epoch" not in result.stderr
 

@@ -47,7 +47,7 @@ def test_what_is_done_before_training_goes_through_them_once_for_the_statistics(
     assert sum(rows_read) == 1000
     dataset = replace(dataset, origin=DataRecord.of(dataset))  # whose checksums read all rows
     rows_read.clear()
-    known = {"learning_rate": 0.1, "center": False}  # so that no sample is read for them
+    known = {"learning_rate": 0.1, "center": False, "l2": 0.1}  # so that no rows are read for them
     recipe = Recipe(epochs=1, validation_fraction=0.2, reject_below=0.3, **known)
     model = fit(dataset, recipe).model
     # The statistics and, to train on, the copy on the device; validation rows are put there, too.
