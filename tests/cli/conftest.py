@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
-from support.commands import QUICK, run
+from support.commands import SHORT, run
 
 from tfsoftmax import load_dataset
 from tfsoftmax.cli.train import main as train_command
@@ -13,7 +13,7 @@ from tfsoftmax.cli.train import main as train_command
 def model(tmp_path_factory):
     """The version folder that a run of the command wrote, and what it printed."""
     folder = tmp_path_factory.mktemp("models")
-    result = run(train_command, *QUICK, "--output-dir", folder)
+    result = run(train_command, *SHORT, "--output-dir", folder)
     assert result.exit_code == 0
     return folder / "digits" / "1", result
 
