@@ -345,7 +345,9 @@ def draw(results: dict[str, Any], path: Path) -> None:
                 axis.loglog(points[0, :, 0], gaps, color=f"C{place}", label=name, marker=".")
         axis.axhline(CASES[title].gap, color="gray", linewidth=0.8)
         axis.set(title=title, xlabel="seconds", ylabel="relative gap")
-    axes.flat[0].legend(fontsize=7)
+    shown = {line.get_label(): line for axis in figure.axes for line in axis.get_lines()}
+    names = [name for name in SOLVERS if name in shown]
+    axes.flat[0].legend([shown[name] for name in names], names, fontsize=7)
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=80)
     pyplot.close(figure)
