@@ -21,7 +21,8 @@ from tfsoftmax.training.newton.proximal import minimum, shortest_slope
 
 # Conjugate gradients: most iterations in a step.
 _MOST_ITERATIONS = 40
-# How often a preconditioner may be built.
+# A step that needed so many gets a new preconditioner, which may be built so often.
+_MANY_ITERATIONS = 25
 _MOST_BUILDS = 10
 # Share of the objective that sums of float32 losses do not resolve.
 _ROUNDING = 1e-7
@@ -195,7 +196,7 @@ class Newton:
 
     def _precondition(self, free: np.ndarray) -> State:
         state = self.state
-        worn = state.iterations >= self._draw.many_iterations and state.builds < _MOST_BUILDS
+        worn = state.iterations >= _MANY_ITERATIONS and state.builds < _MOST_BUILDS
         if not (worn or not state.builds) and self._inverse is None:
             self._build(state)
         # What has become free since is not in it.

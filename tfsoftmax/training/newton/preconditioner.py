@@ -68,12 +68,7 @@ class Draw:
 
     A row's part of the Hessian's trace is ``1 - sum p^2``, p its probabilities, times its weight
     and its length.
-
-    Attributes:
-      many_iterations: a step that needed so many is worth a new inverse.
     """
-
-    many_iterations = 25
 
     def __init__(self, objective: Objective, rows: Rows, seed: int):
         self._objective, self._rows, self._seed = objective, rows, seed

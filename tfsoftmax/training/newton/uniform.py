@@ -17,9 +17,6 @@ _FLAT = 1e-5
 class UniformFirst(Draw):
     """Begins with `Uniform`, which few rows seldom need to replace by drawing rows."""
 
-    # An inverse takes few rows less time than many iterations do.
-    many_iterations = 10
-
     def __init__(self, objective: Objective, passes: SmallPasses, seed: int):
         super().__init__(objective, passes.rows, seed)
         self._passes = passes
