@@ -15,16 +15,18 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 @pytest.fixture
 def module(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    names = ("optimum", "optimum_path", "optimum_solvers", "made_large", "shared")
+    monkeypatch.syspath_prepend(str(BENCHMARKS / "optimum"))
+    before = set(sys.modules)
     yield lambda name: __import__(name)
-    for name in names:
-        sys.modules.pop(name, None)
+    for name in set(sys.modules) - before:
+        if str(BENCHMARKS) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
 
 
 @pytest.fixture
 def problem(module):
     X, labels = module("made_large").tall(0.0005)
-    return module("optimum_solvers").Problem(X, labels, 1e-2, 1e-6, None, 20.0)
+    return module("problem").Problem(X, labels, 1e-2, 1e-6, None, 20.0)
 
 
 def test_the_objective_is_what_scikit_learn_minimises(problem):
@@ -44,7 +46,7 @@ def test_the_objective_is_what_scikit_learn_minimises(problem):
 
 
 def test_looking_is_not_counted_and_a_solver_that_arrived_is_stopped(module, problem, monkeypatch):
-    solvers = module("optimum_solvers")
+    solvers = module("problem")
     now = [0.0]
     monkeypatch.setattr(solvers.Watch, "_now", lambda self: np.full(2, now[0]))
 
@@ -64,7 +66,7 @@ def test_looking_is_not_counted_and_a_solver_that_arrived_is_stopped(module, pro
 
 
 def test_arrival_is_between_the_looks(module):
-    arrival = module("optimum").arrival
+    arrival = module("figures").arrival
     points = [[1.0, 2.0, 1.1], [3.0, 6.0, 1.001], [9.0, 9.0, 1.0]]
     assert arrival(points, 1.0, 0.01) == pytest.approx((2.0, 4.0))
     assert arrival(points[:1], 1.0, 0.01) is None
@@ -72,8 +74,8 @@ def test_arrival_is_between_the_looks(module):
 
 
 def test_nobody_gets_much_longer_than_the_best_before_it(module):
-    optimum = module("optimum")
-    case = optimum.CASES["tall"]
+    optimum = module("measure")
+    case = module("cases").CASES["tall"]
     runs = {"newton-cg": [{"points": [[1.0, 8.0, 1.0 + 1e-9]]}], "lbfgs": [{"points": []}]}
     assert optimum.allowed(case, "lbfgs", runs, 1.0, 60.0) == pytest.approx(12.0)
     assert optimum.allowed(case, "lbfgs", runs, 1.0, 5.0) == 5.0
@@ -81,8 +83,8 @@ def test_nobody_gets_much_longer_than_the_best_before_it(module):
 
 
 def test_where_none_arrived_the_ratio_is_to_the_shortest_that_one_was_given(module):
-    optimum = module("optimum")
-    case = optimum.CASES["tall"]
+    optimum = module("figures")
+    case = module("cases").CASES["tall"]
     own = {"points": [[2.0, 3.0, 1.0]], "proven": 1e-8, "compiling": [0.5, 1.0]}
     late = [{"points": [[seconds, 2 * seconds, 1.1]]} for seconds in (30.0, 60.0)]
     runs = {"tfsoftmax": [own], "lbfgs": late[:1], "saga": late[1:]}
@@ -95,7 +97,7 @@ def test_where_none_arrived_the_ratio_is_to_the_shortest_that_one_was_given(modu
 
 @pytest.mark.parametrize(("rate", "late"), [(0.01, True), (1.0, False)])
 def test_who_would_be_far_too_late_is_stopped(module, problem, rate, late):
-    solvers = module("optimum_solvers")
+    solvers = module("others")
     points = [(t, t, 1 + 0.1 * np.exp(-rate * t)) for t in np.arange(1.0, 8)]
     assert solvers._hopeless(problem._replace(best=1.0), points) == late
     assert not solvers._hopeless(problem._replace(best=1.0), points[:3])
@@ -115,7 +117,7 @@ def test_the_objective_with_l1_is_least_where_saga_ends(problem):
 
 
 def test_the_path_that_was_stopped_is_below_what_it_is_told(module):
-    section = module("optimum_path").section
+    section = module("path").section
     own = {"took": [10.0, 12.0], "scores": [0.5, 0.25]}
     lines = "\n".join(section({"tfsoftmax": own, "LogisticRegressionCV": None}, 200.0))
     assert "less than 0.050" in lines
@@ -128,7 +130,7 @@ def test_the_path_that_was_stopped_is_below_what_it_is_told(module):
 
 @pytest.mark.slow
 def test_all_that_is_installed_arrives():
-    command = [sys.executable, str(BENCHMARKS / "optimum.py"), "--quick", "--only", "tall"]
+    command = [sys.executable, str(BENCHMARKS / "optimum"), "--quick", "--only", "tall"]
     done = subprocess.run(
         command,
         capture_output=True,

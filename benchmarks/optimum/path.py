@@ -1,6 +1,6 @@
 """The optimum at 50 strengths of l2, scored on held-out rows: ours and scikit-learn's.
 
-    python optimum_path.py DATASET NAME
+    python path.py DATASET NAME
 
 prints what one of the two takes for one of five folds, as JSON; the other folds take as long.
 """
@@ -13,9 +13,13 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+sys.path.append(str(Path(__file__).parents[1]))
+
 from shared import table_head, table_row
 
 from tfsoftmax import Recipe, SoftmaxRegression, load_dataset
