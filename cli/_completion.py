@@ -34,14 +34,26 @@ def complete_column(
     return [CompletionItem(each) for each in names]
 
 
+def complete_column_name(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Completes the name of a CSV file's column."""
+    return [CompletionItem(each) for each in _columns(ctx) if each.startswith(incomplete)]
+
+
 def _columns(ctx: click.Context) -> list[str]:
     """The names of the columns in the file that was typed before; none if they are not there."""
+    # Arguments are not parsed where an option still lacks its value; a model may be among them.
+    named = ctx.params.get("dataset_name")
+    places = [named] if named else ctx.args
+    return next(filter(None, (_header(ctx, place) for place in places)), [])
+
+
+def _header(ctx: click.Context, place: str) -> list[str]:
     from tfsoftmax.data.readers.text_file import text_file
 
-    # Arguments are not parsed where an option still lacks its value.
-    dataset = ctx.params.get("dataset_name") or next(iter(ctx.args), "")
     try:
-        found = locate(dataset)
+        found = locate(place)
         if found.kind.name != "csv" or found.path is None:
             return []
         tabs = found.path.name.removesuffix(".gz").endswith(".tsv")

@@ -8,6 +8,7 @@ import click
 
 if TYPE_CHECKING:
     from tfsoftmax import Evaluation
+    from tfsoftmax.metrics import ProbabilityMetrics
 
 # A confusion matrix of more classes does not fit a terminal; --json prints all of it.
 _MAX_MATRIX_CLASSES = 26
@@ -29,6 +30,8 @@ def print_metrics(result: Evaluation, names: tuple[str, ...]) -> None:
         accuracy = result.answered_accuracy
         on_those = f", accuracy {accuracy:.4f} on those" if accuracy is not None else ""
         click.echo(f"answers   {result.answered:.4f} of the rows{on_those}")
+    if result.of_probabilities:
+        _print_probability_metrics(result, result.of_probabilities)
     click.echo()
     _print_classes(result, names)
     click.echo()
@@ -36,6 +39,20 @@ def print_metrics(result: Evaluation, names: tuple[str, ...]) -> None:
         _print_matrix(result, names)
     else:
         _print_confusions(result, names)
+
+
+def _print_probability_metrics(result: Evaluation, metrics: ProbabilityMetrics) -> None:
+    if metrics.top_k:
+        shares = [f"{share:.4f} among {k}" for k, share in metrics.top_k.items()]
+        click.echo(f"top k     {', '.join(shares)} (the true class, among the k most probable)")
+    if metrics.roc_auc is not None:
+        click.echo(
+            f"ROC AUC   {metrics.roc_auc:.4f}, average precision {metrics.average_precision:.4f} "
+            "(each class against the rest, mean of the classes)"
+        )
+    click.echo(
+        f"Brier     {metrics.brier_score:.4f}, calibration error {result.calibration_error:.4f}"
+    )
 
 
 def _print_classes(result: Evaluation, names: tuple[str, ...]) -> None:

@@ -5,8 +5,8 @@ import pytest
 import sklearn.dummy
 import sklearn.metrics
 
+from tfsoftmax.intervals import positive_interval
 from tfsoftmax.metrics import Evaluation
-from tfsoftmax.report.intervals import positive_interval
 
 
 def tallied(n_samples=2000, n_classes=7, seed=0):

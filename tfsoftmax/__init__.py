@@ -55,6 +55,8 @@ _MODULE_OF = {
     "EpochMetrics": "tfsoftmax.training.history",
     "evaluate": "tfsoftmax.evaluation",
     "Evaluation": "tfsoftmax.metrics",
+    "score_rows": "tfsoftmax.evaluation",
+    "RowScores": "tfsoftmax.row_scores",
     "export_model": "tfsoftmax.export.export",
     "ExportResult": "tfsoftmax.export.export",
     "Predictor": "tfsoftmax.export.predictor",
@@ -94,6 +96,7 @@ if TYPE_CHECKING:  # The same names again, for type checkers.
     from tfsoftmax.errors import UnknownModelError as UnknownModelError
     from tfsoftmax.errors import UsageError as UsageError
     from tfsoftmax.evaluation import evaluate as evaluate
+    from tfsoftmax.evaluation import score_rows as score_rows
     from tfsoftmax.export.export import ExportResult as ExportResult
     from tfsoftmax.export.export import export_model as export_model
     from tfsoftmax.export.load import load_predictor as load_predictor
@@ -106,6 +109,7 @@ if TYPE_CHECKING:  # The same names again, for type checkers.
     from tfsoftmax.report.plots import plot_tuning as plot_tuning
     from tfsoftmax.report.statistics import Statistics as Statistics
     from tfsoftmax.report.statistics import statistics as statistics
+    from tfsoftmax.row_scores import RowScores as RowScores
     from tfsoftmax.spec import Scaling as Scaling
     from tfsoftmax.spec import Spec as Spec
     from tfsoftmax.training.checkpoint import Checkpoints as Checkpoints

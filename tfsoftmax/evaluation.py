@@ -18,6 +18,7 @@ from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.metrics import Evaluation
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.prediction import check_answered
+from tfsoftmax.row_scores import RowScores
 from tfsoftmax.spec import Spec
 
 # Float32 numbers (4 MB of features or logits) that stay in a core's cache between the cast and the
@@ -92,7 +93,28 @@ def _figures(logits: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
     return ops.cross_entropy(logits, labels), classes, confidences
 
 
-def evaluate(model: SoftmaxRegression, split: Any) -> Evaluation:
+def score_rows(model: SoftmaxRegression, split: Any) -> RowScores:
+    """What there is to know of a model's answer to each row, to group or compare rows by.
+
+    Args:
+      model: the model.
+      split: rows and their classes, as for `evaluate`.
+
+    Raises:
+      as `evaluate`; DataError if there are no rows.
+
+    >>> from tfsoftmax import Spec
+    >>> model = SoftmaxRegression(Spec((1,), "float32", ("no", "yes")))
+    >>> scores = score_rows(model, ([[1.0], [2.0], [3.0]], ["no", "yes", "no"]))
+    >>> [(found.value, found.rows, found.accuracy) for found in scores.by(["new", "old", "new"])]
+    [('new', 2, 1.0), ('old', 1, 0.0)]
+    """
+    split = _split(model, split)
+    blocks = model._asked_with(split.features, np.asarray(split.labels), "rows")
+    return RowScores.of(blocks, model.spec.class_names, model.spec.reject_below)
+
+
+def evaluate(model: SoftmaxRegression, split: Any, *, probabilities: bool = False) -> Evaluation:
     """Accuracy, log-loss and confusion matrix of a model in memory.
 
     Args:
@@ -100,6 +122,9 @@ def evaluate(model: SoftmaxRegression, split: Any) -> Evaluation:
       split: rows with ``features [n_samples, n_features]`` (raw) and
         ``labels [n_samples]``, as arrays or tensors; or a pair of features, as
         `RowClassifier.predict_proba` takes them, and labels, the names of their classes.
+      probabilities: whether to compute what needs the probabilities of all classes, too: top-k
+        accuracy, Brier score, ROC AUC and average precision (`Evaluation.of_probabilities`). The
+        rows are then read twice.
 
     Raises:
       ValueError: if there are no rows.
@@ -134,6 +159,7 @@ def evaluate(model: SoftmaxRegression, split: Any) -> Evaluation:
         model.spec.n_classes,
         confidences,
         model.spec.reject_below,
+        score_rows(model, split).probability_metrics() if probabilities else None,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tfsoftmax.errors import DataError
+from tfsoftmax.intervals import wilson
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -21,7 +22,7 @@ _CALIBRATION_BINS = 15
 _MAX_DENSE_CLASSES = 1024
 # The loss, in nats, of a probability that float32 rounds to 0; computed from its smallest normal
 # number.
-_MAX_LOSS = -float(np.log(np.finfo(np.float32).tiny))
+MAX_LOSS = -float(np.log(np.finfo(np.float32).tiny))
 
 
 def rows_per_block(*widths: int) -> int:
@@ -51,6 +52,8 @@ class Evaluation:
         modern neural networks, ICML 2017, eq. 3); None if it is not known.
       answered: fraction of rows on which the model did not abstain; None if it never abstains.
       answered_accuracy: accuracy on those rows; None if there are none.
+      of_probabilities: metrics that need the probabilities of all classes; None if they were not
+        asked for.
 
     >>> Evaluation(np.array([[3, 1], [0, 4]]), 0.2).accuracy
     0.875
@@ -62,6 +65,7 @@ class Evaluation:
     calibration_error: float | None = None
     answered: float | None = None
     answered_accuracy: float | None = None
+    of_probabilities: ProbabilityMetrics | None = None
 
     @property
     def n_samples(self) -> int:
@@ -72,6 +76,11 @@ class Evaluation:
     def accuracy(self) -> float:
         """Fraction of rows whose class was predicted correctly."""
         return float(self.confusion.trace() / self.n_samples)
+
+    @property
+    def accuracy_interval(self) -> tuple[float, float]:
+        """A 95 % confidence interval of the accuracy (Wilson)."""
+        return wilson(int(self.confusion.trace()), self.n_samples)
 
     @property
     def balanced_accuracy(self) -> float:
@@ -124,6 +133,8 @@ class Evaluation:
     def per_class(self) -> list[ClassMetrics]:
         """Precision, recall and F1 score of each class, in the order of the classes.
 
+        Each has its 95 % confidence interval, too.
+
         >>> Evaluation(np.array([[3, 1], [0, 0]]), 0.2).per_class()[1]
         ClassMetrics(rows=0, predicted=1, precision=0.0, recall=None, f1=0.0)
         """
@@ -143,6 +154,7 @@ class Evaluation:
         n_classes: int,
         confidences: np.ndarray | None = None,
         reject_below: float | None = None,
+        of_probabilities: ProbabilityMetrics | None = None,
     ) -> Evaluation:
         """Computes the metrics from per-row results.
 
@@ -154,6 +166,7 @@ class Evaluation:
           confidences: probabilities of the predicted classes, ``[n_samples]``.
           reject_below: probability below which the model abstains; None if it never does. If
             it may, a loss that is not finite counts as that of a probability of 0.
+          of_probabilities: metrics that need the probabilities of all classes.
 
         Raises:
           DataError: naming the first row whose loss is not finite, if the model never abstains.
@@ -167,14 +180,22 @@ class Evaluation:
                     f"row {int(np.argmin(finite))}: there is no prediction, because its scores "
                     "overflow float32; correct its features, or leave the row out"
                 )
-            exact = np.where(finite, exact, _MAX_LOSS)
+            exact = np.where(finite, exact, MAX_LOSS)
         error = float(exact.std(ddof=1) / np.sqrt(len(exact))) if len(exact) > 1 else None
         if confidences is None:
-            return cls(confusion, float(exact.mean()), error)
+            return cls(confusion, float(exact.mean()), error, of_probabilities=of_probabilities)
         correct = np.asarray(labels) == predicted
         answered, answered_accuracy = _answered_metrics(correct, confidences, reject_below)
         calibration = _calibration_error(correct, np.nan_to_num(confidences))
-        return cls(confusion, float(exact.mean()), error, calibration, answered, answered_accuracy)
+        return cls(
+            confusion,
+            float(exact.mean()),
+            error,
+            calibration,
+            answered,
+            answered_accuracy,
+            of_probabilities,
+        )
 
     def largest_confusions(self, count: int) -> list[tuple[int, int, int]]:
         """The most frequent mistakes as (true class, predicted class, rows), most rows first.
@@ -204,6 +225,7 @@ class Evaluation:
             "calibration_error": self.calibration_error,
             "answered": self.answered,
             "answered_accuracy": self.answered_accuracy,
+            **(self.of_probabilities.figures() if self.of_probabilities else {}),
         }
 
     def to_json(self, class_names: tuple[str, ...]) -> dict[str, Any]:
@@ -214,14 +236,22 @@ class Evaluation:
         """
         figures = {
             **self.figures(),
+            "accuracy_interval": list(self.accuracy_interval),
             "class_names": list(class_names),
-            "classes": [metrics._asdict() for metrics in self.per_class()],
+            "classes": self._classes_to_json(),
         }
         if isinstance(self.confusion, np.ndarray):
             return {**figures, "confusion_matrix": self.confusion.tolist()}
         counts = self.confusion.tocoo()
         pairs = np.column_stack([counts.row, counts.col, counts.data])
         return {**figures, "confusions": pairs.tolist()}
+
+    def _classes_to_json(self) -> list[dict[str, Any]]:
+        found = [metrics.to_json() for metrics in self.per_class()]
+        rankings = self.of_probabilities and self.of_probabilities.classes
+        if not rankings:
+            return found
+        return [{**one, **two._asdict()} for one, two in zip(found, rankings, strict=True)]
 
 
 class ClassMetrics(NamedTuple):
@@ -242,6 +272,104 @@ class ClassMetrics(NamedTuple):
     recall: float | None
     f1: float | None
 
+    @property
+    def correct(self) -> int:
+        """Number of rows of the class that were predicted as it."""
+        return round((self.recall or 0.0) * self.rows)
+
+    @property
+    def precision_interval(self) -> tuple[float, float] | None:
+        """A 95 % confidence interval of the precision (Wilson)."""
+        return wilson(self.correct, self.predicted) if self.predicted else None
+
+    @property
+    def recall_interval(self) -> tuple[float, float] | None:
+        """A 95 % confidence interval of the recall (Wilson)."""
+        return wilson(self.correct, self.rows) if self.rows else None
+
+    @property
+    def f1_interval(self) -> tuple[float, float] | None:
+        """A 95 % confidence interval of the F1 score.
+
+        The F1 score is ``2 F / (1 + F)``, where F is the share of correct rows among those that
+        are of the class or predicted as it. The interval is Wilson's of that share.
+
+        Reference: Hand, Christen and Kirielle, F*: an interpretable transformation of the
+        F-measure (Machine Learning 110, 2021), eq. 6.
+
+        >>> [round(bound, 3) for bound in ClassMetrics(90, 80, 0.875, 7 / 9, 0.8235).f1_interval]
+        [0.753, 0.877]
+        """
+        either = self.rows + self.predicted - self.correct
+        if not either:
+            return None
+        low, high = (2 * bound / (1 + bound) for bound in wilson(self.correct, either))
+        return low, high
+
+    def to_json(self) -> dict[str, Any]:
+        """All figures with their intervals, as a dictionary ready for JSON."""
+        intervals = {name: getattr(self, name) for name in _INTERVALS}
+        return self._asdict() | {name: found and list(found) for name, found in intervals.items()}
+
+
+_INTERVALS = ("precision_interval", "recall_interval", "f1_interval")
+
+
+class ClassRanking(NamedTuple):
+    """How well a class's probability tells its rows from all others.
+
+    Attributes:
+      roc_auc: area under the ROC curve; None if no row, or every row, is of the class.
+      average_precision: mean of the precisions at each threshold, weighted by the increase in
+        recall, as `sklearn.metrics.average_precision_score` has it; None as before.
+    """
+
+    roc_auc: float | None
+    average_precision: float | None
+
+
+@dataclass(frozen=True)
+class ProbabilityMetrics:
+    """Metrics that need the probabilities of all classes.
+
+    Attributes:
+      top_k: for several k, the fraction of rows whose class is among the k most probable ones.
+      brier_score: mean squared error of the probabilities, summed over the classes, from 0 to 2;
+        of two classes one counts, so from 0 to 1, as `sklearn.metrics.brier_score_loss` has it.
+      classes: ROC AUC and average precision of each class against all others; None if there are
+        more than 2^24 probabilities.
+    """
+
+    top_k: dict[int, float]
+    brier_score: float
+    classes: list[ClassRanking] | None = None
+
+    @property
+    def roc_auc(self) -> float | None:
+        """Mean of the classes' areas under their ROC curves, each against the rest.
+
+        None if it is not known, or no class has one.
+        """
+        return self._mean("roc_auc")
+
+    @property
+    def average_precision(self) -> float | None:
+        """Mean of the classes' average precisions, each against the rest; None as for `roc_auc`."""
+        return self._mean("average_precision")
+
+    def _mean(self, name: str) -> float | None:
+        known = [getattr(one, name) for one in self.classes or () if one.roc_auc is not None]
+        return float(np.mean(known)) if known else None
+
+    def figures(self) -> dict[str, Any]:
+        """All metrics but those of single classes, as a dictionary ready for JSON."""
+        return {
+            "top_k": {str(k): share for k, share in self.top_k.items()},
+            "brier_score": self.brier_score,
+            "roc_auc": self.roc_auc,
+            "average_precision": self.average_precision,
+        }
+
 
 def evaluate_probabilities(
     probabilities: np.ndarray, labels: np.ndarray, reject_below: float | None = None
@@ -260,12 +388,12 @@ def evaluate_probabilities(
     >>> result.accuracy, round(result.log_loss, 4)
     (1.0, 0.4904)
     """
-    predicted, losses, confidences = score_rows(probabilities, labels)
+    predicted, losses, confidences = row_metrics(probabilities, labels)
     n_classes = probabilities.shape[1]
     return Evaluation.of(labels, predicted, losses, n_classes, confidences, reject_below)
 
 
-def score_rows(
+def row_metrics(
     probabilities: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Computes each row's predicted class, its loss and its confidence, for `Evaluation.of`.

@@ -105,6 +105,15 @@ class RowClassifier:
             check_answered(self.spec, rows, found, where, first_row, start)
             yield scores, found
 
+    def _asked_with(
+        self, features: Any, labels: np.ndarray, where: str
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields probabilities and labels, block by block, for `RowScores.of`."""
+        done = 0
+        for _, probabilities in self._asked(features, where):
+            yield probabilities, labels[done : done + len(probabilities)]
+            done += len(probabilities)
+
 
 def abstains(probabilities: np.ndarray, spec: Spec) -> np.ndarray:
     """The rows that a model does not answer, bool ``[n_samples]``.

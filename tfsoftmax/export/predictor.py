@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,9 @@ from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.encoded import Cells
 from tfsoftmax.data.inputs import positions_of
 from tfsoftmax.errors import ModelError
-from tfsoftmax.metrics import Evaluation, score_rows
+from tfsoftmax.metrics import Evaluation
 from tfsoftmax.prediction import RowClassifier
+from tfsoftmax.row_scores import RowScores
 from tfsoftmax.spec import Spec
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Predictor(RowClassifier, ABC):
         return self.predict_proba(features)
 
     def evaluate(self, dataset: Dataset, *splits: Split) -> Evaluation:
-        """Accuracy, log-loss and confusion matrix on some rows.
+        """All metrics on some rows.
 
         Classes are matched by name, so their order in the dataset does not matter. Rows are
         asked some at a time, so memory does not grow with them.
@@ -59,21 +60,20 @@ class Predictor(RowClassifier, ABC):
             its classes.
           DataError: naming a row whose scores overflow, if the model may not abstain.
         """
+        return self.score(dataset, *splits).evaluation()
+
+    def score(self, dataset: Dataset, *splits: Split) -> RowScores:
+        """What there is to know of each row's answer; all as for `evaluate`."""
         positions = self.positions_of(dataset)
         names = {id(split): name for name, split in dataset.splits().items()}
-        found = []
-        for split in splits:
-            labels, done = positions[split.labels], 0
-            where = f"{dataset.name}: {names.get(id(split), 'given')} rows"
-            for _, probabilities in self._asked(split.features, where):
-                part = labels[done : done + len(probabilities)]
-                found.append((part, *score_rows(probabilities, part)))
-                done += len(part)
-        labels, predicted, losses, confidences = map(np.concatenate, zip(*found, strict=True))
-        spec = self.spec
-        return Evaluation.of(
-            labels, predicted, losses, spec.n_classes, confidences, spec.reject_below
-        )
+
+        def blocks() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            for split in splits:
+                labels = positions[split.labels]
+                where = f"{dataset.name}: {names.get(id(split), 'given')} rows"
+                yield from self._asked_with(split.features, labels, where)
+
+        return RowScores.of(blocks(), self.spec.class_names, self.spec.reject_below)
 
     def positions_of(self, dataset: Dataset) -> np.ndarray:
         """For each class of the dataset, its index among the model's classes.

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfsoftmax.errors import ModelError, UsageError
+from tfsoftmax.intervals import positive_interval, wilson
 from tfsoftmax.report.coefficients import coefficients
 from tfsoftmax.report.columns import describe_columns
-from tfsoftmax.report.intervals import positive_interval, wilson
 from tfsoftmax.report.markdown import table
 from tfsoftmax.report.recipe_table import recipe_table
 from tfsoftmax.spec import Spec
