@@ -61,6 +61,7 @@ _MODULE_OF = {
     "ExportResult": "tfsoftmax.export.export",
     "Predictor": "tfsoftmax.export.predictor",
     "load_predictor": "tfsoftmax.export.load",
+    "from_sklearn": "tfsoftmax.convert.from_sklearn",
     "TfsoftmaxError": "tfsoftmax.errors",
     "UsageError": "tfsoftmax.errors",
     "DataError": "tfsoftmax.errors",
@@ -71,12 +72,14 @@ _MODULE_OF = {
     "UnknownModelError": "tfsoftmax.errors",
     "ExportError": "tfsoftmax.errors",
     "IncompleteExportError": "tfsoftmax.errors",
+    "ConversionError": "tfsoftmax.errors",
     "CheckpointError": "tfsoftmax.errors",
 }
 
 __all__ = ["__version__", *_MODULE_OF]
 
 if TYPE_CHECKING:  # The same names again, for type checkers.
+    from tfsoftmax.convert.from_sklearn import from_sklearn as from_sklearn
     from tfsoftmax.data.dataset import Dataset as Dataset
     from tfsoftmax.data.dataset import Split as Split
     from tfsoftmax.data.load import load_dataset as load_dataset
@@ -85,6 +88,7 @@ if TYPE_CHECKING:  # The same names again, for type checkers.
     from tfsoftmax.data.readers.in_memory import from_frame as from_frame
     from tfsoftmax.data.readers.in_memory import from_tf_data as from_tf_data
     from tfsoftmax.errors import CheckpointError as CheckpointError
+    from tfsoftmax.errors import ConversionError as ConversionError
     from tfsoftmax.errors import DataError as DataError
     from tfsoftmax.errors import DivergenceError as DivergenceError
     from tfsoftmax.errors import ExportError as ExportError

@@ -75,6 +75,10 @@ class UnknownModelError(ModelError):
     """A path of a model at which there is nothing."""
 
 
+class ConversionError(ModelError):
+    """A model of another library that has no equal here, or whose equal would answer otherwise."""
+
+
 class CheckpointError(TfsoftmaxError):
     """A saved run that cannot be resumed."""
 

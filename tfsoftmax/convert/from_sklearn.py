@@ -1,0 +1,97 @@
+"""``from_sklearn``: a fitted scikit-learn model as a softmax regression that can be exported."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+
+from tfsoftmax.convert.assemble import assemble, rows_of
+from tfsoftmax.convert.estimators import weights_of
+from tfsoftmax.convert.pipeline import inputs_of, names_of
+from tfsoftmax.convert.uses import Number, Uses
+from tfsoftmax.convert.walk import Walk
+from tfsoftmax.data.labels import ClassNames
+from tfsoftmax.errors import ConversionError
+from tfsoftmax.export.tolerances import TOLERANCE
+from tfsoftmax.model import SoftmaxRegression
+
+_log = logging.getLogger(__name__)
+
+
+def from_sklearn(fitted: Any, *, check_on: Any = None) -> SoftmaxRegression:
+    """Converts a fitted scikit-learn classifier, alone or at the end of a pipeline.
+
+    The model takes the rows that the pipeline takes, and has its probabilities: scalers,
+    imputers, encoders and PCA become the model's own scaling, its encoding of the columns and
+    its weights, which are computed in float64. `docs/convert.md` has the list of steps.
+
+    Args:
+      fitted: a classifier, or a `Pipeline` that ends in one.
+      check_on: rows to compare on, as `fitted` takes them: a table or an array; None compares
+        only the final step, on rows of random numbers.
+
+    Returns:
+      The model; `export_model` writes it.
+
+    Raises:
+      ConversionError: naming the step that cannot be converted, and what to do; or the row of
+        `check_on` whose probabilities differ by more than 1e-5.
+
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> rows = [[1.0, 20.0], [2.0, 10.0], [3.0, 40.0], [4.0, 30.0]]
+    >>> fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, list("aabb"))
+    >>> model = from_sklearn(fitted, check_on=rows)
+    >>> model.predict(rows).tolist()
+    ['a', 'a', 'b', 'b']
+    """
+    steps = list(fitted.steps) if type(fitted).__name__ == "Pipeline" else [("model", fitted)]
+    name, classifier = steps.pop()
+    W, b = weights_of(classifier, name)
+    walk = Walk(b)
+    uses: Uses = [[Number(row)] for row in W]
+    for name, step in reversed(steps):
+        uses = inputs_of(step, uses, walk, name)
+    model = assemble(uses, names_of(fitted), _class_names(classifier), walk)
+    for note in walk.notes:
+        _log.warning("Note: %s", note)
+    if check_on is not None:
+        check_same(model, fitted, check_on)
+    return model
+
+
+def check_same(model: SoftmaxRegression, fitted: Any, rows: Any) -> float:
+    """Compares the probabilities of a model with those of what it was converted from.
+
+    Args:
+      model: converted.
+      fitted: scikit-learn's.
+      rows: as `fitted` takes them.
+
+    Returns:
+      The largest difference of a probability.
+
+    Raises:
+      ConversionError: if it is more than 1e-5, naming the row.
+    """
+    difference = np.abs(model.predict_proba(rows_of(model.spec, rows)) - fitted.predict_proba(rows))
+    if not len(difference):
+        raise ConversionError("check_on has no rows; give some that the models can be compared on")
+    row, column = np.unravel_index(int(np.argmax(difference)), difference.shape)
+    if not difference[row, column] <= TOLERANCE:
+        raise ConversionError(
+            f"row {row} of check_on: the converted model's probability of "
+            f"{model.spec.class_names[column]!r} differs by {difference[row, column]:.2g}, and "
+            f"{TOLERANCE:g} is allowed; if columns are far from 0, fit the pipeline with a "
+            "StandardScaler, as float32 has seven digits"
+        )
+    return float(difference[row, column])
+
+
+def _class_names(classifier: Any) -> tuple[str, ...]:
+    """The classes as a dataset of the same labels would call them."""
+    names = ClassNames("classes_")
+    return names.sorted(names.codes(np.asarray(classifier.classes_)))
