@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -16,28 +14,17 @@ from tfsoftmax.cli._console import (
     print_json,
     set_verbosity,
 )
+from tfsoftmax.cli._measured import Measured, parts_of, split_option
 from tfsoftmax.cli._metrics import print_metrics
-from tfsoftmax.cli._models import reading_options, recorded_data
 from tfsoftmax.cli._slices import print_slices, slices_by, warn_of_few_rows
 from tfsoftmax.cli._sources import Data, data_options, dataset_options
-from tfsoftmax.data.names import locate
-from tfsoftmax.errors import DataError
-
-if TYPE_CHECKING:
-    from tfsoftmax import Spec, Split
-
-_log = logging.getLogger("tfsoftmax.cli")
 
 
 @click.command(cls=TensorFlowCommand, name="evaluate")
 @click.argument("model", type=click.Path(path_type=Path))
 @dataset_options()
 @data_options
-@click.option(
-    "--split",
-    type=click.Choice(["test", "train", "all"]),
-    help="The rows to measure on.  [default: test; all if MODEL was not trained on this file]",
-)
+@split_option("test; all if MODEL was not trained on this file")
 @click.option(
     "--by",
     metavar="COLUMN",
@@ -66,35 +53,17 @@ def evaluate(
     was trained on. --json has more: intervals, and figures of every class.
     """
     set_verbosity(verbose, quiet)
-    from tfsoftmax import load_predictor
-
-    predictor = load_predictor(model)
-    recorded = recorded_data(model)
-    options = reading_options(predictor.spec, recorded)
-    dataset = data.load(dataset_name, options, predictor.spec)
-    # The content identifies the data, however its path is spelled.
-    is_training_data = dataset.sha256() == recorded.get("sha256")
-    split = split or _default_split(dataset_name, recorded, is_training_data)
-    parts = {"test": ["test"], "train": ["train"], "all": ["train", "test"]}[split]
-    rows = [getattr(dataset, part) for part in parts if len(getattr(dataset, part))]
-    if not rows:
-        raise DataError(f"{dataset_name}: has no training rows to measure on; see --split")
-    scores = predictor.score(dataset, *rows)
+    measured = Measured.load(model, dataset_name, data)
+    predictor, dataset = measured.predictor, measured.dataset
+    split = split or measured.usual_split
+    scores = measured.score(split)
     result = scores.evaluation()
-    slices = slices_by(by, scores, dataset, parts, data, options) if by is not None else []
-    n_trained_on = (
-        None if is_training_data else _count_training_rows(rows, predictor.spec, data, recorded)
+    slices = (
+        slices_by(by, scores, dataset, parts_of(split), data, measured.options)
+        if by is not None
+        else []
     )
-    if n_trained_on:
-        _log.warning(
-            "Note: %s of these %s rows are encoded like a row the model was trained on, so its "
-            "metrics may be too optimistic"
-            if predictor.spec.encoding
-            else "Note: the model was trained on %s of these %s rows, so its metrics are too "
-            "optimistic",
-            f"{n_trained_on:,}",
-            f"{result.n_samples:,}",
-        )
+    n_trained_on = measured.trained_on(split, data)
     if by is not None:
         warn_of_few_rows(by, slices)
     names = predictor.spec.class_names
@@ -117,30 +86,3 @@ def evaluate(
     if by is not None:
         click.echo()
         print_slices(by, slices)
-
-
-def _default_split(name: str, recorded: dict[str, Any], is_training_data: bool) -> str:
-    """Test rows, of the model's training data or of a source with its own; otherwise all rows."""
-    has_test_rows = is_training_data or locate(name).kind.has_test_rows
-    return "test" if has_test_rows or not recorded.get("sha256") else "all"
-
-
-def _count_training_rows(
-    rows: list[Split], spec: Spec, data: Data, recorded: dict[str, Any]
-) -> int | None:
-    """Counts the rows the model was trained on; None if its training data is no longer there."""
-    from tfsoftmax.data.duplicates import rows_among
-    from tfsoftmax.errors import TfsoftmaxError
-
-    if not isinstance(recorded.get("name"), str):
-        return None
-    as_recorded = replace(data, manual_dir=None, choices={})
-    try:
-        training_data = as_recorded.load(recorded["name"], reading_options(spec, recorded), spec)
-    except TfsoftmaxError:
-        return None
-    if training_data.sha256() != recorded.get("sha256"):
-        return None
-    return sum(
-        int(rows_among(split.features, training_data.train.features).sum()) for split in rows
-    )

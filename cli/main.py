@@ -8,6 +8,7 @@ from tfsoftmax import __version__
 from tfsoftmax.cli._console import PlainGroup
 from tfsoftmax.cli.cache import cache
 from tfsoftmax.cli.coefficients import coefficients
+from tfsoftmax.cli.compare import compare
 from tfsoftmax.cli.datasets import datasets
 from tfsoftmax.cli.evaluate import evaluate
 from tfsoftmax.cli.export import export
@@ -27,7 +28,7 @@ def main() -> None:
 
 
 for _command in (
-    *(train, tune, inspect, evaluate, predict, coefficients, statistics, export, verify),
+    *(train, tune, inspect, evaluate, compare, predict, coefficients, statistics, export, verify),
     *(datasets, cache),
 ):
     main.add_command(_command)

@@ -44,6 +44,8 @@ _MODULE_OF = {
     "warm_start": "tfsoftmax.training.warm_start",
     "diagnose": "tfsoftmax.report.convergence",
     "Convergence": "tfsoftmax.report.convergence",
+    "compare": "tfsoftmax.report.comparison",
+    "Comparison": "tfsoftmax.report.comparison",
     "coefficients": "tfsoftmax.report.coefficients",
     "statistics": "tfsoftmax.report.statistics",
     "Statistics": "tfsoftmax.report.statistics",
@@ -108,6 +110,8 @@ if TYPE_CHECKING:  # The same names again, for type checkers.
     from tfsoftmax.metrics import Evaluation as Evaluation
     from tfsoftmax.model import SoftmaxRegression as SoftmaxRegression
     from tfsoftmax.report.coefficients import coefficients as coefficients
+    from tfsoftmax.report.comparison import Comparison as Comparison
+    from tfsoftmax.report.comparison import compare as compare
     from tfsoftmax.report.convergence import Convergence as Convergence
     from tfsoftmax.report.convergence import diagnose as diagnose
     from tfsoftmax.report.plots import plot_tuning as plot_tuning

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 # Standard deviations of a normal distribution that hold 95 % of it, two-sided.
-_Z = 1.96
+Z = 1.96
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:
@@ -17,9 +17,9 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
     >>> [round(bound, 4) for bound in wilson(905, 1000)]
     [0.8852, 0.9217]
     """
-    share, z2 = successes / trials, _Z**2
+    share, z2 = successes / trials, Z**2
     center = (share + z2 / (2 * trials)) / (1 + z2 / trials)
-    half = _Z / (1 + z2 / trials) * np.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
+    half = Z / (1 + z2 / trials) * np.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
     return float(center - half), float(center + half)
 
 
@@ -38,5 +38,5 @@ def positive_interval(mean: float, error: float) -> tuple[float, float]:
     >>> [round(bound, 4) for bound in positive_interval(0.02, 0.015)]
     [0.0046, 0.087]
     """
-    factor = float(np.exp(_Z * error / mean))
+    factor = float(np.exp(Z * error / mean))
     return mean / factor, mean * factor
