@@ -154,6 +154,18 @@ def export_to(
     A model that was loaded needs its `record`; one that was trained in this run carries it.
     The result names files that failed: `failed_files` prints them and gives the exit code.
     """
+    return export_rows(model, place, dataset.test, dataset.train.features, forms, record)
+
+
+def export_rows(
+    model: SoftmaxRegression,
+    place: tuple[Path, str],
+    check_on: Any,
+    calibrate_on: Any,
+    forms: Forms,
+    record: dict[str, Any] | None = None,
+) -> ExportResult:
+    """As `export_to`, of a model that comes with rows rather than a dataset."""
     from tfsoftmax import IncompleteExportError, export_model
     from tfsoftmax.cli._interrupt import defer_interrupts, ignore_further_signals
 
@@ -162,8 +174,8 @@ def export_to(
             result = export_model(
                 model,
                 *place,
-                check_on=dataset.test,
-                calibrate_on=dataset.train.features,
+                check_on=check_on,
+                calibrate_on=calibrate_on,
                 formats=forms.formats,
                 **forms.options,
                 record=record,

@@ -9,6 +9,7 @@ from tfsoftmax.cli._console import PlainGroup
 from tfsoftmax.cli.cache import cache
 from tfsoftmax.cli.coefficients import coefficients
 from tfsoftmax.cli.compare import compare
+from tfsoftmax.cli.convert import convert
 from tfsoftmax.cli.datasets import datasets
 from tfsoftmax.cli.evaluate import evaluate
 from tfsoftmax.cli.export import export
@@ -28,7 +29,19 @@ def main() -> None:
 
 
 for _command in (
-    *(train, tune, inspect, evaluate, compare, predict, coefficients, statistics, export, verify),
+    *(
+        train,
+        tune,
+        inspect,
+        evaluate,
+        compare,
+        predict,
+        coefficients,
+        statistics,
+        export,
+        convert,
+        verify,
+    ),
     *(datasets, cache),
 ):
     main.add_command(_command)

@@ -1,0 +1,115 @@
+"""``tfsoftmax convert``: exports a fitted model of scikit-learn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tfsoftmax.cli._console import (
+    TensorFlowCommand,
+    common_options,
+    print_json,
+    set_verbosity,
+)
+from tfsoftmax.cli._formats import Forms, format_options
+
+if TYPE_CHECKING:
+    from tfsoftmax import SoftmaxRegression
+
+
+@click.command(cls=TensorFlowCommand, name="convert")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER/NAME",
+    help="The folder of the model's versions; its last part is the model's name.",
+)
+@click.option(
+    "--check-on",
+    metavar="DATA",
+    help="Rows that FILE's model takes, in a CSV, Parquet, .npy or text file: the converted model "
+    "must have its probabilities on every one, within 1e-5. Without, files are proven on "
+    "made-up rows, and not compared with FILE.",
+)
+@format_options
+@click.option(
+    "--allow-pickle",
+    is_flag=True,
+    help="Read .joblib, .pkl and .pickle files. Whoever made such a file can have this machine run "
+    "any code by it: only for files that you made, or whose maker you trust.",
+)
+@click.option(
+    "--trust",
+    multiple=True,
+    metavar="TYPE",
+    help="A type that a .skops file may have, beside those known to be harmless; may be given "
+    "several times.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document of all figures.")
+@common_options
+def convert(
+    file: Path,
+    output: Path,
+    check_on: str | None,
+    forms: Forms,
+    allow_pickle: bool,
+    trust: tuple[str, ...],
+    as_json: bool,
+    verbose: bool,
+    quiet: bool,
+) -> int:
+    """Export the fitted scikit-learn model in FILE: as a SavedModel, TFLite, ONNX.
+
+    FILE is a .skops file (pip install 'tfsoftmax[skops]'), which is read without running
+    any code of its own, or with --allow-pickle a .joblib or .pkl file. In it is a classifier that is
+    a softmax regression, such as LogisticRegression, alone or at the end of a Pipeline. Its
+    scalers, imputers and encoders become part of the exported files, which so take the rows that
+    the pipeline takes. A step that cannot be converted is named, with the reason.
+
+    \b
+    Example:
+      tfsoftmax convert model.skops -o savedmodels/penguins --check-on penguins.csv
+    """
+    set_verbosity(verbose, quiet)
+    from tfsoftmax.cli._models import export_rows, failed_files, print_parity
+    from tfsoftmax.convert.assemble import rows_of
+    from tfsoftmax.convert.example_rows import example_rows
+    from tfsoftmax.export.formats import check_formats
+    from tfsoftmax.export.versions import check_output, model_folder
+
+    place = output.parent, output.name
+    check_formats(forms.formats)
+    check_output(model_folder(*place))
+    model, given, difference = _converted(file, check_on, allow_pickle, trust)
+    rows = example_rows(model.spec) if given is None else rows_of(model.spec, given)
+    result = export_rows(model, place, rows, rows, forms)
+    compared = None if given is None else {"rows": len(rows), "max_difference": difference}
+    if as_json:
+        print_json({**result.to_json(), "compared": compared})
+    else:
+        click.echo(f"{result.path}")
+        if compared:
+            click.echo(f"  {file.name} and the model: probabilities within {difference:.0e}")
+        print_parity(result)
+    return failed_files(result)
+
+
+def _converted(
+    file: Path, check_on: str | None, allow_pickle: bool, trust: tuple[str, ...]
+) -> tuple[SoftmaxRegression, Any, float | None]:
+    """The model, the rows that it was compared on, and its largest difference on them."""
+    from tfsoftmax.convert.files import load_fitted, read_rows
+    from tfsoftmax.system.startup import import_tensorflow
+
+    fitted = load_fitted(file, allow_pickle=allow_pickle, trust=trust)
+    given = None if check_on is None else read_rows(check_on, fitted)
+    import_tensorflow()
+    from tfsoftmax.convert.from_sklearn import check_same, from_sklearn
+
+    model = from_sklearn(fitted)
+    return model, given, None if given is None else check_same(model, fitted, given)

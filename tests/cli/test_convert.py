@@ -1,0 +1,106 @@
+"""``tfsoftmax convert``: files of fitted scikit-learn models, read with care, exported."""
+
+import json
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+import skops.io
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from support.commands import assert_one_line, run
+from support.pipelines import fitted
+
+from tfsoftmax import load_predictor
+from tfsoftmax.cli.main import main
+
+pytestmark = pytest.mark.filterwarnings("ignore:Found unknown categories")
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """A skops file of a pipeline with columns of texts, and rows for it."""
+    folder = tmp_path_factory.mktemp("table")
+    pipeline, rows = fitted("table")
+    skops.io.dump(pipeline, folder / "people.skops")
+    rows.assign(id=range(len(rows))).to_csv(folder / "rows.csv", index=False)
+    return folder, pipeline, rows
+
+
+def test_a_table_is_converted_and_compared(table, tmp_path):
+    folder, pipeline, rows = table
+    result = run(
+        *(main, "convert", folder / "people.skops", "-o", tmp_path / "people", "--onnx"),
+        *("--check-on", folder / "rows.csv", "--json"),
+    )
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["compared"]["rows"] == len(rows)
+    assert found["compared"]["max_difference"] < 1e-6
+    assert set(found["parity"]) == {"saved_model.pb", "model.tflite", "model.onnx"}
+    answers = load_predictor(tmp_path / "people").predict_proba(rows)
+    np.testing.assert_allclose(answers, pipeline.predict_proba(rows), atol=1e-5)
+
+
+def test_without_rows_exports_are_proven_on_made_up_ones(table, tmp_path):
+    folder, pipeline, rows = table
+    arguments = ("convert", folder / "people.skops", "-o", tmp_path / "people", "--tflite", "none")
+    result = run(main, *arguments)
+    assert result.exit_code == 0, result.stderr
+    assert "200 rows" in result.stdout
+    answers = load_predictor(tmp_path / "people").predict_proba(rows)
+    np.testing.assert_allclose(answers, pipeline.predict_proba(rows), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["model.joblib", "model.pkl"])
+def test_a_pickle_is_read_only_if_it_may_run_code(name, tmp_path):
+    pipeline, rows = fitted("standard of arrays")
+    if name.endswith("joblib"):
+        joblib.dump(pipeline, tmp_path / name)
+    else:
+        (tmp_path / name).write_bytes(pickle.dumps(pipeline))
+    np.save(tmp_path / "rows.npy", rows)
+    arguments = ("convert", tmp_path / name, "-o", tmp_path / "wine", "--tflite", "none")
+    assert_one_line(run(main, *arguments), 2, "reading one runs the code .*: give --allow-pickle")
+    result = run(main, *arguments, "--allow-pickle", "--check-on", tmp_path / "rows.npy")
+    assert result.exit_code == 0, result.stderr
+    answers = load_predictor(tmp_path / "wine").predict_proba(rows)
+    np.testing.assert_allclose(answers, pipeline.predict_proba(rows), atol=1e-5)
+
+
+def test_types_of_a_skops_file_are_trusted_by_name(tmp_path):
+    file = tmp_path / "model.skops"
+    steps = StandardScaler(), FunctionTransformer(np.linalg.norm), LogisticRegression()
+    skops.io.dump(make_pipeline(*steps), file)
+    unknown = skops.io.get_untrusted_types(file=file)
+    assert unknown
+    arguments = ("convert", file, "-o", tmp_path / "x")
+    assert_one_line(run(main, *arguments), 1, f"such as {unknown[0]}: give --trust {unknown[0]}")
+    trusted = [argument for each in unknown for argument in ("--trust", each)]
+    assert_one_line(run(main, *arguments, *trusted), 1, "'logisticregression' .*: it is not fitted")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code", "message"),
+    [
+        ("no.skops", None, 2, "no such file"),
+        ("model.h5", b"", 1, "expected .skops, .joblib, .pkl, .pickle .*; skops.io.dump"),
+        ("model.skops", b"PK no zip", 1, "cannot be read as a skops file"),
+        ("model.skops", b"", 1, "cannot be read as a skops file"),
+    ],
+)
+def test_files_that_cannot_be_read(name, content, code, message, tmp_path):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    assert_one_line(run(main, "convert", tmp_path / name, "-o", tmp_path / "x"), code, message)
+
+
+def test_rows_that_do_not_fit(table, tmp_path):
+    folder, _, rows = table
+    rows.drop(columns="age").to_csv(tmp_path / "rows.csv", index=False)
+    arguments = ("convert", folder / "people.skops", "-o", tmp_path / "x", "--check-on")
+    result = run(main, *arguments, tmp_path / "rows.csv")
+    assert_one_line(result, 1, "rows.csv: no column 'age'")
+    assert_one_line(run(main, *arguments, "mnist5k"), 1, "mnist5k: expected a file of rows")
