@@ -66,8 +66,8 @@ def convert(
     """Export the fitted scikit-learn model in FILE: as a SavedModel, TFLite, ONNX.
 
     FILE is a .skops file (pip install 'tfsoftmax[skops]'), which is read without running
-    any code of its own, or with --allow-pickle a .joblib or .pkl file. In it is a classifier that is
-    a softmax regression, such as LogisticRegression, alone or at the end of a Pipeline. Its
+    any code of its own, or with --allow-pickle a .joblib or .pkl file. It holds a classifier
+    that is a softmax regression, such as LogisticRegression, alone or at the end of a Pipeline. Its
     scalers, imputers and encoders become part of the exported files, which so take the rows that
     the pipeline takes. A step that cannot be converted is named, with the reason.
 

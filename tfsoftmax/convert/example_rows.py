@@ -41,7 +41,7 @@ def example_rows(spec: Spec, seed: int = 0) -> Any:
         if column.kind == "number":
             table[name] = drawn[:, first].astype(np.float32)
         elif column.kind == "buckets":
-            table.setdefault(name, generator.choice(np.float32(column.boundaries), _ROWS))
+            table.setdefault(name, generator.choice(np.array(column.boundaries, "f4"), _ROWS))
         else:
             table[name] = generator.choice(np.array(column.vocabulary, object), _ROWS)
     for each in spec.encoding.inputs:
