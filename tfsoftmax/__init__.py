@@ -63,6 +63,7 @@ _MODULE_OF = {
     "ExportResult": "tfsoftmax.export.export",
     "Predictor": "tfsoftmax.export.predictor",
     "load_predictor": "tfsoftmax.export.load",
+    "from_keras": "tfsoftmax.convert.from_keras",
     "from_sklearn": "tfsoftmax.convert.from_sklearn",
     "TfsoftmaxError": "tfsoftmax.errors",
     "UsageError": "tfsoftmax.errors",
@@ -81,6 +82,7 @@ _MODULE_OF = {
 __all__ = ["__version__", *_MODULE_OF]
 
 if TYPE_CHECKING:  # The same names again, for type checkers.
+    from tfsoftmax.convert.from_keras import from_keras as from_keras
     from tfsoftmax.convert.from_sklearn import from_sklearn as from_sklearn
     from tfsoftmax.data.dataset import Dataset as Dataset
     from tfsoftmax.data.dataset import Split as Split

@@ -11,10 +11,13 @@ import tensorflow as tf
 from tfsoftmax import ops
 from tfsoftmax.columns.entries import Entries, concatenate, entries_of
 from tfsoftmax.device import zeros
+from tfsoftmax.keras_model import keras_model
 from tfsoftmax.prediction import RowClassifier
 from tfsoftmax.spec import Numbers, Spec
+from tfsoftmax.summary import summary
 
 if TYPE_CHECKING:
+    import keras
     from scipy.sparse import csr_array
 
     from tfsoftmax.training.record import RunRecord
@@ -161,6 +164,36 @@ class SoftmaxRegression(tf.Module, RowClassifier):
         else:
             rows = entries_of(examples)
         return self.logits(rows).numpy()
+
+    def summary(self) -> str:
+        """What goes in, how it is scaled, the parameters, and what comes out, a line each.
+
+        >>> print(SoftmaxRegression(Spec((2,), "float32", ("no", "yes"))).summary())
+        features    2 float32
+        missing     not taken
+        scaling     none
+        W           2 x 2, 0 not 0, largest 0
+        b           2
+        parameters  6
+        classes     2: no, yes
+        """
+        return summary(self.spec, self.W.numpy(), self.b.numpy())
+
+    def to_keras(self) -> keras.Sequential:
+        """The same model in Keras's own layers: scaling, Dense, softmax.
+
+        It takes the rows that this model takes, raw and in the spec's dtype; of an encoded table
+        rows of features (`docs/encoding.md`). `tfsoftmax.from_keras` turns it back. It never
+        abstains.
+
+        Raises:
+          UsageError: if the model fills in missing values, or takes the entries of sparse rows.
+
+        >>> model = SoftmaxRegression(Spec((2,), "float32", ("no", "yes")))
+        >>> model.to_keras().predict(np.zeros((1, 2)), verbose=0).tolist()
+        [[0.5, 0.5]]
+        """
+        return keras_model(self.spec, self.W.numpy(), self.b.numpy())
 
     def _scores(self, examples: np.ndarray | csr_array) -> tuple[np.ndarray, np.ndarray]:
         # Ranked by logits: two probabilities may be rounded to one.
