@@ -51,17 +51,17 @@ def keras_model(spec: Spec, W: np.ndarray, b: np.ndarray) -> keras.Sequential:
 
 
 def _check(spec: Spec) -> None:
-    if spec.scaled_by.fill is not None:
-        raise UsageError(
-            "the model fills in missing values, and Keras has no layer for that: fill them in in "
-            "the rows, and train a model of those, or export it and load the SavedModel with "
-            "keras.layers.TFSMLayer"
-        )
     if spec.sparse:
         raise UsageError(
             f"the model takes the entries of sparse rows of {spec.n_features:,} features, and "
-            "Keras's Dense would need all of them: export it, and load the SavedModel with "
-            "keras.layers.TFSMLayer"
+            "Keras's Dense would need all of them: export it, and ask what load_predictor loads"
+        )
+    if spec.scaled_by.fill is not None:
+        endpoint = "serving_encoded" if spec.encoding else "serving_default"
+        raise UsageError(
+            "the model fills in missing values, and Keras has no layer for that: train a model of "
+            "rows that have none; or export it, and load its version folder as a layer that is "
+            f"not trained, with keras.layers.TFSMLayer(folder, call_endpoint={endpoint!r})"
         )
 
 

@@ -1,5 +1,6 @@
 """To Keras and back: the same model, also after a file and after training in Keras."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -188,11 +189,20 @@ def test_other_models_are_refused_by_their_layer(name):
         from_keras(make())
 
 
-def test_what_keras_has_no_layer_for_is_refused():
-    with pytest.raises(UsageError, match="fills in missing values.*TFSMLayer"):
-        model_of_penguins(40).to_keras()
+def test_what_keras_has_no_layer_for_is_refused_with_what_to_do_instead(tmp_path):
+    model, frame = model_of_penguins(40), frame_of_penguins(20)
+    with pytest.raises(UsageError, match="fills in missing values") as caught:
+        model.to_keras()
+    (endpoint,) = re.findall("call_endpoint='(.*)'", str(caught.value))
+    folder = export_model(model, tmp_path, "x", check_on=frame, formats=[]).path
+    layer = layers.TFSMLayer(str(folder), call_endpoint=endpoint)
+    found = layer(keras.ops.convert_to_tensor(rows_for(model.spec, frame)))["probabilities"]
+    np.testing.assert_allclose(found, model.predict_proba(frame), rtol=0, atol=1e-6)
+
+
+def test_sparse_rows_are_refused():
     with pytest.raises(UsageError, match="sparse rows of"):
-        model_of_penguins(2000, missing=None).to_keras()
+        model_of_penguins(2000).to_keras()
 
 
 def test_an_encoded_table_is_taken_as_rows_of_features():
