@@ -55,6 +55,7 @@ _MODULE_OF = {
     "plot_tuning": "tfsoftmax.report.plots",
     "History": "tfsoftmax.training.history",
     "EpochMetrics": "tfsoftmax.training.history",
+    "SoftmaxClassifier": "tfsoftmax.estimators.classifier",
     "evaluate": "tfsoftmax.evaluation",
     "Evaluation": "tfsoftmax.metrics",
     "score_rows": "tfsoftmax.evaluation",
@@ -67,6 +68,7 @@ _MODULE_OF = {
     "from_sklearn": "tfsoftmax.convert.from_sklearn",
     "TfsoftmaxError": "tfsoftmax.errors",
     "UsageError": "tfsoftmax.errors",
+    "ArgumentError": "tfsoftmax.errors",
     "DataError": "tfsoftmax.errors",
     "UnknownDatasetError": "tfsoftmax.errors",
     "DivergenceError": "tfsoftmax.errors",
@@ -91,6 +93,7 @@ if TYPE_CHECKING:  # The same names again, for type checkers.
     from tfsoftmax.data.readers.in_memory import from_arrays as from_arrays
     from tfsoftmax.data.readers.in_memory import from_frame as from_frame
     from tfsoftmax.data.readers.in_memory import from_tf_data as from_tf_data
+    from tfsoftmax.errors import ArgumentError as ArgumentError
     from tfsoftmax.errors import CheckpointError as CheckpointError
     from tfsoftmax.errors import ConversionError as ConversionError
     from tfsoftmax.errors import DataError as DataError
@@ -103,6 +106,7 @@ if TYPE_CHECKING:  # The same names again, for type checkers.
     from tfsoftmax.errors import UnknownDatasetError as UnknownDatasetError
     from tfsoftmax.errors import UnknownModelError as UnknownModelError
     from tfsoftmax.errors import UsageError as UsageError
+    from tfsoftmax.estimators.classifier import SoftmaxClassifier as SoftmaxClassifier
     from tfsoftmax.evaluation import evaluate as evaluate
     from tfsoftmax.evaluation import score_rows as score_rows
     from tfsoftmax.export.export import ExportResult as ExportResult

@@ -27,6 +27,10 @@ class UsageError(TfsoftmaxError):
     """An option or a name that cannot mean anything, whatever the data is."""
 
 
+class ArgumentError(UsageError, ValueError):
+    """An argument of an estimator that cannot mean anything: a ValueError, as scikit-learn's."""
+
+
 class DataError(TfsoftmaxError):
     """A data source that cannot be read, or whose content cannot be trained on."""
 

@@ -17,6 +17,7 @@ from tfsoftmax.system import compile_cache
 
 # For libraries, thread stacks and memory arenas. A small run on two cores reserved 3.9 GiB.
 _ADDRESS_SPACE_BYTES = 4 * 2**30
+_forked_after_start = False
 
 
 @contextmanager
@@ -39,6 +40,35 @@ def silence_native_log() -> Iterator[None]:
     finally:
         os.dup2(stderr_copy, 2)
         os.close(stderr_copy)
+
+
+def quieten() -> None:
+    """Turns off TensorFlow's log before its import, unless ``TF_CPP_MIN_LOG_LEVEL`` asks for it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def check_not_forked() -> None:
+    """Checks that TensorFlow can compute in this process.
+
+    Raises:
+      MachineError: if the process was forked from one that had started TensorFlow, whose threads
+        no fork copies: its first operation would wait for them forever.
+    """
+    if _forked_after_start:
+        raise MachineError(
+            "TensorFlow had been started when this process was forked from another, and cannot "
+            "work in both: start processes by spawning, as joblib's loky and "
+            "multiprocessing.get_context('spawn') do"
+        )
+
+
+def _note_fork() -> None:
+    global _forked_after_start
+    _forked_after_start = "tensorflow" in sys.modules
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
 
 
 def import_tensorflow() -> None:

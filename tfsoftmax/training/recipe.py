@@ -68,6 +68,7 @@ class Recipe(Choices):
         above=0,
         below=1,
     )
+    max_steps: int = option(100, "Steps of newton, at most.", least=1, flag=False)
     batch_size: int | None = option(
         None,
         "Rows in a step.",
@@ -223,7 +224,7 @@ class Recipe(Choices):
         if self.solver == "newton":
             self._check_newton()
         else:
-            self._check_unused("solver", "newton", "tol")
+            self._check_unused("solver", "newton", "tol", "max_steps")
             if self.epochs == 0:
                 raise UsageError(
                     setting("epochs", 0)

@@ -29,8 +29,6 @@ from tfsoftmax.training.sample_weights import full_row_weights
 
 # Numbers of sparse rows with their zeros, at most: 4 GB, of which a part is in memory at a time.
 _MOST_NUMBERS = 2**30
-# Steps, at most.
-_MOST_STEPS = 100
 # A proof that falls short asks the next steps for so much more.
 _STRICTER = 1 / 3
 # So many proofs that fall short end it, and so many steps without a smaller gap: rounding.
@@ -67,7 +65,7 @@ class NewtonPhase:
           UsageError: if rows are sparse, and too many (`check_rows`).
         """
         check_rows(model, split)
-        self.model, self._tol = model, recipe.tol
+        self.model, self._tol, self._most_steps = model, recipe.tol, recipe.max_steps
         self._objective = Objective.of(model, recipe, center_of(model, split, recipe))
         weights = full_row_weights(split, model.spec.class_names, recipe.class_weight)
         n_classes = model.spec.n_classes
@@ -112,7 +110,7 @@ class NewtonPhase:
         gap = newton.gap
         self._since = 0 if gap < self._least else self._since + 1
         self._least = min(gap, self._least)
-        goes_on = size and self.steps < _MOST_STEPS and self._since < _MOST_IN_VAIN
+        goes_on = size and self.steps < self._most_steps and self._since < _MOST_IN_VAIN
         if gap <= self._inner * newton.objective or not goes_on:
             self._prove(bool(goes_on))
         return newton.loss, size

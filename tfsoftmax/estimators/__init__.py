@@ -1,0 +1,1 @@
+"""Training as scikit-learn's users know it: objects with `fit` and `predict`."""

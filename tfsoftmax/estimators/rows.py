@@ -1,0 +1,163 @@
+"""From what an estimator is given to fit, ``X, y, sample_weight``, to a dataset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_array, column_or_1d, validate_data
+
+from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.features import FeaturesLike
+from tfsoftmax.data.frames import frame_of
+from tfsoftmax.data.matrices import is_matrix, rows_of_matrix
+from tfsoftmax.data.sparse_rows import rows_of_entries
+from tfsoftmax.errors import ArgumentError
+from tfsoftmax.spec import Spec
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+
+class Labelled(NamedTuple):
+    """Checked rows to train on.
+
+    Attributes:
+      X: numbers ``[n_samples, n_features]``, dense or in compressed rows; or a frame of columns
+        of several kinds.
+      y: the class of each row.
+      weights: what each row counts, float64, above 0.
+    """
+
+    X: Any
+    y: np.ndarray
+    weights: np.ndarray
+
+
+def is_mixed(X: Any) -> bool:
+    """Whether this is a table with columns that are no numbers, which become features first."""
+    if not (hasattr(X, "columns") and (frame := frame_of(X)) is not None):
+        return False
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    return not all(is_numeric_dtype(kind) or is_bool_dtype(kind) for kind in frame.dtypes)
+
+
+def checked_rows(estimator: BaseEstimator, X: Any, *y: Any, reset: bool) -> Any:
+    """X, or X and y, as scikit-learn checks them; it sets or checks the estimator's features.
+
+    Args:
+      estimator: gets `n_features_in_` and `feature_names_in_`, or has them.
+      X: rows; of a mixed table only the columns' names are checked here.
+      y: their classes, where they are to be trained on.
+      reset: whether the estimator gets its features from these rows.
+    """
+    if is_mixed(X):
+        checked = validate_data(estimator, X, *y, skip_check_array=True, reset=reset)
+    else:
+        how = {"accept_sparse": "csr", "dtype": (np.float64, np.float32), "reset": reset}
+        checked = validate_data(estimator, X, *y, **how)
+    if not y:
+        return checked
+    X, labels = checked
+    labels = column_or_1d(labels, warn=True)
+    if labels.dtype.kind == "f":
+        labels = check_array(labels, ensure_2d=False, dtype=None, input_name="y")
+    check_classification_targets(labels)
+    return X, labels
+
+
+def names_of(estimator: BaseEstimator) -> tuple[str, ...] | None:
+    """The names of the features that an estimator was given, if they have any."""
+    names = getattr(estimator, "feature_names_in_", None)
+    return None if names is None else tuple(names.tolist())
+
+
+def labelled_rows(X: Any, y: np.ndarray, sample_weight: Any, class_weight: Any) -> Labelled:
+    """The rows that count something, and what they count.
+
+    Args:
+      X: rows, checked.
+      y: their classes, checked.
+      sample_weight: what each row counts; None is 1.
+      class_weight: what the rows of each class count, as scikit-learn has it.
+
+    Raises:
+      ArgumentError: if no row counts anything.
+      ValueError: from scikit-learn, of weights that do not suit the rows.
+    """
+    checked = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    weights = np.array(checked)
+    if class_weight is not None:
+        found, codes = np.unique(y, return_inverse=True)
+        weights *= _of_classes(class_weight, found, codes, y, weights)[codes]
+    counted = weights > 0
+    if not counted.any():
+        raise ArgumentError(
+            "every sample weight is zero, once times class_weight: at least one must be a "
+            "non-zero number"
+        )
+    if counted.all():
+        return Labelled(X, y, weights)
+    chosen = np.flatnonzero(counted)
+    X = X.iloc[chosen] if hasattr(X, "iloc") else X[chosen]
+    return Labelled(X, y[chosen], weights[chosen])
+
+
+def _of_classes(
+    class_weight: Any, classes: np.ndarray, codes: np.ndarray, y: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    if class_weight == "balanced":
+        totals = np.bincount(codes, weights, minlength=len(classes))
+        counted = totals > 0
+        each = weights.sum() / counted.sum()
+        return np.divide(each, totals, out=np.zeros_like(totals), where=counted)
+    return compute_class_weight(class_weight, classes=classes, y=y)
+
+
+def names_of_classes(classes: np.ndarray) -> tuple[str, ...]:
+    """The classes as texts, as exported models have them.
+
+    >>> names_of_classes(np.array([1.0, 2.0])), names_of_classes(np.array(["a", "b"]))
+    (('1', '2'), ('a', 'b'))
+    """
+    whole = classes.dtype.kind == "f" and (classes == np.floor(classes)).all()
+    return tuple(map(str, (classes.astype(np.int64) if whole else classes).tolist()))
+
+
+def dataset_of(rows: Labelled, classes: np.ndarray, names: tuple[str, ...] | None) -> Dataset:
+    """A dataset to train on.
+
+    Args:
+      rows: of numbers, checked.
+      classes: all, in order.
+      names: of the features, if they have any.
+
+    Raises:
+      DataError: naming a value that is beyond float32.
+    """
+    features = features_of(rows.X)
+    shape = (features.shape[1],)
+    spec = Spec(shape, "float32", names_of_classes(classes), feature_names=names)
+    return dataset_of_features(features, spec, rows, classes)
+
+
+def dataset_of_features(
+    features: FeaturesLike, spec: Spec, rows: Labelled, classes: np.ndarray
+) -> Dataset:
+    """A dataset of rows that are features already."""
+    codes = np.searchsorted(classes, rows.y).astype(np.int32)
+    same = (rows.weights == rows.weights[0]).all()
+    train = Split(features, codes, None if same else rows.weights.astype(np.float32))
+    # A dataset has test rows; nobody looks at what is measured on them here, so one is enough.
+    return Dataset("X", spec, train, train.take(np.zeros(1, np.int64)))
+
+
+def features_of(X: Any) -> FeaturesLike:
+    """Checked numbers as rows that are trained on, float32."""
+    if is_matrix(X):
+        return rows_of_entries(rows_of_matrix(X, "X").read_sparse([slice(None)]))
+    with np.errstate(over="ignore"):  # What becomes infinite is found when it is checked.
+        return np.ascontiguousarray(X, np.float32)

@@ -1,0 +1,113 @@
+"""Runs `tfsoftmax.fit` for an estimator: quietly, and saying what it did not reach."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sklearn.exceptions import ConvergenceWarning
+
+from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.sparse_rows import taken_sparse
+from tfsoftmax.errors import UsageError
+from tfsoftmax.system.startup import check_not_forked, import_tensorflow, quieten
+
+if TYPE_CHECKING:
+    from tfsoftmax.model import SoftmaxRegression
+    from tfsoftmax.training.fit import FitResult
+    from tfsoftmax.training.history import EpochMetrics
+    from tfsoftmax.training.recipe import Recipe
+
+
+def start_tensorflow() -> None:
+    """Makes TensorFlow ready, without a log unless one was asked for.
+
+    Raises:
+      MachineError: in a process that was forked from one that uses TensorFlow already.
+    """
+    check_not_forked()
+    quieten()
+    import_tensorflow()
+
+
+def train(
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    any_solver: bool = False,
+    start: SoftmaxRegression | None = None,
+    verbose: int = 0,
+) -> FitResult:
+    """Trains by a recipe.
+
+    Args:
+      dataset: its training rows.
+      recipe: how.
+      any_solver: whether SGD will do where the rows are too many for newton.
+      start: where to start, if its features and classes are those of the dataset.
+      verbose: above 0 prints a line for every epoch or step.
+    """
+    start_tensorflow()
+    from tfsoftmax.training.fit import fit
+
+    if any_solver and recipe.solver == "newton" and not _newton_takes(dataset):
+        usual = type(recipe)()
+        recipe = recipe.but(solver="sgd", tol=usual.tol, max_steps=usual.max_steps)
+    if start is not None and _fits(start, dataset):
+        dataset = replace(dataset, spec=start.spec)
+    else:
+        start = None
+    result = fit(dataset, recipe, start=start, on_epoch=_printing(verbose))
+    # Its figures of test rows would be those of a row that was trained on.
+    result.model.record = None
+    proof = result.history.proof
+    if proof and proof.relative_gap > recipe.tol:
+        warnings.warn(
+            f"newton stopped after {proof.steps} steps, at most {proof.relative_gap:.1e} of the "
+            f"objective above the optimum, which is more than tol={recipe.tol:g}: raise max_iter "
+            f"(now {recipe.max_steps}), or scale the features, as scaling='standard' does",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+    return result
+
+
+def _newton_takes(dataset: Dataset) -> bool:
+    if not taken_sparse(dataset.train.features, dataset.spec):
+        return True
+    from tfsoftmax.model import SoftmaxRegression
+    from tfsoftmax.training.newton.phase import check_rows
+    from tfsoftmax.training.occurring import Occurring
+
+    found = Occurring.of(SoftmaxRegression(dataset.model_spec), dataset)
+    try:
+        check_rows(found.model, found.dataset.train)
+    except UsageError:
+        return False
+    return True
+
+
+def _fits(model: SoftmaxRegression, dataset: Dataset) -> bool:
+    ours, theirs = model.spec, dataset.spec
+    return (
+        ours.class_names == theirs.class_names
+        and ours.n_features == theirs.n_features
+        and ours.feature_names == theirs.feature_names
+        and ours.encoding == theirs.encoding
+    )
+
+
+def _printing(verbose: int) -> Callable[[EpochMetrics], None] | None:
+    if not verbose:
+        return None
+
+    def show(epoch: EpochMetrics) -> None:
+        sys.stdout.write(
+            f"{epoch.epoch:4d}  mean loss {epoch.moving_loss:.6f}  accuracy "
+            f"{epoch.train_accuracy:.4f}  {epoch.seconds:.2f} s\n"
+        )
+
+    return show
