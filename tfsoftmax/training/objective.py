@@ -116,6 +116,17 @@ class Objective:
         chosen = tf.one_hot(labels, n_classes, axis=0, dtype=dtype)
         return (1 - self.smoothing) * chosen + self.smoothing / n_classes
 
+    def slopes(self, probabilities: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Each row's gradient with respect to its logits, ``[n_classes, n_rows]``: p - target.
+
+        A row's slopes add up to 0, so its own class's is minus those of the others. Near 1 its
+        probability would have lost in rounding what it is less than 1.
+        """
+        n_classes, dtype = probabilities.shape[CLASSES], probabilities.dtype
+        own = tf.one_hot(labels, n_classes, axis=0, dtype=dtype)
+        others = (1 - own) * (probabilities - self.smoothing / n_classes)
+        return others - own * tf.reduce_sum(others, CLASSES, keepdims=True)
+
     def sums(
         self,
         parameters: Parameters,
@@ -141,9 +152,7 @@ class Objective:
         logits = tf.cast(self.logits(cast, inputs), weights.dtype)
         loss = tf.reduce_sum(weights * self.losses(logits, labels), -1)
         probabilities = ops.softmax(logits, axis=CLASSES)
-        n_classes = logits.shape[CLASSES]
-        slopes = weights * (probabilities - self.target(labels, n_classes, logits.dtype))
-        gradient = self.to_parameters(slopes, inputs)
+        gradient = self.to_parameters(weights * self.slopes(probabilities, labels), inputs)
         return Sums(loss, gradient, logits, probabilities)
 
     def hessian_product(

@@ -19,6 +19,7 @@ from tfsoftmax.messages import setting
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.spec import Scaling, Spec
 from tfsoftmax.training.learning_rate import Inputs, learning_rate_for, sample_rows
+from tfsoftmax.training.newton.principal import is_wide
 from tfsoftmax.training.newton.rows import are_few
 from tfsoftmax.training.recipe import Recipe, Standardize
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
@@ -92,9 +93,10 @@ def resolve(
     if learning_rate == "auto":
         learning_rate = learning_rate_for(recipe, l2, sample(), n_samples, dataset.name)
     few = are_few(dataset.train, dataset.spec.n_classes, recipe.memory_limit)
+    wide = not recipe.l1 and is_wide(n_samples, dataset.spec.n_inputs, dataset.spec.n_classes)
     return ResolvedRecipe.of(
         recipe,
-        epochs=recipe.epochs_for(n_samples, few, sparse),
+        epochs=recipe.epochs_for(n_samples, few or wide, sparse),
         batch_size=recipe.batch_size_for(n_samples, sparse),
         l2=l2,
         learning_rate=learning_rate,

@@ -48,7 +48,7 @@ class Recipe(Choices):
         "Passes of SGD over the training rows; newton needs none.",
         least=0,
         usual=f"{_EPOCHS}, or as many as make {_STEPS:,} steps where rows are few; before newton "
-        "1, or 0 where rows are few",
+        "1, or 0 where rows are few or, without l1, fewer than features",
         always=True,
     )
     solver: Literal["sgd", "newton"] = option(
@@ -297,7 +297,7 @@ class Recipe(Choices):
 
         Args:
           n_samples: how many.
-          few: whether newton takes no longer from the start (`newton.rows.are_few`).
+          few: whether newton takes no longer from the start: few rows, or fewer than inputs.
           sparse: whether they are sparse.
 
         >>> RECIPES["default"].epochs_for(60_000), RECIPES["default"].epochs_for(150)

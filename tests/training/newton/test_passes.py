@@ -158,3 +158,19 @@ def test_what_a_pass_calls_may_stop_it(case, monkeypatch):
     passes.on_pass = stop
     with pytest.raises(KeyboardInterrupt):
         passes.logits(case[3])
+
+
+@pytest.mark.parametrize("small", [False, True], ids=["plain", "small"])
+def test_slopes_of_rows_without_doubt_are_not_rounded_away(monkeypatch, small):
+    """A float32 probability of 1 - 1e-8 is 1: its row's gradient would be wrong."""
+    y = np.arange(N_ROWS, dtype=np.int32) % N_CLASSES
+    X = np.eye(N_CLASSES, N_FEATURES, dtype=np.float32)[y]
+    X += np.random.default_rng(2).uniform(0, 0.01, X.shape).astype(np.float32)
+    joint = 20 * np.eye(N_CLASSES, N_FEATURES + 1)
+    case = X, y, np.ones(N_ROWS, np.float32), joint, joint
+    monkeypatch.setattr(f"{__name__}.SMOOTHING", 0.0)
+    passes = passes_over(case, monkeypatch, 50, 2**20, small=small)
+    _, gradient, _ = expected(case)
+    assert_allclose(
+        passes.at(passes.logits(joint)).gradient, gradient, atol=1e-4 * np.abs(gradient).max()
+    )

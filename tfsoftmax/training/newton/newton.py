@@ -21,9 +21,6 @@ from tfsoftmax.training.newton.proximal import minimum, shortest_slope
 
 # Conjugate gradients: most iterations in a step.
 _MOST_ITERATIONS = 40
-# A step that needed so many gets a new preconditioner, which may be built so often.
-_MANY_ITERATIONS = 25
-_MOST_BUILDS = 10
 # Share of the objective that sums of float32 losses do not resolve.
 _ROUNDING = 1e-7
 # Share of the predicted decrease that a step must have (Armijo).
@@ -195,8 +192,8 @@ class Newton:
         return free
 
     def _precondition(self, free: np.ndarray) -> State:
-        state = self.state
-        worn = state.iterations >= _MANY_ITERATIONS and state.builds < _MOST_BUILDS
+        state, draw = self.state, self._draw
+        worn = state.iterations >= draw.many_iterations and state.builds < draw.most_builds
         if not (worn or not state.builds) and self._inverse is None:
             self._build(state)
         # What has become free since is not in it.

@@ -175,8 +175,7 @@ class Passes:
 
         def sums(block: Any) -> list[Any]:
             counts = tf.cast(weights[block], dtype)
-            target = objective.target(labels[block], n_classes, dtype)
-            slopes = counts * (probabilities[block] - target)
+            slopes = counts * objective.slopes(probabilities[block], labels[block])
             inputs = self._inputs(features, block, n_blocks, block_rows, dtype)
             return [
                 tf.reduce_sum(counts * objective.losses(logits[block], labels[block])),

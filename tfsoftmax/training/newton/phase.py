@@ -18,11 +18,10 @@ from tfsoftmax.training.learning_rate import center_of
 from tfsoftmax.training.newton.certificate import certify
 from tfsoftmax.training.newton.newton import Newton, State
 from tfsoftmax.training.newton.passes import Joint
-from tfsoftmax.training.newton.preconditioner import Draw
 from tfsoftmax.training.newton.proof import Proof
 from tfsoftmax.training.newton.rows import Rows
-from tfsoftmax.training.newton.small import SmallPasses, passes_over
-from tfsoftmax.training.newton.uniform import UniformFirst
+from tfsoftmax.training.newton.small import passes_over
+from tfsoftmax.training.newton.which_inverse import draw_for
 from tfsoftmax.training.objective import Objective, parameters_of, set_parameters
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.training.sample_weights import full_row_weights
@@ -72,12 +71,8 @@ class NewtonPhase:
         limit = recipe.memory_limit
         rows = Rows(split, weights.astype(np.float32), n_classes, limit, on_device)
         self._passes = passes = passes_over(self._objective, rows, recipe.xla)
-        draw = (
-            UniformFirst(self._objective, passes, recipe.seed)
-            if isinstance(passes, SmallPasses)
-            else Draw(self._objective, rows, recipe.seed)
-        )
-        self._newton = Newton(self._passes, draw, recipe.l2, self._of_model(), recipe.l1)
+        draw = draw_for(self._objective, passes, model.spec.n_inputs, recipe.l1, recipe.seed)
+        self._newton = Newton(passes, draw, recipe.l2, self._of_model(), recipe.l1)
         self._inner, self._failures = recipe.tol, 0
         self._least, self._since = math.inf, 0
         self.steps, self.ended = 0, False

@@ -70,6 +70,10 @@ class Draw:
     and its length.
     """
 
+    # A step that needed so many iterations gets a new inverse, which may be made so often.
+    many_iterations = 25
+    most_builds = 10
+
     def __init__(self, objective: Objective, rows: Rows, seed: int):
         self._objective, self._rows, self._seed = objective, rows, seed
 
@@ -109,16 +113,23 @@ class Draw:
         return Pairs(sample, l2, n_pairs, generator)
 
     def _sample(self, of_chunks: OfRows, wanted: int, generator: np.random.Generator) -> Sample:
-        rows = self._rows
-        P = rows.in_order([np.asarray(own).transpose(0, 2, 1) for own in of_chunks])
+        rows, P = self._rows, self._of_all(of_chunks)
         sizes = rows.weights * np.maximum(1 - np.square(P).sum(1), _SUREST)
         chances = chances_of(sizes, wanted)
         drawn = np.flatnonzero(generator.random(len(P), np.float32) < chances)
-        scaled = self._objective.scaled(tf.constant(rows.take(drawn))).numpy()
+        counts = rows.weights[drawn] / (rows.n_samples * chances[drawn])
+        return Sample(self._inputs(drawn), P[drawn], counts)
+
+    def _of_all(self, of_chunks: OfRows) -> np.ndarray:
+        """Probabilities of all rows, ``[n_samples, n_classes]``."""
+        return self._rows.in_order([np.asarray(own).transpose(0, 2, 1) for own in of_chunks])
+
+    def _inputs(self, indices: np.ndarray) -> np.ndarray:
+        """Some rows as a `Sample` has them."""
+        scaled = self._objective.scaled(tf.constant(self._rows.take(indices))).numpy()
         if self._objective.center is not None:
             scaled = scaled - self._objective.center
-        inputs = np.column_stack([scaled, np.ones(len(drawn), np.float32)])
-        return Sample(inputs, P[drawn], rows.weights[drawn] / (rows.n_samples * chances[drawn]))
+        return np.column_stack([scaled, np.ones(len(indices), np.float32)])
 
 
 def chances_of(sizes: np.ndarray, wanted: int) -> np.ndarray:

@@ -55,7 +55,7 @@ class SmallPasses(Passes):
         """As for `Passes`."""
         self._begin(0.5)
         P, losses = self._answers(logits[0])
-        slopes = (P - self._target(P.dtype)) * self._weights(P.dtype)
+        slopes = self._slopes(P) * self._weights(P.dtype)
         inputs = self._exact() if P.dtype == np.float64 else self.inputs
         return Point(self._mean(losses), self._to_parameters(slopes, inputs), [P])
 
@@ -115,6 +115,17 @@ class SmallPasses(Passes):
         own = (self._target(P.dtype) * shifted).sum(1)
         P /= total
         return P, np.log(total[:, 0]) - own
+
+    def _slopes(self, P: np.ndarray) -> np.ndarray:
+        """As `Objective.slopes`."""
+        others = np.where(self._own, 0.0, P - self._target(P.dtype)).astype(P.dtype)
+        return np.where(self._own, -others.sum(1, keepdims=True), others)
+
+    @cached_property
+    def _own(self) -> np.ndarray:
+        """Whether a class is the row's own, ``[n_blocks, n_classes, block_rows]``."""
+        classes = np.arange(self.rows.n_classes)
+        return self.rows.whole.labels.numpy()[:, None] == classes[:, None]
 
     def _target(self, dtype: Any) -> np.ndarray:
         return self._targets[np.dtype(dtype)]
