@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 
 from tfsoftmax import Spec
 from tfsoftmax.columns import row_encoder
-from tfsoftmax.columns.column import Column, Encoding, Input
+from tfsoftmax.columns.column import Column, Encoding, Input, Terms
 from tfsoftmax.columns.row_encoder import encode_row
 from tfsoftmax.data.encoded import features_of_cells
 
 SCRIPT = Path(row_encoder.__file__).with_suffix(".js")
 PAGE = Path(__file__).parents[2] / "docs/encoding.md"
+TERMS = ("zürich", "a1", "a a", "1", "ας")
 ENCODING = Encoding(
     (
         Input("x", "float32"),
@@ -47,6 +48,21 @@ ENCODING = Encoding(
         Column("zip hashed", "hashed", ("zip",), size=50),
         Column("name:zip:flag", "cross", ("name", "zip", "flag"), size=70),
         Column("said", "text", ("said",), size=300),
+        Column("said", "terms", ("said",), TERMS, terms=Terms(weights=(2.0, 0.5, 1.5, 1.0, 3.0))),
+        Column(
+            "terms",
+            "terms",
+            ("said",),
+            TERMS,
+            terms=Terms(False, 1, (1, 2), binary=True, norm="l1"),
+        ),
+        Column(
+            "more terms",
+            "terms",
+            ("said",),
+            TERMS,
+            terms=Terms(True, 1, (2, 3), sublinear=True, norm=None),
+        ),
     ),
 )
 # What all versions of Unicode agree on.

@@ -5,7 +5,12 @@ import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.feature_extraction.text import (
+    CountVectorizer,
+    HashingVectorizer,
+    TfidfTransformer,
+    TfidfVectorizer,
+)
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.model_selection import GridSearchCV
@@ -55,6 +60,26 @@ REFUSED = {
     ),
     "ordinal": (make_pipeline(OrdinalEncoder(), LOGISTIC), THREE, "use OneHotEncoder"),
     "hashes": (make_pipeline(HashingVectorizer(), LOGISTIC), WORDS, "MurmurHash3"),
+    "pattern": (
+        make_pipeline(TfidfVectorizer(token_pattern="[a-z]+"), LOGISTIC),
+        WORDS,
+        "token_pattern='.a-z..' is not known .* fit it with one of",
+    ),
+    "characters": (
+        make_pipeline(CountVectorizer(analyzer="char"), LOGISTIC),
+        WORDS,
+        "analyzer='char' .* fit it with analyzer='word'",
+    ),
+    "stop words in sequences": (
+        make_pipeline(CountVectorizer(stop_words=["so"], ngram_range=(1, 2)), LOGISTIC),
+        WORDS,
+        "fit it with stop_words=None",
+    ),
+    "counts": (
+        make_pipeline(TfidfTransformer(), LOGISTIC),
+        THREE,
+        "together with the CountVectorizer before it",
+    ),
     "categories after scaling": (
         make_pipeline(StandardScaler(), OneHotEncoder(), LOGISTIC),
         THREE,

@@ -8,6 +8,7 @@ from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.datasets import load_iris, load_wine
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV, SGDClassifier
@@ -84,6 +85,27 @@ def people(gaps=True):
             frame.loc[1::9, "port"] = np.nan
         asked.loc[3::9, "sex"] = np.nan
     return table, labels, asked
+
+
+@lru_cache
+def reviews():
+    """Texts of many kinds of characters; to ask on: empty ones, and unknown words."""
+    generator = np.random.default_rng(0)
+    words = ["good", "bad", "so-so", "Größe", "ΟΔΟΣ", "İstanbul", "x", "I'm", "3rd", "42"]
+    words += ["snake_case", "e\u0301t\u00e9", "\u672a\u77e5", "Ok"]
+    found = [" ".join(generator.choice(words, generator.integers(1, 30))) for _ in range(200)]
+    labels = np.array(["no", "yes", "?"])[
+        np.array([text.count("good") for text in found]).clip(0, 2)
+    ]
+    return found, labels, [*found, "", "unknown words ...", "good\tGOOD\n\nbad", "a\u00a0b"]
+
+
+@lru_cache
+def letters():
+    """People, and what each has said."""
+    table, labels, asked = people(gaps=True)
+    texts = reviews()[0]
+    return table.assign(said=texts * 2), labels, asked.assign(said=texts[::-1] * 2)
 
 
 def columns(*parts, classifier=LOGISTIC, **options):
@@ -206,6 +228,27 @@ CASES = {
             PCA(4, random_state=0),
         ),
         people,
+    ),
+    "words": (numbers(TfidfVectorizer(lowercase=False, binary=True)), reviews),
+    "words in sequences": (
+        numbers(
+            CountVectorizer(ngram_range=(1, 3), token_pattern=r"(?u)\b\w+\b"),
+            TfidfTransformer(sublinear_tf=True),
+            TruncatedSVD(5, random_state=0),
+        ),
+        reviews,
+    ),
+    "counted words": (
+        numbers(CountVectorizer(stop_words=["so"], max_features=8), classifier=MultinomialNB()),
+        reviews,
+    ),
+    "table with words": (
+        columns(
+            (TfidfVectorizer(norm="l1", ngram_range=(1, 2)), "said"),
+            (MEDIAN, NUMBERS),
+            (MOST_FREQUENT, TEXTS),
+        ),
+        letters,
     ),
     "texts in arrays": (
         columns((MOST_FREQUENT, [4, 5]), (MEDIAN, [0])),

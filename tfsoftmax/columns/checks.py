@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tfsoftmax.columns.date_formats import offset_of, parts_of
 
 if TYPE_CHECKING:
-    from tfsoftmax.columns.column import Column, Encoding
+    from tfsoftmax.columns.column import Column, Encoding, Terms
 
 # The types of the cells that each kind of column is made from.
 _DTYPES = {
@@ -19,6 +19,7 @@ _DTYPES = {
     "hashed": ("string", "int64"),
     "date": ("string",),
     "text": ("string",),
+    "terms": ("string",),
     "cross": ("float32", "string", "int64"),
     "buckets": ("float32",),
 }
@@ -27,6 +28,7 @@ _NEEDS = {
     "category": ("vocabulary",),
     "hashed": ("size",),
     "text": ("size",),
+    "terms": ("vocabulary", "terms"),
     "cross": ("size",),
     "buckets": ("boundaries",),
 }
@@ -89,7 +91,8 @@ def _check_fields(column: Column) -> None:
         raise ValueError(f"its name or its inputs are no texts: {column.inputs}")
     needed = _NEEDS.get(column.kind, ())
     allowed = {*needed, *_MAY_HAVE.get(column.kind, ())}
-    usual = {"vocabulary": (), "size": 0, "boundaries": (), "time_zone": None, "date_format": None}
+    usual: dict[str, Any] = {"vocabulary": (), "size": 0, "boundaries": ()}
+    usual |= {"time_zone": None, "date_format": None, "terms": None}
     for field, nothing in usual.items():
         given = getattr(column, field)
         if given != nothing and field not in allowed:
@@ -103,6 +106,8 @@ def _check_fields(column: Column) -> None:
         raise ValueError(f"the number of buckets is {column.size!r}")
     _check_vocabulary(column.vocabulary)
     _check_boundaries(column.boundaries)
+    if column.terms is not None:
+        _check_terms(column.terms, len(column.vocabulary))
 
 
 def _check_vocabulary(vocabulary: Collection[str]) -> None:
@@ -111,6 +116,16 @@ def _check_vocabulary(vocabulary: Collection[str]) -> None:
     for category in vocabulary:
         if not isinstance(category, str) or not category or category != category.strip(_BLANKS):
             raise ValueError(f"{category!r} is no category: it is empty or has blanks around it")
+
+
+def _check_terms(terms: Terms, n_terms: int) -> None:
+    least, most = terms.lengths
+    if not 1 <= least <= most or terms.shortest_word < 1:
+        raise ValueError(f"terms of {least} to {most} words of {terms.shortest_word} characters")
+    if len(terms.weights) not in (0, n_terms) or not all(map(math.isfinite, terms.weights)):
+        raise ValueError(f"{len(terms.weights):,} weights of {n_terms:,} terms")
+    if terms.norm not in (None, "l1", "l2") or not n_terms:
+        raise ValueError(f"no norm, or no terms: {terms.norm!r}, {n_terms:,}")
 
 
 def _check_boundaries(boundaries: Collection[float]) -> None:

@@ -11,7 +11,9 @@ from typing import Any, Literal, get_args
 
 from tfsoftmax.columns.checks import check_column, check_encoding
 
-Kind = Literal["number", "boolean", "category", "hashed", "date", "text", "cross", "buckets"]
+Kind = Literal[
+    "number", "boolean", "category", "hashed", "date", "text", "terms", "cross", "buckets"
+]
 KINDS: tuple[str, ...] = get_args(Kind)
 # Rows of at most this many features are kept with their zeros: products with them are faster.
 MOST_DENSE_FEATURES = 512
@@ -38,6 +40,29 @@ class Input:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """How the terms of a text are found and counted, as scikit-learn's TfidfVectorizer does it.
+
+    Attributes:
+      lowercase: whether the text is put in lower case first.
+      shortest_word: fewest characters of a word; shorter ones are left out before all else.
+      lengths: least and most words in a term.
+      binary: whether a term counts once, however often it is there.
+      sublinear: whether a count n is taken for 1 + ln n.
+      weights: what the count of each term of the vocabulary is multiplied by; empty is 1.
+      norm: which length of each row is made 1, ``"l1"`` or ``"l2"``; None leaves it.
+    """
+
+    lowercase: bool = True
+    shortest_word: int = 2
+    lengths: tuple[int, int] = (1, 1)
+    binary: bool = False
+    sublinear: bool = False
+    weights: tuple[float, ...] = ()
+    norm: Literal["l1", "l2"] | None = "l2"
+
+
+@dataclass(frozen=True)
 class Column:
     """How one column of a table, or several that are crossed, become features.
 
@@ -49,7 +74,9 @@ class Column:
     * ``buckets``: missing, then one for each of the ``len(boundaries) + 1`` ranges;
     * ``hashed``, ``cross``: missing, then `size` hash buckets;
     * ``text``: empty, then `size` hash buckets, each the share of its words and word pairs in a
-      row of length 1 (shares of a sum of 1 are too small for the usual penalties: measured).
+      row of length 1 (shares of a sum of 1 are too small for the usual penalties: measured);
+    * ``terms``: empty, then one for each term of the vocabulary, as `Terms` says; only models
+      that were converted from another library have it.
 
     All but numbers and texts are 0 or 1, and most are 0. What stands in for a missing number, and
     how numbers are scaled, is the model's `Scaling`.
@@ -58,13 +85,14 @@ class Column:
       name: of the feature column: the table's name for it, or names joined by ``:``.
       kind: one of `KINDS`.
       inputs: the table's columns that it is made from; several for a cross.
-      vocabulary: the categories that have a feature of their own.
+      vocabulary: the categories, or terms, that have a feature of their own.
       size: number of hash buckets.
       boundaries: ascending; a number equal to a boundary is in the range above it.
       time_zone: of a date, ``"UTC"`` or an offset such as ``"+02:00"``; None is UTC. Dates with
         another offset are converted to it, those without one are taken as they are.
       date_format: how a date is written, as for `datetime.strptime` but with numbers only
         (`DATE_DIRECTIVES`); None is as ISO 8601 has it.
+      terms: how terms are found and counted.
 
     Raises:
       ValueError: naming the column, if its fields do not make a column of its kind.
@@ -81,6 +109,7 @@ class Column:
     boundaries: tuple[float, ...] = ()
     time_zone: str | None = None
     date_format: str | None = None
+    terms: Terms | None = None
 
     def __post_init__(self) -> None:
         check_column(self)
@@ -98,6 +127,7 @@ class Column:
             "boolean": 1,
             "date": len(DATE_PARTS),
             "category": 2 + len(self.vocabulary),
+            "terms": 1 + len(self.vocabulary),
             "buckets": 2 + len(self.boundaries),
         }.get(self.kind, 1 + self.size)
 
@@ -114,6 +144,8 @@ class Column:
             return f"category, hashed into {self.size:,} buckets"
         if self.kind == "cross":
             return f"cross of {' and '.join(self.inputs)}, hashed into {self.size:,} buckets"
+        if self.kind == "terms":
+            return f"text, {len(self.vocabulary):,} words and sequences of words"
         if self.kind == "text":
             return f"text, words and word pairs hashed into {self.size:,} buckets"
         if self.kind == "buckets":
@@ -133,7 +165,9 @@ class Column:
             return f"{self.name}, {DATE_PARTS[index]}" if self.kind == "date" else self.name
         index -= self.n_numbers
         if index == 0:
-            return f"{self.name} is {'empty' if self.kind == 'text' else 'missing'}"
+            return f"{self.name} is {'empty' if self.kind in ('text', 'terms') else 'missing'}"
+        if self.kind == "terms":
+            return f"{self.name} has {self.vocabulary[index - 1]!r}"
         if self.kind == "category":
             return (
                 f"{self.name} is unknown"
@@ -164,9 +198,10 @@ class Column:
         known = {field.name for field in fields(cls)}
         if not set(given) <= known:
             raise ValueError(f"no column of this version: {given}")
-        values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in given.items()
-        }
+        values: dict[str, Any] = {key: _hashable(value) for key, value in given.items()}
+        if "terms" in given:
+            said = {key: _hashable(value) for key, value in given["terms"].items()}
+            values["terms"] = Terms(**said)
         return cls(**values)
 
 
@@ -234,7 +269,7 @@ class Encoding:
         """
         found = {each.name: set[str]() for each in self.inputs if each.dtype != "float32"}
         for column in self.columns:
-            if column.vocabulary:
+            if column.kind == "category":
                 found[column.inputs[0]].update(column.vocabulary)
         return {name: frozenset(known) for name, known in found.items()}
 
@@ -256,3 +291,7 @@ class Encoding:
             tuple(Input(**each) for each in given["inputs"]),
             tuple(Column.from_json(each) for each in given["columns"]),
         )
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

@@ -16,6 +16,7 @@ from tfsoftmax.columns.column import Column, Encoding
 from tfsoftmax.columns.dates import date
 from tfsoftmax.columns.entries import Entries, concatenate
 from tfsoftmax.columns.numbers import number
+from tfsoftmax.columns.terms import TermCounts
 from tfsoftmax.columns.words import text
 
 Cells = Mapping[str, tf.Tensor]
@@ -54,6 +55,8 @@ def _encoder(column: Column) -> Callable[..., Entries]:
     """The function from the cells of a column's inputs to its features."""
     if column.kind == "category":
         return Category(column)
+    if column.kind == "terms":
+        return TermCounts(column)
     return partial(_ENCODERS[column.kind], column)
 
 

@@ -30,6 +30,7 @@ function countFeatures(column) {
     boolean: 1,
     date: 5,
     category: 2 + (column.vocabulary ?? []).length,
+    terms: 1 + (column.vocabulary ?? []).length,
     buckets: 2 + (column.boundaries ?? []).length,
   };
   return counts[column.kind] ?? 1 + column.size;
@@ -55,6 +56,7 @@ function featuresOf(column, cells) {
   }
   if (column.kind === "date") return dateOf(column, cell).map((value, index) => [index, value]);
   if (column.kind === "text") return wordsOf(cell, column.size);
+  if (column.kind === "terms") return termsOf(column, cell);
   if (column.kind === "buckets") {
     const above = column.boundaries.filter((boundary) => cell >= Math.fround(boundary)).length;
     return [[Number.isNaN(cell) ? 0 : 1 + above, 1]];
@@ -87,6 +89,32 @@ function wordsOf(text, size) {
   const length = Math.sqrt(weights.reduce((sum, [, weight]) => sum + weight * weight, 0));
   if (!words.length) return [[0, 1]];
   return weights.map(([feature, weight]) => [feature, weight / length]);
+}
+
+// Words and sequences of words of a vocabulary, counted.
+function termsOf(column, text) {
+  const how = column.terms;
+  const lower = how.lowercase ? text.replaceAll("\0", " ").toLowerCase() : text;
+  const all = lower.match(/[\p{L}\p{N}_]+/gu) ?? [];
+  const words = all.filter((word) => [...word].length >= how.shortest_word);
+  const known = new Map(column.vocabulary.map((term, index) => [term, 1 + index]));
+  const counts = new Map();
+  for (let length = how.lengths[0]; length <= how.lengths[1]; length++) {
+    for (let start = 0; start + length <= words.length; start++) {
+      const feature = known.get(words.slice(start, start + length).join(" "));
+      if (feature) counts.set(feature, (counts.get(feature) ?? 0) + 1);
+    }
+  }
+  if (!counts.size) return [[0, 1]];
+  const values = [...counts].map(([feature, count]) => {
+    const once = how.binary ? 1 : count;
+    const value = how.sublinear ? 1 + Math.log(once) : once;
+    return [feature, value * (how.weights.length ? how.weights[feature - 1] : 1)];
+  });
+  const sum = (of) => values.reduce((total, [, value]) => total + of(value), 0);
+  const norms = { l1: () => sum(Math.abs), l2: () => Math.sqrt(sum((value) => value * value)) };
+  const length = how.norm ? norms[how.norm]() : 1;
+  return values.map(([feature, value]) => [feature, value / length]);
 }
 
 // Year, month, weekday, hour and days since 1970-01-01; NaN if it is no date.

@@ -57,6 +57,7 @@ def n_features(column: dict[str, Any]) -> int:
         "boolean": 1,
         "date": 5,
         "category": 2 + len(column.get("vocabulary", ())),
+        "terms": 1 + len(column.get("vocabulary", ())),
         "buckets": 2 + len(column.get("boundaries", ())),
     }.get(column["kind"], 1 + column.get("size", 0))
 
@@ -78,6 +79,8 @@ def _features(column: dict[str, Any], cells: list[Any]) -> dict[int, float]:
         return dict(enumerate(_date(column, cell)))
     if kind == "text":
         return _words(cell, column["size"])
+    if kind == "terms":
+        return _terms(column, cell)
     if kind == "buckets":
         boundaries = map(float32, column["boundaries"])
         above = sum(cell >= boundary for boundary in boundaries)
@@ -108,6 +111,31 @@ def _words(text: str, size: int) -> dict[int, float]:
     weights = {feature: 1 + math.log(count) for feature, count in counts.items()}
     length = math.hypot(*weights.values())
     return {feature: weight / length for feature, weight in weights.items()} or {0: 1.0}
+
+
+def _terms(column: dict[str, Any], text: str) -> dict[int, float]:
+    """Words and sequences of words of a vocabulary, counted."""
+    how = column["terms"]
+    words = re.findall(r"\w+", text.replace("\0", " ").lower() if how["lowercase"] else text)
+    words = [word for word in words if len(word) >= how["shortest_word"]]
+    least, most = how["lengths"]
+    found = [
+        " ".join(words[start : start + length])
+        for length in range(least, most + 1)
+        for start in range(len(words) - length + 1)
+    ]
+    known = {term: 1 + index for index, term in enumerate(column["vocabulary"])}
+    counts = Counter(known[term] for term in found if term in known)
+    values = {feature: 1.0 if how["binary"] else float(count) for feature, count in counts.items()}
+    if how["sublinear"]:
+        values = {feature: 1 + math.log(value) for feature, value in values.items()}
+    if how["weights"]:
+        values = {feature: value * how["weights"][feature - 1] for feature, value in values.items()}
+    if not values:
+        return {0: 1.0}
+    sizes = map(abs, values.values())
+    length = {"l1": sum(sizes), "l2": math.hypot(*values.values()), None: 1.0}[how["norm"]]
+    return {feature: value / length for feature, value in values.items()}
 
 
 def _date(column: dict[str, Any], text: str) -> list[float]:

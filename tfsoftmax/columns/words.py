@@ -52,12 +52,16 @@ def text(column: Column, cells: tf.Tensor) -> Entries:
     )
 
 
-def _words_of(cells: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """All words in lower case, in order, and the row of each."""
+def lowered(cells: tf.Tensor) -> tf.Tensor:
+    """Texts in lower case, as Unicode has it; a zero is a blank."""
     lower = tf.strings.lower(cells)  # of ASCII letters, which is the same everywhere
     for found, other in _BEFORE_LOWER.items():
         lower = tf.strings.regex_replace(lower, found, other)
-    lower = tf.strings.lower(lower, encoding="utf-8")
-    spaced = tf.strings.regex_replace(lower, _BETWEEN_WORDS, " ")
+    return tf.strings.lower(lower, encoding="utf-8")
+
+
+def _words_of(cells: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """All words in lower case, in order, and the row of each."""
+    spaced = tf.strings.regex_replace(lowered(cells), _BETWEEN_WORDS, " ")
     found = tf.raw_ops.StringSplitV2(input=spaced, sep="")
     return found.values, found.indices[:, 0]

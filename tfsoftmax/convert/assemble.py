@@ -9,13 +9,16 @@ import numpy as np
 from tfsoftmax.choices import Fill
 from tfsoftmax.columns.column import Encoding, Input
 from tfsoftmax.convert.blocks import Block, blocks_of
-from tfsoftmax.convert.uses import Category, Uses
+from tfsoftmax.convert.uses import Category, Uses, Words
 from tfsoftmax.convert.walk import Walk
 from tfsoftmax.data.frames import frame_of
 from tfsoftmax.data.matrices import is_matrix
 from tfsoftmax.errors import ConversionError
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.spec import Scaling, Spec
+
+# What texts are called that are no column of a table.
+TEXT = "text"
 
 
 def assemble(
@@ -29,9 +32,10 @@ def assemble(
       class_names: of the model's outputs.
       walk: has what is added to each row; more constants and notes go there.
     """
-    encoded = any(isinstance(use, Category) for column in uses for use in column)
+    encoded = any(isinstance(use, Category | Words) for column in uses for use in column)
     if names is None and encoded:
-        names = names_by_position(len(uses))
+        of_text = len(uses) == 1 and isinstance(uses[0][0], Words)
+        names = (TEXT,) if of_text else names_by_position(len(uses))
     if names is not None and len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ConversionError(f"two columns are called {twice!r}; rename one, and fit again")
@@ -110,6 +114,8 @@ def rows_of(spec: Spec, rows: Any) -> Any:
     import pandas as pd
 
     table = np.asarray(rows, object)
+    if table.ndim == 1:
+        return pd.DataFrame({spec.encoding.inputs[0].name: table})
     return pd.DataFrame(table, columns=names_by_position(table.shape[1])).infer_objects()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfsoftmax.columns.column import Column, InputType
-from tfsoftmax.convert.uses import Category, Missing, Number, Use
+from tfsoftmax.convert.uses import Category, Missing, Number, Use, Weighed, Words
 from tfsoftmax.convert.walk import Walk
 from tfsoftmax.errors import ConversionError
 
@@ -52,16 +52,22 @@ def blocks_of(name: str, uses: list[Use], walk: Walk) -> list[Block]:
     Raises:
       ConversionError: naming the column, if its cells cannot be told apart as the uses need it.
     """
+    words = [use for use in uses if isinstance(use, Words)]
     numbers = [use for use in uses if isinstance(use, Number)]
     categories = [use for use in uses if isinstance(use, Category)]
     of_missing = [use.row for use in uses if isinstance(use, Missing)]
-    if numbers and any(use.of_texts for use in categories):
+    if any(isinstance(use, Weighed) for use in uses):
+        raise ConversionError(
+            f"column {name!r} is a count of words that a TfidfTransformer weighs; convert it "
+            "together with the CountVectorizer before it, or use a TfidfVectorizer"
+        )
+    if numbers and (words or any(use.of_texts for use in categories)):
         raise ConversionError(
             f"column {name!r}: it is taken as a number by one step and as texts by another; make "
             "two columns of it, and fit again"
         )
-    blocks = []
-    if numbers or not categories:
+    blocks = [_terms(name, use) for use in words]
+    if numbers or not (categories or words):
         blocks.append(_number(name, numbers, of_missing, walk))
         of_missing = []
     if categories:
@@ -115,6 +121,12 @@ def _categories(
         column = Column(name, "category", (name,), tuple(map(str, known)))
         return Block(column, "int64", np.array([missing, unknown, *rows.values()]))
     return _exact_numbers(name, rows, unknown, missing)
+
+
+def _terms(name: str, use: Words) -> Block:
+    """The terms of a text; one without any has a feature that adds nothing."""
+    column = Column(name, "terms", (name,), use.vocabulary, terms=use.terms)
+    return Block(column, "string", np.vstack([np.zeros((1, use.rows.shape[1])), use.rows]))
 
 
 def _texts(

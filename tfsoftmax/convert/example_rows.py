@@ -42,6 +42,10 @@ def example_rows(spec: Spec, seed: int = 0) -> Any:
             table[name] = drawn[:, first].astype(np.float32)
         elif column.kind == "buckets":
             table.setdefault(name, generator.choice(np.array(column.boundaries, "f4"), _ROWS))
+        elif column.kind == "terms":
+            size = 20, _ROWS
+            words = generator.choice(np.array(column.vocabulary, object), size)
+            table[name] = [" ".join(each) for each in words.T]
         else:
             table[name] = generator.choice(np.array(column.vocabulary, object), _ROWS)
     for each in spec.encoding.inputs:

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from tfsoftmax.convert.categories import one_hot
-from tfsoftmax.convert.uses import Missing, Number, Uses
+from tfsoftmax.convert.texts import counts, tfidf, tfidf_of_counts
+from tfsoftmax.convert.uses import Category, Missing, Number, Uses
 from tfsoftmax.convert.walk import Walk
 
 Convert = Callable[[Any, Uses, Walk], Uses]
@@ -56,7 +57,11 @@ def _imputer(step: Any, uses: Uses, walk: Walk) -> Uses:
     inputs: Uses = [[] for _ in range(step.n_features_in_)]
     for column, outputs in zip(kept, uses[: len(kept)], strict=True):
         value = step.statistics_[column]
-        inputs[column] = [use.filled(value) for use in outputs if not isinstance(use, Missing)]
+        for use in outputs:
+            if isinstance(use, Number | Category):
+                inputs[column].append(use.filled(value))
+            elif not isinstance(use, Missing):
+                walk.refuse("texts, or counts of words, are what the step after it takes")
     if any(isinstance(use, Number) for column in inputs for use in column):
         walk.fills.add(step.strategy)
     if step.indicator_ is not None:
@@ -101,6 +106,9 @@ TRANSFORMERS: dict[str, Convert] = {
     "RobustScaler": _robust,
     "SimpleImputer": _imputer,
     "OneHotEncoder": one_hot,
+    "CountVectorizer": counts,
+    "TfidfVectorizer": tfidf,
+    "TfidfTransformer": tfidf_of_counts,
     "PCA": _components,
     "TruncatedSVD": _components,
     "VarianceThreshold": _selection,

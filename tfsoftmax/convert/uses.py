@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from tfsoftmax.columns.column import Terms
+
 
 @dataclass(frozen=True)
 class Number:
@@ -77,6 +79,34 @@ class Category:
         return replace(self, missing=self.row_of(value))
 
 
-Use = Number | Missing | Category
+@dataclass(frozen=True)
+class Weighed:
+    """Adds a row of weights times the column, weighed together with others, to the logits.
+
+    Attributes:
+      row: float64 ``[n_classes]``.
+      by: how all columns with the same object here, counts of words, are weighed together.
+    """
+
+    row: np.ndarray
+    by: Terms
+
+
+@dataclass(frozen=True)
+class Words:
+    """Adds the rows of weights of a text's terms, times what they count, to the logits.
+
+    Attributes:
+      vocabulary: the terms.
+      rows: float64 ``[n_terms, n_classes]``.
+      terms: how they are found and counted.
+    """
+
+    vocabulary: tuple[str, ...]
+    rows: np.ndarray
+    terms: Terms
+
+
+Use = Number | Missing | Category | Weighed | Words
 # For each column all that becomes of it.
 Uses = list[list[Use]]

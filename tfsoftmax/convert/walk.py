@@ -71,12 +71,15 @@ class Walk:
         ]
 
     def numbers(self, uses: Uses) -> Sequence[list[Number | Missing]]:
-        """The same uses, none of which may be of categories.
+        """The same uses, all of which must be of numbers.
 
         Raises:
-          ConversionError: if one is.
+          ConversionError: if one is not.
         """
-        if any(isinstance(use, Category) for column in uses for use in column):
+        kinds = {type(use) for column in uses for use in column}
+        if kinds - {Number, Missing, Category}:
+            self.refuse("texts, or counts of words, are what the step after it takes; leave it out")
+        if Category in kinds:
             self.refuse(
                 "its numbers are taken as categories by a OneHotEncoder after it, which rounding "
                 "would upset: encode the categories before anything is scaled"

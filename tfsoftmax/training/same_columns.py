@@ -83,7 +83,7 @@ def _remedy(column: Column) -> str:
     if column.kind == "buckets":
         boundaries = ",".join(f"{each:g}" for each in column.boundaries)
         return ", with " + setting("buckets", [f"{column.inputs[0]}:{boundaries}"])
-    if column.kind == "cross":
+    if column.kind in ("cross", "terms"):
         return ""
     return ", with " + setting("column", [f"{column.inputs[0]}={column.kind}"])
 

@@ -13,7 +13,7 @@ from tfsoftmax.errors import UsageError
 from tfsoftmax.messages import setting
 
 # Kinds that are said of one column; crosses and buckets have options of their own.
-COLUMN_KINDS = tuple(kind for kind in KINDS if kind not in ("cross", "buckets"))
+COLUMN_KINDS = tuple(kind for kind in KINDS if kind not in ("cross", "buckets", "terms"))
 HASHED_SIZE = 2**16
 TEXT_SIZE = 2**18
 _SIZES = {"hashed": HASHED_SIZE, "text": TEXT_SIZE}
