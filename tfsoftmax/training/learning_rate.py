@@ -16,6 +16,7 @@ from tfsoftmax.data.sparse_rows import SparseFeatures, taken_sparse
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.system.threads import one_thread
 from tfsoftmax.training.occurring import scale_of, scaled
 from tfsoftmax.training.recipe import Recipe
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
@@ -107,8 +108,9 @@ def sample_rows(
         raw = chosen.read_sparse([slice(None)])
         rows = scaled(raw, scale_of(model), model.spec.n_inputs).astype(np.float64)
     else:
-        parts = [slice(index, index + 1) for index in indices]
-        sample = read_rows(features, [slice(None)] if len(parts) == n_samples else parts)
+        every = len(indices) == n_samples
+        parts = [slice(None)] if every else [slice(index, index + 1) for index in indices]
+        sample = read_rows(features, parts)
         rows = model.scaled(tf.constant(sample)).numpy().astype(np.float64)
     weights = full_row_weights(split, model.spec.class_names, recipe.class_weight)
     return Inputs(rows, weights[indices])
@@ -271,6 +273,7 @@ def _with_ones(inputs: Inputs, centered: bool) -> np.ndarray | scipy.sparse.csr_
     return roots[:, None] * np.column_stack([rows, np.ones(len(rows))])
 
 
+@one_thread()
 def _largest_eigenvalue(X: np.ndarray | scipy.sparse.csr_array) -> float:
     """Of ``X' X / n``, to three digits."""
     n_rows = X.shape[0]

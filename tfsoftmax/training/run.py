@@ -68,7 +68,8 @@ class Run:
         if self.newton is None:
             features = self._train.features
             on_device = features if tf.is_tensor(features) else None
-            self.newton = NewtonPhase(self.model, self._rows, self.recipe, on_device)
+            center = self.trainer.center
+            self.newton = NewtonPhase(self.model, self._rows, self.recipe, center, on_device)
         return self.newton
 
     def epoch(self, on_progress: Callable[[Progress], None] | None) -> EpochMetrics:

@@ -39,6 +39,7 @@ class Trainer:
       model: its W and b are set after every epoch.
       loop: the loop and its state.
       epochs: how many the run has.
+      center: what is subtracted from the scaled features, ``[n_inputs]``; None is nothing.
       moving_loss: of all steps so far.
     """
 
@@ -46,7 +47,8 @@ class Trainer:
         weights = row_weights(split, model.spec.class_names, recipe.class_weight)
         rows = Split(split.features, split.labels, weights)
         self.model, self.epochs = model, recipe.epochs
-        self.loop = build_loop(model, rows, [recipe], center_of(model, split, recipe))
+        self.center = center_of(model, split, recipe)
+        self.loop = build_loop(model, rows, [recipe], self.center)
         self.moving_loss = MovingAverage()
         self._split, self._recipe = split, recipe
 

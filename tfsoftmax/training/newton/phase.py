@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from tfsoftmax.data.sparse_rows import taken_sparse
 from tfsoftmax.errors import UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.model import SoftmaxRegression
-from tfsoftmax.training.learning_rate import center_of
+from tfsoftmax.system.threads import one_thread
 from tfsoftmax.training.newton.certificate import certify
 from tfsoftmax.training.newton.newton import Newton, State
 from tfsoftmax.training.newton.passes import Joint
@@ -50,6 +51,7 @@ class NewtonPhase:
         model: SoftmaxRegression,
         split: Split,
         recipe: ResolvedRecipe,
+        center: np.ndarray | None,
         on_device: tf.Tensor | None = None,
     ):
         """Begins where the model is.
@@ -58,6 +60,7 @@ class NewtonPhase:
           model: as SGD left it.
           split: the training rows.
           recipe: how to train.
+          center: subtracted from the scaled features, ``[n_inputs]``; None subtracts nothing.
           on_device: the rows' features as a tensor, where there is one.
 
         Raises:
@@ -65,11 +68,12 @@ class NewtonPhase:
         """
         check_rows(model, split)
         self.model, self._tol, self._most_steps = model, recipe.tol, recipe.max_steps
-        self._objective = Objective.of(model, recipe, center_of(model, split, recipe))
+        self._objective = Objective.of(model, recipe, center)
         weights = full_row_weights(split, model.spec.class_names, recipe.class_weight)
         n_classes = model.spec.n_classes
         limit = recipe.memory_limit
         rows = Rows(split, weights.astype(np.float32), n_classes, limit, on_device)
+        self._threads = one_thread if rows.few else nullcontext
         self._passes = passes = passes_over(self._objective, rows, recipe.xla)
         draw = draw_for(self._objective, passes, model.spec.n_inputs, recipe.l1, recipe.seed)
         self._newton = Newton(passes, draw, recipe.l2, self._of_model(), recipe.l1)
@@ -81,7 +85,8 @@ class NewtonPhase:
     @property
     def loss(self) -> float:
         """The mean loss of all rows."""
-        return self._newton.loss
+        with self._threads():
+            return self._newton.loss
 
     def step(self, on_pass: Callable[[], None] | None = None) -> tuple[float, float]:
         """Takes a step, and tries to prove the optimum where it is near.
@@ -95,7 +100,12 @@ class NewtonPhase:
         Raises:
           DataError: if rows cannot be read from the file they are in.
         """
-        newton, self._passes.on_pass = self._newton, on_pass
+        self._passes.on_pass = on_pass
+        with self._threads():
+            return self._step()
+
+    def _step(self) -> tuple[float, float]:
+        newton = self._newton
         size = newton.step(self._inner)
         self.steps += 1
         parameters = newton.state.parameters
