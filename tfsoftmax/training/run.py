@@ -18,6 +18,7 @@ from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.training.calibration import calibrate
 from tfsoftmax.training.early_stopping import EarlyStopping
 from tfsoftmax.training.history import EpochMetrics, History
+from tfsoftmax.training.newton.passes import Point
 from tfsoftmax.training.newton.phase import NewtonPhase, check_rows
 from tfsoftmax.training.occurring import Occurring
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
@@ -75,18 +76,21 @@ class Run:
     def epoch(self, on_progress: Callable[[Progress], None] | None) -> EpochMetrics:
         """Trains the next epoch, or the rest of it, or takes a step of Newton's; and measures."""
         epoch, loop = len(self.history.epochs), self.trainer.loop
+        train: Evaluation | Point
         started = time.perf_counter()
         if epoch < self.recipe.epochs:
             loss = self.trainer.run_epoch(epoch, on_progress)
             rate = float(loop.learning_rates(loop.done - 1, loop.done)[0])
+            trained, train = time.perf_counter(), self._measure(self._train)
         else:
             newton = self.begin_newton()
-            before = self.history.last.moving_loss if epoch else newton.loss
+            before = self.history.last.moving_loss if epoch else newton.point.loss
             done = Progress(loop.done, loop.done, before)
             on_pass = partial(on_progress, done) if on_progress else None
             loss, rate = newton.step(on_pass)
-        trained = time.perf_counter()
-        train, test = self._measure(self._train), self._measure(self._test)
+            # A step has gone through the rows to see where it leads.
+            trained, train = time.perf_counter(), newton.point
+        test = self._measure(self._test)
         validation = self._validation and self._measure(self._validation)
         metrics = EpochMetrics(
             epoch=epoch + 1,

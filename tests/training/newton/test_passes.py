@@ -5,6 +5,7 @@ import pytest
 import scipy.special
 import tensorflow as tf
 from numpy.testing import assert_allclose
+from sklearn.metrics import accuracy_score, log_loss
 
 from tfsoftmax import SoftmaxRegression, Spec, Split
 from tfsoftmax.training.newton import rows as rows_module
@@ -69,6 +70,22 @@ def test_sums_are_numpys_however_rows_are_cut(case, monkeypatch, block_rows, mem
     assert_allclose(point.gradient, gradient, atol=2e-6)
     assert_allclose(passes.curved(point.probabilities, case[4]), curved, atol=1e-5)
     assert passes.count == 2
+
+
+@pytest.mark.parametrize(
+    ("small", "memory_limit"),
+    [(False, 2**20), (False, 60 * 24), (True, 2**20)],
+    ids=["blocks", "streamed", "few"],
+)
+def test_figures_of_all_rows_are_scikit_learns(case, monkeypatch, small, memory_limit):
+    passes = passes_over(case, monkeypatch, 50, memory_limit, small=small)
+    X, y, _, joint, _ = case
+    P = scipy.special.softmax(np.column_stack([X - X.mean(axis=0), np.ones(N_ROWS)]) @ joint.T, 1)
+    # Rows count the same, whatever their weight, and labels are not smoothed.
+    for exact in (False, True):
+        point = passes.at(passes.logits(joint, exact))
+        assert point.log_loss == pytest.approx(log_loss(y, P), rel=1e-6)
+        assert point.accuracy == accuracy_score(y, P.argmax(axis=1))
 
 
 def test_exact_passes_are_float64(case, monkeypatch):

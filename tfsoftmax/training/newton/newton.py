@@ -80,17 +80,22 @@ class Newton:
     @property
     def loss(self) -> float:
         """The mean loss alone."""
-        return self._point.loss
+        return self.point.loss
+
+    @property
+    def point(self) -> Point:
+        """What a pass finds where it is."""
+        return self._here()[2]
 
     @property
     def gradient(self) -> Joint:
         """Of the objective; with l1 its shortest subgradient."""
-        return self._slope(self.state.parameters, self._point)
+        return self._slope(self.state.parameters, self.point)
 
     @property
     def gap(self) -> float:
         """About what `certify` would prove, from float32 products."""
-        return gap_of(self.passes, self._point, self.state.parameters, self.l2, self.l1)
+        return gap_of(self.passes, self.point, self.state.parameters, self.l2, self.l1)
 
     def step(self, tol: float) -> float:
         """Takes a step.
@@ -125,7 +130,7 @@ class Newton:
 
     def _proximal_step(self, free: np.ndarray) -> float:
         """A step to the least of the quadratic model with l1, of the parameters that are free."""
-        parameters, point, state = self.state.parameters, self._point, self.state
+        parameters, point, state = self.state.parameters, self.point, self.state
         hessian = self._draw.hessian(point.probabilities, self.l2, state.builds, free)
         smooth = _level(point.gradient + self.l2 * _penalised(parameters))
         held = self.l1 * _penalised(np.ones_like(parameters))
@@ -204,7 +209,7 @@ class Newton:
 
     def _build(self, state: State) -> None:
         here = state.built_at is state.parameters
-        point = self._point if here else self.passes.at(self.passes.logits(state.built_at))
+        point = self.point if here else self.passes.at(self.passes.logits(state.built_at))
         self._built_free = self._free(state.built_at, self._slope(state.built_at, point))
         self._inverse = self._draw.inverse(
             point.probabilities, self.l2, state.builds, self._built_free
@@ -215,7 +220,7 @@ class Newton:
     ) -> tuple[Joint, int]:
         """Solves Newton's equations as exactly as is of use; also returns the iterations."""
         inverse = self._inverse
-        probabilities = [tf.cast(own, tf.float32) for own in self._point.probabilities]
+        probabilities = [tf.cast(own, tf.float32) for own in self.point.probabilities]
         assert inverse is not None
 
         def precondition(rest: Joint) -> Joint:
@@ -243,10 +248,6 @@ class Newton:
             direction = ahead + length / before * direction
             iterations += 1
         return found, iterations
-
-    @property
-    def _point(self) -> Point:
-        return self._here()[2]
 
     @property
     def _logits(self) -> OfRows:

@@ -31,11 +31,15 @@ class Point(NamedTuple):
       loss: mean of the rows', without penalties.
       gradient: of the mean loss.
       probabilities: of all rows.
+      log_loss: mean of the rows' cross-entropies, in nats, each counting the same.
+      accuracy: share of the rows whose class is the most likely one.
     """
 
     loss: float
     gradient: Joint
     probabilities: OfRows
+    log_loss: float
+    accuracy: float
 
 
 class Passes:
@@ -90,14 +94,15 @@ class Passes:
         """Loss and gradient where rows have these logits; exact ones if the logits are."""
         self.count += 0.5
         point = self._for(logits)[1]
-        losses, gradients, probabilities = [], [], []
+        figures, gradients, probabilities = [], [], []
         for chunk, own in zip(self._chunks(), logits, strict=True):
             of_chunk, of_W, of_b, found = point(*chunk, own)
-            losses.append(float(of_chunk))
+            figures.append(of_chunk.numpy())
             gradients.append(np.concatenate([of_W, of_b], axis=1))
             probabilities.append(found)
-        loss, gradient = sum(losses) / self.n_samples, sum(gradients) / self.n_samples
-        return Point(loss, np.asarray(gradient), probabilities)
+        loss, log_loss, accuracy = (sum(figures) / self.n_samples).tolist()
+        gradient = np.asarray(sum(gradients)) / self.n_samples
+        return Point(loss, gradient, probabilities, log_loss, accuracy)
 
     def curved(self, probabilities: OfRows, direction: Joint) -> Joint:
         """The Hessian of the mean loss times a direction."""
@@ -167,7 +172,7 @@ class Passes:
         return _each_block(n_blocks, block_logits, [W.shape[0], block_rows], W.dtype)
 
     def _chunk_point(
-        self, features: Any, labels: Any, weights: Any, logits: Any
+        self, features: Any, labels: Any, weights: Any, new: Any, logits: Any
     ) -> tuple[Any, ...]:
         n_blocks, n_classes, block_rows = logits.shape
         objective, dtype = self._objective, logits.dtype
@@ -178,12 +183,18 @@ class Passes:
             slopes = counts * objective.slopes(probabilities[block], labels[block])
             inputs = self._inputs(features, block, n_blocks, block_rows, dtype)
             return [
-                tf.reduce_sum(counts * objective.losses(logits[block], labels[block])),
+                figures(logits[block], labels[block], counts, new[block]),
                 *objective.to_parameters(slopes, inputs),
             ]
 
+        def figures(logits: Any, labels: Any, counts: Any, new: Any) -> Any:
+            plain = ops.cross_entropy(logits, labels, axis=CLASSES)
+            right = tf.argmax(logits, CLASSES, tf.int32) == labels
+            each = counts * objective.losses(logits, labels), tf.where(new, plain, 0)
+            return tf.reduce_sum([*each, tf.cast(right & new, dtype)], 1)
+
         n_inputs = self._objective.scaled(features[:1]).shape[1]
-        shapes: list[list[int]] = [[], [n_classes, n_inputs], [n_classes, 1]]
+        shapes: list[list[int]] = [[3], [n_classes, n_inputs], [n_classes, 1]]
         return *_sum_of_blocks(n_blocks, sums, shapes), probabilities
 
     def _chunk_curved(

@@ -18,12 +18,12 @@ from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.system.threads import one_thread
 from tfsoftmax.training.newton.certificate import certify
 from tfsoftmax.training.newton.newton import Newton, State
-from tfsoftmax.training.newton.passes import Joint
+from tfsoftmax.training.newton.passes import Joint, Point
 from tfsoftmax.training.newton.proof import Proof
 from tfsoftmax.training.newton.rows import Rows
 from tfsoftmax.training.newton.small import passes_over
 from tfsoftmax.training.newton.which_inverse import draw_for
-from tfsoftmax.training.objective import Objective, parameters_of, set_parameters
+from tfsoftmax.training.objective import Objective
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.training.sample_weights import full_row_weights
 
@@ -83,10 +83,10 @@ class NewtonPhase:
         self.proof: Proof | None = None
 
     @property
-    def loss(self) -> float:
-        """The mean loss of all rows."""
+    def point(self) -> Point:
+        """What a pass over the training rows finds where it is."""
         with self._threads():
-            return self._newton.loss
+            return self._newton.point
 
     def step(self, on_pass: Callable[[], None] | None = None) -> tuple[float, float]:
         """Takes a step, and tries to prove the optimum where it is near.
@@ -108,10 +108,7 @@ class NewtonPhase:
         newton = self._newton
         size = newton.step(self._inner)
         self.steps += 1
-        parameters = newton.state.parameters
-        joint = [tf.constant(parameters[:, :-1]), tf.constant(parameters[:, -1:])]
-        shipped = self._objective.from_centered(joint)
-        set_parameters(self.model, [[tf.cast(part, tf.float32) for part in shipped]])
+        self._set_model()
         gap = newton.gap
         self._since = 0 if gap < self._least else self._since + 1
         self._least = min(gap, self._least)
@@ -177,8 +174,19 @@ class NewtonPhase:
 
     def _of_model(self) -> Joint:
         """The model's W and b as they are shipped, for centred features."""
-        exact = [tf.cast(part, tf.float64) for part in parameters_of(self.model)]
-        return np.concatenate(self._objective.to_centered(exact), axis=1)
+        W, b = (parameter.numpy().astype(np.float64) for parameter in self.model.parameters)
+        return np.column_stack([W.T, b + self._off_center(W.T)])
+
+    def _set_model(self) -> None:
+        parameters = self._newton.state.parameters
+        W, b = parameters[:, :-1], parameters[:, -1]
+        self.model.W.assign(W.T.astype(np.float32))
+        self.model.b.assign((b - self._off_center(W)).astype(np.float32))
+
+    def _off_center(self, W: np.ndarray) -> np.ndarray | float:
+        """What features that are not centred add to the logits, ``[n_classes]``."""
+        center = self._objective.center
+        return 0.0 if center is None else W @ center
 
 
 def check_rows(model: SoftmaxRegression, split: Split) -> None:

@@ -36,11 +36,13 @@ class Chunk(NamedTuple):
       features: raw, ``[chunk_rows, n_features]``, on the device.
       labels: int32 ``[n_blocks, block_rows]``.
       weights: what each row counts, of the same shape; 0 where an earlier block has the row.
+      new: bool of the same shape, whether no earlier block has the row.
     """
 
     features: tf.Tensor
     labels: tf.Tensor
     weights: tf.Tensor
+    new: tf.Tensor
 
 
 class Rows:
@@ -116,7 +118,7 @@ class Rows:
     def labels(self) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         """The labels and weights of each chunk, as `Chunk` has them; no features are read."""
         for first in range(0, self.n_samples, self._chunk_rows):
-            yield (self.whole[1:] if self._whole else self._counted(first))
+            yield (self.whole[1:3] if self._whole else self._counted(first)[:2])
 
     def take(self, indices: np.ndarray) -> np.ndarray:
         """The raw features of some rows, ``[n, n_features]``; ascending indices are fastest."""
@@ -127,8 +129,8 @@ class Rows:
         whole = np.empty((self.n_samples, *of_chunks[0].shape[2:]), of_chunks[0].dtype)
         firsts = range(0, self.n_samples, self._chunk_rows)
         for first, own in zip(firsts, of_chunks, strict=True):
-            places, counted = self._places(first)
-            whole[places[counted]] = own[counted]
+            places, new = self._places(first)
+            whole[places[new]] = own[new]
         return whole
 
     def in_blocks(self, of_rows: np.ndarray) -> np.ndarray:
@@ -148,10 +150,11 @@ class Rows:
         features = self._features if self._whole else read_rows(self._features, part)
         return Chunk(to_tensor(features), *self._counted(first))
 
-    def _counted(self, first: int) -> tuple[tf.Tensor, tf.Tensor]:
-        places, counted = self._places(first)
-        weights = np.where(counted, self.weights[places], 0.0)
-        return tf.constant(self._labels[places], tf.int32), tf.constant(weights, tf.float32)
+    def _counted(self, first: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        places, new = self._places(first)
+        weights = np.where(new, self.weights[places], 0.0)
+        labels = tf.constant(self._labels[places], tf.int32)
+        return labels, tf.constant(weights, tf.float32), tf.constant(new)
 
     def _places(self, first: int) -> tuple[np.ndarray, np.ndarray]:
         """The rows of each block of the chunk that begins with this row, and which are new."""

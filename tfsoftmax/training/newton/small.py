@@ -54,10 +54,13 @@ class SmallPasses(Passes):
     def at(self, logits: OfRows) -> Point:
         """As for `Passes`."""
         self._begin(0.5)
-        P, losses = self._answers(logits[0])
+        P, losses, plain = self._answers(logits[0])
         slopes = self._slopes(P) * self._weights(P.dtype)
         inputs = self._exact() if P.dtype == np.float64 else self.inputs
-        return Point(self._mean(losses), self._to_parameters(slopes, inputs), [P])
+        gradient = self._to_parameters(slopes, inputs)
+        new, right = self.rows.whole.new.numpy(), logits[0].argmax(1) == self._labels
+        log_loss, accuracy = (float(of[new].mean(dtype=np.float64)) for of in (plain, right))
+        return Point(self._mean(losses), gradient, [P], log_loss, accuracy)
 
     def curved(self, probabilities: OfRows, direction: Joint) -> Joint:
         """As for `Passes`."""
@@ -79,7 +82,7 @@ class SmallPasses(Passes):
 
     def of_bias(self, logits: OfRows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """As for `Passes`."""
-        P, _ = self._answers(logits[0])
+        P, *_ = self._answers(logits[0])
         weighted = P * (self._weights(P.dtype) / self.n_samples)
         wanted = self._target(P.dtype) * (self._weights(P.dtype) / self.n_samples)
         found = weighted.sum((0, 2))
@@ -107,14 +110,20 @@ class SmallPasses(Passes):
         if self.on_pass:
             self.on_pass()
 
-    def _answers(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities, and losses as `Objective.losses` are; each row's targets add up to 1."""
+    def _answers(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Probabilities, and each row's loss, with its label smoothed and without."""
         shifted = logits - logits.max(1, keepdims=True)
         P = np.exp(shifted)
         total = P.sum(1, keepdims=True)
-        own = (self._target(P.dtype) * shifted).sum(1)
         P /= total
-        return P, np.log(total[:, 0]) - own
+        own = np.take_along_axis(shifted, self._labels[:, None], 1)[:, 0]
+        plain = np.log(total[:, 0]) - own
+        smoothing = self._objective.smoothing
+        return P, plain + smoothing * (own - shifted.mean(1)) if smoothing else plain, plain
+
+    @property
+    def _labels(self) -> np.ndarray:
+        return self.rows.whole.labels.numpy()
 
     def _slopes(self, P: np.ndarray) -> np.ndarray:
         """As `Objective.slopes`."""
@@ -125,7 +134,7 @@ class SmallPasses(Passes):
     def _own(self) -> np.ndarray:
         """Whether a class is the row's own, ``[n_blocks, n_classes, block_rows]``."""
         classes = np.arange(self.rows.n_classes)
-        return self.rows.whole.labels.numpy()[:, None] == classes[:, None]
+        return self._labels[:, None] == classes[:, None]
 
     def _target(self, dtype: Any) -> np.ndarray:
         return self._targets[np.dtype(dtype)]
