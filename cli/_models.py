@@ -92,6 +92,9 @@ def load_weights(place: Path) -> tuple[Path, SoftmaxRegression]:
     """
     from tfsoftmax.errors import ModelError
     from tfsoftmax.export.load import SAVED_MODEL, load_predictor
+    from tfsoftmax.system.startup import import_tensorflow
+
+    import_tensorflow()
     from tfsoftmax.export.rescue import ENDING
 
     if not place.is_file() or place.suffix == ENDING:

@@ -12,6 +12,7 @@ from tfsoftmax.cli.compare import compare
 from tfsoftmax.cli.convert import convert
 from tfsoftmax.cli.datasets import datasets
 from tfsoftmax.cli.evaluate import evaluate
+from tfsoftmax.cli.explain import explain
 from tfsoftmax.cli.export import export
 from tfsoftmax.cli.inspect import inspect
 from tfsoftmax.cli.predict import predict
@@ -36,6 +37,7 @@ for _command in (
         evaluate,
         compare,
         predict,
+        explain,
         coefficients,
         statistics,
         export,

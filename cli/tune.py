@@ -147,7 +147,7 @@ def tune(
     recipe = recipe.but(**data.memory_limit())
     name = locate(dataset_name).model_name if name is None else name
     if plot:
-        from tfsoftmax.report.plots import check_plot
+        from tfsoftmax.system.figures import check_plot
 
         check_plot(plot)
     model = None if no_refit else (output_dir, name)

@@ -44,6 +44,8 @@ _MODULE_OF = {
     "warm_start": "tfsoftmax.training.warm_start",
     "diagnose": "tfsoftmax.report.convergence",
     "Convergence": "tfsoftmax.report.convergence",
+    "Explanation": "tfsoftmax.explanation",
+    "plot_explanation": "tfsoftmax.report.heat_map",
     "compare": "tfsoftmax.report.comparison",
     "Comparison": "tfsoftmax.report.comparison",
     "coefficients": "tfsoftmax.report.coefficients",
@@ -109,6 +111,7 @@ if TYPE_CHECKING:  # The same names again, for type checkers.
     from tfsoftmax.estimators.classifier import SoftmaxClassifier as SoftmaxClassifier
     from tfsoftmax.evaluation import evaluate as evaluate
     from tfsoftmax.evaluation import score_rows as score_rows
+    from tfsoftmax.explanation import Explanation as Explanation
     from tfsoftmax.export.export import ExportResult as ExportResult
     from tfsoftmax.export.export import export_model as export_model
     from tfsoftmax.export.load import load_predictor as load_predictor
@@ -120,6 +123,7 @@ if TYPE_CHECKING:  # The same names again, for type checkers.
     from tfsoftmax.report.comparison import compare as compare
     from tfsoftmax.report.convergence import Convergence as Convergence
     from tfsoftmax.report.convergence import diagnose as diagnose
+    from tfsoftmax.report.heat_map import plot_explanation as plot_explanation
     from tfsoftmax.report.plots import plot_tuning as plot_tuning
     from tfsoftmax.report.statistics import Statistics as Statistics
     from tfsoftmax.report.statistics import statistics as statistics

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfsoftmax import ops
 from tfsoftmax.columns.entries import Entries, concatenate, entries_of
+from tfsoftmax.data.inputs import rows_for
 from tfsoftmax.device import zeros
+from tfsoftmax.explanation import Explanation, cells_given, check_size, explanation_of
 from tfsoftmax.keras_model import keras_model
 from tfsoftmax.prediction import RowClassifier
 from tfsoftmax.spec import Numbers, Spec
@@ -38,6 +40,7 @@ class SoftmaxRegression(tf.Module, RowClassifier):
         indicator of a missing one.
       b: variable, float32 ``[n_classes]``.
       record: how it was made, for its card when it is exported; None where `fit` did not make it.
+      mean: of the scaled training rows, float64 ``[n_inputs]``; None where it is not known.
 
     >>> spec = Spec((2,), "uint8", ("low", "high"), (0, 255))
     >>> model = SoftmaxRegression(spec)
@@ -61,6 +64,7 @@ class SoftmaxRegression(tf.Module, RowClassifier):
         super().__init__(name="softmax_regression")
         self.spec = spec
         self.record: RunRecord | None = None
+        self.mean: np.ndarray | None = None
         scaling = spec.scaled_by
         self.offset, self.scale = _float32(scaling.offset), _float32(scaling.scale)
         self.fill = None if scaling.fill is None else _float32(scaling.fill)
@@ -194,6 +198,33 @@ class SoftmaxRegression(tf.Module, RowClassifier):
         [[0.5, 0.5]]
         """
         return keras_model(self.spec, self.W.numpy(), self.b.numpy())
+
+    def explain(self, rows: Any) -> Explanation:
+        """What each feature adds to the score of each class, exactly.
+
+        Args:
+          rows: as `predict_proba` takes them.
+
+        Raises:
+          UsageError: if there are too many rows for memory.
+          as `predict_proba`.
+
+        >>> spec = Spec((2,), "float32", ("no", "yes"), feature_names=("age", "fare"))
+        >>> model = SoftmaxRegression(spec)
+        >>> model.W.assign([[-1.0, 1.0], [2.0, -2.0]])
+        <...>
+        >>> model.explain([[3.0, 1.0]]).table()
+          column value  contribution
+        0    age     3           3.0
+        1   fare     1          -2.0
+        """
+        raw = rows_for(self.spec, rows)
+        check_size(self.spec, len(raw))
+        features = np.asarray(raw[:])
+        scaled = self.scaled(tf.constant(features)).numpy()
+        weights = self.W.numpy(), self.b.numpy()
+        cells = cells_given(self.spec, rows)
+        return explanation_of(self.spec, weights, features, scaled, self.mean, cells)
 
     def _scores(self, examples: np.ndarray | csr_array) -> tuple[np.ndarray, np.ndarray]:
         # Ranked by logits: two probabilities may be rounded to one.

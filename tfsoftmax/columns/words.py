@@ -52,6 +52,21 @@ def text(column: Column, cells: tf.Tensor) -> Entries:
     )
 
 
+def words_in_buckets(column: Column, text: str) -> dict[int, list[str]]:
+    """The words and word pairs of a text by the hash bucket that each falls into.
+
+    >>> words_in_buckets(Column("review", "text", ("review",), size=100), "Good, good!")
+    {16: ['good'], 47: ['good good']}
+    """
+    words = _words_of(tf.constant([text]))[0]
+    pairs = tf.strings.join([words[:-1], words[1:]], " ")
+    found: dict[int, list[str]] = {}
+    for term in dict.fromkeys([*words.numpy(), *pairs.numpy()]):
+        bucket = int(hash_of(tf.constant([term]), column.size)[0])
+        found.setdefault(bucket, []).append(term.decode())
+    return found
+
+
 def lowered(cells: tf.Tensor) -> tf.Tensor:
     """Texts in lower case, as Unicode has it; a zero is a blank."""
     lower = tf.strings.lower(cells)  # of ASCII letters, which is the same everywhere

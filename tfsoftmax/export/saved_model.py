@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.data.encoded import Cells
+from tfsoftmax.explanation import Explanation
 from tfsoftmax.export import manifest, metadata
 from tfsoftmax.export.examples import serialized_examples
 from tfsoftmax.export.exported_model import (
@@ -127,6 +128,10 @@ class SavedModelPredictor(Predictor):
             reason = ValueError("its SavedModel is damaged or of another kind")
             raise self.unusable(reason) from error
         self.check_fit(self.spec, tuple(shape), dtype, outputs["probabilities"].shape[-1])
+
+    def explain(self, rows: Any) -> Explanation:
+        """What each feature adds to the score of each class, as `SoftmaxRegression.explain`."""
+        return self.model().explain(rows)
 
     def model(self) -> SoftmaxRegression:
         """The trained model, to go on training or to export again.

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfsoftmax.errors import UsageError
-from tfsoftmax.system.files import write_atomically
+from tfsoftmax.system.figures import check_plot, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from tfsoftmax.tuning.tune import Candidate, Tuning
 
-_SUFFIXES = (".png", ".svg", ".pdf")
 _AXIS_LABELS = {
     "l2": "l2, penalty on the squares of W",
     "l1": "l1, penalty on the magnitudes of W",
@@ -63,23 +60,7 @@ def plot_tuning(tuning: Tuning, path: Path | str) -> None:
     # Without pyplot no display is needed, whatever backend is set.
     figure = Figure(figsize=(7.5, 4.8), layout="constrained")
     _draw(figure.add_subplot(), tuning)
-    content = io.BytesIO()
-    figure.savefig(content, format=path.suffix[1:], dpi=150)
-    write_atomically(path, content.getvalue())
-
-
-def check_plot(path: Path) -> None:
-    """Checks early that a plot can be written: the suffix of its path, and matplotlib.
-
-    Raises:
-      UsageError: if the suffix is not one of a plot, or matplotlib is not installed.
-    """
-    if path.suffix not in _SUFFIXES:
-        raise UsageError(f"{path}: a plot's name must end in .png, .svg or .pdf")
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError as error:
-        raise UsageError("a plot needs matplotlib: pip install matplotlib") from error
+    write_figure(figure, path)
 
 
 def _draw(axes: Axes, tuning: Tuning) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.dataset import Dataset
-from tfsoftmax.data.encoded import cells_of_frame, features_of_cells
+from tfsoftmax.data.encoded import Cells, cells_of_frame, features_of_cells
 from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.data.readers.folders import check_file
@@ -97,6 +97,17 @@ def rows_of_texts(
       ``[n, n_features]``.
 
     Raises:
+      as `cells_of_texts`.
+    """
+    for cells in cells_of_texts(path, name, spec, options):
+        assert spec.encoding
+        yield features_of_cells(spec.encoding, cells)
+
+
+def cells_of_texts(path: Path, name: str, spec: Spec, options: SourceOptions) -> Iterator[Cells]:
+    """Reads texts as `rows_of_texts` does, as the cells of the model's one column.
+
+    Raises:
       ModelError: if the model takes anything else.
       DataError: naming the line, from 1, of what is wrong.
     """
@@ -109,9 +120,7 @@ def rows_of_texts(
     for lines in _parts(path, name, options.encoding):
         texts = [_split(line, _form_of_line(line, form), name, classes)[1] for line in lines]
         frame = _frame({inputs[0].name: texts})
-        yield features_of_cells(
-            spec.encoding, cells_of_frame(spec.encoding, frame, name, first_row)
-        )
+        yield cells_of_frame(spec.encoding, frame, name, first_row)
         first_row += len(lines)
 
 

@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from tfsoftmax.choices import did_you_mean
-from tfsoftmax.columns.column import Encoding
 from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.dataset import check_finite
-from tfsoftmax.data.encoded import CellsReader, features_of_cells
+from tfsoftmax.data.encoded import Cells, CellsReader, features_of_cells
 from tfsoftmax.data.exact_numbers import convert_exactly
 from tfsoftmax.data.features import FeaturesLike, row_blocks
 from tfsoftmax.data.kinds import KINDS, PICTURE_SUFFIXES, function_of
@@ -28,6 +27,7 @@ from tfsoftmax.errors import DataError
 from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
 
+_TEXTS = "text:rows_of_texts"
 _REMEDY = (
     "train the model again with "
     + setting("missing", "mean")
@@ -98,18 +98,11 @@ def read_unlabelled(
     if kind.unlabelled:
         yield from function_of(kind.unlabelled)(path, name, spec, options or SourceOptions())
         return
-    choices = replace(
-        options or SourceOptions(),
-        missing=spec.missing or "error",
-        features=spec.feature_names,
-        label_column=None,
-    )
-    assert kind.table
-    table: Table = function_of(kind.table)(path, name, choices, BadRows(name, skip=False))
-    names = _wanted(name, table.names, spec)
     if spec.encoding is not None:
-        yield from _encoded(name, table, names, spec.encoding, choices)
+        for cells in read_cells(location, spec, options):
+            yield features_of_cells(spec.encoding, cells)
         return
+    table, names, choices = _table(location, spec, options)
     reader = NumbersReader(name, names, choices, model=True, remedy=_REMEDY)
     row = 1
     for frame in table.frames:
@@ -118,16 +111,45 @@ def read_unlabelled(
         row += len(frame)
 
 
-def _encoded(
-    name: str, table: Table, names: list[str], encoding: Encoding, options: SourceOptions
-) -> Iterator[FeaturesLike]:
-    """Reads the rows of a table as a model encodes them."""
-    remedy = _REMEDY if options.missing == "error" else None
-    reader = CellsReader(name, encoding, options, model=True, remedy=remedy)
-    for part in table.read(names, texts=encoding.texts(), filled=remedy is None):
+def has_cells(location: Location) -> bool:
+    """Whether what is read from there are the cells of a table, rather than features."""
+    return location.kind.unlabelled in (None, _TEXTS)
+
+
+def read_cells(
+    location: Location, spec: Spec, options: SourceOptions | None = None
+) -> Iterator[Cells]:
+    """Reads the cells that a model encodes, a part at a time; all as for `read_unlabelled`."""
+    assert spec.encoding
+    if location.kind.unlabelled == _TEXTS:
+        from tfsoftmax.data.readers.text import cells_of_texts
+
+        yield from cells_of_texts(
+            *(location.path, location.name, spec, options or SourceOptions())  # type: ignore[arg-type]
+        )
+        return
+    table, names, choices = _table(location, spec, options)
+    remedy = _REMEDY if choices.missing == "error" else None
+    reader = CellsReader(location.name, spec.encoding, choices, model=True, remedy=remedy)
+    for part in table.read(names, texts=spec.encoding.texts(), filled=remedy is None):
         # Rows are counted from 1.
-        cells, _ = reader.read(part.frame, part.first_row)
-        yield features_of_cells(encoding, cells)
+        yield reader.read(part.frame, part.first_row)[0]
+
+
+def _table(
+    location: Location, spec: Spec, options: SourceOptions | None
+) -> tuple[Table, list[str], SourceOptions]:
+    """A table, its columns that the model takes, and how it is read."""
+    name, kind, path = location
+    choices = replace(
+        options or SourceOptions(),
+        missing=spec.missing or "error",
+        features=spec.feature_names,
+        label_column=None,
+    )
+    assert kind.table
+    table: Table = function_of(kind.table)(path, name, choices, BadRows(name, skip=False))
+    return table, _wanted(name, table.names, spec), choices
 
 
 def _wanted(name: str, found: list[str], spec: Spec) -> list[str]:
