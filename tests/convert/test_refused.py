@@ -25,7 +25,7 @@ from sklearn.preprocessing import (
 )
 from support.pipelines import fitted, wine
 
-from tfsoftmax import ConversionError, from_sklearn
+from tfsoftmax import ConversionError, SoftmaxClassifier, from_sklearn
 
 LOGISTIC = LogisticRegression()
 THREE = [[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 3.0]], ["a", "b", "c", "c"]
@@ -45,6 +45,11 @@ REFUSED = {
     "one against rest": (SGDClassifier(loss="log_loss"), THREE, "each class against the rest"),
     "one-vs-rest": (OneVsRestClassifier(LOGISTIC), THREE, "fit LogisticRegression"),
     "hinge": (SGDClassifier(), THREE, "loss='hinge' .* fit it with loss='log_loss'"),
+    "cut off": (
+        SoftmaxClassifier(scaling="auto"),
+        ([[float(x)] for x in [*range(300), 50000]], ["a", "b", "b"] * 100 + ["a"]),
+        "cuts scaled features off at 5, .* fit it with scaling='standard'",
+    ),
     "search": (GridSearchCV(LOGISTIC, {}, cv=2), THREE, "convert its best_estimator_"),
     "clip": (make_pipeline(MinMaxScaler(clip=True), LOGISTIC), THREE, "fit it with clip=False"),
     "function": (

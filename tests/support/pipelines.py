@@ -23,6 +23,8 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
+from tfsoftmax import SoftmaxClassifier
+
 LOGISTIC = LogisticRegression(C=0.5, max_iter=5000)
 IGNORE = OneHotEncoder(handle_unknown="ignore")
 MEDIAN = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
@@ -146,6 +148,11 @@ CASES = {
         numbers(StandardScaler(), classifier=LinearDiscriminantAnalysis("lsqr", shrinkage="auto")),
         binary,
     ),
+    "softmax classifier": (
+        numbers(MaxAbsScaler(), classifier=SoftmaxClassifier(scaling="standard")),
+        wine,
+    ),
+    "softmax classifier of two": (SoftmaxClassifier(scaling="standard"), binary),
     "naive bayes": (numbers(MinMaxScaler(), classifier=MultinomialNB()), wine),
     "pca": (numbers(StandardScaler(), PCA(5, random_state=0)), wine),
     "pca whitened": (numbers(PCA(3, whiten=True, random_state=0), StandardScaler()), wine),

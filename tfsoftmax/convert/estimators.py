@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import softmax
 
+from tfsoftmax.convert.uses import Number, Uses
 from tfsoftmax.errors import ConversionError
 
 # Rows on which the weights are compared with what the classifier itself answers.
@@ -17,15 +18,25 @@ _TOLERANCE = 1e-9
 
 
 class Weights(NamedTuple):
-    """A softmax regression in float64.
+    """A softmax regression in float64, of ``(x - center) * unit``.
 
     Attributes:
       W: ``[n_features, n_classes]``.
       b: ``[n_classes]``.
+      center, unit: one number, or ``[n_features]``.
     """
 
     W: np.ndarray
     b: np.ndarray
+    center: Any = 0.0
+    unit: Any = 1.0
+
+    def uses(self) -> Uses:
+        """What becomes of each feature."""
+        n_features = len(self.W)
+        centers, units = (np.broadcast_to(each, n_features) for each in (self.center, self.unit))
+        columns = zip(self.W, centers.tolist(), units.tolist(), strict=True)
+        return [[Number(row, center, unit)] for row, center, unit in columns]
 
 
 def weights_of(classifier: Any, name: str) -> Weights:
@@ -45,7 +56,7 @@ def weights_of(classifier: Any, name: str) -> Weights:
     """
     kind = type(classifier).__name__
     where = f"step {name!r} ({kind})"
-    if kind not in ESTIMATORS or not type(classifier).__module__.startswith("sklearn."):
+    if kind not in ESTIMATORS or not type(classifier).__module__.startswith(_MODULES):
         reason = _REASONS.get(kind, "its probabilities are not known to be a softmax")
         raise ConversionError(
             f"{where}: {reason}; what can be converted is {', '.join(ESTIMATORS)}"
@@ -83,6 +94,16 @@ def _naive_bayes(classifier: Any, where: str) -> Weights:
     return Weights(classifier.feature_log_prob_.T, classifier.class_log_prior_)
 
 
+def _ours(classifier: Any, where: str) -> Weights:
+    scaling = classifier.model_.spec.scaled_by
+    if scaling.limit is not None:
+        raise ConversionError(
+            f"{where}: it cuts scaled features off at {scaling.limit:g}, which is not linear; "
+            "fit it with scaling='standard', or alone, and export its model_"
+        )
+    return _linear(classifier, where)._replace(center=scaling.offset, unit=scaling.scale)
+
+
 _ONE_VS_REST = (
     "it fits a model of each class against the rest and divides their probabilities by their sum, "
     "which is no softmax; fit LogisticRegression, which fits one model of all classes"
@@ -97,6 +118,7 @@ _REASONS = {
     "GridSearchCV": "it is a search; convert its best_estimator_",
     "RandomizedSearchCV": "it is a search; convert its best_estimator_",
 }
+_MODULES = ("sklearn.", "tfsoftmax.estimators.")
 # From the name of a class to the function that has its weights.
 ESTIMATORS: dict[str, Callable[[Any, str], Weights]] = {
     "LogisticRegression": _linear,
@@ -104,17 +126,20 @@ ESTIMATORS: dict[str, Callable[[Any, str], Weights]] = {
     "SGDClassifier": _sgd,
     "LinearDiscriminantAnalysis": _linear,
     "MultinomialNB": _naive_bayes,
+    "SoftmaxClassifier": _ours,
 }
 
 
 def _check(classifier: Any, found: Weights, where: str) -> None:
     """Compares with the classifier's own probabilities, which settings and versions may change."""
     size = 1 / max(1e-300, float(np.abs(found.W).max()))
-    rows = size * np.abs(np.random.default_rng(0).normal(size=(_ROWS, len(found.W))))
+    drawn = np.abs(np.random.default_rng(0).normal(size=(_ROWS, len(found.W))))
+    rows = size * drawn / found.unit + found.center
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that these rows have no names
         expected = classifier.predict_proba(rows)
-    if not np.allclose(softmax(rows @ found.W + found.b, axis=1), expected, 0, _TOLERANCE):
+    logits = (rows - found.center) * found.unit @ found.W + found.b
+    if not np.allclose(softmax(logits, axis=1), expected, 0, _TOLERANCE):
         raise ConversionError(
             f"{where}: as it is set, its probabilities are no softmax of its weights. "
             f"If it is multiclass: {_ONE_VS_REST}"

@@ -10,7 +10,6 @@ import numpy as np
 from tfsoftmax.convert.assemble import assemble, rows_of
 from tfsoftmax.convert.estimators import weights_of
 from tfsoftmax.convert.pipeline import inputs_of, names_of
-from tfsoftmax.convert.uses import Number, Uses
 from tfsoftmax.convert.walk import Walk
 from tfsoftmax.data.labels import ClassNames
 from tfsoftmax.errors import ConversionError
@@ -50,9 +49,8 @@ def from_sklearn(fitted: Any, *, check_on: Any = None) -> SoftmaxRegression:
     """
     steps = list(fitted.steps) if type(fitted).__name__ == "Pipeline" else [("model", fitted)]
     name, classifier = steps.pop()
-    W, b = weights_of(classifier, name)
-    walk = Walk(b)
-    uses: Uses = [[Number(row)] for row in W]
+    weights = weights_of(classifier, name)
+    walk, uses = Walk(weights.b), weights.uses()
     for name, step in reversed(steps):
         uses = inputs_of(step, uses, walk, name)
     model = assemble(uses, names_of(fitted), _class_names(classifier), walk)
