@@ -85,8 +85,9 @@ class Gathered:
             if name in self._cells:
                 texts[index] = self._add_cells(name, column, first_row)
                 continue
-            whole = column.dtype.kind in "iu" and not reader.like_words
-            if reader.settled and (whole or (column.dtype.kind == "f" and reader.has_fractions)):
+            kind, writing = column.dtype.kind, reader.writing
+            whole = kind in "iu" and not writing.like_words
+            if reader.settled and (whole or (kind == "f" and writing.has_fractions)):
                 rows[:, index] = column.to_numpy(np.float64, na_value=np.nan)
                 continue
             cells = reader.read(column, first_row)
@@ -156,14 +157,14 @@ class Gathered:
         numbers = ColumnReader("")
         for index, name in enumerate(self.names):
             reader = self.readers.get(name, numbers)
-            reader.close()
+            reader.writing.close()
             any_there = bool(found.count[index])
             low, mean, high, deviation = (
                 float(figure[index]) if any_there else None for figure in figures
             )
             shown = reader.first_text
             missing = int(self.missing[index]) - reader.texts
-            if reader.conflict:
+            if reader.writing.conflict:
                 missing = self.statistics.n_samples - reader.present
             role = self._role(name, reader)
             yield Column(
@@ -179,7 +180,7 @@ class Gathered:
                 deviation,
                 bool(constant[index]) and any_there and not reader.texts,
                 None,
-                reader.conflict,
+                reader.writing.conflict,
                 role,
                 self._kind(name, reader, role),
                 bool(self._draft and name in self._draft.asked.columns),
@@ -221,7 +222,7 @@ class Gathered:
         """How training reads a column; None if it cannot, or leaves it out."""
         if self._draft:
             return self._kinds[name].kind if name in self._kinds else None
-        usable = reader.type in USABLE and not reader.conflict and not reader.texts
+        usable = reader.type in USABLE and not reader.writing.conflict and not reader.texts
         return reader.type if usable and role not in ("index", "name") else None
 
 

@@ -230,17 +230,17 @@ def settle_doubts(
     for part in islice(parts_of(padded, min(rows, _TEXT_ROWS_PER_PART)), 1):
         for column in padded:
             texts[column].read(part.frame[column], part.first_row)
-            readers[column].padded = texts[column].padded
-    open_ones = [column for column, reader in readers.items() if reader.maybe_groups]
+            readers[column].writing.padded = texts[column].writing.padded
+    open_ones = [column for column, reader in readers.items() if reader.writing.maybe_groups]
     for part in parts_of(open_ones):
         for column in open_ones:
             texts[column].read(part.frame[column], part.first_row)
-        open_ones = [column for column in open_ones if not texts[column].has_fractions]
+        open_ones = [column for column in open_ones if not texts[column].writing.has_fractions]
         if not open_ones:
             return
     for column in open_ones:
-        texts[column].close()
-        readers[column].conflict = texts[column].conflict
+        texts[column].writing.close()
+        readers[column].writing.conflict = texts[column].writing.conflict
 
 
 def _missing(

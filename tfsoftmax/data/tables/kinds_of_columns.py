@@ -20,11 +20,12 @@ from tfsoftmax.data.tables.asked import (
     asked_column,
     asked_cross,
 )
-from tfsoftmax.data.tables.cells import NAMELESS, ColumnReader, Example
+from tfsoftmax.data.tables.cells import NAMELESS, ColumnReader
 from tfsoftmax.data.tables.columns import Columns, listed
 from tfsoftmax.data.tables.reader import nameless, readers_of
 from tfsoftmax.data.tables.table import Part
 from tfsoftmax.data.tables.texts import texts_of
+from tfsoftmax.data.tables.writing import Example
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.messages import Message, setting
 
@@ -275,7 +276,7 @@ class _Look:
                 raise nameless(self._where)
         if self._is_of_dates():
             return Guess(Column(self._name, "date", names, time_zone="UTC"), "string")
-        if not reader.is_text or (reader.conflict and self._share_of_texts < _FEWEST_TEXTS):
+        if not reader.is_text or (reader.writing.conflict and self._share_of_texts < _FEWEST_TEXTS):
             if reader.type == "boolean":
                 return Guess(Column(self._name, "boolean", names), self._type_of_booleans())
             return Guess(Column(self._name, "number", names), "float32")
@@ -360,7 +361,8 @@ class _Look:
     def _error(self, what: str, example: Example | None, rest: str) -> DataError:
         shown = f" (row {example.row}: {example.text[:40]!r})" if example else ""
         return DataError(
-            f"{self._where}, column {self._name!r}: {what}{shown}{rest}" + self._reader.remedy
+            f"{self._where}, column {self._name!r}: {what}{shown}{rest}"
+            + self._reader.writing.remedy
         )
 
     def _hint_at_dates(self, texts: pd.Series) -> str | None:

@@ -148,7 +148,8 @@ class NumbersReader:
         numbers = columns.to_numpy(np.float64)
         for name in self.names:
             reader = self._readers[name]
-            if reader.like_words or (frame[name].dtype.kind == "f" and not reader.has_fractions):
+            writing, kind = reader.writing, frame[name].dtype.kind
+            if writing.like_words or (kind == "f" and not writing.has_fractions):
                 reader.read(frame[name], first_row)
         return numbers
 
@@ -177,19 +178,20 @@ class NumbersReader:
 
     def _check(self, reader: ColumnReader, where: str) -> None:
         """Checks that a column is one of numbers."""
-        if reader.conflict:
-            raise DataError(f"{where}, " + reader.conflict)
+        writing = reader.writing
+        if writing.conflict:
+            raise DataError(f"{where}, " + writing.conflict)
         if reader.type not in ("number", "boolean"):
             raise DataError(
                 f"{where}, column {reader.name!r}: its type is {reader.type}; expected numbers or "
-                "booleans: turn it into numbers" + reader.remedy
+                "booleans: turn it into numbers" + writing.remedy
             )
         if reader.texts and reader.is_text:
             first = reader.first_text
             assert first
             raise DataError(
                 f"{where}, column {reader.name!r}: it is text (row {first.row}: "
-                f"{first.text[:40]!r}); expected numbers: turn it into numbers" + reader.remedy
+                f"{first.text[:40]!r}); expected numbers: turn it into numbers" + writing.remedy
             )
 
     def _without_texts(
@@ -287,7 +289,7 @@ class NumbersReader:
                 if not reader.distinct.holds:
                     self._check(reader, self._source)
             elif not self._model:
-                reader.close()
+                reader.writing.close()
                 self._check(reader, self._source)
         read = [self._readers[name] for name in self.names]
         return Notes(
@@ -296,7 +298,7 @@ class NumbersReader:
             identifying=tuple(
                 reader.name for reader in read if self._leave_out and reader.identifies_rows
             ),
-            marks=tuple(reader.mark + reader.name for reader in read if reader.mark),
+            marks=tuple(mark + reader.name for reader in read if (mark := reader.writing.mark)),
             hints=() if self._model else hints_at_codes(read, self._options),
         )
 
@@ -304,8 +306,8 @@ class NumbersReader:
 def hints_at_codes(readers: Iterable[ColumnReader], options: SourceOptions) -> tuple[str, ...]:
     """A sentence on each column of numbers such as 007, unless it is said to be of numbers."""
     return tuple(
-        f"column {reader.name!r}: {reader.padded} begins with 0, and was taken for a number; if "
-        "such numbers are codes, say " + setting("column", [f"{reader.name}=category"])
+        f"column {reader.name!r}: {padded} begins with 0, and was taken for a number; if such "
+        "numbers are codes, say " + setting("column", [f"{reader.name}=category"])
         for reader in readers
-        if reader.padded and f"{reader.name}=number" not in options.column
+        if (padded := reader.writing.padded) and f"{reader.name}=number" not in options.column
     )
