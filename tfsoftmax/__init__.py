@@ -146,7 +146,10 @@ if TYPE_CHECKING:  # The same names again, for type checkers.
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'tfsoftmax' has no attribute {name!r}")
-    value = getattr(import_module(_MODULE_OF[name]), name)
+    from tfsoftmax.system.startup import quiet_in_notebooks
+
+    with quiet_in_notebooks():
+        value = getattr(import_module(_MODULE_OF[name]), name)
     globals()[name] = value
     return value
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tfsoftmax.errors import DataError
+from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.intervals import wilson
+from tfsoftmax.system.html import html_table
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 _MAX_BLOCK_ROWS = 16384
 _MAX_BLOCK_NUMBERS = 2**24
 _CALIBRATION_BINS = 15
+# A confusion matrix of more classes is not plotted, or without its counts.
+_MOST_PLOTTED, _MOST_COUNTS = 100, 26
 # With more classes the confusion matrix is sparse: a dense one of 20,000 classes takes 3.2 GB.
 _MAX_DENSE_CLASSES = 1024
 # The loss, in nats, of a probability that float32 rounds to 0; computed from its smallest normal
@@ -37,7 +41,7 @@ def rows_per_block(*widths: int) -> int:
     return max(1, min(_MAX_BLOCK_ROWS, _MAX_BLOCK_NUMBERS // max(widths)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """Metrics of a model's predictions on one set of rows.
 
@@ -66,6 +70,66 @@ class Evaluation:
     answered: float | None = None
     answered_accuracy: float | None = None
     of_probabilities: ProbabilityMetrics | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"Evaluation(accuracy {self.accuracy:.4f}, log-loss {self.log_loss:.4f}; "
+            f"{self.n_samples:,} rows, {self.confusion.shape[0]:,} classes)"
+        )
+
+    def _repr_html_(self) -> str:
+        low, high = self.accuracy_interval
+        found = [
+            ("accuracy", f"{self.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f})"),
+            ("of the most frequent class", f"{self.baseline_accuracy:.4f}"),
+            ("log-loss", f"{self.log_loss:.4f}"),
+            ("of the classes' shares", f"{self.baseline_log_loss:.4f}"),
+            ("balanced accuracy", f"{self.balanced_accuracy:.4f}"),
+            ("macro F1", f"{self.macro_f1:.4f}"),
+        ]
+        more = self.of_probabilities
+        if more and more.roc_auc is not None:
+            found.append(("ROC AUC", f"{more.roc_auc:.4f}"))
+        if more:
+            found.append(("Brier score", f"{more.brier_score:.4f}"))
+        return html_table(f"{self.n_samples:,} rows", found)
+
+    def plot_confusion(self, class_names: Sequence[str] | None = None) -> Any:
+        """Plots the confusion matrix; the colour is the share of a true class's rows.
+
+        Args:
+          class_names: to label rows and columns with; None numbers them from 0.
+
+        Returns:
+          The matplotlib axes.
+
+        Raises:
+          UsageError: if there are more than 100 classes, or matplotlib is not installed.
+        """
+        from tfsoftmax.system.figures import new_axes
+
+        n_classes = self.confusion.shape[0]
+        if n_classes > _MOST_PLOTTED:
+            raise UsageError(
+                f"a confusion matrix of {n_classes:,} classes cannot be read; "
+                "largest_confusions() lists the most frequent mistakes"
+            )
+        counts = np.asarray(self.confusion)
+        side = 2.4 + 0.42 * min(n_classes, 24)
+        axes = new_axes(size=(side, side))
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        names = list(class_names) if class_names else [str(k) for k in range(n_classes)]
+        axes.set_xticks(range(n_classes), names, rotation=90)
+        axes.set_yticks(range(n_classes), names)
+        axes.set_xlabel("predicted class")
+        axes.set_ylabel("true class")
+        if n_classes <= _MOST_COUNTS:
+            for (row, column), count in np.ndenumerate(counts):
+                color = "white" if shares[row, column] > 0.5 else "black"
+                text = {"ha": "center", "va": "center", "fontsize": 8, "color": color}
+                axes.text(column, row, f"{count:,}", **text)
+        return axes
 
     @property
     def n_samples(self) -> int:

@@ -17,6 +17,7 @@ from tfsoftmax.keras_model import keras_model
 from tfsoftmax.prediction import RowClassifier
 from tfsoftmax.spec import Numbers, Spec
 from tfsoftmax.summary import summary
+from tfsoftmax.system.html import html_table
 
 if TYPE_CHECKING:
     import keras
@@ -76,6 +77,30 @@ class SoftmaxRegression(tf.Module, RowClassifier):
 
         self.W = tf.Variable(start(shape), name="W")
         self.b = tf.Variable(start(shape[1:]), name="b")
+
+    def __repr__(self) -> str:
+        shape = " x ".join(map(str, self.spec.example_shape))
+        classes = f"{self.spec.n_classes:,} classes"
+        return f"SoftmaxRegression({shape} {self.spec.dtype} features, {classes})"
+
+    def _repr_html_(self) -> str:
+        lines = (line.split(maxsplit=1) for line in self.summary().splitlines())
+        return html_table("SoftmaxRegression", [tuple(line) for line in lines])
+
+    def plot_weights(self) -> Any:
+        """Plots W: of pictures an image of each class, else the strongest features of all classes.
+
+        Red weights speak for a class, blue ones against it.
+
+        Returns:
+          A NumPy array of matplotlib axes, one for each class, of pictures; else one.
+
+        Raises:
+          UsageError: if there are more than 100 classes, or matplotlib is not installed.
+        """
+        from tfsoftmax.weight_plots import plot_weights
+
+        return plot_weights(self.spec, self.W.numpy())
 
     @property
     def parameters(self) -> tuple[tf.Variable, tf.Variable]:

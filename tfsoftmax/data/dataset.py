@@ -16,11 +16,14 @@ from tfsoftmax.data.sparse_rows import SparseFeatures, row_of_entries, sparse_bl
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
+from tfsoftmax.system.html import html_table
 
 if TYPE_CHECKING:
     from tfsoftmax.data.options import SourceOptions
     from tfsoftmax.data.record import DataRecord
 
+# Classes that a notebook shows.
+_MOST_SHOWN = 30
 _REMEDY = "take means for it with " + setting("missing", "mean")
 
 
@@ -36,7 +39,7 @@ class CheckedFeatures(NamedTuple):
     missing: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Split:
     """Rows and their classes.
 
@@ -67,6 +70,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __repr__(self) -> str:
+        weighted = ", weighted" if self.weights is not None else ""
+        return f"Split({len(self):,} rows of {self.features.shape[1]:,} features{weighted})"
+
     def take(self, indices: np.ndarray) -> Split:
         """Selects rows by index, as a copy; rows in a file stay there, in the file's order."""
         features = features_of(self.features)
@@ -93,7 +100,7 @@ class Split:
         return self.checked if self.checked and self.checked.features is self.features else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Training and test rows of one source; constructing it checks them.
 
@@ -142,6 +149,26 @@ class Dataset:
                 continue
             _check_split(f"{self.name}: {part} split", split, self.spec)
 
+    def __repr__(self) -> str:
+        rows = ", ".join(f"{len(split):,} {part}" for part, split in self.splits().items())
+        return f"Dataset({self.name!r}: {rows} rows; {_example(self.spec)})"
+
+    def _repr_html_(self) -> str:
+        parts = self.splits()
+        counts = [
+            np.bincount(part.labels, minlength=self.spec.n_classes) for part in parts.values()
+        ]
+        names = self.spec.class_names[:_MOST_SHOWN]
+        rows = [
+            (name, *(f"{count[index]:,}" for count in counts)) for index, name in enumerate(names)
+        ]
+        if (more := self.spec.n_classes - len(names)) > 0:
+            rest = [f"{count[len(names) :].sum():,}" for count in counts]
+            rows.append((f"{more:,} more classes", *rest))
+        rows.append(("all", *(f"{len(part):,}" for part in parts.values())))
+        title = f"{self.name}: {_example(self.spec)}"
+        return html_table(title, rows, ("rows of class", *parts))
+
     @property
     def model_spec(self) -> Spec:
         """The spec of a model of these rows, which says if they are sparse (`sparse_rows`)."""
@@ -173,6 +200,12 @@ class Dataset:
                 for block in row_blocks(array):
                     digest.update(block.data)
         return digest.hexdigest()
+
+
+def _example(spec: Spec) -> str:
+    """What goes in and what comes out, in a few words."""
+    shape = " x ".join(map(str, spec.example_shape))
+    return f"{shape} {spec.dtype} features, {spec.n_classes:,} classes"
 
 
 def _sparse_digest(features: SparseFeatures) -> bytes:

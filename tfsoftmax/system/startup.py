@@ -71,6 +71,21 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)
 
 
+@contextmanager
+def quiet_in_notebooks() -> Iterator[None]:
+    """In a notebook, keeps TensorFlow's log out of the cells, unless its level was set.
+
+    What is imported in the block is silent, and so is TensorFlow afterwards.
+    """
+    if "ipykernel" not in sys.modules:
+        yield
+        return
+    if "tensorflow" not in sys.modules:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with silence_native_log():
+        yield
+
+
 def import_tensorflow() -> None:
     """Imports TensorFlow silently, with the compile cache enabled, but without Keras.
 

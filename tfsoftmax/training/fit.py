@@ -48,6 +48,12 @@ class FitResult(_ModelAndHistory):
         result.record, result.dataset = record, dataset
         return result
 
+    def __repr__(self) -> str:
+        return f"FitResult(model={self.model!r}, history={self.history!r})"
+
+    def _repr_html_(self) -> str:
+        return self.model._repr_html_() + self.history._repr_html_()
+
 
 def fit(
     dataset: Dataset,

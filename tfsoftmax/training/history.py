@@ -10,6 +10,7 @@ from typing import Any
 
 from tfsoftmax.choices import check_types
 from tfsoftmax.errors import UsageError
+from tfsoftmax.system.html import html_table
 from tfsoftmax.training.newton.proof import Proof
 from tfsoftmax.training.penalty import ChosenL2
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
@@ -70,7 +71,7 @@ class EpochMetrics:
         return {**asdict(self), "seconds": self.seconds}
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """The epochs of one run, first to last.
 
@@ -96,6 +97,57 @@ class History:
     lengths: list[tuple[int, int]] = field(default_factory=list)
     proof: Proof | None = None
     chosen_l2: ChosenL2 | None = None
+
+    def __repr__(self) -> str:
+        if not self.epochs:
+            return "History(no epochs)"
+        figures = ", ".join(f"{name} {value}" for name, value in self._kept_figures())
+        return f"History({len(self.epochs):,} epochs; {figures})"
+
+    def _repr_html_(self) -> str:
+        if not self.epochs:
+            return html_table("no epochs", [])
+        best = f", the best {self.best_epoch:,}" if self.best_epoch else ""
+        return html_table(f"{len(self.epochs):,} epochs{best}", self._kept_figures())
+
+    def _kept_figures(self) -> list[tuple[str, str]]:
+        kept = self.kept
+        found = [
+            ("training log-loss", kept.train_log_loss),
+            ("test log-loss", kept.test_log_loss),
+            ("test accuracy", kept.test_accuracy),
+            ("validation log-loss", kept.validation_log_loss),
+        ]
+        return [(name, f"{value:.4f}") for name, value in found if value is not None]
+
+    def plot(self) -> Any:
+        """Plots log-loss and accuracy of every epoch, for training, test and validation rows.
+
+        Returns:
+          A NumPy array of two matplotlib axes.
+
+        Raises:
+          UsageError: if matplotlib is not installed, or no epoch has ended.
+        """
+        from tfsoftmax.system.figures import new_axes
+
+        if not self.epochs:
+            raise UsageError("no epoch has ended, so there is nothing to plot")
+        both = new_axes(1, 2, (9.0, 3.6))
+        numbers = [epoch.epoch for epoch in self.epochs]
+        for axes, figure in zip(both, ("log_loss", "accuracy"), strict=True):
+            for rows in ("train", "test", "validation"):
+                values = [getattr(epoch, f"{rows}_{figure}") for epoch in self.epochs]
+                if values[-1] is not None:
+                    marker = "o" if len(values) == 1 else None
+                    axes.plot(numbers, values, label=f"{rows} rows", marker=marker)
+            if self.best_epoch:
+                axes.axvline(self.best_epoch, color="0.6", linestyle=":", label="best epoch")
+            axes.set_xlabel("epoch")
+            axes.set_title(figure.replace("_", "-"), fontsize="medium")
+            axes.grid(color="0.9", linewidth=0.7)
+            axes.legend(frameon=False, fontsize="small")
+        return both
 
     @property
     def last(self) -> EpochMetrics:
