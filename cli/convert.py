@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from tfsoftmax.cli._formats import Forms, format_options
 
 if TYPE_CHECKING:
     from tfsoftmax import SoftmaxRegression
+
+_log = logging.getLogger("tfsoftmax.cli")
 
 
 @click.command(cls=TensorFlowCommand, name="convert")
@@ -77,15 +80,23 @@ def convert(
     """
     set_verbosity(verbose, quiet)
     from tfsoftmax.cli._models import export_rows, failed_files, print_parity
-    from tfsoftmax.convert.assemble import rows_of
-    from tfsoftmax.convert.example_rows import example_rows
     from tfsoftmax.export.formats import check_formats
     from tfsoftmax.export.versions import check_output, model_folder
 
     place = output.parent, output.name
     check_formats(forms.formats)
     check_output(model_folder(*place))
+    if check_on is None:
+        _log.warning(
+            "Note: the files are proven on made-up rows, and not compared with %s: --check-on "
+            "compares them on yours",
+            file,
+        )
     model, given, difference = _converted(file, check_on, allow_pickle, trust)
+    # Imported only now, as TensorFlow comes with it, which has been started without its log.
+    from tfsoftmax.convert.assemble import rows_of
+    from tfsoftmax.convert.example_rows import example_rows
+
     rows = example_rows(model.spec) if given is None else rows_of(model.spec, given)
     result = export_rows(model, place, rows, rows, forms)
     compared = None if given is None else {"rows": len(rows), "max_difference": difference}

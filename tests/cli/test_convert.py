@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import subprocess
 
 import joblib
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from support.commands import assert_one_line, run
 from support.pipelines import fitted
+from support.process import TFSOFTMAX
 
 from tfsoftmax import load_predictor
 from tfsoftmax.cli.main import main
@@ -50,6 +52,7 @@ def test_without_rows_exports_are_proven_on_made_up_ones(table, tmp_path):
     result = run(main, *arguments)
     assert result.exit_code == 0, result.stderr
     assert "200 rows" in result.stdout
+    assert "not compared with" in result.stderr
     answers = load_predictor(tmp_path / "people").predict_proba(rows)
     np.testing.assert_allclose(answers, pipeline.predict_proba(rows), atol=1e-5)
 
@@ -104,3 +107,16 @@ def test_rows_that_do_not_fit(table, tmp_path):
     result = run(main, *arguments, tmp_path / "rows.csv")
     assert_one_line(result, 1, "rows.csv: no column 'age'")
     assert_one_line(run(main, *arguments, "mnist5k"), 1, "mnist5k: expected a file of rows")
+
+
+def test_texts_are_read_by_the_line_and_tensorflow_is_silent(tmp_path):
+    pipeline, texts = fitted("counted words")
+    skops.io.dump(pipeline, tmp_path / "words.skops")
+    lines = [" ".join(text.split()) for text in texts]
+    (tmp_path / "rows.txt").write_text("\n".join(lines), "utf-8")
+    arguments = ["words.skops", "-o", "words", "--tflite", "none", "--check-on", "text:rows.txt"]
+    result = subprocess.run(
+        [TFSOFTMAX, "convert", *arguments], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "probabilities within" in result.stdout
