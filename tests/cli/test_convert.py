@@ -109,6 +109,7 @@ def test_rows_that_do_not_fit(table, tmp_path):
     assert_one_line(run(main, *arguments, "mnist5k"), 1, "mnist5k: expected a file of rows")
 
 
+@pytest.mark.slow
 def test_texts_are_read_by_the_line_and_tensorflow_is_silent(tmp_path):
     pipeline, texts = fitted("counted words")
     skops.io.dump(pipeline, tmp_path / "words.skops")

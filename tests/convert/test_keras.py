@@ -189,6 +189,7 @@ def test_other_models_are_refused_by_their_layer(name):
         from_keras(make())
 
 
+@pytest.mark.slow
 def test_what_keras_has_no_layer_for_is_refused_with_what_to_do_instead(tmp_path):
     model, frame = model_of_penguins(40), frame_of_penguins(20)
     with pytest.raises(UsageError, match="fills in missing values") as caught:

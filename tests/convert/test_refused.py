@@ -64,7 +64,7 @@ REFUSED = {
         "it fills in 0 rather than NaN; replace these by NaN",
     ),
     "ordinal": (make_pipeline(OrdinalEncoder(), LOGISTIC), THREE, "use OneHotEncoder"),
-    "hashes": (make_pipeline(HashingVectorizer(), LOGISTIC), WORDS, "MurmurHash3"),
+    "hashes": (make_pipeline(HashingVectorizer(n_features=16), LOGISTIC), WORDS, "MurmurHash3"),
     "pattern": (
         make_pipeline(TfidfVectorizer(token_pattern="[a-z]+"), LOGISTIC),
         WORDS,
