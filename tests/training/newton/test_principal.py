@@ -1,4 +1,4 @@
-"""Rows that are fewer than features: the inverse against the Hessian, the optimum against others'."""
+"""Rows fewer than features: the inverse against the Hessian, the optimum against others'."""
 
 import numpy as np
 import pytest

@@ -173,11 +173,15 @@ def _hessian(sample: Sample, l2: float, free: np.ndarray) -> np.ndarray:
     H = np.zeros((ends[-1], ends[-1]), np.float32)
     inputs = [X if len(of_k) == X.shape[1] else X[:, of_k] for of_k in columns]
     for k, left in enumerate(inputs):
+        # One large product is several times as fast as one for each class.
+        weighted = np.empty((len(X), ends[-1] - ends[k]), np.float32)
         for j in range(k, len(columns)):
             weight = (counts * P[:, k] * ((j == k) - P[:, j])).astype(np.float32)
-            part = left.T @ (weight[:, None] * inputs[j])
-            H[ends[k] : ends[k + 1], ends[j] : ends[j + 1]] = part
-            H[ends[j] : ends[j + 1], ends[k] : ends[k + 1]] = part.T
+            own = slice(ends[j] - ends[k], ends[j + 1] - ends[k])
+            np.multiply(weight[:, None], inputs[j], out=weighted[:, own])
+        part = left.T @ weighted
+        H[ends[k] : ends[k + 1], ends[k] :] = part
+        H[ends[k] :, ends[k] : ends[k + 1]] = part.T
     # The same number added to all biases changes nothing: here it would leave H singular.
     biases = ends[1:] - 1
     H[np.ix_(biases, biases)] += counts.sum() / len(columns)

@@ -112,7 +112,7 @@ class Principal:
     """The Hessian's inverse along the principal directions; across them a number for each class.
 
     The rows span as many directions more as they are more than those, and share what else curves
-    the objective; what they do not span, no gradient is along.
+    the objective; along what they do not span, no row's gradient is.
     """
 
     def __init__(self, found: Directions, P: np.ndarray, counts: np.ndarray, l2: float):
@@ -135,7 +135,6 @@ class Principal:
         """The inverse times ``[n_classes, n_inputs + 1]``."""
         W, b = right[:, :-1].astype(np.float32), right[:, -1:]
         along = W @ self._axes.T
-        across = (W - along @ self._axes) / self._across
         solved = self._along.solve(np.concatenate([along, b], axis=1))
-        W = across + (solved[:, :-1].astype(np.float32) - across @ self._axes.T) @ self._axes
-        return np.concatenate([W, solved[:, -1:]], axis=1)
+        moved = (solved[:, :-1] - along / self._across).astype(np.float32)
+        return np.concatenate([W / self._across + moved @ self._axes, solved[:, -1:]], axis=1)
