@@ -1,12 +1,15 @@
 """tfsoftmax evaluate --by: a model measured on the rows of each value of a column."""
 
 import json
+import os
 import re
+import subprocess
 
 import numpy as np
 import pandas as pd
 import pytest
 from support.commands import assert_one_line, refuse, run
+from support.process import TFSOFTMAX
 
 from tfsoftmax import SourceOptions, load_dataset, load_predictor
 from tfsoftmax.cli.main import main as group
@@ -107,3 +110,16 @@ def assert_one_line_after_notes(result, message):
     assert result.exit_code == 1
     assert re.search(message, result.stderr.splitlines()[-1])
     assert result.stdout == ""
+
+
+def test_the_shell_completes_the_columns_of_the_file(tmp_path):
+    (tmp_path / "birds.csv").write_text("island,sex,species\n")
+    typed = f"tfsoftmax evaluate models/birds {tmp_path / 'birds.csv'} --by s"
+    environment = {
+        **os.environ,
+        "_TFSOFTMAX_COMPLETE": "bash_complete",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": "5",
+    }
+    result = subprocess.run([TFSOFTMAX], env=environment, capture_output=True, text=True)
+    assert result.stdout.split() == ["plain,sex", "plain,species"]
