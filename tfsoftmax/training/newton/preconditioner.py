@@ -24,7 +24,7 @@ from tfsoftmax.training.seeds import DRAWING_STREAM
 MOST_WHOLE = 2500
 # Rows in a sample, at least; and where there are more, those that cost as much as so many passes.
 _ROWS = 4000
-_PASSES = 16
+_PASSES = 4
 # Multiplications, about two seconds of them, and numbers in memory that a Hessian is worth of which
 # no row is left out.
 _MULTIPLICATIONS, _NUMBERS = 1e11, 2**26
