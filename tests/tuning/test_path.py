@@ -5,10 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 
-from tfsoftmax import DataError, Dataset, Recipe, Spec, Split, UsageError, from_arrays, tune
+from tfsoftmax import (
+    DataError,
+    Dataset,
+    Recipe,
+    Spec,
+    Split,
+    UsageError,
+    from_arrays,
+    load_dataset,
+    tune,
+)
 from tfsoftmax.training import cross_validation
+from tfsoftmax.training.prepare import prepare
 
 L2 = (1e-4, 1e-2, 1.0)
 NEWTON = Recipe(solver="newton", standardize="off")
@@ -53,7 +64,51 @@ def test_the_best_is_trained_by_newton(tuning):
 def test_progress_counts_optima(table):
     told = []
     tune(table, NEWTON, l2=L2[1:], folds=2, on_progress=lambda done, of: told.append((done, of)))
+    assert {of for _, of in told} == {4}
+    done = [each for each, _ in told]
+    assert done == sorted(done)
+    assert (done[0], done[-1]) == (0, 4)
+
+
+def test_progress_counts_optima_that_are_found_fold_by_fold(table):
+    told, l1 = [], NEWTON.but(l1=1e-3)
+    tune(table, l1, l2=L2[1:], folds=2, on_progress=lambda done, of: told.append((done, of)))
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_scores_of_digits_are_those_of_logistic_regression_cv():
+    digits = load_dataset("digits")
+    rows = digits.train.take(np.arange(480))
+    digits = replace(digits, train=rows)
+    folds = cross_validation.held_out_rows(digits, 3, seed=0)
+    kept = [np.setdiff1d(np.arange(len(rows)), held_out) for held_out in folds]
+    assert len({len(each) for each in kept}) == 1  # So that one C is one l2.
+    strengths = np.logspace(-3, 2, 11)
+    found = tune(digits, NEWTON, l2=1 / (strengths * len(kept[0])), folds=3)
+    X = rows.features.reshape(len(rows), -1) / 16.0
+    theirs = LogisticRegressionCV(
+        Cs=strengths,
+        cv=list(zip(kept, folds, strict=True)),
+        l1_ratios=(0.0,),
+        scoring="neg_log_loss",
+        tol=1e-6,
+        max_iter=3000,
+        refit=False,
+        use_legacy_attributes=False,
+    ).fit(X, rows.labels)
+    ours = [candidate.log_losses for candidate in reversed(found.candidates)]
+    expected = -theirs.scores_.reshape(3, -1)
+    assert_allclose(np.transpose(ours), expected, atol=1e-3)
+
+
+def test_a_value_on_the_path_is_a_cold_fit(table):
+    folds = cross_validation.held_out_rows(table, 4, seed=0)
+    many, one = (
+        [prepare(table, NEWTON.but(l2=l2))[1] for l2 in values]
+        for values in (np.logspace(0, -4, 9), [1e-4])
+    )
+    along, cold = (cross_validation.held_out_losses(table, each, folds) for each in (many, one))
+    assert_allclose(along[-1].mean(), cold[0].mean(), atol=1e-3)
 
 
 def test_streamed_rows_have_the_same_scores(table, tuning):

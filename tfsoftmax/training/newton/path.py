@@ -1,23 +1,27 @@
-"""The optimum at every l2, fold by fold: from strong to weak, each from where the last one was.
+"""The optimum at every l2, for every fold: from strong to weak, each from where the last one was.
 
-What `cross_validation.train` does for candidates that SGD trains, this does for Newton's.
+What `cross_validation.train` does for candidates that SGD trains, this does for Newton's: all folds
+side by side where l2 alone varies and the rows are in memory, else fold by fold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.features import features_of
 from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.system.threads import one_thread
 from tfsoftmax.training.learning_rate import center_of
 from tfsoftmax.training.newton.newton import Newton
 from tfsoftmax.training.newton.passes import Joint
 from tfsoftmax.training.newton.phase import check_rows
 from tfsoftmax.training.newton.preconditioner import Draw
 from tfsoftmax.training.newton.rows import Rows
+from tfsoftmax.training.newton.side_by_side import optima
 from tfsoftmax.training.newton.small import passes_over
 from tfsoftmax.training.objective import Objective
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
@@ -25,13 +29,20 @@ from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 # Scores do not change once the objective is so near its minimum, as a share of it.
 _ENOUGH = 1e-6
 _MOST_STEPS = 50
+# Inputs of which a matrix with all others is inverted in a fraction of a second.
+_MOST_INPUTS = 2500
+# Arrays of all rows and models that are in memory side by side, and numbers in a block of one.
+_ARRAYS = 8
+_BLOCK_NUMBERS = 2**18
+
+Progress = Callable[[int, int], None] | None
 
 
 def train(
     dataset: Dataset,
     recipes: Sequence[ResolvedRecipe],
     weights: np.ndarray,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Progress = None,
 ) -> tuple[list[tf.Tensor], np.ndarray]:
     """Finds the optimum for every recipe and fold.
 
@@ -39,7 +50,7 @@ def train(
       dataset: its training rows.
       recipes: with the same choices but for l2 and l1, not both 0.
       weights: of the rows, ``[n_samples, folds]``.
-      on_progress: called after every optimum with the number of those found, and of all.
+      on_progress: called with the number of optima that were found, and of all.
 
     Returns:
       As `cross_validation.train`.
@@ -51,11 +62,81 @@ def train(
     model, recipe = SoftmaxRegression(dataset.spec), recipes[0]
     check_rows(model, dataset.train)
     objective = Objective.of(model, recipe, center_of(model, dataset.train, recipe))
+    one_by_one = any(one.l1 for one in recipes) or recipe.label_smoothing
+    way = _fold_by_fold if one_by_one or not _fit(dataset, recipe, weights) else _side_by_side
+    found = way(dataset, objective, recipes, weights, on_progress)
+    parameters = [tf.constant(part, tf.float32) for part in (found[..., :-1], found[..., -1:])]
+    finite = np.asarray(np.isfinite(found).all(axis=(-2, -1)))
+    return objective.from_centered(parameters), finite
+
+
+def _fit(dataset: Dataset, recipe: ResolvedRecipe, weights: np.ndarray) -> bool:
+    """Whether rows, and what is kept of them for all folds, are in memory as a whole."""
+    n_samples, folds = weights.shape
+    inputs = dataset.spec.n_inputs
+    numbers = n_samples * (inputs + _ARRAYS * folds * dataset.spec.n_classes)
+    in_memory = numbers * np.float32().itemsize <= recipe.memory_limit
+    return in_memory and inputs <= _MOST_INPUTS
+
+
+def _side_by_side(
+    dataset: Dataset,
+    objective: Objective,
+    recipes: Sequence[ResolvedRecipe],
+    weights: np.ndarray,
+    on_progress: Progress,
+) -> np.ndarray:
+    """W and b of every fold and recipe, float64 ``[folds, n_recipes, n_classes, n_inputs + 1]``."""
+    n_samples, folds = weights.shape
+    n_classes, n_inputs = dataset.spec.n_classes, dataset.spec.n_inputs
+    raw = features_of(dataset.train.features)[np.arange(n_samples)]
+    inputs = objective.scaled(tf.constant(raw)).numpy()
+    if objective.center is not None:
+        inputs = inputs - objective.center
+    # A constant needs no weight beside the bias.
+    varying = np.flatnonzero(np.ptp(inputs, axis=0) > 0)
+    X = np.column_stack([inputs[:, varying], np.ones(n_samples, np.float32)])
+    labels = np.asarray(dataset.train.labels)
+    ones = np.ones(n_samples, np.float32)
+    size = max(1, _BLOCK_NUMBERS // (folds * n_classes))
+    done, strengths = 0, np.unique([one.l2 for one in recipes])[::-1]
+
+    def blocks() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        if on_progress:
+            on_progress(done * len(recipes) // len(strengths) * folds, len(recipes) * folds)
+        for first in range(0, n_samples, size):
+            part = slice(first, first + size)
+            yield X[part], labels[part], ones[part]
+
+    found = np.zeros((folds, len(recipes), n_classes, n_inputs + 1))
+    columns = [*varying, n_inputs]
+    # Products are so small that a core that waits for others takes longer than it works.
+    with one_thread():
+        for at in optima(blocks, weights.T, n_classes, len(varying), strengths.tolist()):
+            of_all = np.concatenate([np.zeros_like(at[:, :1]), at], axis=1)
+            of_all -= of_all.mean(axis=1, keepdims=True)
+            for index, one in enumerate(recipes):
+                if one.l2 == strengths[done]:
+                    found[:, index, :, columns] = of_all.transpose(2, 0, 1)
+            done += 1
+    if on_progress:
+        on_progress(len(recipes) * folds, len(recipes) * folds)
+    return found
+
+
+def _fold_by_fold(
+    dataset: Dataset,
+    objective: Objective,
+    recipes: Sequence[ResolvedRecipe],
+    weights: np.ndarray,
+    on_progress: Progress,
+) -> np.ndarray:
+    """As `_side_by_side`."""
+    recipe, folds = recipes[0], weights.shape[1]
     n_classes, n_inputs = dataset.spec.n_classes, dataset.spec.n_inputs
     rows = Rows(dataset.train, weights[:, 0], n_classes, recipe.memory_limit)
     passes = passes_over(objective, rows, recipe.xla)
     strong_to_weak = np.lexsort([[-one.l2 for one in recipes], [-one.l1 for one in recipes]])
-    folds = weights.shape[1]
     found = np.zeros((folds, len(recipes), n_classes, n_inputs + 1))
     for fold in range(folds):
         own = passes.weighing(weights[:, fold])
@@ -67,9 +148,7 @@ def train(
             at = found[fold, index] = _optimum(newton, recipe.tol)
             if on_progress:
                 on_progress(fold * len(recipes) + done + 1, folds * len(recipes))
-    parameters = [tf.constant(part, tf.float32) for part in (found[..., :-1], found[..., -1:])]
-    finite = np.asarray(np.isfinite(found).all(axis=(-2, -1)))
-    return objective.from_centered(parameters), finite
+    return found
 
 
 def _optimum(newton: Newton, tol: float) -> Joint:

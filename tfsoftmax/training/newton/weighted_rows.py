@@ -1,0 +1,159 @@
+"""All rows under several weightings, each with parameters of its own, gone through side by side.
+
+A pass over the rows is one matrix product for all weightings. What is maximised of each, and the
+parameters it depends on, are those of `likelihood`. Products have the rows' precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from tfsoftmax.training.newton.conjugate_gradients import Many
+from tfsoftmax.training.newton.likelihood import Blocks, penalised
+
+_SHORTEST = 2.0**-20
+# Shares of what is maximised that sums over rows of either precision do not resolve.
+_ROUNDING = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-6}
+
+
+class Place(NamedTuple):
+    """Where each weighting's parameters are.
+
+    Attributes:
+      parameters: ``[m, n_classes - 1, n_inputs + 1]``.
+      logits: of all rows, block by block, ``[m, n_classes - 1, n]``.
+      values: of what is maximised, ``[m]``.
+    """
+
+    parameters: Many
+    logits: list[np.ndarray]
+    values: np.ndarray
+
+
+class WeightedRows:
+    """What a solver asks of all rows under each of several weightings, at one l2.
+
+    >>> rows = np.array([[1.0, 1.0], [2.0, 1.0]])
+    >>> blocks = lambda: [(rows, np.array([0, 1]), np.ones(2))]
+    >>> twice = WeightedRows(blocks, np.array([[1.0, 1.0], [2.0, 0.0]]), l2=0.1)
+    >>> here = twice.at(np.zeros((2, 1, 2)))
+    >>> (here.values / np.log(2)).tolist(), twice.score(here)[0].tolist()
+    ([-2.0, -2.0], [[[0.5, 0.0]], [[-1.0, -1.0]]])
+    """
+
+    def __init__(self, blocks: Blocks, weightings: np.ndarray, l2: float):
+        """Prepares the passes.
+
+        Args:
+          blocks: goes through all rows.
+          weightings: what rows count, ``[m, n_samples]``, each with mean 1.
+          l2: strength of the penalty.
+        """
+        self._all, self._weightings = blocks, weightings
+        self._held = weightings.shape[1] * l2
+
+    def at(self, many: Many) -> Place:
+        """Goes there."""
+        logits = self._logits(many)
+        return Place(many, logits, self._values(many, logits))
+
+    def moved(self, here: Place, step: Many) -> Place:
+        """A step further, or where it would lower what is maximised half a step, and so on."""
+        ahead, sizes = self._logits(step), np.ones(len(step))
+        rounding = _ROUNDING[here.logits[0].dtype] * np.abs(here.values)
+        while True:
+            wide = sizes[:, None, None]
+            logits = [
+                own + wide.astype(own.dtype) * more
+                for own, more in zip(here.logits, ahead, strict=True)
+            ]
+            parameters = here.parameters + wide * step
+            values = self._values(parameters, logits)
+            falls = values < here.values - rounding
+            if not falls.any():
+                return Place(parameters, logits, values)
+            sizes = np.where(falls, np.where(sizes > _SHORTEST, sizes / 2, 0.0), sizes)
+
+    def score(self, here: Place) -> tuple[Many, list[np.ndarray]]:
+        """The gradient of what is maximised, and the probabilities of all rows."""
+        total, probabilities = -self._held * penalised(here.parameters), []
+        for (rows, labels, weights), own in zip(self._blocks(), here.logits, strict=True):
+            P = np.exp(own - _log_sum(own))
+            probabilities.append(P)
+            total += _summed(weights * (_chosen(labels, own) - P), rows)
+        return total, probabilities
+
+    def curved(self, probabilities: list[np.ndarray], many: Many) -> Many:
+        """The information times directions."""
+        total = self._held * penalised(many)
+        for (rows, _, weights), P in zip(self._blocks(), probabilities, strict=True):
+            moved = P * _products(many, rows)
+            moved -= P * moved.sum(axis=1, keepdims=True)
+            total += _summed(weights * moved, rows)
+        return total
+
+    def gram(self, probabilities: list[np.ndarray]) -> np.ndarray:
+        """``X' diag(c) X``, c being the mean curvature of a row over classes and weightings.
+
+        A row's curvature, ``diag(p) - p p'``, has the trace ``1 - sum p^2``, and as many values
+        that are not 0 as there are classes but one.
+
+        Returns:
+          ``[n_inputs + 1, n_inputs + 1]``, in the rows' precision.
+        """
+        parts = []
+        for (rows, _, weights), P in zip(self._blocks(), probabilities, strict=True):
+            of_reference = 1 - P.sum(axis=1)
+            trace = 1 - np.square(P).sum(axis=1) - np.square(of_reference)
+            curvature = (weights[:, 0] * trace).mean(axis=0) / P.shape[1]
+            parts.append(rows.T @ (curvature[:, None] * rows))
+        return sum(parts[1:], parts[0])
+
+    def farthest(self, away: Many) -> np.ndarray:
+        """How far the logit of a row that counts has moved, at most, ``[m]``."""
+        largest = np.zeros(len(away))
+        for (_, _, weights), moved in zip(self._blocks(), self._logits(away), strict=True):
+            largest = np.maximum(largest, np.abs(moved * (weights > 0)).max(axis=(1, 2)))
+        return largest
+
+    def _logits(self, many: Many) -> list[np.ndarray]:
+        """The logits of all rows, or what directions add to them."""
+        return [_products(many, rows) for rows, _, _ in self._blocks()]
+
+    def _values(self, many: Many, logits: list[np.ndarray]) -> np.ndarray:
+        total = -self._held / 2 * (many * penalised(many)).sum(axis=(1, 2))
+        for (_, labels, weights), own in zip(self._blocks(), logits, strict=True):
+            logs = (own * _chosen(labels, own)).sum(axis=1) - _log_sum(own)[:, 0]
+            total += (weights[:, 0] * logs).sum(axis=1, dtype=np.float64)
+        return total
+
+    def _blocks(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        done = 0
+        for rows, labels, _ in self._all():
+            yield rows, labels, self._weightings[:, None, done : done + len(rows)]
+            done += len(rows)
+
+
+def _chosen(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """1 for each row's class, unless it is the reference, and 0 else."""
+    return (labels == np.arange(1, logits.shape[1] + 1)[:, None]).astype(logits.dtype)
+
+
+def _products(many: Many, rows: np.ndarray) -> np.ndarray:
+    """All models' products with the rows as one."""
+    flat = many.reshape(-1, many.shape[-1]).astype(rows.dtype, copy=False)
+    return (flat @ rows.T).reshape(*many.shape[:-1], len(rows))
+
+
+def _summed(of_logits: np.ndarray, rows: np.ndarray) -> Many:
+    """From derivatives with respect to logits to those with respect to parameters."""
+    return (of_logits.reshape(-1, len(rows)) @ rows).reshape(*of_logits.shape[:-1], -1)
+
+
+def _log_sum(logits: np.ndarray) -> np.ndarray:
+    """The logarithm of the sum of the classes' exponentials, the reference's 1 among them."""
+    top = np.maximum(logits.max(axis=1, keepdims=True), 0)
+    return top + np.log(np.exp(-top) + np.exp(logits - top).sum(axis=1, keepdims=True))
