@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def print_table(tuning: Tuning) -> None:
-    """Prints a line for each candidate on standard output, and marks the best."""
+    """Prints a line for each candidate on standard output, and marks the choice."""
     click.echo(f"{'l2':>10}{'l1':>11}{'learning rate':>15}{'log-loss':>19}{'accuracy':>19}")
     for candidate in tuning.candidates:
         figures = candidate.figures()
@@ -24,7 +24,7 @@ def print_table(tuning: Tuning) -> None:
         else:
             for name in ("log_loss", "accuracy"):
                 line += f"{figures[name]:>10.4f} ± {figures[f'{name}_error']:.4f}"
-        click.echo(f"{line}  best" if candidate is tuning.winner else line)
+        click.echo(f"{line}  {tuning.called}" if candidate is tuning.winner else line)
 
 
 def write_tuning(tuning: Tuning, plot: Path | None, table: Path | None) -> None:

@@ -32,7 +32,7 @@ _OUTSIDE_LEGEND_LINES = 6
 
 
 def plot_tuning(tuning: Tuning, path: Path | str) -> None:
-    """Plots the mean score of each candidate with a band of one standard error, marks the best.
+    """Plots the mean score of each candidate with a band of one standard error, marks the choice.
 
     The horizontal axis is logarithmic, with 0 at its left edge. It shows l2 if that was varied,
     otherwise l1, otherwise the learning rate. If others were varied too, there is a line for
@@ -74,7 +74,7 @@ def _draw(axes: Axes, tuning: Tuning) -> None:
     for line, color in zip(lines.values(), _colors(len(lines)), strict=True):
         label = ", ".join(_label(field, line) for field in others)
         _draw_line(axes, line, (x_field, tuning.scoring), zero_x, color, label)
-    _mark_best(axes, tuning, zero_x)
+    _mark_chosen(axes, tuning, zero_x)
     axes.set_xscale("log")
     if 0 in values:
         powers = np.arange(np.ceil(np.log10(2 * zero_x)), np.log10(max(*values, zero_x)) + 0.01)
@@ -127,7 +127,7 @@ def _draw_line(
     axes.fill_between(x, mean - error, mean + error, color=color, alpha=0.15, linewidth=0)
 
 
-def _mark_best(axes: Axes, tuning: Tuning, zero_x: float) -> None:
+def _mark_chosen(axes: Axes, tuning: Tuning, zero_x: float) -> None:
     fields, figures = _varied_fields(tuning), tuning.winner.figures()
     x, mean, error = (
         figures[fields[0]] or zero_x,
@@ -135,7 +135,7 @@ def _mark_best(axes: Axes, tuning: Tuning, zero_x: float) -> None:
         figures[f"{tuning.scoring}_error"],
     )
     values = ", ".join(_label(field, [tuning.winner]) for field in fields)
-    label = f"best: {values}\n({mean:.4f} ± {error:.4f})"
+    label = f"{tuning.called}: {values}\n({mean:.4f} ± {error:.4f})"
     axes.errorbar([x], [mean], [error], color="black", capsize=5, linewidth=1.2, zorder=4)
     axes.plot([x], [mean], "*", color="crimson", mec="white", markersize=15, zorder=5, label=label)
 

@@ -135,6 +135,11 @@ class Tuning:
         return min((c for c in ended if self._rank(c)[0] <= limit), key=lambda c: self._rank(c)[1:])
 
     @property
+    def called(self) -> str:
+        """What the winner is called: it need not be the best."""
+        return "best" if self.choose == "best" else "chosen"
+
+    @property
     def best(self) -> Recipe:
         """The recipe with the winner's penalties and learning rate, ready for `fit`."""
         won = self.winner.recipe
