@@ -85,7 +85,7 @@ def test_scores_of_digits_are_those_of_logistic_regression_cv():
     assert len({len(each) for each in kept}) == 1  # So that one C is one l2.
     strengths = np.logspace(-3, 2, 11)
     found = tune(digits, NEWTON, l2=1 / (strengths * len(kept[0])), folds=3)
-    X = rows.features.reshape(len(rows), -1) / 16.0
+    X = np.asarray(rows.features).reshape(len(rows), -1) / 16.0
     theirs = LogisticRegressionCV(
         Cs=strengths,
         cv=list(zip(kept, folds, strict=True)),
