@@ -132,6 +132,12 @@ def reading_options(spec: Spec, recorded: dict[str, Any]) -> dict[str, Any]:
 
 def recorded_data(place: Path) -> dict[str, Any]:
     """What the model in a folder, or beside a file, has recorded of its data; may be empty."""
+    recorded = recorded_of(place).get("dataset")
+    return recorded if isinstance(recorded, dict) else {}
+
+
+def recorded_of(place: Path) -> dict[str, Any]:
+    """The content of ``tfsoftmax.json`` in a model's folder, or beside a file; may be empty."""
     from tfsoftmax.errors import ModelError
     from tfsoftmax.export.load import version_folder
     from tfsoftmax.export.metadata import FILE_NAME
@@ -139,8 +145,8 @@ def recorded_data(place: Path) -> dict[str, Any]:
     try:
         folder = place.parent if place.is_file() else version_folder(place)
         check_regular(folder / FILE_NAME)
-        recorded = json.loads((folder / FILE_NAME).read_bytes())["dataset"]
-    except (OSError, ValueError, KeyError, TypeError, ModelError):
+        recorded = json.loads((folder / FILE_NAME).read_bytes())
+    except (OSError, ValueError, ModelError):
         return {}
     return recorded if isinstance(recorded, dict) else {}
 

@@ -11,6 +11,7 @@ from tfsoftmax.cli.coefficients import coefficients
 from tfsoftmax.cli.compare import compare
 from tfsoftmax.cli.convert import convert
 from tfsoftmax.cli.datasets import datasets
+from tfsoftmax.cli.drift import drift
 from tfsoftmax.cli.evaluate import evaluate
 from tfsoftmax.cli.explain import explain
 from tfsoftmax.cli.export import export
@@ -36,6 +37,7 @@ for _command in (
         inspect,
         evaluate,
         compare,
+        drift,
         predict,
         explain,
         coefficients,

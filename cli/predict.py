@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +12,14 @@ from tfsoftmax.cli._flags import render
 from tfsoftmax.cli._interrupt import raise_pending_interrupt
 from tfsoftmax.cli._models import recorded_data
 from tfsoftmax.cli._sources import notation_options
-from tfsoftmax.data.names import Location
-from tfsoftmax.data.options import SourceOptions, check_applicable
+from tfsoftmax.cli._unlabelled import check_files_options, locate_file, read_examples
+from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
 
     from tfsoftmax import Spec
-    from tfsoftmax.data.features import FeaturesLike
 
 
 @click.command(cls=PlainCommand, name="predict")
@@ -68,9 +66,9 @@ def predict(
     set_verbosity(verbose, quiet)
     from tfsoftmax import load_predictor
 
-    sources = [_locate(file) for file in files]
+    sources = [locate_file(file) for file in files]
     said = {field: value for field, value in csv.items() if value is not None}
-    _check_options(said, sources)
+    check_files_options(said, sources)
     predictor = load_predictor(model)
     # Unless options say otherwise, rows are written as the training rows were.
     recorded = recorded_data(model).get("options") or {}
@@ -79,7 +77,7 @@ def predict(
     failed = 0
     for file, source in zip(files, sources, strict=True):
         try:
-            for rows, names, row in _examples(file, source, predictor.spec, options, invert):
+            for rows, names, row in read_examples(file, source, predictor.spec, options, invert):
                 found = predictor.predict_proba(rows, where=file, first_row=row)
                 answers += _answers(predictor.spec, found, names, top, as_json)
         except DataError as error:
@@ -89,48 +87,6 @@ def predict(
     if as_json:
         print_json({"model": str(predictor.path), "answers": answers})
     return 1 if failed else 0
-
-
-def _locate(file: str) -> Location | DataError | None:
-    """Finds the kind of a file of rows; None for a picture; returns the error of a bad file."""
-    from tfsoftmax.data.readers.unlabelled import locate_rows
-
-    try:
-        return locate_rows(file)
-    except DataError as error:
-        return error
-
-
-def _check_options(said: dict[str, Any], sources: list[Location | DataError | None]) -> None:
-    """Checks that every option applies to at least one file."""
-    if any(isinstance(source, DataError) for source in sources):
-        return  # The option may be meant for the file that is refused.
-    tables = [source.kind for source in sources if isinstance(source, Location)]
-    understood = {field for kind in tables for field in kind.options}
-    what = " and ".join(sorted({kind.name for kind in tables})) or "pictures"
-    check_applicable(SourceOptions(**said), understood, what)
-
-
-def _examples(
-    file: str,
-    source: Location | DataError | None,
-    spec: Spec,
-    options: SourceOptions,
-    invert: bool,
-) -> Iterator[tuple[FeaturesLike, list[str], int]]:
-    """Reads the examples in a file, a part at a time, with their names and the first row."""
-    from tfsoftmax.data.images import read_image
-    from tfsoftmax.data.readers.unlabelled import read_unlabelled
-
-    if isinstance(source, DataError):
-        raise source
-    if source is None:
-        yield read_image(Path(file), spec, invert=invert)[None], [file], 0
-        return
-    row = 1
-    for rows in read_unlabelled(source, spec, options):
-        yield rows, [f"{file}:{row + index}" for index in range(len(rows))], row
-        row += len(rows)
 
 
 def _answers(

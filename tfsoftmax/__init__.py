@@ -48,6 +48,8 @@ _MODULE_OF = {
     "plot_explanation": "tfsoftmax.report.heat_map",
     "compare": "tfsoftmax.report.comparison",
     "Comparison": "tfsoftmax.report.comparison",
+    "drift": "tfsoftmax.report.drift",
+    "Drift": "tfsoftmax.report.drift",
     "coefficients": "tfsoftmax.report.coefficients",
     "statistics": "tfsoftmax.report.statistics",
     "Statistics": "tfsoftmax.report.statistics",
@@ -123,6 +125,8 @@ if TYPE_CHECKING:  # The same names again, for type checkers.
     from tfsoftmax.report.comparison import compare as compare
     from tfsoftmax.report.convergence import Convergence as Convergence
     from tfsoftmax.report.convergence import diagnose as diagnose
+    from tfsoftmax.report.drift import Drift as Drift
+    from tfsoftmax.report.drift import drift as drift
     from tfsoftmax.report.heat_map import plot_explanation as plot_explanation
     from tfsoftmax.report.plots import plot_tuning as plot_tuning
     from tfsoftmax.report.statistics import Statistics as Statistics

@@ -129,7 +129,7 @@ def fit(
             if on_epoch:
                 on_epoch(metrics)
     run.end()
-    model.record = RunRecord.of(model, run.history, asked, described, run.test)
+    model.record = RunRecord.of(model, run.history, asked, described, dataset.train, run.test)
     return FitResult(model, run.history, model.record, dataset)
 
 

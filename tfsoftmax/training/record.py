@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+import numpy as np
+
 from tfsoftmax.data.dataset import Split
+from tfsoftmax.data.profile import Profile
 from tfsoftmax.data.record import DataRecord
 from tfsoftmax.evaluation import evaluate
 from tfsoftmax.model import SoftmaxRegression
@@ -18,6 +21,8 @@ from tfsoftmax.training.scaling import described
 
 # Fields that even the first versions recorded; without them there is no record.
 _REQUIRED = ("dataset", "recipe", "history", "test")
+# Training rows in a profile.
+_PROFILED = 10_000
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class RunRecord:
       command: the command that makes the model again; None if it was made in Python.
       trained_with: the versions of Python and of the packages.
       parameters_sha256: the checksum of W and b.
+      profile: how the columns of up to 10,000 training rows are distributed (`Profile`), to
+        compare new rows with.
 
     >>> import tfsoftmax
     >>> model, _ = tfsoftmax.fit(tfsoftmax.load_dataset("digits"), tfsoftmax.Recipe(epochs=5))
@@ -67,6 +74,7 @@ class RunRecord:
     command: tuple[str, ...] | None = None
     trained_with: Mapping[str, str] = field(default_factory=dict)
     parameters_sha256: str | None = None
+    profile: Mapping[str, Any] | None = None
 
     @classmethod
     def of(
@@ -75,6 +83,7 @@ class RunRecord:
         history: History,
         asked: Recipe,
         dataset: DataRecord,
+        train: Split,
         test: Split,
     ) -> RunRecord:
         """The record of a run that has just ended; it measures the model on the test rows."""
@@ -93,6 +102,7 @@ class RunRecord:
             chosen_l2=history.chosen_l2.to_json() if history.chosen_l2 else None,
             trained_with=installed_versions(),
             parameters_sha256=parameters_sha256(model),
+            profile=_profile(model, train).to_json(),
         )
 
     def is_of(self, model: SoftmaxRegression) -> bool:
@@ -154,6 +164,15 @@ def nearest_recipe(recipe: Recipe) -> str:
         return sum(options[option] != value for option, value in usual)
 
     return min(RECIPES, key=differences)
+
+
+def _profile(model: SoftmaxRegression, train: Split) -> Profile:
+    if len(train) > _PROFILED:
+        chosen = np.random.default_rng(0).choice(len(train), _PROFILED, replace=False)
+        train = train.take(np.sort(chosen))
+    # Its confusion matrix counts what is predicted, by a function that is traced already.
+    counts = np.asarray(evaluate(model, train).confusion.sum(axis=0)).ravel()
+    return Profile.of(model.spec, train.features, np.repeat(np.arange(len(counts)), counts))
 
 
 def parameters_sha256(model: SoftmaxRegression) -> str:
