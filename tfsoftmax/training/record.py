@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from tfsoftmax.data.dataset import Split
+from tfsoftmax.data.features import ChosenRows
 from tfsoftmax.data.profile import Profile
 from tfsoftmax.data.record import DataRecord
+from tfsoftmax.data.sparse_rows import SparseFeatures
 from tfsoftmax.evaluation import evaluate
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.system.packages import installed_versions
@@ -168,8 +170,12 @@ def nearest_recipe(recipe: Recipe) -> str:
 
 def _profile(model: SoftmaxRegression, train: Split) -> Profile:
     if len(train) > _PROFILED:
-        chosen = np.random.default_rng(0).choice(len(train), _PROFILED, replace=False)
-        train = train.take(np.sort(chosen))
+        chosen = np.sort(np.random.default_rng(0).choice(len(train), _PROFILED, replace=False))
+        features = train.features
+        # Rows may be large pictures, of which a copy would take gigabytes.
+        sparse = isinstance(features, SparseFeatures)
+        taken = features.take(chosen) if sparse else ChosenRows(features, chosen)
+        train = Split(taken, train.labels[chosen])
     # Its confusion matrix counts what is predicted, by a function that is traced already.
     counts = np.asarray(evaluate(model, train).confusion.sum(axis=0)).ravel()
     return Profile.of(model.spec, train.features, np.repeat(np.arange(len(counts)), counts))
