@@ -60,6 +60,7 @@ _MODULE_OF = {
     "History": "tfsoftmax.training.history",
     "EpochMetrics": "tfsoftmax.training.history",
     "SoftmaxClassifier": "tfsoftmax.estimators.classifier",
+    "SoftmaxClassifierCV": "tfsoftmax.estimators.classifier_cv",
     "evaluate": "tfsoftmax.evaluation",
     "Evaluation": "tfsoftmax.metrics",
     "score_rows": "tfsoftmax.evaluation",
@@ -111,6 +112,7 @@ if TYPE_CHECKING:  # The same names again, for type checkers.
     from tfsoftmax.errors import UnknownModelError as UnknownModelError
     from tfsoftmax.errors import UsageError as UsageError
     from tfsoftmax.estimators.classifier import SoftmaxClassifier as SoftmaxClassifier
+    from tfsoftmax.estimators.classifier_cv import SoftmaxClassifierCV as SoftmaxClassifierCV
     from tfsoftmax.evaluation import evaluate as evaluate
     from tfsoftmax.evaluation import score_rows as score_rows
     from tfsoftmax.explanation import Explanation as Explanation

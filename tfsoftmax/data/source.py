@@ -28,6 +28,8 @@ class Source:
       options: how to read it.
       cache: for rows beyond the memory limit, which the next run uses again.
       model: spec of the model that is to be evaluated on the rows; None to train on them.
+      hold_out: whether rows are held out to test on, where the source has no test rows; where not,
+        its first row stands for them.
       manual_dir: a folder with the original files of a source that would be downloaded.
     """
 
@@ -40,7 +42,7 @@ class Source:
         manual_dir: Path | None = None,
     ):
         self.name, self.options, self.cache, self.model = name, options, cache, model
-        self.manual_dir = manual_dir
+        self.manual_dir, self.hold_out = manual_dir, True
         self._seen: dict[Path, tuple[int, ...]] = {}
 
     def but(self, **choices: Any) -> Source:

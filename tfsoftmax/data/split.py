@@ -77,6 +77,8 @@ def indices_of_parts(
       DataError: if the labels cannot be classes, or a class is not in both parts.
     """
     check_classes(source.name, class_names, len(labels))
+    if not tests.any() and not source.hold_out:
+        return np.arange(len(labels)), np.zeros(1, np.int64)
     if not tests.any():
         fraction = source.options.test_fraction
         return stratified_indices(labels, source.name, fraction, tuple(class_names))

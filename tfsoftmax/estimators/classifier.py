@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from math import sqrt
+from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import clone
 
 from tfsoftmax.errors import ArgumentError
-from tfsoftmax.estimators import scores
+from tfsoftmax.estimators.base import FittedClassifier
 from tfsoftmax.estimators.recipes import check_arguments, recipe_for
-from tfsoftmax.estimators.rows import checked_rows, dataset_of, labelled_rows, names_of
-from tfsoftmax.estimators.train import start_tensorflow, train
-
-if TYPE_CHECKING:
-    from tfsoftmax.export.export import ExportResult
-    from tfsoftmax.model import SoftmaxRegression
-    from tfsoftmax.training.fit import FitResult
+from tfsoftmax.estimators.rows import checked_rows, classes_of, dataset_of, labelled_rows, names_of
+from tfsoftmax.estimators.train import one_more, train
 
 
-class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
+class SoftmaxClassifier(FittedClassifier):
     """Multiclass logistic regression, an estimator as scikit-learn has them.
 
     As it is, it finds the same optimum as scikit-learn's ``LogisticRegression`` with the same `C`,
@@ -123,6 +116,8 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
         Args:
           X: numbers ``[n_samples, n_features]``: an array, a frame, or a sparse matrix of SciPy's.
+            Or a frame with columns of other kinds, categories, dates and texts, which become
+            features as `from_frame` makes them.
           y: the class of each row.
           sample_weight: what each row counts, ``[n_samples]``. Rows that count 0 are left out.
 
@@ -135,98 +130,57 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
         before = self.model_ if self.warm_start and hasattr(self, "coef_") else None
         X, y = checked_rows(self, X, y, reset=True)
         rows = labelled_rows(X, y, sample_weight, self.class_weight)
-        self.classes_ = np.unique(rows.y)
-        if len(self.classes_) < 2:
-            raise ArgumentError(
-                f"{type(self).__name__} needs rows of at least 2 classes; all that count are of "
-                f"one class, {self.classes_[0]!r}"
-            )
+        self.classes_ = classes_of(self, rows)
         dataset = dataset_of(rows, self.classes_, names_of(self))
         recipe = recipe_for(self, len(self.classes_), float(rows.weights.sum()))
         any_solver, verbose = self.solver == "auto", self.verbose
         self._keep(train(dataset, recipe, any_solver=any_solver, start=before, verbose=verbose))
         return self
 
-    def _keep(self, result: FitResult) -> None:
-        """Takes over what was learnt, as numbers and texts, which pickles and forks survive."""
-        model, history = result
-        W, b = (parameter.numpy().astype(np.float64).T for parameter in model.parameters)
-        if len(b) == 2:
-            W, b = W[1:] - W[:1], b[1:] - b[:1]
-        self.coef_, self.intercept_ = np.ascontiguousarray(W), b
-        self._spec = scores.text_of(model.spec)
-        self.n_iter_ = np.array([len(history.epochs)], np.int32)
-        self.loss_curve_ = [epoch.moving_loss for epoch in history.epochs]
-        self.gap_ = history.proof.relative_gap if history.proof else None
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> SoftmaxClassifier:
+        """Goes through more rows once, by SGD, from where the last call or `fit` ended.
 
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Scores of the classes, ``[n_samples, n_classes]``; of two, the second's ``[n_samples]``.
+        `C` is meant for all rows that were gone through so far, and the learning rate falls with
+        the root of the number of calls.
 
         Args:
-          X: rows as `fit` takes them.
-        """
-        check_is_fitted(self)
-        X = checked_rows(self, X, reset=False)
-        return scores.decision(scores.spec_of(self._spec), X, self.coef_, self.intercept_)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """The most probable class of each row, ``[n_samples]``."""
-        found = self.decision_function(X)
-        codes = (found > 0).astype(np.intp) if found.ndim == 1 else found.argmax(axis=1)
-        return self.classes_[codes]
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """The probability of each class, ``[n_samples, n_classes]``, in the order of `classes_`."""
-        return scores.probabilities(self.decision_function(X))
-
-    def predict_log_proba(self, X: Any) -> np.ndarray:
-        """The logarithms of `predict_proba`, exact where those are rounded to 0."""
-        return scores.log_probabilities(self.decision_function(X))
-
-    @property
-    def model_(self) -> SoftmaxRegression:
-        """The model as all other functions of this package take it; a copy."""
-        check_is_fitted(self)
-        start_tensorflow()
-        from tfsoftmax.model import SoftmaxRegression
-
-        W, b = self.coef_, self.intercept_
-        if len(W) == 1:
-            W, b = np.concatenate([-W, W]) / 2, np.concatenate([-b, b]) / 2
-        model = SoftmaxRegression(scores.spec_of(self._spec))
-        model.W.assign(W.T)
-        model.b.assign(b)
-        return model
-
-    def export(
-        self,
-        path: str | os.PathLike[str],
-        formats: str | Sequence[str] = ("float32",),
-        *,
-        check_on: Any,
-        **options: Any,
-    ) -> ExportResult:
-        """Writes the model for where it will run, each file proven to answer as it does.
-
-        Args:
-          path: the model's folder, ``FOLDER/NAME``; the files are in its next version, NAME/1.
-          formats: what to write beside the SavedModel, as `export_model` has them.
-          check_on: rows as `fit` takes them, that the files are proven on.
-          options: further ones of `export_model`.
+          X: rows as `fit` takes them, of the same features each time.
+          y: their classes.
+          classes: all labels there will be, in the first call; later those that are new, which
+            begin as improbable ones.
+          sample_weight: what each row counts.
 
         Raises:
-          IncompleteExportError: if a file was left out; the folder is there without it.
-          ExportError, UsageError, ModelError, DataError: as from `export_model`.
+          ArgumentError: if a label was not announced, or an argument means nothing for a part of
+            the rows.
         """
-        from tfsoftmax.export.export import export_model
-
-        folder, name = os.path.split(os.path.abspath(os.fspath(path)))
-        return export_model(
-            self.model_, folder, name, check_on=check_on, formats=formats, **options
-        )
-
-    def __sklearn_tags__(self) -> Tags:
-        """That sparse rows are taken, too."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
+        for name, value in (("C", "auto"), ("class_weight", "balanced"), ("early_stopping", True)):
+            if isinstance(given := getattr(self, name), type(value)) and given == value:
+                raise ArgumentError(
+                    f"partial_fit sees a part of the rows: {name} cannot be {value!r}"
+                )
+        first = not hasattr(self, "coef_")
+        X, y = checked_rows(self, X, y, reset=first)
+        known = np.unique(classes) if first else self.classes_
+        if first and classes is None:
+            raise ArgumentError(
+                "classes must be passed on the first call to partial_fit: all labels"
+            )
+        if classes is not None:
+            known = np.union1d(known, classes)
+        if unknown := np.setdiff1d(y, known).tolist():
+            raise ArgumentError(f"y has the label {unknown[0]!r}, which is not in classes: pass it")
+        rows = labelled_rows(X, y, sample_weight, self.class_weight)
+        before = None if first else self.model_
+        dataset = dataset_of(rows, known, names_of(self), like=before and before.spec)
+        seen, calls = (0.0, 0) if first else getattr(self, "_seen", (0.0, 0))
+        self._seen = seen + float(rows.weights.sum()), calls + 1
+        self.classes_ = known
+        # Compiling takes longer than going through a few rows once.
+        options = {"schedule": "constant", "xla": False, **(self.recipe_options or {})}
+        one_pass = clone(self).set_params(solver="sgd", epochs=1, recipe_options=options)
+        recipe = recipe_for(one_pass, len(known), self._seen[0])
+        self._keep(one_more(dataset, recipe, sqrt(calls + 1), before, self.verbose))
+        return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,10 @@ from sklearn.utils.validation import _check_sample_weight, check_array, column_o
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.data.frames import frame_of
+from tfsoftmax.data.inputs import rows_for
 from tfsoftmax.data.matrices import is_matrix, rows_of_matrix
+from tfsoftmax.data.options import SourceOptions
+from tfsoftmax.data.readers.in_memory import from_frame
 from tfsoftmax.data.sparse_rows import rows_of_entries
 from tfsoftmax.errors import ArgumentError
 from tfsoftmax.spec import Spec
@@ -117,6 +121,21 @@ def _of_classes(
     return compute_class_weight(class_weight, classes=classes, y=y)
 
 
+def classes_of(estimator: BaseEstimator, rows: Labelled) -> np.ndarray:
+    """The classes of the rows, sorted.
+
+    Raises:
+      ArgumentError: if there is one alone.
+    """
+    classes = np.unique(rows.y)
+    if len(classes) < 2:
+        raise ArgumentError(
+            f"{type(estimator).__name__} needs rows of at least 2 classes; all that count are of "
+            f"one class, {classes[0]!r}"
+        )
+    return classes
+
+
 def names_of_classes(classes: np.ndarray) -> tuple[str, ...]:
     """The classes as texts, as exported models have them.
 
@@ -127,32 +146,49 @@ def names_of_classes(classes: np.ndarray) -> tuple[str, ...]:
     return tuple(map(str, (classes.astype(np.int64) if whole else classes).tolist()))
 
 
-def dataset_of(rows: Labelled, classes: np.ndarray, names: tuple[str, ...] | None) -> Dataset:
+def dataset_of(
+    rows: Labelled, classes: np.ndarray, names: tuple[str, ...] | None, like: Spec | None = None
+) -> Dataset:
     """A dataset to train on.
 
     Args:
-      rows: of numbers, checked.
+      rows: checked.
       classes: all, in order.
       names: of the features, if they have any.
+      like: of a model whose features they become; None learns from a mixed table what its columns
+        become.
 
     Raises:
-      DataError: naming a value that is beyond float32.
+      DataError: naming a value that is beyond float32, or a cell that cannot be read.
     """
-    features = features_of(rows.X)
-    shape = (features.shape[1],)
-    spec = Spec(shape, "float32", names_of_classes(classes), feature_names=names)
-    return dataset_of_features(features, spec, rows, classes)
-
-
-def dataset_of_features(
-    features: FeaturesLike, spec: Spec, rows: Labelled, classes: np.ndarray
-) -> Dataset:
-    """A dataset of rows that are features already."""
+    if not is_mixed(rows.X):
+        features = features_of(rows.X)
+        spec = Spec((features.shape[1],), "float32", (), feature_names=names)
+    elif like is not None:
+        features, spec = rows_for(like, rows.X, "X"), like
+    else:
+        features, spec = _encoded(rows)
+    spec = replace(spec, class_names=names_of_classes(classes))
     codes = np.searchsorted(classes, rows.y).astype(np.int32)
     same = (rows.weights == rows.weights[0]).all()
     train = Split(features, codes, None if same else rows.weights.astype(np.float32))
     # A dataset has test rows; nobody looks at what is measured on them here, so one is enough.
     return Dataset("X", spec, train, train.take(np.zeros(1, np.int64)))
+
+
+def _encoded(rows: Labelled) -> tuple[FeaturesLike, Spec]:
+    """A mixed table as features, and what its columns became."""
+    table = frame_of(rows.X)
+    assert table is not None
+    frame = table.rename(columns=str)
+    label = "label"
+    while label in frame.columns:
+        label += "_"
+    codes = np.unique(rows.y, return_inverse=True)[1]
+    labelled = frame.assign(**{label: np.char.add("class ", codes.astype(str))})
+    options = SourceOptions(label_column=label)
+    found = from_frame(labelled, name="X", options=options, hold_out=False)
+    return found.train.features, found.spec
 
 
 def features_of(X: Any) -> FeaturesLike:

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
 
+from tfsoftmax.data.inputs import rows_for
 from tfsoftmax.data.matrices import is_matrix
+from tfsoftmax.data.sparse_rows import SparseFeatures
 from tfsoftmax.spec import Spec
 
 
@@ -33,13 +35,17 @@ def decision(spec: Spec, X: Any, coef: np.ndarray, intercept: np.ndarray) -> np.
 
     Args:
       spec: says how features are scaled.
-      X: ``[n_samples, n_features]``, dense or sparse.
+      X: ``[n_samples, n_features]``, dense or sparse; or a frame that the spec encodes, for which
+        alone TensorFlow is needed.
       coef: ``[n_classes, n_inputs]``, or of two classes ``[1, n_inputs]``.
       intercept: ``[n_classes]``, or ``[1]``.
 
     Returns:
       ``[n_samples, n_classes]``, or of two classes ``[n_samples]``.
     """
+    if spec.encoding is not None:
+        X = rows_for(spec, X, "X")
+        X = X.read_sparse([slice(None)]) if isinstance(X, SparseFeatures) else X
     inputs = X if spec.scaling is None else _scaled(spec, X)
     weights = coef.T.astype(inputs.dtype, copy=False)
     scores = np.asarray(inputs @ weights) + intercept.astype(inputs.dtype, copy=False)
@@ -50,7 +56,7 @@ def _scaled(spec: Spec, X: Any) -> Any:
     scaling = spec.scaled_by
     if not is_matrix(X):
         return scaling.apply(X)
-    if not spec.keeps_zeros or scaling.fill is not None:
+    if np.any(scaling.offset) or scaling.fill is not None:
         return scaling.apply(X.toarray())
     scaled = X.multiply(np.broadcast_to(scaling.scale, X.shape[1])).tocsr()
     if scaling.limit is not None:

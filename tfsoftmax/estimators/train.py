@@ -75,6 +75,30 @@ def train(
     return result
 
 
+def one_more(
+    dataset: Dataset, recipe: Recipe, slower: float, before: SoftmaxRegression | None, verbose: int
+) -> FitResult:
+    """Trains on more rows by SGD.
+
+    Args:
+      dataset: the rows; it may have classes that are new.
+      recipe: how.
+      slower: what a learning rate that is derived from the rows is divided by.
+      before: the model to go on from; None begins one.
+      verbose: as for `train`.
+    """
+    start_tensorflow()
+    from tfsoftmax.training.prepare import prepare
+    from tfsoftmax.training.warm_start import warm_start
+
+    start = None
+    if before is not None:
+        start, dataset = warm_start(before, dataset, "add")
+    if recipe.learning_rate == "auto":
+        recipe = recipe.but(learning_rate=prepare(dataset, recipe)[1].learning_rate / slower)
+    return train(dataset, recipe, start=start, verbose=verbose)
+
+
 def _newton_takes(dataset: Dataset) -> bool:
     if not taken_sparse(dataset.train.features, dataset.spec):
         return True

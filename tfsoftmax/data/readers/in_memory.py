@@ -82,7 +82,11 @@ def from_arrays(
 
 
 def from_frame(
-    frame: pd.DataFrame, *, name: str = "frame", options: SourceOptions | None = None
+    frame: pd.DataFrame,
+    *,
+    name: str = "frame",
+    options: SourceOptions | None = None,
+    hold_out: bool = True,
 ) -> Dataset:
     """Makes a dataset of a pandas or polars frame, whose columns are chosen as for ``csv:``.
 
@@ -90,6 +94,8 @@ def from_frame(
       frame: the table.
       name: what to call it.
       options: its `label_column` and so on.
+      hold_out: whether to hold rows out to test on. If not, all are trained on, the first row
+        alone stands for the test rows, and what is measured on it says nothing.
 
     Raises:
       UsageError: if it is no table, or an option is given that has no meaning for one.
@@ -101,6 +107,7 @@ def from_frame(
     ('u', 'v')
     """
     source = _source(name, options, TABLE)
+    source.hold_out = hold_out
     table = frame_of(frame)
     if table is None:
         raise UsageError(
