@@ -23,7 +23,7 @@ def blocks(language):
 @pytest.fixture(scope="module")
 def example(tmp_path_factory):
     """What the Python example prints, and the version folder that it writes."""
-    (code,) = blocks("python")
+    code, _ = blocks("python")
     folder = tmp_path_factory.mktemp("example")
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True
@@ -40,8 +40,17 @@ def test_the_python_example_runs(example):
     assert (version / "model.tflite").is_file()
 
 
+def test_the_estimators_example_runs(tmp_path):
+    _, code = blocks("python")
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert float(result.stdout) > 0.96
+    assert (tmp_path / "savedmodels" / "iris" / "1" / "model.tflite").is_file()
+
+
 def test_the_package_docstring_shows_the_same_calls():
-    (example,) = blocks("python")
+    example, _ = blocks("python")
     for call in re.findall(r"tfsoftmax\.(\w+)\(", example):
         assert f"tfsoftmax.{call}(" in tfsoftmax.__doc__
 
