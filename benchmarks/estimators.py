@@ -43,10 +43,11 @@ called "made" come from `make_classification`, or are drawn as counts of words; 
 real.
 
 *Objective* is how far `SoftmaxClassifier` ended above the least objective at C=1 that is known, as
-a share of it: the least of its own, `LogisticRegression`'s, and `LogisticRegression`'s with a tolerance of 1e-9 and
-500 iterations at most. *Gap* is what it proved by itself. *Time* is the median of three fits in one
-process, after one fit that is not counted, because TensorFlow's first takes longer; it is given
-beside `LogisticRegression`'s in the same run, and the ratio is above 1 where ours took longer.
+a share of it: the least of its own, `LogisticRegression`'s, and `LogisticRegression`'s with a
+tolerance of 1e-9 and 500 iterations at most. *Gap* is what it proved by itself. *Time* is the
+median of three fits in one process, after one fit that is not counted, because TensorFlow's first
+takes longer; it is given beside `LogisticRegression`'s in the same run, and the ratio is above 1
+where ours took longer.
 
 `python benchmarks/estimators.py --write` writes this table.
 
