@@ -38,6 +38,16 @@ def test_the_objective_is_that_which_is_minimised(script):
         fitted.coef_ = fitted.coef_ / change
 
 
+def test_going_further_starts_where_a_classifier_ended(script):
+    X, y = load_iris(return_X_y=True)
+    rough = LogisticRegression(tol=1e-2).fit(X, y)
+    fine = LogisticRegression(tol=1e-8, max_iter=1000).fit(X, y)
+    found = script.objective(script.further(rough, X, y), X, y)
+    assert script.objective(rough, X, y) > found * (1 + 1e-5)
+    assert abs(found / script.objective(fine, X, y) - 1) < 1e-9
+    assert script.further(fine, X, y).n_iter_ < 20
+
+
 def test_made_texts_are_sparse_counts(script):
     made = script.words("few", 50, 200, 3)
     assert issparse(made.X)
