@@ -225,7 +225,7 @@ def test_at_most_ten_thousand_training_rows_are_counted(trained):
 
 def test_models_without_a_profile_say_what_to_do(trained):
     model, dataset = trained
-    with pytest.raises(ModelError, match="no counts of its training rows .* train it again"):
+    with pytest.raises(ModelError, match="no counts of its training rows .* train it with"):
         drift(SoftmaxRegression(model.spec), dataset.train)
     older = {key: value for key, value in model.record.to_json().items() if key != "profile"}
     assert RunRecord.from_json(older).profile is None

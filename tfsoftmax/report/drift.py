@@ -190,7 +190,8 @@ def profile_of(description: Any, where: str) -> Profile:
     if not found:
         raise ModelError(
             f"{where}: no counts of its training rows were kept with it, as is so of models that "
-            "were converted or made by an earlier version; train it again to compare rows with them"
+            "were converted, trained by SoftmaxClassifier or made by an earlier version; train it "
+            "with tfsoftmax train, or tfsoftmax.fit, to compare rows with them"
         )
     try:
         return Profile.from_json(found)
