@@ -15,7 +15,7 @@ THRESHOLD = 0.9
 
 @pytest.fixture(scope="module")
 def exported(digits, tmp_path_factory):
-    model, _ = fit(digits, Recipe(epochs=5, reject_below=THRESHOLD))
+    model, _ = fit(digits, Recipe(epochs=5, reject_below=THRESHOLD, l2=1e-3))
     folder = tmp_path_factory.mktemp("models")
     formats = ("float32", "float16", "dynamic", "int8", "mediapipe", "trainable", "micro", "onnx")
     rows = {"check_on": digits.test.features, "calibrate_on": digits.train.features}
@@ -70,7 +70,7 @@ def test_evaluation_says_how_many_rows_are_answered_and_how_rightly(exported, di
 
 
 def test_a_model_without_a_threshold_has_no_such_output(digits, tmp_path):
-    model, _ = fit(digits, Recipe(epochs=1))
+    model, _ = fit(digits, Recipe(epochs=1, l2=1e-3))
     result = export_model(model, tmp_path, "digits", check_on=digits.test.features)
     served = tf.saved_model.load(str(result.path)).signatures[SIGNATURE]
     assert set(served.structured_outputs) == {"probabilities", "class_index", "label"}

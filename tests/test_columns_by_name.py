@@ -30,7 +30,7 @@ def test_a_table_in_another_order_is_gone_on_with_as_if_it_were_in_the_same(miss
     same, turned = (
         from_frame(table(columns=columns), options=options) for columns in (NAMES, ["c", "a", "b"])
     )
-    before = fit(same, Recipe(epochs=5)).model
+    before = fit(same, Recipe(epochs=5, l2=1e-3)).model
     start, aligned = warm_start(before, turned)
     assert start.spec == aligned.spec
     assert start.spec.feature_names == ("c", "a", "b")
@@ -40,14 +40,16 @@ def test_a_table_in_another_order_is_gone_on_with_as_if_it_were_in_the_same(miss
     held_out = before.predict_proba(same.test)
     np.testing.assert_allclose(start.predict_proba(turned.test), held_out, atol=1e-6)
     on, as_before = (
-        fit(data, Recipe(epochs=3), start=model).model.predict_proba(rows)
+        fit(data, Recipe(epochs=3, l2=1e-3), start=model).model.predict_proba(rows)
         for data, model in ((aligned, start), (warm_start(before, same)[1], before))
     )
     np.testing.assert_allclose(on, as_before, atol=1e-5)
 
 
 def test_other_columns_are_named():
-    before = fit(from_frame(table(), options=SourceOptions(missing="mean")), Recipe(epochs=1)).model
+    before = fit(
+        from_frame(table(), options=SourceOptions(missing="mean")), Recipe(epochs=1, l2=1e-3)
+    ).model
     options = SourceOptions(missing="mean")
     with pytest.raises(ModelError, match="does not know column 'd' of frame; it takes 'a', 'b'"):
         warm_start(before, from_frame(table().rename(columns={"b": "d"}), options=options))

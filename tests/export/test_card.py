@@ -128,7 +128,7 @@ def test_arrays_leave_a_card_too(tmp_path):
     generator = np.random.default_rng(1)
     rows, labels = generator.normal(size=(100, 3)), np.repeat([0, 1], 50)
     dataset = from_arrays(rows, labels, name="my arrays")
-    model, history = fit(dataset, Recipe(epochs=2))
+    model, history = fit(dataset, Recipe(epochs=2, l2=1e-3))
     version = export_model(model, tmp_path, "m", check_on=dataset.test.features).path
     card = card_of(version)
     assert "| data | my arrays: 80 training and 20 test rows |" in card
@@ -181,7 +181,7 @@ def test_columns_that_are_left_out(tmp_path):
     frame.insert(0, "Unnamed: 0", range(200))
     options = SourceOptions(label_column="species", weight_column="weight", drop=("extra",))
     dataset = from_frame(frame, options=options)
-    model, _ = fit(dataset, Recipe(epochs=1))
+    model, _ = fit(dataset, Recipe(epochs=1, l2=1e-3))
     card = card_of(export_model(model, tmp_path, "m", check_on=dataset.test.features).path)
     told, rows = section(card, "Columns")
     assert [(name, missing) for name, *_, missing in rows] == [
@@ -200,7 +200,7 @@ def test_a_label_that_was_found_is_not_among_the_columns_and_they_are_called_as_
     frame["island"] = np.where(frame.index % 3, frame["island"], "c")
     for name, read in {"numbers": frame.drop(columns="island"), "encoded": frame}.items():
         dataset = from_frame(read)
-        model, _ = fit(dataset, Recipe(epochs=1))
+        model, _ = fit(dataset, Recipe(epochs=1, l2=1e-3))
         card = card_of(export_model(model, tmp_path, name, check_on=dataset.test).path)
         told, rows = section(card, "Columns")
         assert "Not among them: label (the classes)." in told
@@ -221,7 +221,7 @@ def test_the_strongest_coefficients_are_the_models(by_command):
 
 
 def test_weights_that_were_changed_are_not_said_to_be_the_runs(made, tmp_path, log):
-    model, _ = fit(made, Recipe(epochs=1))
+    model, _ = fit(made, Recipe(epochs=1, l2=1e-3))
     model.b.assign(model.b + 1.0)
     version = export_model(model, tmp_path, "m", check_on=made.test.features).path
     assert "W or b has changed since the model was trained" in log.text

@@ -63,7 +63,7 @@ def test_a_run_taken_up_after_every_call_is_the_same_to_the_bit(tmp_path, every,
 
 
 def test_more_epochs_go_on_where_fewer_ended(tmp_path, made):
-    recipe = Recipe(epochs=3, batch_size=8, schedule="constant", momentum=0.5)
+    recipe = Recipe(epochs=3, batch_size=8, schedule="constant", momentum=0.5, l2=1e-3)
     checkpoints = Checkpoints(tmp_path, resume=True)
     fit(made, recipe, checkpoints=checkpoints)
     longer = fit(made, recipe.but(epochs=7), checkpoints=checkpoints)
@@ -72,7 +72,7 @@ def test_more_epochs_go_on_where_fewer_ended(tmp_path, made):
 
 
 def test_the_last_few_are_kept_and_nothing_else(tmp_path, made):
-    recipe = Recipe(epochs=4, batch_size=10)
+    recipe = Recipe(epochs=4, batch_size=10, l2=1e-3)
     fit(made, recipe, checkpoints=Checkpoints(tmp_path, every_steps=1, keep=2))
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names[-1] == "step-000000000020.ckpt"
@@ -81,7 +81,7 @@ def test_the_last_few_are_kept_and_nothing_else(tmp_path, made):
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "empty"])
 def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(tmp_path, made, log, damage):
-    recipe = Recipe(epochs=4, batch_size=10)
+    recipe = Recipe(epochs=4, batch_size=10, l2=1e-3)
     whole = fit(made, recipe)
     checkpoints = Checkpoints(tmp_path, every_steps=7, every_seconds=None, resume=True)
     fit(made, recipe, checkpoints=checkpoints)

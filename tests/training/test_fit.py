@@ -136,7 +136,7 @@ QUICK_OPTIONS = ("nesterov", "averaging", "inverse", "l1", "balanced", "on the s
 @pytest.mark.parametrize("name", slow_but(QUICK_OPTIONS, OPTIONS))
 def test_200_steps_of_every_option_equal_an_independent_float64_run(name):
     dataset = make_dataset(n_train=157)
-    recipe = Recipe(epochs=20, batch_size=16, learning_rate=0.1, initializer="normal")
+    recipe = Recipe(epochs=20, batch_size=16, learning_rate=0.1, initializer="normal", l2=1e-3)
     recipe = recipe.but(**OPTIONS[name])
     model, history = fit(dataset, recipe)
     assert history.last.steps == 200
@@ -169,7 +169,9 @@ def test_row_weights_equal_an_independent_run_and_repeated_rows():
 @pytest.mark.parametrize("metric", ["log_loss", "accuracy", "balanced_accuracy", "macro_f1"])
 def test_early_stopping_stops_where_an_independent_run_does(metric):
     dataset = with_validation(make_dataset(n_train=200, seed=4), 0.5)
-    recipe = Recipe(epochs=60, batch_size=10, learning_rate=0.6, early_stopping=metric, patience=4)
+    recipe = Recipe(
+        epochs=60, batch_size=10, learning_rate=0.6, early_stopping=metric, patience=4, l2=1e-3
+    )
     model, history = fit(dataset, recipe)
     expected = numpy_run(dataset, recipe)
     figures = [getattr(evaluation, metric) for evaluation in expected.evaluations]
@@ -199,7 +201,12 @@ def test_early_stopping_holds_out_rows_and_never_looks_at_the_test_rows(digits):
 def test_a_short_batch_is_neither_dropped_nor_mis_weighted(n_train, reduction):
     dataset = make_dataset(n_train=n_train)
     recipe = Recipe(
-        epochs=3, batch_size=8, learning_rate=0.1, loss_reduction=reduction, standardize="off"
+        epochs=3,
+        batch_size=8,
+        learning_rate=0.1,
+        loss_reduction=reduction,
+        standardize="off",
+        l2=1e-3,
     )
     model, history = fit(dataset, recipe)
     np.testing.assert_allclose(weights(model), numpy_run(dataset, recipe).weights, atol=1e-6)
@@ -207,7 +214,7 @@ def test_a_short_batch_is_neither_dropped_nor_mis_weighted(n_train, reduction):
 
 
 def test_a_batch_larger_than_the_data_costs_no_more_than_the_data(made):
-    recipe = Recipe(epochs=3, batch_size=10**9)
+    recipe = Recipe(epochs=3, batch_size=10**9, l2=1e-3)
     whole = weights(fit(made, recipe).model)
     np.testing.assert_array_equal(whole, weights(fit(made, recipe.but(batch_size=50)).model))
 
@@ -254,7 +261,7 @@ def test_history_holds_what_was_measured(digits):
 
 
 def test_an_open_number_of_epochs_is_settled_by_the_rows():
-    _, history = fit(make_dataset(n_train=1000), Recipe(batch_size=25))
+    _, history = fit(make_dataset(n_train=1000), Recipe(batch_size=25, l2=1e-3))
     assert (len(history.epochs), history.last.steps) == (38, 1520)  # 1,500 steps and no half epoch
 
 
@@ -305,7 +312,7 @@ def test_it_runs_wherever_it_is_placed():
         models = []
         for device in ("CPU:0", "CPU:1"):
             with tf.device(device):
-                models.append(fit(make_dataset(), Recipe(epochs=2)).model)
+                models.append(fit(make_dataset(), Recipe(epochs=2, l2=1e-3)).model)
             assert models[-1].W.device.endswith(device), models[-1].W.device
         np.testing.assert_array_equal(models[0].W, models[1].W)
     """

@@ -74,7 +74,7 @@ def probabilities_by_hand(dataset, model):
 )
 def test_every_form_fills_in_as_scikit_learn_does_it(tmp_path, missing):
     dataset = gaps(missing)
-    model, _ = fit(dataset, Recipe(epochs=10, standardize="on"))
+    model, _ = fit(dataset, Recipe(epochs=10, standardize="on", l2=1e-3))
     assert model.W.shape[0] == model.spec.n_inputs == (11 if missing == "indicator" else 6)
     exported = export_model(
         model,
@@ -134,10 +134,10 @@ def test_an_indicator_reaches_scikit_learns_optimum():
 
 def test_tuning_and_warm_starting_keep_indicators():
     dataset = gaps("indicator")
-    tuning = tune(dataset, Recipe(epochs=3), l2=(1e-3, 0.1), folds=3)
+    tuning = tune(dataset, Recipe(epochs=3, l2=1e-3), l2=(1e-3, 0.1), folds=3)
     model, _ = fit(dataset, tuning.best)
     start, aligned = tfsoftmax.warm_start(model, dataset)
-    again, _ = fit(aligned, Recipe(epochs=1, learning_rate=1e-9), start=start)
+    again, _ = fit(aligned, Recipe(epochs=1, learning_rate=1e-9, l2=1e-3), start=start)
     assert again.spec.scaling == model.spec.scaling
     np.testing.assert_allclose(again.W, model.W, atol=1e-5)
 
@@ -146,7 +146,7 @@ def test_a_device_trains_the_indicators_weights_too(tmp_path):
     from ai_edge_litert.interpreter import Interpreter
 
     dataset = gaps("indicator")
-    model, _ = fit(dataset, Recipe(epochs=2))
+    model, _ = fit(dataset, Recipe(epochs=2, l2=1e-3))
     exported = export_model(
         model, tmp_path, "device", check_on=dataset.test.features, formats=("trainable",)
     )

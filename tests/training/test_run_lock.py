@@ -20,7 +20,7 @@ saver = Saver(Checkpoints(Path(sys.argv[1]), resume=True))
 print("keeping", flush=True)
 time.sleep(60)
 """
-RECIPE = Recipe(epochs=2, batch_size=10)
+RECIPE = Recipe(epochs=2, batch_size=10, l2=1e-3)
 
 
 @pytest.fixture

@@ -113,11 +113,11 @@ def test_every_form_takes_raw_rows_and_answers_as_the_formula_says(tmp_path, mis
 
 def test_warm_starting_keeps_the_scaling_it_was_trained_with():
     dataset = uneven()
-    model, _ = fit(dataset, Recipe(epochs=5))
+    model, _ = fit(dataset, Recipe(epochs=5, l2=1e-3))
     import tfsoftmax
 
     start, aligned = tfsoftmax.warm_start(model, dataset)
-    again, _ = fit(aligned, Recipe(epochs=1, learning_rate=1e-9), start=start)
+    again, _ = fit(aligned, Recipe(epochs=1, learning_rate=1e-9, l2=1e-3), start=start)
     assert again.spec.scaling == model.spec.scaling
     np.testing.assert_allclose(again.W, model.W, atol=1e-5)
 

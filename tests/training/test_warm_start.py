@@ -43,7 +43,7 @@ def test_adding_classes_changes_no_prediction_on_any_row(seed, count, scale):
 
 
 def test_going_on_is_the_second_half_of_a_run(made):
-    recipe = Recipe(epochs=1, batch_size=1000, schedule="constant")
+    recipe = Recipe(epochs=1, batch_size=1000, schedule="constant", l2=1e-3)
     half = fit(made, recipe).model
     start, aligned = warm_start(half, made)
     whole = fit(made, recipe.but(epochs=2)).model
@@ -52,18 +52,18 @@ def test_going_on_is_the_second_half_of_a_run(made):
 
 
 def test_an_added_class_is_learnt_and_the_old_ones_keep_their_places(made):
-    model = fit(made, Recipe(epochs=20)).model
+    model = fit(made, Recipe(epochs=20, l2=1e-3)).model
     dataset = renamed(made, "class 2", "never seen", "class 0")
     start, aligned = warm_start(model, dataset, "add")
     assert aligned.spec.class_names == ("class 0", "class 1", "class 2", "never seen")
     translation = np.array([2, 3, 0])
     np.testing.assert_array_equal(aligned.test.labels, translation[made.test.labels])
-    _, history = fit(aligned, Recipe(epochs=200), start=start)
+    _, history = fit(aligned, Recipe(epochs=200, l2=1e-3), start=start)
     assert history.last.train_accuracy > 0.6
 
 
 def test_rows_of_new_classes_can_be_ignored(made):
-    model = fit(made, Recipe(epochs=2)).model
+    model = fit(made, Recipe(epochs=2, l2=1e-3)).model
     weighted = replace(made, train=replace(made.train, weights=np.arange(50, dtype=np.float32)))
     _, aligned = warm_start(model, renamed(weighted, "class 0", "odd", "class 2"), "ignore")
     kept = made.train.labels != 1
@@ -88,7 +88,7 @@ def test_what_does_not_fit_is_an_error(made):
 
 
 def test_a_saved_run_that_started_elsewhere_is_not_taken_up(made, tmp_path):
-    recipe = Recipe(epochs=2)
+    recipe = Recipe(epochs=2, l2=1e-3)
     model = fit(made, recipe, checkpoints=Checkpoints(tmp_path)).model
     with pytest.raises(UsageError, match="started from another model"):
         fit(made, recipe, start=model, checkpoints=Checkpoints(tmp_path, resume=True))

@@ -53,7 +53,7 @@ def test_a_row_that_is_cut_short_is_never_filled_in(tmp_path, missing):
     kept = load(tmp_path / "t.csv", missing=missing, bad_rows="skip")
     assert len(kept.train) + len(kept.test) == 30
     (tmp_path / "t.csv").write_text(table().to_csv(index=False))
-    spec = fit(load(tmp_path / "t.csv", missing=missing), Recipe(epochs=1)).model.spec
+    spec = fit(load(tmp_path / "t.csv", missing=missing), Recipe(epochs=1, l2=1e-3)).model.spec
     (tmp_path / "new.csv").write_text("hp,wt,acc\n1,2,3\n1,2\n")
     with pytest.raises(DataError, match="row 2"):
         list(read_unlabelled(tmp_path / "new.csv", spec))
@@ -62,7 +62,7 @@ def test_a_row_that_is_cut_short_is_never_filled_in(tmp_path, missing):
 def test_a_frame_with_percent_signs_is_read_as_it_was_trained_on():
     frame = table()
     frame["hp"] = [f"{value}%" for value in frame["hp"]]
-    model = fit(from_frame(frame), Recipe(epochs=3)).model
+    model = fit(from_frame(frame), Recipe(epochs=3, l2=1e-3)).model
     plain = frame.assign(hp=[float(text[:-1]) for text in frame["hp"]])
     np.testing.assert_array_equal(model.predict_proba(frame), model.predict_proba(plain))
 
@@ -74,7 +74,7 @@ def test_the_label_is_no_feature():
 
 def test_columns_without_a_name_do_not_matter_to_a_model_that_does_not_take_them(tmp_path):
     frame = table()
-    model = fit(from_frame(frame), Recipe(epochs=1)).model
+    model = fit(from_frame(frame), Recipe(epochs=1, l2=1e-3)).model
     frame.assign(**{"": range(30)}).to_csv(tmp_path / "new.csv", index=False)
     (rows,) = read_unlabelled(tmp_path / "new.csv", model.spec)
     np.testing.assert_array_equal(rows, frame[["hp", "wt", "acc"]].to_numpy(np.float32))

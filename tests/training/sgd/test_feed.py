@@ -86,7 +86,7 @@ def test_chunks_and_rows_are_mixed(small_blocks):
 @pytest.mark.parametrize("memory_limit", [10**9, 2000])
 def test_a_streamed_run_is_the_same_for_the_same_seed(small_blocks, memory_limit):
     dataset = make_dataset(n_train=200)
-    recipe = Recipe(epochs=3, batch_size=16, memory_limit=memory_limit)
+    recipe = Recipe(epochs=3, batch_size=16, memory_limit=memory_limit, l2=1e-3)
     first, again = (fit(dataset, recipe) for _ in range(2))
     np.testing.assert_array_equal(first.model.W, again.model.W)
     assert first.history.last.train_log_loss == again.history.last.train_log_loss
@@ -124,7 +124,7 @@ def test_a_streamed_run_equals_steps_written_out(small_blocks):
 
 def test_one_trace_serves_all_chunks(small_blocks):
     dataset = make_dataset(n_train=203)
-    recipe = Recipe(batch_size=16, learning_rate=0.5, memory_limit=2500)
+    recipe = Recipe(batch_size=16, learning_rate=0.5, memory_limit=2500, l2=1e-3)
     trainer = Trainer(SoftmaxRegression(dataset.spec), dataset.train, resolve(recipe, dataset))
     done = []
     for epoch in range(2):
@@ -136,7 +136,7 @@ def test_one_trace_serves_all_chunks(small_blocks):
 
 def test_streaming_evaluates_on_every_row(small_blocks):
     dataset = make_dataset(n_train=203)
-    model, history = fit(dataset, Recipe(epochs=1, memory_limit=2500))
+    model, history = fit(dataset, Recipe(epochs=1, memory_limit=2500, l2=1e-3))
     assert evaluate(model, dataset.train).n_samples == 203
     assert history.last.train_accuracy == evaluate(model, dataset.train).accuracy
 
