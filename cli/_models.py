@@ -31,9 +31,11 @@ class Trained(NamedTuple):
     @property
     def record(self) -> dict[str, Any]:
         """How the model was made, for the record of what is exported from it."""
+        from tfsoftmax.report.converted import CONVERTED
         from tfsoftmax.training.record import recorded_names
 
-        names = [name for name in recorded_names() if name in self.description]
+        known = (*recorded_names(), CONVERTED)
+        names = [name for name in known if name in self.description]
         return {name: self.description[name] for name in names}
 
 

@@ -135,7 +135,7 @@ def complete_record(
         record = replace(record, asked=asked.to_json(), tuning=tuning.to_json())
     trained.model.record = record
     convergence = diagnose(trained.model, trained.dataset, trained.history)
-    record = replace(trained.model.record, convergence=render_document(convergence.to_json()))
+    record = replace(record, convergence=render_document(convergence.to_json()))
     trained.model.record = record
     return record
 

@@ -92,35 +92,39 @@ def convert(
             "compares them on yours",
             file,
         )
-    model, given, difference = _converted(file, check_on, allow_pickle, trust)
+    model, given = _converted(file, check_on, allow_pickle, trust)
     # Imported only now, as TensorFlow comes with it, which has been started without its log.
     from tfsoftmax.convert.assemble import rows_of
     from tfsoftmax.convert.example_rows import example_rows
+    from tfsoftmax.report.converted import ConversionRecord
 
     rows = example_rows(model.spec) if given is None else rows_of(model.spec, given)
     result = export_rows(model, place, rows, rows, forms)
-    compared = None if given is None else {"rows": len(rows), "max_difference": difference}
+    record = model.record
+    compared = None
+    if isinstance(record, ConversionRecord) and record.compared_rows:
+        compared = {"rows": record.compared_rows, "max_difference": record.max_difference}
     if as_json:
         print_json({**result.to_json(), "compared": compared})
     else:
         click.echo(f"{result.path}")
         if compared:
-            click.echo(f"  {file.name} and the model: probabilities within {difference:.0e}")
+            within = f"probabilities within {compared['max_difference']:.0e}"
+            click.echo(f"  {file.name} and the model: {within}")
         print_parity(result)
     return failed_files(result)
 
 
 def _converted(
     file: Path, check_on: str | None, allow_pickle: bool, trust: tuple[str, ...]
-) -> tuple[SoftmaxRegression, Any, float | None]:
-    """The model, the rows that it was compared on, and its largest difference on them."""
+) -> tuple[SoftmaxRegression, Any]:
+    """The model, and the rows that it was compared on."""
     from tfsoftmax.convert.files import load_fitted, read_rows
     from tfsoftmax.system.startup import import_tensorflow
 
     fitted = load_fitted(file, allow_pickle=allow_pickle, trust=trust)
     given = None if check_on is None else read_rows(check_on, fitted)
     import_tensorflow()
-    from tfsoftmax.convert.from_sklearn import check_same, from_sklearn
+    from tfsoftmax.convert.from_sklearn import from_sklearn
 
-    model = from_sklearn(fitted)
-    return model, given, None if given is None else check_same(model, fitted, given)
+    return from_sklearn(fitted, check_on=given), given

@@ -58,7 +58,7 @@ def verify(
     if not as_json:
         # The SavedModel's bytes are its graph's and its weights'.
         click.echo(
-            f"{trained.folder} against the trained model, {trained.dataset.name}, "
+            f"{trained.folder} against the model, {trained.dataset.name}, "
             f"{len(trained.dataset.test):,} rows"
         )
         click.echo(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import keras
     from scipy.sparse import csr_array
 
+    from tfsoftmax.report.converted import ConversionRecord
     from tfsoftmax.training.record import RunRecord
 
 Initializer = Callable[[tuple[int, ...]], np.ndarray]
@@ -40,7 +41,8 @@ class SoftmaxRegression(tf.Module, RowClassifier):
       W: variable, float32 ``[n_inputs, n_classes]``: a row for each feature, and for each
         indicator of a missing one.
       b: variable, float32 ``[n_classes]``.
-      record: how it was made, for its card when it is exported; None where `fit` did not make it.
+      record: how it was made, for its card when it is exported: by `fit`, `from_sklearn` or
+        `from_keras`; None otherwise.
       mean: of the scaled training rows, float64 ``[n_inputs]``; None where it is not known.
 
     >>> spec = Spec((2,), "uint8", ("low", "high"), (0, 255))
@@ -64,7 +66,7 @@ class SoftmaxRegression(tf.Module, RowClassifier):
         """
         super().__init__(name="softmax_regression")
         self.spec = spec
-        self.record: RunRecord | None = None
+        self.record: RunRecord | ConversionRecord | None = None
         self.mean: np.ndarray | None = None
         scaling = spec.scaled_by
         self.offset, self.scale = _float32(scaling.offset), _float32(scaling.scale)

@@ -154,7 +154,9 @@ class Spec:
       feature_names: the names of a table's columns; None if the features have no names.
       missing: what replaces a missing value (NaN): the feature's ``"mean"`` (or True),
         ``"median"`` or ``"most_frequent"`` value in the training rows, or its mean together
-        with a missing-value ``"indicator"``; None if no value may be missing.
+        with a missing-value ``"indicator"``; None if no value may be missing. A model that was
+        converted may fill in other numbers, such as a constant: `Scaling.fill` has those of any
+        model, and ``"mean"`` says only that there are some.
       scaling: how the model scales its features; None scales them from `value_range` to
         [0, 1], or not at all if there is none.
       reject_below: the model abstains if the probability of the predicted class is below

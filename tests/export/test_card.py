@@ -224,7 +224,7 @@ def test_weights_that_were_changed_are_not_said_to_be_the_runs(made, tmp_path, l
     model, _ = fit(made, Recipe(epochs=1, l2=1e-3))
     model.b.assign(model.b + 1.0)
     version = export_model(model, tmp_path, "m", check_on=made.test.features).path
-    assert "W or b has changed since the model was trained" in log.text
+    assert "W or b has changed since the model was made" in log.text
     assert "dataset" not in facts_of(version)
     assert "## Recipe" not in card_of(version)
     assert "## Artefacts" in card_of(version)

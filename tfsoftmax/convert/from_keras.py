@@ -11,7 +11,9 @@ import numpy as np
 from tfsoftmax.convert.keras_layers import LAYERS, Found
 from tfsoftmax.errors import ConversionError, UsageError
 from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.report.converted import ConversionRecord
 from tfsoftmax.spec import Scaling, Spec
+from tfsoftmax.training.record import parameters_sha256
 from tfsoftmax.training.scaling import to_float32
 
 
@@ -63,6 +65,15 @@ def from_keras(
     model = SoftmaxRegression(_spec(found, keras_model.inputs[0].dtype, class_names, like))
     model.W.assign(found.W)
     model.b.assign(found.b)
+    import keras
+
+    kinds = ", ".join(type(layer).__name__ for layer in layers)
+    model.record = ConversionRecord(
+        "Keras",
+        keras.__version__,
+        f"{type(keras_model).__name__}({kinds})",
+        parameters_sha256=parameters_sha256(model),
+    )
     return model
 
 

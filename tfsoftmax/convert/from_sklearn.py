@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from tfsoftmax.convert.assemble import assemble, rows_of
 from tfsoftmax.convert.estimators import weights_of
-from tfsoftmax.convert.pipeline import inputs_of, names_of
+from tfsoftmax.convert.pipeline import inputs_of, names_of, steps_of
 from tfsoftmax.convert.walk import Walk
 from tfsoftmax.data.labels import ClassNames
 from tfsoftmax.errors import ConversionError
 from tfsoftmax.export.tolerances import TOLERANCE
 from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.report.converted import ConversionRecord
+from tfsoftmax.training.record import parameters_sha256
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +35,8 @@ def from_sklearn(fitted: Any, *, check_on: Any = None) -> SoftmaxRegression:
         only the final step, on rows of random numbers.
 
     Returns:
-      The model; `export_model` writes it.
+      The model; `export_model` writes it. Its ``record`` says what it was converted from, and the
+      largest difference of a probability on `check_on`.
 
     Raises:
       ConversionError: naming the step that cannot be converted, and what to do; or the row of
@@ -56,12 +60,23 @@ def from_sklearn(fitted: Any, *, check_on: Any = None) -> SoftmaxRegression:
     model = assemble(uses, names_of(fitted), _class_names(classifier), walk)
     for note in walk.notes:
         _log.warning("Note: %s", note)
+    import sklearn
+
+    record = ConversionRecord(
+        "scikit-learn",
+        sklearn.__version__,
+        steps_of(fitted),
+        tuple(walk.notes),
+        parameters_sha256=parameters_sha256(model),
+    )
     if check_on is not None:
-        check_same(model, fitted, check_on)
+        n_rows, difference = _compared(model, fitted, check_on)
+        record = replace(record, compared_rows=n_rows, max_difference=difference)
+    model.record = record
     return model
 
 
-def check_same(model: SoftmaxRegression, fitted: Any, rows: Any) -> float:
+def _compared(model: SoftmaxRegression, fitted: Any, rows: Any) -> tuple[int, float]:
     """Compares the probabilities of a model with those of what it was converted from.
 
     Args:
@@ -70,7 +85,7 @@ def check_same(model: SoftmaxRegression, fitted: Any, rows: Any) -> float:
       rows: as `fitted` takes them.
 
     Returns:
-      The largest difference of a probability.
+      How many rows there are, and the largest difference of a probability.
 
     Raises:
       ConversionError: if it is more than 1e-5, naming the row.
@@ -86,7 +101,7 @@ def check_same(model: SoftmaxRegression, fitted: Any, rows: Any) -> float:
             f"{TOLERANCE:g} is allowed; if columns are far from 0, fit the pipeline with a "
             "StandardScaler, as float32 has seven digits"
         )
-    return float(difference[row, column])
+    return len(difference), float(difference[row, column])
 
 
 def _class_names(classifier: Any) -> tuple[str, ...]:

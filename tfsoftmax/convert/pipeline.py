@@ -50,6 +50,25 @@ def names_of(step: Any) -> tuple[str, ...] | None:
     return None
 
 
+def steps_of(step: Any) -> str:
+    """The classes that a model is made of, with the parts of each in parentheses.
+
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> steps_of(make_pipeline(StandardScaler(), LogisticRegression()))
+    'Pipeline(StandardScaler, LogisticRegression)'
+    """
+    if step is None or isinstance(step, str):
+        return step or "passthrough"
+    kind = type(step).__name__
+    attribute = _PARTS.get(kind)
+    if attribute is None:
+        return kind
+    parts = [steps_of(part[1]) for part in getattr(step, attribute)]
+    return f"{kind}({', '.join(part for part in parts if part != 'drop')})"
+
+
 def _is_unfitted(step: Any) -> bool:
     from sklearn.exceptions import NotFittedError
     from sklearn.utils.validation import check_is_fitted
@@ -125,6 +144,12 @@ def _places(columns: Any, names: Any, n_columns: int) -> list[int]:
     return every[chosen].tolist()
 
 
+# Where a step has the steps that it is made of, as tuples of name and step.
+_PARTS = {
+    "Pipeline": "steps",
+    "ColumnTransformer": "transformers_",
+    "FeatureUnion": "transformer_list",
+}
 _COMPOSED = {
     "Pipeline": _pipeline,
     "ColumnTransformer": _column_transformer,

@@ -60,6 +60,9 @@ def _texts(step: Any, rows: np.ndarray, by: Terms, walk: Walk) -> Uses:
             "stop_words leaves out words before it makes sequences of the others; fit it with "
             "stop_words=None, or ngram_range=(1, 1)"
         )
+    walk.notes.append(
+        f"{walk.where} refuses a missing text; the converted model takes it for one without words"
+    )
     vocabulary = sorted(step.vocabulary_, key=step.vocabulary_.__getitem__)
     terms = replace(
         by,

@@ -212,7 +212,7 @@ def _recorded(
         return dict(record)
     if record is None and model.record and not model.record.is_of(model):
         _log.warning(
-            "Note: W or b has changed since the model was trained, so its card does not say how it "
+            "Note: W or b has changed since the model was made, so its card does not say how it "
             "was made"
         )
         return {}

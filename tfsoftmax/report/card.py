@@ -11,6 +11,7 @@ from tfsoftmax.errors import ModelError, UsageError
 from tfsoftmax.intervals import positive_interval, wilson
 from tfsoftmax.report.coefficients import coefficients
 from tfsoftmax.report.columns import describe_columns
+from tfsoftmax.report.converted import ConversionRecord, how_converted
 from tfsoftmax.report.markdown import table
 from tfsoftmax.report.recipe_table import recipe_table
 from tfsoftmax.spec import Spec
@@ -46,13 +47,15 @@ def card(
     """
     spec = Spec.from_json(description["spec"])
     record = RunRecord.from_json(description)
+    converted = ConversionRecord.from_json(description)
     return "\n".join(
         [
             *_what_it_is(description["name"], spec),
             *(_how_made(record, spec) if record else []),
+            *(how_converted(converted) if converted else []),
             *describe_columns(spec, record.dataset if record else None),
             *_strongest(model),
-            *_artefacts(description, folder, notes),
+            *_artefacts(description, folder, notes, "converted" if converted else "trained"),
             *_failed(description.get("failed", {})),
             *_versions(record, description["versions"]),
             "",
@@ -71,6 +74,8 @@ def check_record(record: Mapping[str, Any], spec: Spec) -> None:
         if run:
             _how_made(run, spec)
             describe_columns(spec, run.dataset)
+        if converted := ConversionRecord.from_json(record):
+            how_converted(converted)
     # Whatever is in there may be of any shape.
     except (*_DAMAGE, ArithmeticError, UsageError) as error:
         raise ModelError(
@@ -206,7 +211,9 @@ def _strongest(model: SoftmaxRegression) -> list[str]:
     ]
 
 
-def _artefacts(description: Mapping[str, Any], folder: Path, notes: Sequence[str]) -> list[str]:
+def _artefacts(
+    description: Mapping[str, Any], folder: Path, notes: Sequence[str], made: str
+) -> list[str]:
     rows = []
     for file, parity in description["parity"].items():
         size = (folder / file).stat().st_size
@@ -224,7 +231,7 @@ def _artefacts(description: Mapping[str, Any], folder: Path, notes: Sequence[str
     return [
         "## Artefacts",
         "",
-        "Each was loaded again in its runtime and compared with the trained model on "
+        f"Each was loaded again in its runtime and compared with the {made} model on "
         f"{description['compared_rows']:,} rows before this folder appeared.",
         "",
         *_raw_rows(description["parity"]),

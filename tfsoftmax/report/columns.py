@@ -27,7 +27,7 @@ def describe_columns(spec: Spec, data: DataRecord | None) -> list[str]:
     | age | number | 1 | an error |
     """
     if spec.encoding is None and spec.feature_names is None:
-        return [_missing_anywhere(spec), ""] if spec.missing else []
+        return [_missing_anywhere(spec, data), ""] if spec.missing else []
     columns = _columns(spec)
     rows = [
         (column.name, _in_words(column), f"{column.n_features:,}", missing)
@@ -37,7 +37,7 @@ def describe_columns(spec: Spec, data: DataRecord | None) -> list[str]:
     return [
         "## Columns",
         "",
-        *_order(spec),
+        *_order(spec, data),
         *(_not_features(data) if data else []),
         "",
         *table(["column", "read as", "features", "missing"], rows),
@@ -85,19 +85,24 @@ def _missing_other(column: Column) -> str:
     return f"{'an empty text ' if column.kind == 'text' else ''}{_OWN_FEATURE}"
 
 
-def _missing_anywhere(spec: Spec) -> str:
+def _missing_anywhere(spec: Spec, data: DataRecord | None) -> str:
     seen = " and has a feature of its own" if spec.scaled_by.indicators else ""
+    if data is None:
+        return (
+            f"A missing value counts as a number that its feature has for it{seen}; "
+            "`tfsoftmax.json` has the numbers."
+        )
     rule = "mean" if spec.missing == "indicator" else str(spec.missing).replace("_", " ")
     return f"A missing value counts as its feature's {rule} in the training rows{seen}."
 
 
-def _order(spec: Spec) -> list[str]:
+def _order(spec: Spec, data: DataRecord | None) -> list[str]:
     lines = ["Columns are found by their names; their features stand in this order."]
     if spec.scaled_by.indicators:
         lines.append("Features that say that a number is missing come after all others.")
     if spec.encoding is not None and spec.encoding.sparse:
         lines.append("Most features of a row are 0, and only the others are kept.")
-    if spec.missing:
+    if spec.missing and data:
         lines.append("What a missing number counts as was found in the training rows.")
     return lines
 

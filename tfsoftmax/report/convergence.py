@@ -31,6 +31,7 @@ from tfsoftmax.training.learning_rate import (
 from tfsoftmax.training.newton.conjugate_gradients import conjugate_gradients
 from tfsoftmax.training.newton.proof import Proof
 from tfsoftmax.training.objective import CLASSES, Objective, Parameters, parameters_of
+from tfsoftmax.training.record import RunRecord
 from tfsoftmax.training.sample_weights import full_row_weights
 from tfsoftmax.tuning.edge import beyond_the_grid
 
@@ -158,7 +159,8 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
     no_minimum = found.separable and not objective.always_has_a_minimum
     least = loss if no_minimum else loss - guessing
     gap = max(0.0, min(max(decrement, least), loss - lowest))
-    tuning = model.record.tuning if model.record else None
+    record = model.record if isinstance(model.record, RunRecord) else None
+    tuning = record.tuning if record else None
     chosen = bool(tuning or history.chosen_l2)
     facts = Facts(history, loss, gap, guessing, test, step, None, no_minimum, chosen)
     # Where nothing was learnt the decrements say nothing of scales: a penalty may hold the weights
@@ -177,8 +179,8 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
         )
     named = scales[:3] if scales and verdict == "scale" else ()
     convergence = Convergence(norm, loss, gap, verdict, sentence, *named)
-    if model.record and model.record.is_of(model):
-        model.record = replace(model.record, convergence=convergence.to_json())
+    if record and record.is_of(model):
+        model.record = replace(record, convergence=convergence.to_json())
     return convergence
 
 

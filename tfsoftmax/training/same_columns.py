@@ -57,6 +57,14 @@ def with_same_columns(
 
 def _united(column: Column, found: Column, name: str) -> Column:
     """A model's column with the categories of a dataset's, too."""
+    if column == found:
+        return column
+    if column.kind == "terms":
+        raise ModelError(
+            f"{name}: column {column.name!r} is {_told(found)}; the model to start from has the "
+            "vocabulary of a scikit-learn vectorizer for it, with which nothing is trained here: "
+            "train a new model, or fit the pipeline again and convert that"
+        )
     if replace(column, vocabulary=()) != replace(found, vocabulary=()):
         raise ModelError(
             f"{name}: column {column.name!r} is {_told(found)}, and {_told(column)} in the model "
