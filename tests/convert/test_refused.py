@@ -50,6 +50,11 @@ REFUSED = {
         ([[float(x)] for x in [*range(300), 50000]], ["a", "b", "b"] * 100 + ["a"]),
         "cuts scaled features off at 5, .* fit it with scaling='standard'",
     ),
+    "encodes itself": (
+        SoftmaxClassifier(),
+        (pd.DataFrame({"a": [1.0, 2, 3, 4], "s": list("xyxy")}), ["a", "b", "a", "b"]),
+        "it encodes texts .* by its method export",
+    ),
     "search": (GridSearchCV(LOGISTIC, {}, cv=2), THREE, "convert its best_estimator_"),
     "clip": (make_pipeline(MinMaxScaler(clip=True), LOGISTIC), THREE, "fit it with clip=False"),
     "function": (

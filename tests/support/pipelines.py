@@ -23,7 +23,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from tfsoftmax import SoftmaxClassifier
+from tfsoftmax import SoftmaxClassifier, SoftmaxClassifierCV
 
 LOGISTIC = LogisticRegression(C=0.5, max_iter=5000)
 IGNORE = OneHotEncoder(handle_unknown="ignore")
@@ -151,6 +151,10 @@ CASES = {
     "softmax classifier": (
         numbers(MaxAbsScaler(), classifier=SoftmaxClassifier(scaling="standard")),
         wine,
+    ),
+    "softmax classifier cv": (
+        SoftmaxClassifierCV(Cs=[0.1, 1.0], cv=2, scaling="standard"),
+        iris,
     ),
     "softmax classifier of two": (SoftmaxClassifier(scaling="standard"), binary),
     "naive bayes": (numbers(MinMaxScaler(), classifier=MultinomialNB()), wine),

@@ -95,7 +95,13 @@ def _naive_bayes(classifier: Any, where: str) -> Weights:
 
 
 def _ours(classifier: Any, where: str) -> Weights:
-    scaling = classifier.model_.spec.scaled_by
+    spec = classifier.model_.spec
+    scaling = spec.scaled_by
+    if spec.encoding is not None or scaling.fill is not None:
+        raise ConversionError(
+            f"{where}: it encodes texts or fills in missing numbers itself, so it is exported as "
+            "it is: by its method export, or as its model_"
+        )
     if scaling.limit is not None:
         raise ConversionError(
             f"{where}: it cuts scaled features off at {scaling.limit:g}, which is not linear; "
@@ -127,6 +133,7 @@ ESTIMATORS: dict[str, Callable[[Any, str], Weights]] = {
     "LinearDiscriminantAnalysis": _linear,
     "MultinomialNB": _naive_bayes,
     "SoftmaxClassifier": _ours,
+    "SoftmaxClassifierCV": _ours,
 }
 
 
