@@ -14,7 +14,7 @@ from tfsoftmax import __version__
 from tfsoftmax.cli._errors import explain, print_error, print_unexpected
 from tfsoftmax.cli._flags import render, render_document
 from tfsoftmax.cli._interrupt import handle_signals
-from tfsoftmax.cli._streams import open_standard_streams
+from tfsoftmax.cli._streams import ReaderGone, open_standard_streams
 from tfsoftmax.system.json_text import json_text
 
 
@@ -47,7 +47,7 @@ class _PlainErrors(click.Command):
                 print_unexpected(error)
             if isinstance(error, click.exceptions.NoArgsIsHelpError):
                 click.echo(message, err=True)
-            else:
+            elif not isinstance(error, ReaderGone):
                 print_error(message)
         sys.exit(code if isinstance(code, int) else 0)
 

@@ -14,6 +14,12 @@ import sys
 import click
 
 
+class ReaderGone(click.ClickException):
+    """The program that read standard output ended first, as ``head`` does; nobody need be told."""
+
+    exit_code = 128 + 13  # That of a command which SIGPIPE ended.
+
+
 class _Output(io.FileIO):
     """Standard output. The first failure ends the command; later writes are discarded."""
 
@@ -27,6 +33,8 @@ class _Output(io.FileIO):
             return super().write(data)  # type: ignore[arg-type]
         except OSError as error:
             self.failed = True
+            if isinstance(error, BrokenPipeError):
+                raise ReaderGone(str(error)) from None
             raise click.ClickException(
                 f"cannot write to standard output: {error.strerror}"
             ) from None

@@ -105,6 +105,9 @@ def statistics(
 
 
 def _found(dataset: Dataset, quiet: bool, bootstrap: int | None, **choices: Any) -> Statistics:
+    from tfsoftmax.system.startup import import_tensorflow
+
+    import_tensorflow()
     from tfsoftmax import statistics
     from tfsoftmax.cli._progress import counted_progress
 
