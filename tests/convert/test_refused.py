@@ -50,6 +50,11 @@ REFUSED = {
         ([[float(x)] for x in [*range(300), 50000]], ["a", "b", "b"] * 100 + ["a"]),
         "cuts scaled features off at 5, .* fit it with scaling='standard'",
     ),
+    "no classifier": (
+        make_pipeline(StandardScaler()),
+        THREE,
+        r"'standardscaler' \(StandardScaler\): it is no classifier that has probabilities",
+    ),
     "encodes itself": (
         SoftmaxClassifier(),
         (pd.DataFrame({"a": [1.0, 2, 3, 4], "s": list("xyxy")}), ["a", "b", "a", "b"]),

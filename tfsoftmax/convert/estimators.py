@@ -58,6 +58,8 @@ def weights_of(classifier: Any, name: str) -> Weights:
     where = f"step {name!r} ({kind})"
     if kind not in ESTIMATORS or not type(classifier).__module__.startswith(_MODULES):
         reason = _REASONS.get(kind, "its probabilities are not known to be a softmax")
+        if kind not in _REASONS and not hasattr(classifier, "predict_proba"):
+            reason = "it is no classifier that has probabilities"
         raise ConversionError(
             f"{where}: {reason}; what can be converted is {', '.join(ESTIMATORS)}"
         )
