@@ -56,7 +56,9 @@ class Measured(NamedTuple):
     def usual_split(self) -> str:
         """Test rows, of the training data or of a source with its own; otherwise all rows."""
         has_test_rows = self.is_training_data or locate(self.dataset.name).kind.has_test_rows
-        return "test" if has_test_rows or not self.recorded.get("sha256") else "all"
+        # A model that was not trained here, but converted, has no training rows among them.
+        may_be = self.recorded and not self.recorded.get("sha256")
+        return "test" if has_test_rows or may_be else "all"
 
     def rows(self, split: str) -> list[Split]:
         """The parts of the dataset that a split stands for.

@@ -152,6 +152,18 @@ def test_a_choice_at_the_edge_of_the_grid_says_how_to_widen_it_and_that_helps():
     assert within.beyond is None
 
 
+@pytest.mark.parametrize(("losses", "advised"), [((0.4, 0.4001), False), ((0.4, 0.5), True)])
+def test_smaller_penalties_that_make_no_difference_are_not_advised(losses, advised):
+    tuning = tune(noise(n_features=2), Recipe(epochs=2), l2=[1e-6, 1e-5], folds=2)
+    candidates = tuple(
+        replace(candidate, log_losses=(loss - 0.01, loss + 0.01))
+        for candidate, loss in zip(tuning.candidates, losses, strict=True)
+    )
+    tuning = replace(tuning, candidates=candidates)
+    assert tuning.winner.recipe.l2 == 1e-6
+    assert bool(tuning.beyond) == advised
+
+
 def guessing(dataset):
     shares = np.bincount(dataset.train.labels) / len(dataset.train)
     return -np.log(shares[dataset.test.labels]).mean()

@@ -173,10 +173,7 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
     facts = facts._replace(scales=scales)
     verdict, sentence = judge(facts)
     if tuning:
-        tried = [candidate["l2"] for candidate in tuning["candidates"]]
-        sentence = Message(" ").join(
-            filter(None, [sentence, beyond_the_grid(tuning["best"]["l2"], tried)])
-        )
+        sentence = Message(" ").join(filter(None, [sentence, beyond_the_grid(tuning)]))
     named = scales[:3] if scales and verdict == "scale" else ()
     convergence = Convergence(norm, loss, gap, verdict, sentence, *named)
     if record and record.is_of(model):

@@ -149,9 +149,8 @@ class Tuning:
 
     @property
     def beyond(self) -> str | None:
-        """What to try next, if the best l2 is at the edge of the grid; None if it is not."""
-        tried = (candidate.recipe.l2 for candidate in self.candidates)
-        return beyond_the_grid(self.winner.recipe.l2, tried)
+        """What to try next, if the l2 at the edge of the grid is the best; None if it is not."""
+        return beyond_the_grid(self.to_json())
 
     def _rank(self, candidate: Candidate) -> tuple[float, ...]:
         recipe = candidate.recipe
