@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from tfsoftmax.cli._models import reading_options, recorded_data
+from tfsoftmax.cli._models import reading_options, recorded_data, recorded_of
 from tfsoftmax.cli._sources import Data
 from tfsoftmax.data.names import locate
 from tfsoftmax.errors import DataError
@@ -31,6 +31,7 @@ class Measured(NamedTuple):
       options: with which it was read.
       recorded: what the model's record says of the data it was trained on; may be empty.
       is_training_data: whether it is the same data.
+      converted: whether the model was not trained by this package, and so not on a part of this.
     """
 
     predictor: Predictor
@@ -38,11 +39,13 @@ class Measured(NamedTuple):
     options: dict[str, Any]
     recorded: dict[str, Any]
     is_training_data: bool
+    converted: bool
 
     @classmethod
     def load(cls, model: Path, dataset_name: str, data: Data) -> Measured:
         """Loads both; raises as `load_predictor` and `load_dataset` do."""
         from tfsoftmax import load_predictor
+        from tfsoftmax.report.converted import CONVERTED
 
         predictor = load_predictor(model)
         recorded = recorded_data(model)
@@ -50,15 +53,14 @@ class Measured(NamedTuple):
         dataset = data.load(dataset_name, options, predictor.spec)
         # The content identifies the data, however its path is spelled.
         same = dataset.sha256() == recorded.get("sha256")
-        return cls(predictor, dataset, options, recorded, same)
+        return cls(predictor, dataset, options, recorded, same, CONVERTED in recorded_of(model))
 
     @property
     def usual_split(self) -> str:
         """Test rows, of the training data or of a source with its own; otherwise all rows."""
         has_test_rows = self.is_training_data or locate(self.dataset.name).kind.has_test_rows
-        # A model that was not trained here, but converted, has no training rows among them.
-        may_be = self.recorded and not self.recorded.get("sha256")
-        return "test" if has_test_rows or may_be else "all"
+        known = self.converted or self.recorded.get("sha256")
+        return "test" if has_test_rows or not known else "all"
 
     def rows(self, split: str) -> list[Split]:
         """The parts of the dataset that a split stands for.

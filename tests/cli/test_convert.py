@@ -44,6 +44,15 @@ def test_a_table_is_converted_and_compared(table, tmp_path):
     assert set(found["parity"]) == {"saved_model.pb", "model.tflite", "model.onnx"}
     answers = load_predictor(tmp_path / "people").predict_proba(rows)
     np.testing.assert_allclose(answers, pipeline.predict_proba(rows), atol=1e-5)
+    labelled = rows.assign(label=pipeline.predict(rows))
+    labelled.to_csv(tmp_path / "labelled.csv", index=False)
+    arguments = ("--dataset", tmp_path / "labelled.csv", "--label-column", "label", "--json")
+    result = run(main, "evaluate", tmp_path / "people", *arguments)
+    assert result.exit_code == 0, result.stderr
+    evaluated = json.loads(result.stdout)
+    # It was trained on none of them.
+    assert evaluated["n_samples"] == len(rows)
+    assert evaluated["accuracy"] == 1
 
 
 def test_without_rows_exports_are_proven_on_made_up_ones(table, tmp_path):
