@@ -86,13 +86,13 @@ def convert(
     place = output.parent, output.name
     check_formats(forms.formats)
     check_output(model_folder(*place))
+    model, given = _converted(file, check_on, allow_pickle, trust)
     if check_on is None:
         _log.warning(
             "Note: the files are proven on made-up rows, and not compared with %s: --check-on "
             "compares them on yours",
             file,
         )
-    model, given = _converted(file, check_on, allow_pickle, trust)
     # Imported only now, as TensorFlow comes with it, which has been started without its log.
     from tfsoftmax.convert.assemble import rows_of
     from tfsoftmax.convert.example_rows import example_rows
