@@ -85,6 +85,27 @@ def test_a_fit_that_ends_too_early_warns():
         SoftmaxClassifier(max_iter=1, tol=1e-7, C=1000.0).fit(X, Y)
 
 
+def test_sgd_that_has_not_converged_warns_and_its_advice_helps():
+    X, y = load_wine(return_X_y=True)
+    few = {"epochs": 60, "recipe_options": {"xla": False}}
+    with pytest.warns(ConvergenceWarning, match=r"scaling='standard'.*epochs \(now 60\).*finite C"):
+        raw = SoftmaxClassifier(C=np.inf, **few).fit(X, y)
+    assert raw.score(X, y) < 0.8
+    # Warnings are errors here: what was advised brings none.
+    assert SoftmaxClassifier(C=np.inf, scaling="standard", **few).fit(X, y).score(X, y) == 1
+    assert SoftmaxClassifier(C=10.0, solver="newton").fit(X, y).score(X, y) == 1
+
+
+def test_more_epochs_of_sgd_bring_it_near_the_optimum():
+    options = {"solver": "sgd", "recipe_options": {"xla": False}}
+    with pytest.warns(ConvergenceWarning, match="could still fall by about 0.2"):
+        few = SoftmaxClassifier(epochs=1, **options).fit(X, Y)
+    many = SoftmaxClassifier(epochs=250, **options).fit(X, Y)
+    least = objective(SoftmaxClassifier().fit(X, Y), X, Y, 1.0)
+    assert objective(few, X, Y, 1.0) > least + 0.1
+    assert objective(many, X, Y, 1.0) == pytest.approx(least, rel=0.01)
+
+
 def test_scaling_is_part_of_the_model():
     X, y = load_wine(return_X_y=True)
     classifier = SoftmaxClassifier(scaling="standard").fit(X, y)
@@ -154,6 +175,7 @@ def test_sgd_stops_early_where_asked_to():
     assert classifier.score(X, Y) > 0.9
 
 
+@pytest.mark.filterwarnings("ignore:SGD has not converged")
 def test_a_seed_decides_what_sgd_finds():
     def coef(random_state):
         classifier = SoftmaxClassifier(

@@ -19,9 +19,11 @@ from tfsoftmax.estimators.train import one_more, train
 class SoftmaxClassifier(FittedClassifier):
     """Multiclass logistic regression, an estimator as scikit-learn has them.
 
-    As it is, it finds the same optimum as scikit-learn's ``LogisticRegression`` with the same `C`,
-    and proves it: of ``C sum_i s_i loss_i + (1 - l1_ratio)/2 ||w||^2 + l1_ratio ||w||_1``, s being
-    what each row counts. The intercept is always fitted, and never penalised.
+    It minimises what scikit-learn's ``LogisticRegression`` does with the same `C`:
+    ``C sum_i s_i loss_i + (1 - l1_ratio)/2 ||w||^2 + l1_ratio ||w||_1``, s being what each row
+    counts. Newton, the solver where there is a penalty, finds the same optimum and proves it; SGD
+    comes near it, and a ``ConvergenceWarning`` says where it did not. The intercept is always
+    fitted, and never penalised.
 
     Args:
       C: the smaller, the stronger the penalty; ``"auto"`` chooses it by cross-validation;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
 from collections.abc import Callable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tfsoftmax.model import SoftmaxRegression
     from tfsoftmax.training.fit import FitResult
     from tfsoftmax.training.history import EpochMetrics
+    from tfsoftmax.training.newton.proof import Proof
     from tfsoftmax.training.recipe import Recipe
 
 
@@ -50,6 +52,20 @@ def train(
       start: where to start, if its features and classes are those of the dataset.
       verbose: above 0 prints a line for every epoch or step.
     """
+    result, dataset = _train(dataset, recipe, any_solver, start, verbose)
+    if shortfall := _shortfall(result, dataset, recipe):
+        warnings.warn(shortfall, ConvergenceWarning, stacklevel=4)
+    return result
+
+
+def _train(
+    dataset: Dataset,
+    recipe: Recipe,
+    any_solver: bool,
+    start: SoftmaxRegression | None,
+    verbose: int,
+) -> tuple[FitResult, Dataset]:
+    """The result, and the dataset as it was trained on."""
     start_tensorflow()
     from tfsoftmax.training.fit import fit
 
@@ -63,16 +79,46 @@ def train(
     result = fit(dataset, recipe, start=start, on_epoch=_printing(verbose))
     # Its figures of test rows would be those of a row that was trained on.
     result.model.record = None
-    proof = result.history.proof
-    if proof and proof.relative_gap > recipe.tol:
-        warnings.warn(
-            f"newton stopped after {proof.steps} steps, at most {proof.relative_gap:.1e} of the "
-            f"objective above the optimum, which is more than tol={recipe.tol:g}: raise max_iter "
-            f"(now {recipe.max_steps}), or scale the features, as scaling='standard' does",
-            ConvergenceWarning,
-            stacklevel=4,
-        )
-    return result
+    return result, dataset
+
+
+def _shortfall(result: FitResult, dataset: Dataset, recipe: Recipe) -> str | None:
+    """What to say of a result that is not known to be near the optimum; None if it is."""
+    if proof := result.history.proof:
+        return _too_few_steps(proof, recipe) if proof.relative_gap > recipe.tol else None
+    # Who asks for early stopping asks for no optimum.
+    return None if recipe.early_stopping else _not_converged(result, dataset)
+
+
+def _too_few_steps(proof: Proof, recipe: Recipe) -> str:
+    return (
+        f"newton stopped after {proof.steps} steps, at most {proof.relative_gap:.1e} of the "
+        f"objective above the optimum, which is more than tol={recipe.tol:g}: raise max_iter "
+        f"(now {recipe.max_steps}), or scale the features, as scaling='standard' does"
+    )
+
+
+def _not_converged(result: FitResult, dataset: Dataset) -> str | None:
+    """What to say where the loss that SGD reached could still fall by more than a little."""
+    from tfsoftmax.report.convergence import diagnose
+    from tfsoftmax.report.verdict import NEAR, SMALL
+
+    model, history = result
+    found = diagnose(model, dataset, history)
+    if found.loss_gap <= NEAR * found.loss:
+        return None
+    # Without a penalty the loss of classes that can be separated falls for ever.
+    if found.loss_gap >= found.loss and found.loss < SMALL * math.log(model.spec.n_classes):
+        return None
+    advice = [f"raise epochs (now {len(history.epochs):,})"]
+    if history.recipe.standardize != "on" and not taken_sparse(dataset.train.features, model.spec):
+        advice.insert(0, "scale the features (scaling='standard')")
+    if _newton_takes(dataset):
+        advice.append("give solver='newton' and a finite C, which goes to the optimum")
+    return (
+        f"SGD has not converged: the training loss, {found.loss:.3g}, could still fall by about "
+        f"{found.loss_gap:.1g}: " + ", or ".join(advice)
+    )
 
 
 def one_more(
@@ -96,7 +142,7 @@ def one_more(
         start, dataset = warm_start(before, dataset, "add")
     if recipe.learning_rate == "auto":
         recipe = recipe.but(learning_rate=prepare(dataset, recipe)[1].learning_rate / slower)
-    return train(dataset, recipe, start=start, verbose=verbose)
+    return _train(dataset, recipe, False, start, verbose)[0]
 
 
 def _newton_takes(dataset: Dataset) -> bool:

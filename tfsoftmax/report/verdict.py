@@ -25,10 +25,10 @@ Verdict = Literal[
 ]
 
 # A gap of this share of the loss, or of so many nats whatever the loss, is as good as none.
-_NEAR = 0.01
+NEAR = 0.01
 _NOTHING = 1e-6
 # What share of guessing's loss is small.
-_SMALL = 0.1
+SMALL = 0.1
 # A column so many times as large as another varies leaves no step that suits both.
 _UNEVEN = 30.0
 # Steps beside the longest that can never go too far; "auto" takes 1 or 2 times that.
@@ -124,17 +124,17 @@ class Facts(NamedTuple):
     @property
     def worse_than_zero(self) -> bool:
         """Whether zero weights would do better."""
-        return self.loss > self.guessing * (1 + _NEAR)
+        return self.loss > self.guessing * (1 + NEAR)
 
     @property
     def learnt(self) -> bool:
         """Whether the model does better than guessing by more than a little."""
-        return self.loss < self.guessing * (1 - 2 * _NEAR)
+        return self.loss < self.guessing * (1 - 2 * NEAR)
 
     @property
     def near(self) -> bool:
         """Whether the minimum is as good as reached."""
-        return not self.no_minimum and self.gap <= max(_NEAR * self.loss, _NOTHING)
+        return not self.no_minimum and self.gap <= max(NEAR * self.loss, _NOTHING)
 
     @property
     def near_enough(self) -> bool:
@@ -227,7 +227,7 @@ def _ended(facts: Facts) -> tuple[Verdict, str]:
             f"Overfitting: the test log-loss was lowest after epoch {best.epoch} and has risen "
             "since; " + facts.cure + "."
         )
-    if facts.no_minimum and facts.loss < _SMALL * facts.guessing:
+    if facts.no_minimum and facts.loss < SMALL * facts.guessing:
         return "separable", (
             "All training rows are separated, so their loss has no minimum and the weights would "
             "grow forever; " + facts.cure + "."
