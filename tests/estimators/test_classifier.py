@@ -225,3 +225,11 @@ def test_one_class_is_refused():
 def test_arguments_that_exclude_each_other_are_refused():
     with pytest.raises(UsageError, match="exclude each other"):
         SoftmaxClassifier(solver="newton", early_stopping=True).fit(X, Y)
+
+
+def test_a_class_that_outweighs_all_others_by_far_is_no_obstacle():
+    weights = {0: 1000.0, 1: 1e-4, 2: 1e-4}
+    fitted = SoftmaxClassifier(class_weight=weights).fit(X, Y)
+    theirs = LogisticRegression(class_weight=weights, tol=1e-12, max_iter=10_000).fit(X, Y)
+    assert fitted.gap_ <= 1e-6
+    np.testing.assert_allclose(fitted.intercept_, theirs.intercept_, rtol=5e-3)

@@ -38,6 +38,13 @@ def row_weights(
     >>> row_weights(split, ("rare", "common"), "balanced").tolist()
     [2.0, 0.6666666865348816, 0.6666666865348816, 0.6666666865348816]
     """
+    weights = _exact_weights(split, class_names, class_weight)
+    return None if weights is None else weights.astype(np.float32)
+
+
+def _exact_weights(
+    split: Split, class_names: tuple[str, ...], class_weight: ClassWeight
+) -> np.ndarray | None:
     if class_weight is None and split.weights is None:
         return None
     labels = np.asarray(split.labels)
@@ -45,15 +52,15 @@ def row_weights(
     weights = own * _of_classes(labels, own, class_names, class_weight)[labels]
     if not weights.any():
         raise UsageError(setting("class_weight") + " is 0 for every class that has rows")
-    return (weights / weights.mean()).astype(np.float32)
+    return weights / weights.mean()
 
 
 def full_row_weights(
     split: Split, class_names: tuple[str, ...], class_weight: ClassWeight
 ) -> np.ndarray:
-    """`row_weights` as float64, with a 1 for every row where all count the same."""
-    weights = row_weights(split, class_names, class_weight)
-    return np.ones(len(split)) if weights is None else weights.astype(np.float64)
+    """`row_weights` in float64, with a 1 for every row where all count the same."""
+    weights = _exact_weights(split, class_names, class_weight)
+    return np.ones(len(split)) if weights is None else weights
 
 
 def _of_classes(

@@ -220,7 +220,7 @@ class Newton:
     ) -> tuple[Joint, int]:
         """Solves Newton's equations as exactly as is of use; also returns the iterations."""
         inverse = self._inverse
-        probabilities = [tf.cast(own, tf.float32) for own in self.point.probabilities]
+        probabilities = [tf.cast(own, self.passes.dtype) for own in self.point.probabilities]
         assert inverse is not None
 
         def precondition(rest: Joint) -> Joint:

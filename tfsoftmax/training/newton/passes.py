@@ -46,11 +46,14 @@ class Passes:
     """All training rows, and what a solver asks of them.
 
     Attributes:
+      dtype: of products with the rows, but for exact ones.
       rows: the rows.
       n_samples: how many there are.
       count: passes so far; a single product with the rows is half a pass.
       on_pass: called before each chunk of rows; what it raises is let through.
     """
+
+    dtype: type[np.floating[Any]] = np.float32
 
     def __init__(self, objective: Objective, rows: Rows, compiled: bool):
         """Prepares the passes.

@@ -31,7 +31,9 @@ from tfsoftmax.training.sample_weights import full_row_weights
 _MOST_NUMBERS = 2**30
 # A proof that falls short asks the next steps for so much more.
 _STRICTER = 1 / 3
-# So many proofs that fall short end it, and so many steps without a smaller gap: rounding.
+# So many proofs that fall short end it, and so many steps without a smaller gap: rounding. Those
+# that bring gap or objective down to this share are none of them.
+_MUCH = 0.5
 _MOST_FAILURES = 3
 _MOST_IN_VAIN = 5
 
@@ -72,7 +74,7 @@ class NewtonPhase:
         weights = full_row_weights(split, model.spec.class_names, recipe.class_weight)
         n_classes = model.spec.n_classes
         limit = recipe.memory_limit
-        rows = Rows(split, weights.astype(np.float32), n_classes, limit, on_device)
+        rows = Rows(split, weights, n_classes, limit, on_device)
         self._threads = one_thread if rows.few else nullcontext
         self._passes = passes = passes_over(self._objective, rows, recipe.xla)
         draw = draw_for(self._objective, passes, model.spec.n_inputs, recipe.l1, recipe.seed)
@@ -105,12 +107,14 @@ class NewtonPhase:
             return self._step()
 
     def _step(self) -> tuple[float, float]:
-        newton = self._newton
+        newton, before = self._newton, self._newton.objective
         size = newton.step(self._inner)
         self.steps += 1
         self._set_model()
         gap = newton.gap
-        self._since = 0 if gap < self._least else self._since + 1
+        # While the bias is far off the objective falls, and the gap, which leaves it out, may rise.
+        falls = gap < self._least or newton.objective < _MUCH * before
+        self._since = 0 if falls else self._since + 1
         self._least = min(gap, self._least)
         goes_on = size and self.steps < self._most_steps and self._since < _MOST_IN_VAIN
         if gap <= self._inner * newton.objective or not goes_on:
@@ -119,10 +123,11 @@ class NewtonPhase:
 
     def _prove(self, goes_on: bool) -> None:
         found = certify(self._passes, self._of_model(), self._newton.l2, self._newton.l1)
+        nearer = self.proof is not None and found.gap < _MUCH * self.proof.gap
         self.proof = Proof(
             found.objective, found.gap, found.relative, self.steps, self._passes.count
         )
-        self._failures += found.relative > self._tol
+        self._failures += found.relative > self._tol and not nearer
         self._inner *= _STRICTER
         enough = found.relative <= self._tol
         self.ended = enough or not goes_on or self._failures >= _MOST_FAILURES

@@ -80,7 +80,7 @@ class Rows:
         """
         self._on_device = on_device
         self._features, self._labels = split.features, np.asarray(split.labels)
-        self.weights, self.n_samples, self.n_classes = weights, len(split), n_classes
+        self.n_samples, self.n_classes = len(split), n_classes
         features = features_of(split.features)
         affordable = memory_limit // max(1, features.row_bytes)
         self._whole = self.n_samples <= affordable
@@ -88,6 +88,7 @@ class Rows:
         self._chunk_rows = self.n_samples if self._whole else streamed
         self.multiplications = self.n_samples * features.shape[1] * n_classes
         self.few = are_few(split, n_classes, memory_limit)
+        self.weights = weights if self.few else weights.astype(np.float32, copy=False)
         numbers = max(features.shape[1], n_classes)
         block_rows = max(_FEWEST_ROWS, _BLOCK_NUMBERS // numbers)
         if self.few:

@@ -15,6 +15,8 @@ from tfsoftmax.training.objective import Objective
 
 # Fewer multiplications in a pass than this take less time than compiling for them.
 _COMPILE_FROM = 2**24
+# So many numbers are gone through in float64 as fast as in float32, at most.
+_EXACT = 2**16
 
 
 def passes_over(objective: Objective, rows: Rows, xla: bool) -> Passes:
@@ -45,6 +47,8 @@ class SmallPasses(Passes):
         """
         super().__init__(objective, rows, compiled=False)
         self._scaled = objective.scaled(rows.whole.features).numpy()
+        if self._scaled.size <= _EXACT:
+            self.dtype = np.float64
 
     def logits(self, parameters: Joint, exact: bool = False) -> OfRows:
         """As for `Passes`."""
@@ -55,7 +59,7 @@ class SmallPasses(Passes):
         """As for `Passes`."""
         self._begin(0.5)
         P, losses, plain = self._answers(logits[0])
-        slopes = self._slopes(P) * self._weights(P.dtype)
+        slopes = self._slopes(P) * self.counts(P.dtype)
         inputs = self._exact() if P.dtype == np.float64 else self.inputs
         gradient = self._to_parameters(slopes, inputs)
         new, right = self.rows.whole.new.numpy(), logits[0].argmax(1) == self._labels
@@ -67,7 +71,7 @@ class SmallPasses(Passes):
         self._begin(1)
         P = np.asarray(probabilities[0])
         moved = P * _products(direction, self.inputs)
-        moved = (moved - P * moved.sum(1, keepdims=True)) * self._weights(P.dtype)
+        moved = (moved - P * moved.sum(1, keepdims=True)) * self.counts(P.dtype)
         return self._to_parameters(moved, self.inputs)
 
     def loss_along(self, logits: OfRows, ahead: OfRows, size: float) -> float:
@@ -83,8 +87,8 @@ class SmallPasses(Passes):
     def of_bias(self, logits: OfRows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """As for `Passes`."""
         P, *_ = self._answers(logits[0])
-        weighted = P * (self._weights(P.dtype) / self.n_samples)
-        wanted = self._target(P.dtype) * (self._weights(P.dtype) / self.n_samples)
+        weighted = P * (self.counts(P.dtype) / self.n_samples)
+        wanted = self._target(P.dtype) * (self.counts(P.dtype) / self.n_samples)
         found = weighted.sum((0, 2))
         curvature = np.diag(found) - (weighted @ P.transpose(0, 2, 1)).sum(0)
         return wanted.sum((0, 2)), found, curvature
@@ -93,9 +97,9 @@ class SmallPasses(Passes):
     def inputs(self) -> np.ndarray:
         """Scaled and centred rows with a 1 for the bias, ``[n_blocks, block_rows, n_inputs + 1]``.
 
-        They are float32.
+        They are float64 where they are very few, so that fits that should be the same are.
         """
-        return self._exact().astype(np.float32)
+        return self._exact().astype(self.dtype, copy=False)
 
     def _exact(self) -> np.ndarray:
         # Made anew, because a proof alone needs it, and it is twice as large as all else.
@@ -146,12 +150,13 @@ class SmallPasses(Passes):
         exact = flat.reshape(n_classes, *labels.shape).transpose(1, 0, 2)
         return {each.dtype: each for each in (exact, exact.astype(np.float32))}
 
-    def _weights(self, dtype: Any) -> np.ndarray:
-        """What each row counts, ``[n_blocks, 1, block_rows]``."""
-        return self.rows.whole.weights.numpy().astype(dtype)[:, None]
+    def counts(self, dtype: Any) -> np.ndarray:
+        """What each row counts, ``[n_blocks, 1, block_rows]``; 0 where an earlier block has it."""
+        weights = self.rows.in_blocks(self.rows.weights)
+        return np.where(self.rows.whole.new.numpy(), weights, 0).astype(dtype)[:, None]
 
     def _mean(self, of_rows: np.ndarray) -> float:
-        return float((self._weights(np.float64)[:, 0] * of_rows).sum()) / self.n_samples
+        return float((self.counts(np.float64)[:, 0] * of_rows).sum()) / self.n_samples
 
     def _to_parameters(self, of_logits: np.ndarray, inputs: np.ndarray) -> Joint:
         # Products of a block and sums over blocks, as for `Passes`.

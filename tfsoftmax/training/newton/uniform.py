@@ -45,20 +45,21 @@ class Uniform:
           l2: strength of the penalty on squares.
         """
         rows, inputs = passes.rows, passes.inputs.reshape(-1, passes.inputs.shape[-1])
-        counts = rows.whole.weights.numpy().reshape(-1, 1) / (rows.n_samples * rows.n_classes)
+        counts = passes.counts(passes.dtype).reshape(-1, 1) / (rows.n_samples * rows.n_classes)
         H = (inputs.T @ (counts * inputs)).astype(np.float64)
         diagonal = np.einsum("ii->i", H)
         diagonal += _FLAT * diagonal.max()
         diagonal[:-1] += l2
         identity = np.eye(len(H))
-        self._inverse = cho_solve(cho_factor(H, check_finite=False), identity).astype(np.float32)
+        inverse = cho_solve(cho_factor(H, check_finite=False), identity)
+        self._inverse = inverse.astype(passes.dtype)
         self._l2 = l2
 
     def solve(self, right: np.ndarray) -> np.ndarray:
         """The inverse times ``[n_classes, n_inputs + 1]``."""
         # Without l2 nothing holds what classes have in common: then it is not told apart.
         common = right.mean(0) if self._l2 else np.zeros(right.shape[1])
-        solved = ((right - common).astype(np.float32) @ self._inverse).astype(np.float64)
+        solved = ((right - common).astype(self._inverse.dtype) @ self._inverse).astype(np.float64)
         if self._l2:
             solved[:, :-1] += common[:-1] / self._l2
         return solved
