@@ -116,6 +116,24 @@ def test_whole_numbers_that_all_differ_are_pointed_out_and_used(tmp_path, notes,
     assert features(from_frame(frame, options=options)) == PLAIN
 
 
+def test_beside_categories_they_are_pointed_out_as_well(tmp_path, notes):
+    frame = FRAME.assign(town=["Oslo", "Rome"] * (ROWS // 2), **{"patient id": ORDER + 842302})
+    name = written(tmp_path, frame)
+    dataset = load_dataset(name)
+    assert [each.name for each in dataset.spec.encoding.columns if each.kind == "number"] == [
+        "size",
+        "count",
+        "patient id",
+    ]
+    assert dataset.notes.identifying == ("patient id",)
+    assert notes().count("whole numbers that differ in every row") == 1
+    # Nor is it said of columns that were asked for, or that do not differ.
+    asked = load_dataset(name, options=SourceOptions(features=("town", "patient id")))
+    assert asked.notes.identifying == ()
+    frame.loc[ROWS - 1, "patient id"] = frame.loc[0, "patient id"]
+    assert load_dataset(written(tmp_path, frame)).notes.identifying == ()
+
+
 def test_measurements_with_a_unit_are_no_names(tmp_path):
     name = written(tmp_path, FRAME.assign(mass=[f"{n / 4} kg" for n in range(ROWS)]))
     with pytest.raises(DataError, match=r"'mass': it is text \(row 1: '0.0 kg'\)"):

@@ -44,6 +44,8 @@ class EncodedReader:
         notes: Notes = NO_NOTES,
     ):
         self._encoding, self._notes = encoding, notes
+        # Whoever lists the columns wants them.
+        self._warns_of_names = not model and options.features is None
         self.cells = CellsReader(source, encoding, options, model=model)
         self._sample = _Sample()
 
@@ -80,8 +82,14 @@ class EncodedReader:
         Raises:
           DataError: if a column turns out to be unusable.
         """
-        found = self.cells.numbers.finish()
-        return replace(self._notes, marks=found.marks, hints=self._notes.hints + found.hints)
+        numbers = self.cells.numbers
+        found = numbers.finish()
+        return replace(
+            self._notes,
+            identifying=numbers.identifying if self._warns_of_names else (),
+            marks=found.marks,
+            hints=self._notes.hints + found.hints,
+        )
 
 
 class _Sample:

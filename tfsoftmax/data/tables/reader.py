@@ -278,6 +278,11 @@ class NumbersReader:
         readers = [] if self._model else [self._readers[name] for name in self.names]
         return [reader for reader in readers if reader.doubtful]
 
+    @property
+    def identifying(self) -> tuple[str, ...]:
+        """Columns of whole numbers that have differed in every row so far."""
+        return tuple(name for name in self.names if self._readers[name].identifies_rows)
+
     def finish(self) -> Notes:
         """Summarises what was found in all parts.
 
@@ -295,9 +300,7 @@ class NumbersReader:
         return Notes(
             index=self.index,
             left_out=self.left_out,
-            identifying=tuple(
-                reader.name for reader in read if self._leave_out and reader.identifies_rows
-            ),
+            identifying=self.identifying if self._leave_out else (),
             marks=tuple(mark + reader.name for reader in read if (mark := reader.writing.mark)),
             hints=() if self._model else hints_at_codes(read, self._options),
         )
