@@ -13,6 +13,7 @@ from tfsoftmax.cli._console import (
     set_verbosity,
 )
 from tfsoftmax.cli._tables import put_table, table_options
+from tfsoftmax.messages import counted
 
 
 @click.command(cls=TensorFlowCommand, name="coefficients")
@@ -61,7 +62,8 @@ def coefficients(
     the column itself, one of its categories, a hash bucket, a part of its date, or that it is
     missing; the class; the coefficient of the scaled feature, which tells how much it matters;
     and the one of the raw feature, for each unit of its column. The raw ones, with the
-    raw intercept, give the same logits from the table's own numbers.
+    raw intercept, give the same logits from the table's own numbers. Hash buckets with the
+    coefficient 0 in every class, as those have into which no training row fell, are left out.
 
     Only differences between classes mean something: adding the same number to a feature's
     coefficients in all classes changes no probability. Where they add up to 0, as they do unless
@@ -74,7 +76,14 @@ def coefficients(
 
     folder, trained = load_weights(model)
     from tfsoftmax import coefficients as coefficients_of
+    from tfsoftmax.report.coefficients import unused_buckets
 
     table = coefficients_of(trained, classes=classes or None, top=top, sort=sort, centred=centred)
     document = {"model": str(folder), "coefficients": table.to_dict("records")}
     put_table(table, document, as_json, output)
+    unused = unused_buckets(trained)
+    if unused and not quiet:
+        click.echo(
+            f"left out: {counted(unused, 'hash bucket')} with the coefficient 0 in every class",
+            err=True,
+        )

@@ -84,3 +84,12 @@ def options_in(error: BaseException) -> tuple[str, ...]:
 def _literal(value: Any) -> str:
     """A value as Python reads it; texts in double quotes."""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str | list) else repr(value)
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """A number and what it counts, whose plural is with an s if `many` does not say it.
+
+    >>> counted(1, "row"), counted(2000, "row"), counted(0, "class", "classes")
+    ('1 row', '2,000 rows', '0 classes')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -7,8 +7,16 @@ import shutil
 import numpy as np
 import pandas as pd
 from support.commands import assert_one_line, refuse, run
+from support.runs import RECIPE
 
-from tfsoftmax import coefficients, load_predictor
+from tfsoftmax import (
+    SourceOptions,
+    coefficients,
+    export_model,
+    fit,
+    load_dataset,
+    load_predictor,
+)
 from tfsoftmax.cli.main import main as group
 
 
@@ -27,6 +35,26 @@ def test_csv_and_json_are_the_table_of_the_model(model, tmp_path):
     assert document["coefficients"] == wanted.to_dict("records")
     # 64 pixels and the intercept, of each of 10 classes
     assert len(wanted) == 65 * 10
+
+
+def test_buckets_that_no_row_fell_into_are_left_out_and_counted(birds, tmp_path):
+    options = SourceOptions(features=("age", "note"), missing="mean", column=("note=hashed",))
+    dataset = load_dataset(birds / "birds.csv", options=options)
+    version = export_model(
+        fit(dataset, RECIPE).model, tmp_path, "notes", check_on=dataset.test
+    ).path
+    path = tmp_path / "all.csv"
+    result = run(group, "coefficients", version, "--output", path)
+    assert result.exit_code == 0, result.stderr
+    n_buckets = dataset.spec.encoding.columns[1].size
+    # There are three notes.
+    assert result.stderr == (
+        f"left out: {n_buckets - 3:,} hash buckets with the coefficient 0 in every class\n"
+    )
+    features = pd.read_csv(path)["feature"].unique()
+    assert sum("bucket" in feature for feature in features) == 3
+    quiet = run(group, "coefficients", version, "-q")
+    assert (quiet.stderr, quiet.stdout) == ("", path.read_text())
 
 
 def test_the_strongest_of_a_class_go_to_a_file(model, tmp_path):

@@ -17,7 +17,7 @@ from tfsoftmax import (
     from_frame,
 )
 from tfsoftmax.columns.column import Column, Encoding, Input
-from tfsoftmax.report.coefficients import INTERCEPT
+from tfsoftmax.report.coefficients import INTERCEPT, unused_buckets
 
 CLASSES = ("a", "b", "c")
 
@@ -103,6 +103,25 @@ def test_columns_and_categories_are_named(encoded):
     assert at.loc["island=Dream", "coefficient"] == W[4, 1]
     assert at.loc["age", "raw_coefficient"] == pytest.approx(W[0, 1] / 2)
     assert at.loc[INTERCEPT, "raw_coefficient"] == pytest.approx(b[1] - 15 * W[0, 1])
+
+
+def test_hash_buckets_without_coefficients_are_left_out_and_counted(encoded):
+    spec, W = encoded.spec, encoded.W.numpy()
+    first = 1 + 4 + 1  # behind the age, the islands and whether the note is empty
+    W[[1, first, first + 2]] = 0  # a category's stay
+    W[first + 1, :2] = 0  # one class has one
+    model = SoftmaxRegression(spec)
+    model.W.assign(W)
+    assert (unused_buckets(encoded), unused_buckets(model)) == (0, 2)
+    for choices in ({}, {"centred": True}, {"top": 3}, {"classes": ["a"], "sort": "magnitude"}):
+        table = coefficients(model, **choices)
+        kept = set(table["feature"])
+        assert not kept & {"note, bucket 0", "note, bucket 2"}
+        if "top" not in choices:
+            assert kept >= {"note, bucket 1", "note, bucket 3", "island is missing"}
+    table = coefficients(model)
+    for _, row in table[table["feature"] == "note, bucket 3"].iterrows():
+        assert row["coefficient"] == W[first + 3, CLASSES.index(row["class"])]
 
 
 def test_top_and_sort_are_what_pandas_finds(encoded):

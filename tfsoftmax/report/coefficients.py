@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Sort = Literal["column", "magnitude"]
 INTERCEPT = "(intercept)"
+# Kinds of columns whose features are hash buckets, behind one for a missing or empty cell.
+_HASHED = ("hashed", "cross", "text")
 
 
 def coefficients(
@@ -46,6 +48,8 @@ def coefficients(
     where offset and scale are those of ``model.spec.scaled_by``. A missing ``x`` counts as its
     ``fill``. If it has a ``limit``, the second line holds as far as all scaled features are
     between -limit and limit.
+
+    Hash buckets whose coefficients are 0 in every class are left out (`unused_buckets`).
 
     Args:
       model: a `SoftmaxRegression`, or what has one and returns it with ``model()``, as a loaded
@@ -84,13 +88,15 @@ def coefficients(
     spec: Spec = model.spec
     _check(spec, classes, top, sort)
     W, b = (parameter.numpy().astype(np.float64) for parameter in model.parameters)
+    kept = np.flatnonzero(~_unused(spec, W))
     if centred:
         W -= W.mean(axis=1, keepdims=True)
         b -= b.mean()
     raw_W, raw_b = _raw(spec, W, b)
     shown = [spec.class_names.index(name) for name in classes or spec.class_names]
-    inputs, labels = _chosen(np.abs(W[:, shown]), top, sort or ("magnitude" if top else "column"))
-    labels = np.array(shown)[labels]
+    sort = sort or ("magnitude" if top else "column")
+    inputs, labels = _chosen(np.abs(W[np.ix_(kept, shown)]), top, sort)
+    inputs, labels = kept[inputs], np.array(shown)[labels]
     names = {index: (column_name(spec, index), spec.feature_name(index)) for index in set(inputs)}
     rows = pd.DataFrame(
         {
@@ -113,6 +119,28 @@ def coefficients(
         }
     )
     return pd.concat([intercepts, rows], ignore_index=True)
+
+
+def unused_buckets(model: Any) -> int:
+    """How many hash buckets of a model have the coefficient 0 in every class.
+
+    Nothing in the training rows fell into them, or l1 made them 0.
+
+    Args:
+      model: as for `coefficients`.
+    """
+    model = model if hasattr(model, "W") else model.model()
+    return int(_unused(model.spec, model.W.numpy()).sum())
+
+
+def _unused(spec: Spec, W: np.ndarray) -> np.ndarray:
+    """Which inputs are hash buckets whose coefficients are all 0, bool ``[n_inputs]``."""
+    hashed = np.zeros(len(W), bool)
+    if spec.encoding is not None:
+        for first, column in zip(spec.encoding.offsets, spec.encoding.columns, strict=False):
+            if column.kind in _HASHED:
+                hashed[first + 1 : first + column.n_features] = True
+    return hashed & ~W.any(axis=1)
 
 
 def _check(spec: Spec, classes: Sequence[str] | None, top: int | None, sort: Sort | None) -> None:
