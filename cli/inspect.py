@@ -12,6 +12,7 @@ from tfsoftmax.cli._console import PlainCommand, common_options, print_json, set
 from tfsoftmax.cli._flags import render
 from tfsoftmax.cli._sources import Data, data_options
 from tfsoftmax.data.names import locate
+from tfsoftmax.messages import counted
 
 if TYPE_CHECKING:
     from tfsoftmax.data.inspection import Column, Entries, Inspection
@@ -89,9 +90,13 @@ def _print(found: Inspection) -> None:
     encoded = any(column.kind not in (None, *_PLAIN) for column in found.columns)
     click.echo(f"rows      {found.rows:,} of {shape} {'columns' if encoded else 'features'}")
     if found.duplicate_rows:
-        click.echo(f"repeated  {found.duplicate_rows:,} rows are the same as an earlier row")
+        repeated = counted(found.duplicate_rows, "row is", "rows are")
+        click.echo(f"repeated  {repeated} the same as an earlier row")
     if found.shared_rows:
-        click.echo(f"shared    {found.shared_rows:,} test rows are also training rows")
+        shared = counted(
+            found.shared_rows, "test row is also a training row", "test rows are also training rows"
+        )
+        click.echo(f"shared    {shared}")
     if found.entries:
         _print_entries(found.entries)
     elif len(found.example_shape) > 1:
@@ -190,7 +195,7 @@ def _print_columns(columns: list[Column]) -> None:
 
 def _print_classes(found: Inspection) -> None:
     label = f" of {found.label!r}" if found.label else ""
-    click.echo(f"\n{len(found.classes):,} classes{label}")
+    click.echo(f"\n{counted(len(found.classes), 'class', 'classes')}{label}")
     shown = dict(list(found.classes.items())[:_MOST_CLASSES])
     width, most = max(map(len, shown)), max(shown.values())
     for name, count in shown.items():

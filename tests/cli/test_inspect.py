@@ -67,6 +67,25 @@ def test_inspect_as_json_agrees_with_pandas(odd):
     }
 
 
+def test_repeated_rows_are_counted_where_all_columns_can_be_read(tmp_path):
+    frame = pd.DataFrame({"a": [1.5, 2.5, 1.5, 4.25], "b": [3, 1, 3, 2], "label": list("xxxx")})
+    path = tmp_path / "table.csv"
+    frame.to_csv(path, index=False, sep=";")
+    lines = run(group, "inspect", path, "--delimiter", ";").stdout.splitlines()
+    assert "repeated  1 row is the same as an earlier row" in lines
+    assert "1 class of 'label'" in lines
+    frame.to_csv(path, index=False, sep=";", decimal=",")
+    arguments = ("inspect", path, "--delimiter", ";")
+    result = run(group, *arguments)
+    assert result.exit_code == 0, result.stderr
+    assert "cannot be read as it is" in result.stdout
+    assert "\nrepeated " not in result.stdout
+    assert json.loads(run(group, *arguments, "--json").stdout)["duplicate_rows"] is None
+    pd.concat([frame, frame]).to_csv(path, index=False, sep=";", decimal=",")
+    lines = run(group, *arguments, "--decimal", ",").stdout.splitlines()
+    assert "repeated  5 rows are the same as an earlier row" in lines
+
+
 def test_inspect_draws_a_sheet_of_pictures(tmp_path):
     for name in ("dark", "light"):
         (tmp_path / "pictures" / name).mkdir(parents=True)

@@ -122,7 +122,8 @@ class Inspection:
       columns: the features, or all columns of a table but its label; none of sparse rows.
       label: the column with the classes, of a table.
       classes: number of rows of each, most frequent first; empty if the label is not known.
-      duplicate_rows: number of rows whose features are those of an earlier row.
+      duplicate_rows: number of rows whose features are those of an earlier row; None where a
+        column cannot be read.
       shared_rows: number of test rows that are also training rows, as the data would be split.
       example_shape: shape of one example.
       notes: what should be corrected before training, a sentence each.
@@ -136,7 +137,7 @@ class Inspection:
     columns: list[Column]
     label: str | None
     classes: dict[str, int]
-    duplicate_rows: int
+    duplicate_rows: int | None
     shared_rows: int | None
     example_shape: tuple[int, ...]
     notes: list[str] = field(default_factory=list)

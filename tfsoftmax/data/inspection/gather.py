@@ -119,7 +119,6 @@ class Gathered:
         if not self.statistics.n_samples:
             raise DataError(f"{name}: no rows, only the names of columns")
         columns = self._columns()
-        hashes = np.concatenate(self._hashes) if self._hashes else np.array([], np.uint64)
         rows = self.statistics.n_samples
         return Inspection(
             name,
@@ -128,7 +127,7 @@ class Gathered:
             columns,
             label,
             dict(classes.most_common()),
-            int(rows - len(np.unique(hashes))),
+            self._duplicate_rows(columns),
             shared,
             example_shape,
             notes_on(
@@ -136,6 +135,12 @@ class Gathered:
             ),
             [name for name, each in self._kinds.items() if each.kind == "cross"],
         )
+
+    def _duplicate_rows(self, columns: list[Column]) -> int | None:
+        """How many rows repeat an earlier one; None if cells that are not known would count."""
+        if any(column.conflict for column in columns):
+            return None
+        return self.statistics.n_samples - len(np.unique(np.concatenate(self._hashes)))
 
     def _columns(self) -> list[Column]:
         first: dict[bytes, str] = {}
