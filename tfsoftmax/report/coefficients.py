@@ -95,7 +95,7 @@ def coefficients(
     raw_W, raw_b = _raw(spec, W, b)
     shown = [spec.class_names.index(name) for name in classes or spec.class_names]
     sort = sort or ("magnitude" if top else "column")
-    inputs, labels = _chosen(np.abs(W[np.ix_(kept, shown)]), top, sort)
+    inputs, labels = _chosen(np.abs(W[kept][:, shown]), top, sort)
     inputs, labels = kept[inputs], np.array(shown)[labels]
     names = {index: (column_name(spec, index), spec.feature_name(index)) for index in set(inputs)}
     rows = pd.DataFrame(
