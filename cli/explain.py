@@ -68,9 +68,9 @@ def explain(
 
     MODEL and FILE are as for predict. The model is linear, so this is exact: a class's logit is the
     baseline, which is the logit of an average row, plus what is listed. A bar of + speaks for
-    the class, one of - against it. Where the mean of the training rows was not kept, the baseline
-    is the logit of a row that the model scales to 0, and it says so. Of pictures -o draws a heat
-    map.
+    the class, one of - against it. Where the mean of the training rows is not known, the baseline
+    is the logit of a row whose scaled features are all 0, and the output says so. Of pictures -o
+    draws a heat map.
 
     \b
     Examples:
@@ -85,7 +85,8 @@ def explain(
     folder, trained = load_weights(model)
     if output and not trained.spec.is_image:
         raise UsageError(f"--output draws a heat map of a picture; {folder} takes none")
-    found = trained.explain(_asked(file, trained.spec, model, row, invert, csv))
+    asked, n_rows = _asked(file, trained.spec, model, row, invert, csv)
+    found = trained.explain(asked)
     table = found.table(0, label, top)
     label = label or found.predicted[0]
     if output:
@@ -110,13 +111,16 @@ def explain(
             }
         )
         return
+    if n_rows not in (None, "1"):
+        click.echo(f"row        {row:,} of {n_rows}" + "; --row N explains another" * (row == 1))
     click.echo(f"predicted  {found.predicted[0]}")
-    click.echo(f"logit      {logits[label]:.4f} of {label}, of which listed below: "
+    adding = "the pixels add" if trained.spec.is_image else "the lines below add"
+    click.echo(f"logit      {logits[label]:.4f} of {label}, of which {adding} "
                f"{logits[label] - baseline[label]:+.4f}")  # fmt: skip
-    click.echo(f"baseline   {baseline[label]:.4f}, at {found.centre}")
-    if output:
-        click.echo(f"heat map   {output}")
-    elif not trained.spec.is_image:
+    click.echo(f"baseline   {baseline[label]:.4f}, the logit of {found.centre}")
+    if trained.spec.is_image:
+        click.echo(f"heat map   {output or '-o FILE.png draws what each pixel adds'}")
+    else:
         click.echo()
         _print(table.to_dict("records"))
 
@@ -133,11 +137,14 @@ def _print(lines: list[dict[str, Any]]) -> None:
         click.echo(f"{shown:<{width}}  {added:+9.4f}  {bar}".rstrip())
 
 
-def _asked(file: str, spec: Spec, model: Path, row: int, invert: bool, csv: dict[str, Any]) -> Any:
-    """The one row of a file that is to be explained, of an encoded table with its cells."""
-    import numpy as np
-    import pandas as pd
+def _asked(
+    file: str, spec: Spec, model: Path, row: int, invert: bool, csv: dict[str, Any]
+) -> tuple[Any, str | None]:
+    """The row of a file that is to be explained, of an encoded table with its cells.
 
+    Returns:
+      The one row, and how many there are, in words; None of a picture.
+    """
     from tfsoftmax.data.images import read_image
     from tfsoftmax.data.readers.unlabelled import (
         has_cells,
@@ -152,21 +159,31 @@ def _asked(file: str, spec: Spec, model: Path, row: int, invert: bool, csv: dict
         check_applicable(SourceOptions(**said), (), "pictures")
         if row > 1:
             raise UsageError(f"{file} is one picture; there is no row {row}")
-        return read_image(Path(file), spec, invert=invert)[None]
+        return read_image(Path(file), spec, invert=invert)[None], None
     check_applicable(SourceOptions(**said), location.kind.options, location.kind.name)
     recorded = recorded_data(model).get("options") or {}
     options = SourceOptions.from_json({**recorded, **said})
-    done = 0
-    if spec.encoding is not None and has_cells(location):
-        for cells in read_cells(location, spec, options):
-            n_rows = len(next(iter(cells.values())))
-            if row <= done + n_rows:
-                index = row - 1 - done
-                return pd.DataFrame({name: cell[index : index + 1] for name, cell in cells.items()})
-            done += n_rows
-    else:
-        for rows in read_unlabelled(location, spec, options):
-            if row <= done + len(rows):
-                return np.asarray(rows[row - 1 - done : row - done])
-            done += len(rows)
+    read = read_cells if spec.encoding is not None and has_cells(location) else read_unlabelled
+    done, parts = 0, iter(read(location, spec, options))
+    for part in parts:
+        n_rows = done + _length(part)
+        if row <= n_rows:
+            # The rest of a long file is not read to count it.
+            more = any(map(_length, parts))
+            return _row(part, row - 1 - done), ("more than " if more else "") + f"{n_rows:,}"
+        done = n_rows
     raise DataError(f"{file}: has {done:,} rows, so there is no row {row:,}")
+
+
+def _length(part: Any) -> int:
+    return len(next(iter(part.values()))) if isinstance(part, dict) else len(part)
+
+
+def _row(part: Any, index: int) -> Any:
+    import numpy as np
+    import pandas as pd
+
+    own = slice(index, index + 1)
+    if isinstance(part, dict):
+        return pd.DataFrame({name: cells[own] for name, cells in part.items()})
+    return np.asarray(part[own])

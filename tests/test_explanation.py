@@ -73,7 +73,7 @@ def test_what_is_added_is_the_weight_times_the_distance_from_the_mean():
     rows = np.float32([[40.0, 4.0]])
     plain = model.explain(rows)
     assert plain.contributions().tolist() == pytest.approx(np.array([[-1, 1], [2, -2]]))
-    assert "was not kept" in plain.centre
+    assert "is not known" in plain.centre
     model.mean = np.array([0.5, -1.0])
     centred = assert_adds_up(model, rows)
     np.testing.assert_allclose(centred.contributions(), [[-0.5, 0.5], [4, -4]])

@@ -200,7 +200,9 @@ def explanation_of(
     centre = "the mean of the training rows"
     if mean is None:
         mean = np.zeros(spec.n_inputs)
-        centre = "what the model scales to 0 (the mean of its training rows was not kept)"
+        centre = (
+            "a row whose scaled features are all 0 (the mean of the training rows is not known)"
+        )
     return Explanation(
         spec, features, scaled.astype(np.float64) - mean, W, b + mean @ W, centre, cells
     )
