@@ -8,10 +8,18 @@ import pytest
 from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.datasets import load_iris, load_wine
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 
-from tfsoftmax import ArgumentError, SoftmaxClassifier, UsageError, evaluate, load_predictor
+from tfsoftmax import (
+    ArgumentError,
+    DataError,
+    SoftmaxClassifier,
+    SoftmaxClassifierCV,
+    UsageError,
+    evaluate,
+    load_predictor,
+)
 
 X, Y = load_iris(return_X_y=True)
 TWO = Y < 2
@@ -215,6 +223,36 @@ def test_verbose_prints_a_line_for_each_step(capsys):
 def test_arguments_that_mean_nothing_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         SoftmaxClassifier(**wrong).fit(X, Y)
+
+
+def test_a_fit_that_fails_leaves_the_last_one():
+    for classifier in (SoftmaxClassifier(), SoftmaxClassifierCV([1.0], cv=2)):
+        classifier.fit(X, Y)
+        before = classifier.predict(X)
+        for rows, y in ((X[:, :2], ["a"] * 150), (X[:, :2] * 1e39, Y)):
+            with pytest.raises((ArgumentError, DataError)):
+                classifier.fit(rows, y)
+        assert classifier.n_features_in_ == 4
+        np.testing.assert_array_equal(classifier.predict(X), before)
+    with pytest.raises(ArgumentError):
+        (new := SoftmaxClassifier()).fit(X, ["a"] * 150)
+    with pytest.raises(NotFittedError):
+        new.predict(X)
+
+
+def test_a_part_that_fails_leaves_the_parts_before():
+    classifier = SoftmaxClassifier().partial_fit(X, Y, classes=[0, 1, 2])
+    before = classifier.predict_proba(X)
+    with pytest.raises(DataError):
+        classifier.partial_fit(X * 1e39, Y, classes=[3])
+    assert classifier.classes_.tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(classifier.predict_proba(X), before)
+
+
+def test_a_warning_is_of_the_line_that_fits():
+    with pytest.warns(ConvergenceWarning) as found:
+        SoftmaxClassifier(max_iter=1, tol=1e-7, C=1000.0).fit(X, Y)
+    assert found[0].filename == __file__
 
 
 def test_one_class_is_refused():

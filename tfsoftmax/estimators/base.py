@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -20,6 +21,25 @@ if TYPE_CHECKING:
     from tfsoftmax.export.export import ExportResult
     from tfsoftmax.model import SoftmaxRegression
     from tfsoftmax.training.fit import FitResult
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def restores(fit: Method) -> Method:
+    """A method that leaves the estimator as it was where it fails, so that it still answers."""
+
+    @wraps(fit)
+    def restoring(self: Any, *args: Any, **kwargs: Any) -> Any:
+        before = vars(self).copy()
+        try:
+            return fit(self, *args, **kwargs)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    return cast(Method, restoring)
 
 
 class FittedClassifier(ClassifierMixin, BaseEstimator):

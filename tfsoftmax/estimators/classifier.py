@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import clone
 
 from tfsoftmax.errors import ArgumentError
-from tfsoftmax.estimators.base import FittedClassifier
+from tfsoftmax.estimators.base import FittedClassifier, restores
 from tfsoftmax.estimators.recipes import check_arguments, recipe_for
 from tfsoftmax.estimators.rows import checked_rows, classes_of, dataset_of, labelled_rows, names_of
 from tfsoftmax.estimators.train import one_more, train
@@ -113,6 +113,7 @@ class SoftmaxClassifier(FittedClassifier):
         self.learning_rate = learning_rate
         self.recipe_options = recipe_options
 
+    @restores
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SoftmaxClassifier:
         """Trains on labelled rows.
 
@@ -139,6 +140,7 @@ class SoftmaxClassifier(FittedClassifier):
         self._keep(train(dataset, recipe, any_solver=any_solver, start=before, verbose=verbose))
         return self
 
+    @restores
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
     ) -> SoftmaxClassifier:

@@ -13,7 +13,7 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 
 from tfsoftmax.errors import ArgumentError
-from tfsoftmax.estimators.base import FittedClassifier
+from tfsoftmax.estimators.base import FittedClassifier, restores
 from tfsoftmax.estimators.classifier import SoftmaxClassifier
 from tfsoftmax.estimators.rows import checked_rows, classes_of, labelled_rows
 
@@ -78,6 +78,7 @@ class SoftmaxClassifierCV(FittedClassifier):
         self.n_jobs = n_jobs
         self.scaling = scaling
 
+    @restores
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None
     ) -> SoftmaxClassifierCV:
