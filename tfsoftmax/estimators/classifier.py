@@ -49,7 +49,9 @@ class SoftmaxClassifier(FittedClassifier):
       epochs: passes of SGD over the rows; None is as many as suit their number.
       batch_size: rows in a step of SGD; None is what suits their number.
       learning_rate: the largest of SGD; ``"auto"`` derives it from the rows.
-      recipe_options: further options of a `Recipe`, by name, such as ``{"momentum": 0.9}``.
+      recipe_options: further options of a `Recipe`, by name, such as ``{"momentum": 0.9}``. Those
+        of SGD's steps matter to newton only where rows are so many that it begins with a pass of
+        SGD.
 
     Attributes:
       classes_: the labels, sorted.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfsoftmax.choices import did_you_mean, options_of
 from tfsoftmax.errors import ArgumentError
 from tfsoftmax.training.recipe import Recipe, Standardize
 
@@ -126,9 +128,29 @@ def check_arguments(estimator: SoftmaxClassifier) -> None:
     for name in ("max_iter", "n_iter_no_change"):
         value = getattr(estimator, name)
         _require(name, value, isinstance(value, Integral) and int(value) >= 1, "1 or more")
-    for option in estimator.recipe_options or {}:
-        if option in _SET:
-            raise ArgumentError(f"recipe_options has {option!r}: give {_SET[option]} instead")
+    if estimator.solver == "newton" and _number(C) and np.isinf(C):
+        raise ArgumentError(
+            "solver='newton' needs a finite C: without a penalty there may be no optimum; give "
+            "C=1.0, for example, or solver='sgd'"
+        )
+    if estimator.solver == "newton" and estimator.early_stopping:
+        raise ArgumentError(
+            "solver='newton' and early_stopping=True exclude each other: early stopping ends "
+            "before the optimum; give solver='sgd', or early_stopping=False"
+        )
+    _check_options(estimator.recipe_options or {})
+
+
+def _check_options(given: Mapping[str, Any]) -> None:
+    known = [name for name in options_of(Recipe) if name not in _SET]
+    for name in given:
+        if name in _SET:
+            raise ArgumentError(f"recipe_options has {name!r}: give {_SET[name]} instead")
+        if name not in known:
+            raise ArgumentError(
+                f"recipe_options has {name!r}, which is no option of a Recipe; "
+                f"{did_you_mean(name, known)}there are {', '.join(known)}"
+            )
 
 
 def _require(name: str, value: Any, holds: Any, wanted: str) -> None:

@@ -131,7 +131,7 @@ def classes_of(estimator: BaseEstimator, rows: Labelled) -> np.ndarray:
     if len(classes) < 2:
         raise ArgumentError(
             f"{type(estimator).__name__} needs rows of at least 2 classes; all that count are of "
-            f"one class, {classes[0]!r}"
+            f"one class, {classes.tolist()[0]!r}"
         )
     return classes
 
