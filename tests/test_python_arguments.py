@@ -1,17 +1,22 @@
 """What Python is given by mistake is answered by one clear line."""
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from tfsoftmax import (
     Recipe,
+    SoftmaxClassifier,
     SourceOptions,
     UsageError,
+    evaluate,
     export_model,
     fit,
     from_arrays,
     from_frame,
+    from_sklearn,
     from_tf_data,
     load_dataset,
     tune,
@@ -50,6 +55,30 @@ def test_a_frame_is_a_table():
 def test_a_path_is_no_model_to_start_from(made, tmp_path):
     with pytest.raises(UsageError, match=r"start must be a model in memory, not a str; load_pre"):
         fit(made, Recipe(epochs=1), start="models/flowers/1")
+
+
+def test_an_estimator_has_a_model(tmp_path):
+    rows, labels = np.arange(6.0)[:, None], [0, 1] * 3
+    estimator = SoftmaxClassifier().fit(rows, labels)
+    for take in (
+        lambda model: evaluate(model, (rows, labels)),
+        lambda model: export_model(model, tmp_path, "tiny", check_on=rows, formats=()),
+    ):
+        with pytest.raises(UsageError, match="not a SoftmaxClassifier: give its model_$"):
+            take(estimator)
+        take(estimator.model_)
+        with pytest.raises(UsageError, match="expected a SoftmaxRegression, not a str$"):
+            take("model")
+
+
+def test_a_path_is_nothing_to_convert(tmp_path):
+    fitted = LogisticRegression().fit(np.arange(6.0)[:, None], [0, 1] * 3)
+    file = tmp_path / "a.joblib"
+    joblib.dump(fitted, file)
+    for path in (file, str(file)):
+        with pytest.raises(UsageError, match=r"not a path.*joblib\.load.*'tfsoftmax convert'"):
+            from_sklearn(path)
+    assert from_sklearn(joblib.load(file)).spec.n_classes == 2
 
 
 def test_one_format_is_a_name(made, tmp_path):

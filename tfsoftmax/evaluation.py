@@ -16,7 +16,7 @@ from tfsoftmax.data.sparse_rows import taken_sparse
 from tfsoftmax.device import device_blocks
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.metrics import Evaluation
-from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.model import SoftmaxRegression, check_model
 from tfsoftmax.prediction import check_answered
 from tfsoftmax.row_scores import RowScores
 from tfsoftmax.spec import Spec
@@ -128,7 +128,7 @@ def evaluate(model: SoftmaxRegression, split: Any, *, probabilities: bool = Fals
 
     Raises:
       ValueError: if there are no rows.
-      UsageError: if it is neither.
+      UsageError: if it is neither, or `model` is none.
       ModelError: if the model does not take the features of a pair, or know a class of it.
       DataError: naming a row whose scores overflow, if the model may not abstain.
 
@@ -165,6 +165,7 @@ def evaluate(model: SoftmaxRegression, split: Any, *, probabilities: bool = Fals
 
 def _split(model: SoftmaxRegression, given: Any) -> Any:
     """The rows and labels of a `Split`, or of a pair (X, y)."""
+    check_model(model)
     if isinstance(given, tuple | list) and len(given) == 2:
         rows = rows_for(model.spec, given[0])
         labels = labels_for(model.spec, given[1])

@@ -12,6 +12,7 @@ from tfsoftmax import ops
 from tfsoftmax.columns.entries import Entries, concatenate, entries_of
 from tfsoftmax.data.inputs import rows_for
 from tfsoftmax.device import zeros
+from tfsoftmax.errors import UsageError
 from tfsoftmax.explanation import Explanation, cells_given, check_size, explanation_of
 from tfsoftmax.keras_model import keras_model
 from tfsoftmax.prediction import RowClassifier
@@ -261,3 +262,15 @@ class SoftmaxRegression(tf.Module, RowClassifier):
 
 def _float32(numbers: Numbers) -> np.ndarray:
     return np.asarray(numbers, np.float32)
+
+
+def check_model(given: Any) -> None:
+    """Makes sure that this is a model.
+
+    Raises:
+      UsageError: if it is none; of an estimator it says what has its model.
+    """
+    if isinstance(given, SoftmaxRegression):
+        return
+    hint = ": give its model_" if hasattr(type(given), "model_") else ""
+    raise UsageError(f"expected a SoftmaxRegression, not a {type(given).__name__}{hint}")

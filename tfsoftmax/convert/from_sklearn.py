@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from tfsoftmax.convert.estimators import weights_of
 from tfsoftmax.convert.pipeline import inputs_of, names_of, steps_of
 from tfsoftmax.convert.walk import Walk
 from tfsoftmax.data.labels import ClassNames
-from tfsoftmax.errors import ConversionError
+from tfsoftmax.errors import ConversionError, UsageError
 from tfsoftmax.export.tolerances import TOLERANCE
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.report.converted import ConversionRecord
@@ -39,6 +40,7 @@ def from_sklearn(fitted: Any, *, check_on: Any = None) -> SoftmaxRegression:
       largest difference of a probability on `check_on`.
 
     Raises:
+      UsageError: if it is a path.
       ConversionError: naming the step that cannot be converted, and what to do; or the row of
         `check_on` whose probabilities differ by more than 1e-5.
 
@@ -51,6 +53,11 @@ def from_sklearn(fitted: Any, *, check_on: Any = None) -> SoftmaxRegression:
     >>> model.predict(rows).tolist()
     ['a', 'a', 'b', 'b']
     """
+    if isinstance(fitted, str | os.PathLike):
+        raise UsageError(
+            f"from_sklearn takes a fitted model, not a path ({os.fspath(fitted)!r}): load the file "
+            "first, with joblib.load or skops.io.load; or run 'tfsoftmax convert', which reads it"
+        )
     steps = list(fitted.steps) if type(fitted).__name__ == "Pipeline" else [("model", fitted)]
     name, classifier = steps.pop()
     weights = weights_of(classifier, name)

@@ -108,8 +108,8 @@ def export_model(
         as LiteRT.js, refuse.
 
     Raises:
-      UsageError: if an option is unknown or out of range; if a format is unknown, does not suit
-        the model, or lacks its package.
+      UsageError: if `model` is none; if an option is unknown or out of range; if a format is
+        unknown, does not suit the model, or lacks its package.
       ModelError: if rows have not the model's columns or shape, or `record` has other content
         than this package keeps there.
       DataError: naming row and feature of a value that the model does not take.
@@ -128,8 +128,10 @@ def export_model(
     from tfsoftmax.export.exported_model import ExportedModel
     from tfsoftmax.export.proof import write_proven
     from tfsoftmax.export.saved_model import save
+    from tfsoftmax.model import check_model
     from tfsoftmax.report import card
 
+    check_model(model)
     formats = (formats,) if isinstance(formats, str) else tuple(formats)
     check_formats(formats, model.spec)
     chosen = check_options(options)
