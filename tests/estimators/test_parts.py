@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 
-from tfsoftmax import ArgumentError, MachineError, SoftmaxClassifier
+from tfsoftmax import ArgumentError, DataError, MachineError, SoftmaxClassifier
 
 X, Y = load_iris(return_X_y=True)
 X = (X - X.mean(axis=0)) / X.std(axis=0)
@@ -72,6 +72,29 @@ def test_a_table_of_several_kinds_is_encoded(table):
     answers = classifier.predict_proba(new)
     assert answers[0, 0] > 0.9
     np.testing.assert_allclose(classifier.model_.predict_proba(new), answers, atol=1e-6)
+
+
+def test_numbers_in_columns_of_objects_are_numbers():
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    plain = SoftmaxClassifier().fit(frame, Y)
+    objects = SoftmaxClassifier().fit(frame.astype(object), Y)
+    expected = plain.predict_proba(frame)
+    np.testing.assert_allclose(objects.predict_proba(frame.astype(object)), expected, atol=1e-5)
+    np.testing.assert_allclose(objects.predict_proba(frame), expected, atol=1e-5)
+    np.testing.assert_allclose(plain.predict_proba(frame.astype(object)), expected, atol=1e-5)
+
+
+def test_a_text_where_a_number_belongs_is_named(table):
+    frame, kind = table
+    numbers = SoftmaxClassifier().fit(frame[["size"]].assign(colour=1.0), kind)
+    with pytest.raises(DataError, match=f"column 'colour': it is text .*{frame['colour'][0]}"):
+        numbers.predict(frame[["size", "colour"]])
+    rows = frame.to_numpy()
+    said = f"row 0, column 0: '{rows[0, 0]}' is not a number; give a DataFrame"
+    for given in (rows, rows.tolist()):
+        with pytest.raises(ArgumentError, match=said):
+            SoftmaxClassifier().fit(given, kind)
+    SoftmaxClassifier().fit(pd.DataFrame(rows), kind).predict(pd.DataFrame(rows))
 
 
 def test_weights_stay_with_the_rows_of_a_table(table):

@@ -62,7 +62,12 @@ def checked_rows(estimator: BaseEstimator, X: Any, *y: Any, reset: bool) -> Any:
         checked = validate_data(estimator, X, *y, skip_check_array=True, reset=reset)
     else:
         how = {"accept_sparse": "csr", "dtype": (np.float64, np.float32), "reset": reset}
-        checked = validate_data(estimator, X, *y, **how)
+        try:
+            checked = validate_data(estimator, X, *y, **how)
+        except ValueError as error:
+            if not hasattr(X, "columns") and (found := _text_in(X)):
+                raise ArgumentError(found) from error
+            raise
     if not y:
         return checked
     X, labels = checked
@@ -71,6 +76,23 @@ def checked_rows(estimator: BaseEstimator, X: Any, *y: Any, reset: bool) -> Any:
         labels = check_array(labels, ensure_2d=False, dtype=None, input_name="y")
     check_classification_targets(labels)
     return X, labels
+
+
+def _text_in(X: Any) -> str | None:
+    """What to say of the first text among rows that should be numbers; None if there is none."""
+    cells = np.asarray(X, object)
+    if cells.ndim != 2:
+        return None
+    for row, column in np.ndindex(cells.shape):
+        if isinstance(text := cells[row, column], str):
+            try:
+                float(text)
+            except ValueError:
+                return (
+                    f"X, row {row}, column {column}: {str(text)!r} is not a number; give "
+                    "a DataFrame, whose columns of text are taken as categories"
+                )
+    return None
 
 
 def names_of(estimator: BaseEstimator) -> tuple[str, ...] | None:

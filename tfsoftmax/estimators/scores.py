@@ -43,7 +43,8 @@ def decision(spec: Spec, X: Any, coef: np.ndarray, intercept: np.ndarray) -> np.
     Returns:
       ``[n_samples, n_classes]``, or of two classes ``[n_samples]``.
     """
-    if spec.encoding is not None:
+    # Checked numbers are an array; what is still a table has texts, or what can be read as numbers.
+    if spec.encoding is not None or hasattr(X, "columns"):
         X = rows_for(spec, X, "X")
         X = X.read_sparse([slice(None)]) if isinstance(X, SparseFeatures) else X
     inputs = X if spec.scaling is None else _scaled(spec, X)
