@@ -44,6 +44,9 @@ class Measured(NamedTuple):
     @classmethod
     def load(cls, model: Path, dataset_name: str, data: Data) -> Measured:
         """Loads both; raises as `load_predictor` and `load_dataset` do."""
+        from tfsoftmax.system.startup import import_tensorflow
+
+        import_tensorflow()
         from tfsoftmax import load_predictor
         from tfsoftmax.report.converted import CONVERTED
 

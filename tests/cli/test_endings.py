@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 from support.marks import slow
 from support.process import TFSOFTMAX, run_python
+from support.runs import RECIPE
+
+from tfsoftmax import export_model, fit, load_dataset
 
 LABELS = ("dog", "ñandú", "蛇")
 
@@ -210,6 +213,13 @@ def test_an_interrupt_that_was_swallowed_is_granted_after_all(kept):
     result = run_python(script, "datasets", kept)
     assert (result.returncode, result.stderr.strip()) == (130, "Error: interrupted")
     assert "never here" not in result.stdout
+
+
+def test_evaluate_keeps_tensorflows_log_to_itself(table, tmp_path):
+    dataset = load_dataset(f"csv:{table}")
+    exported = export_model(fit(dataset, RECIPE).model, tmp_path, "m", check_on=dataset.test)
+    result = tfsoftmax("evaluate", exported.path, "--dataset", table)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_statistics_of_a_table_of_numbers_keeps_tensorflows_log_to_itself(table):
