@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import tensorflow as tf
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.linalg.blas import ssymv
 from scipy.linalg.lapack import spotri
 
@@ -34,7 +34,7 @@ _PAIRS = 1000, 4000
 _SUREST = 1e-6
 # Share of the pairs' mean diagonal that stands for those that were not drawn.
 _UNSEEN = 0.02
-# Share of the largest diagonal that every other is at least, for float32.
+# Share of the diagonal, or of its largest number, that is added for float32's rounding.
 _FLAT = 1e-6
 # What pairs may weigh against the diagonal beside them: a few that were drawn are not to be trusted
 # further, and far beyond that float32 loses the sign of what is left. Found by so many powers.
@@ -90,7 +90,10 @@ class Draw:
         generator = np.random.default_rng([self._seed, DRAWING_STREAM, number])
         most = min(_MULTIPLICATIONS / free.sum() ** 2, _NUMBERS / free.shape[1])
         wanted = max(_ROWS, int(most))
-        return _hessian(self._sample(probabilities, wanted, generator), l2, free)
+        H = _hessian(self._sample(probabilities, wanted, generator), l2, free)
+        diagonal = np.einsum("ii->i", H)
+        diagonal += _FLAT * diagonal.max()
+        return H
 
     def inverse(self, probabilities: OfRows, l2: float, number: int, free: np.ndarray) -> Inverse:
         """An approximate inverse of the Hessian, of the parameters that are free to move.
@@ -154,15 +157,51 @@ class Whole:
 
     def __init__(self, sample: Sample, l2: float, free: np.ndarray):
         self._free = free
-        H = _hessian(sample, l2, free)
-        self._factor = cho_factor(H, lower=False, overwrite_a=True, check_finite=False)
+        self._factor = Factor(_hessian(sample, l2, free), _FLAT)
 
     def solve(self, right: np.ndarray) -> np.ndarray:
         """The Hessian's inverse times ``[n_classes, n_inputs + 1]``; 0 where nothing is free."""
         solved = np.zeros(right.shape)
-        flat = right[self._free].astype(np.float32)
-        solved[self._free] = cho_solve(self._factor, flat, check_finite=False)
+        solved[self._free] = self._factor.solve(right[self._free].astype(np.float32))
         return solved
+
+
+class Factor:
+    """Cholesky's factor of a Hessian whose columns may have any scales.
+
+    It is that of the matrix with a unit diagonal, whose condition number is nearly the least that
+    scales can give (van der Sluis, Condition numbers and equilibration of matrices, 1969).
+
+    >>> H = np.diag([1e-6, 1.0, 1e6]).astype(np.float32)
+    >>> Factor(H, 1e-6).solve(np.ones(3, np.float32)).round(3).tolist()
+    [999999.0, 1.0, 0.0]
+    """
+
+    def __init__(self, H: np.ndarray, flat: float):
+        """Factors a matrix, which is overwritten.
+
+        Args:
+          H: symmetric, positive semidefinite but for rounding.
+          flat: what is added to the unit diagonal, for the rounding; more where that is needed.
+        """
+        diagonal = np.einsum("ii->i", H)
+        least = np.finfo(H.dtype).eps ** 2 * diagonal.max()
+        self._scales = (1 / np.sqrt(np.maximum(diagonal, least))).astype(H.dtype)
+        H *= self._scales
+        H *= self._scales[:, None]
+        while True:
+            np.fill_diagonal(H, 1 + flat)
+            try:
+                self._factor = cho_factor(H, lower=False, check_finite=False)
+                return
+            except LinAlgError:
+                # Sums of many rows round further than most do.
+                flat *= 10
+
+    def solve(self, right: np.ndarray) -> np.ndarray:
+        """The inverse times ``[n]`` or ``[n, n_columns]``."""
+        scales = self._scales if right.ndim == 1 else self._scales[:, None]
+        return scales * cho_solve(self._factor, scales * right, check_finite=False)
 
 
 def _hessian(sample: Sample, l2: float, free: np.ndarray) -> np.ndarray:
@@ -188,7 +227,7 @@ def _hessian(sample: Sample, l2: float, free: np.ndarray) -> np.ndarray:
     diagonal = np.einsum("ii->i", H)
     held = np.full(free.shape, l2)
     held[:, -1] = 0
-    diagonal += held[free] + _FLAT * diagonal.max()
+    diagonal += held[free]
     return H
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
 from tfsoftmax.training.newton.passes import OfRows
-from tfsoftmax.training.newton.preconditioner import Draw, Inverse
+from tfsoftmax.training.newton.preconditioner import Draw, Factor, Inverse
 from tfsoftmax.training.newton.small import SmallPasses
 from tfsoftmax.training.objective import Objective
 
-# Share of the largest diagonal that is added to each, for float32 products.
+# What is added to the unit diagonal, for float32 products.
 _FLAT = 1e-5
 
 
@@ -48,10 +47,8 @@ class Uniform:
         counts = passes.counts(passes.dtype).reshape(-1, 1) / (rows.n_samples * rows.n_classes)
         H = (inputs.T @ (counts * inputs)).astype(np.float64)
         diagonal = np.einsum("ii->i", H)
-        diagonal += _FLAT * diagonal.max()
         diagonal[:-1] += l2
-        identity = np.eye(len(H))
-        inverse = cho_solve(cho_factor(H, check_finite=False), identity)
+        inverse = Factor(H, _FLAT).solve(np.eye(len(H)))
         self._inverse = inverse.astype(passes.dtype)
         self._l2 = l2
 
