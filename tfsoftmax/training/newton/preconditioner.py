@@ -173,7 +173,7 @@ class Factor:
     scales can give (van der Sluis, Condition numbers and equilibration of matrices, 1969).
 
     >>> H = np.diag([1e-6, 1.0, 1e6]).astype(np.float32)
-    >>> (H @ Factor(H, 1e-6).solve(np.ones(3, np.float32))).round(3).tolist()
+    >>> (H @ Factor(H.copy(), 1e-6).solve(np.ones(3, np.float32))).round(3).tolist()
     [1.0, 1.0, 1.0]
     """
 
