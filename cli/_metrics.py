@@ -8,7 +8,7 @@ import click
 
 if TYPE_CHECKING:
     from tfsoftmax import Evaluation
-    from tfsoftmax.metrics import ProbabilityMetrics
+    from tfsoftmax.probability_metrics import ProbabilityMetrics
 
 # A confusion matrix of more classes does not fit a terminal; --json prints all of it.
 _MAX_MATRIX_CLASSES = 26

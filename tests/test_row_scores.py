@@ -6,8 +6,9 @@ import sklearn.metrics
 import sklearn.preprocessing
 
 from tfsoftmax import DataError, SoftmaxRegression, evaluate, row_scores, score_rows
+from tfsoftmax.class_metrics import ClassMetrics
 from tfsoftmax.intervals import wilson
-from tfsoftmax.metrics import MAX_LOSS, ClassMetrics
+from tfsoftmax.metrics import MAX_LOSS
 from tfsoftmax.row_scores import RowScores
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfsoftmax.class_metrics import ClassMetrics
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.intervals import wilson
+from tfsoftmax.probability_metrics import ProbabilityMetrics
 from tfsoftmax.system.html import html_table
 
 if TYPE_CHECKING:
@@ -316,123 +318,6 @@ class Evaluation:
         if not rankings:
             return found
         return [{**one, **two._asdict()} for one, two in zip(found, rankings, strict=True)]
-
-
-class ClassMetrics(NamedTuple):
-    """Metrics of one class.
-
-    Attributes:
-      rows: number of rows of the class.
-      predicted: number of rows predicted as the class.
-      precision: fraction of the predicted rows that are of the class; None if there are none.
-      recall: fraction of the class's rows that were predicted as it; None if it has no rows.
-      f1: the F1 score, ``2 * correct / (rows + predicted)``, which is the harmonic mean of
-        precision and recall; None if both are.
-    """
-
-    rows: int
-    predicted: int
-    precision: float | None
-    recall: float | None
-    f1: float | None
-
-    @property
-    def correct(self) -> int:
-        """Number of rows of the class that were predicted as it."""
-        return round((self.recall or 0.0) * self.rows)
-
-    @property
-    def precision_interval(self) -> tuple[float, float] | None:
-        """A 95 % confidence interval of the precision (Wilson)."""
-        return wilson(self.correct, self.predicted) if self.predicted else None
-
-    @property
-    def recall_interval(self) -> tuple[float, float] | None:
-        """A 95 % confidence interval of the recall (Wilson)."""
-        return wilson(self.correct, self.rows) if self.rows else None
-
-    @property
-    def f1_interval(self) -> tuple[float, float] | None:
-        """A 95 % confidence interval of the F1 score.
-
-        The F1 score is ``2 F / (1 + F)``, where F is the share of correct rows among those that
-        are of the class or predicted as it. The interval is Wilson's of that share.
-
-        Reference: Hand, Christen and Kirielle, F*: an interpretable transformation of the
-        F-measure (Machine Learning 110, 2021), eq. 6.
-
-        >>> [round(bound, 3) for bound in ClassMetrics(90, 80, 0.875, 7 / 9, 0.8235).f1_interval]
-        [0.753, 0.877]
-        """
-        either = self.rows + self.predicted - self.correct
-        if not either:
-            return None
-        low, high = (2 * bound / (1 + bound) for bound in wilson(self.correct, either))
-        return low, high
-
-    def to_json(self) -> dict[str, Any]:
-        """All figures with their intervals, as a dictionary ready for JSON."""
-        intervals = {name: getattr(self, name) for name in _INTERVALS}
-        return self._asdict() | {name: found and list(found) for name, found in intervals.items()}
-
-
-_INTERVALS = ("precision_interval", "recall_interval", "f1_interval")
-
-
-class ClassRanking(NamedTuple):
-    """How well a class's probability tells its rows from all others.
-
-    Attributes:
-      roc_auc: area under the ROC curve; None if no row, or every row, is of the class.
-      average_precision: mean of the precisions at each threshold, weighted by the increase in
-        recall, as `sklearn.metrics.average_precision_score` has it; None as before.
-    """
-
-    roc_auc: float | None
-    average_precision: float | None
-
-
-@dataclass(frozen=True)
-class ProbabilityMetrics:
-    """Metrics that need the probabilities of all classes.
-
-    Attributes:
-      top_k: for several k, the fraction of rows whose class is among the k most probable ones.
-      brier_score: mean squared error of the probabilities, summed over the classes, from 0 to 2;
-        of two classes one counts, so from 0 to 1, as `sklearn.metrics.brier_score_loss` has it.
-      classes: ROC AUC and average precision of each class against all others; None if there are
-        more than 2^24 probabilities.
-    """
-
-    top_k: dict[int, float]
-    brier_score: float
-    classes: list[ClassRanking] | None = None
-
-    @property
-    def roc_auc(self) -> float | None:
-        """Mean of the classes' areas under their ROC curves, each against the rest.
-
-        None if it is not known, or no class has one.
-        """
-        return self._mean("roc_auc")
-
-    @property
-    def average_precision(self) -> float | None:
-        """Mean of the classes' average precisions, each against the rest; None as for `roc_auc`."""
-        return self._mean("average_precision")
-
-    def _mean(self, name: str) -> float | None:
-        known = [getattr(one, name) for one in self.classes or () if one.roc_auc is not None]
-        return float(np.mean(known)) if known else None
-
-    def figures(self) -> dict[str, Any]:
-        """All metrics but those of single classes, as a dictionary ready for JSON."""
-        return {
-            "top_k": {str(k): share for k, share in self.top_k.items()},
-            "brier_score": self.brier_score,
-            "roc_auc": self.roc_auc,
-            "average_precision": self.average_precision,
-        }
 
 
 def evaluate_probabilities(

@@ -10,7 +10,8 @@ import numpy as np
 
 from tfsoftmax.errors import DataError
 from tfsoftmax.intervals import wilson
-from tfsoftmax.metrics import MAX_LOSS, ClassRanking, Evaluation, ProbabilityMetrics, row_metrics
+from tfsoftmax.metrics import MAX_LOSS, Evaluation, row_metrics
+from tfsoftmax.probability_metrics import ClassRanking, ProbabilityMetrics
 
 # Probabilities that are kept, 64 MB of float32; only ROC AUC and average precision need them.
 _MOST_PROBABILITIES = 2**24
