@@ -232,7 +232,7 @@ def _compiled(encoding: Encoding) -> Any:
         return entries if encoding.sparse else entries.dense(encoding.n_features)
 
     signature = {each.name: tf.TensorSpec([None], each.dtype) for each in encoding.inputs}
-    return tf.function(encode, input_signature=[signature])
+    return tf.function(encode).get_concrete_function(signature)
 
 
 def _blocks(encoding: Encoding, cells: Cells) -> list[slice]:

@@ -195,6 +195,9 @@ class Loop:
 
     def _call(self, *arguments: Any) -> np.ndarray:
         try:
+            if not self._begun:
+                # Only calls that trace are counted for TensorFlow's warning of too many traces.
+                self._run_steps.get_concrete_function(*arguments)
             losses = self._run_steps(*arguments)
         except tf.errors.OpError as error:
             compile_cache.raise_if_unwritable(error)
