@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from tfsoftmax.cli._models import reading_options, recorded_data, recorded_of
+from tfsoftmax.cli._models import describe, reading_options, recorded_data, recorded_of
 from tfsoftmax.cli._sources import Data
 from tfsoftmax.data.names import locate
 from tfsoftmax.errors import DataError
@@ -44,16 +44,15 @@ class Measured(NamedTuple):
     @classmethod
     def load(cls, model: Path, dataset_name: str, data: Data) -> Measured:
         """Loads both; raises as `load_predictor` and `load_dataset` do."""
-        from tfsoftmax.system.startup import import_tensorflow
-
-        import_tensorflow()
         from tfsoftmax import load_predictor
-        from tfsoftmax.report.converted import CONVERTED
 
-        predictor = load_predictor(model)
+        spec = describe(model).spec or load_predictor(model).spec
         recorded = recorded_data(model)
-        options = reading_options(predictor.spec, recorded)
-        dataset = data.load(dataset_name, options, predictor.spec)
+        options = reading_options(spec, recorded)
+        dataset = data.load(dataset_name, options, spec)
+        predictor = load_predictor(model)
+        from tfsoftmax.report.converted import CONVERTED  # with TensorFlow, now started silently
+
         # The content identifies the data, however its path is spelled.
         same = dataset.sha256() == recorded.get("sha256")
         return cls(predictor, dataset, options, recorded, same, CONVERTED in recorded_of(model))

@@ -20,6 +20,36 @@ if TYPE_CHECKING:
     from tfsoftmax.export.saved_model import SavedModelPredictor
 
 
+class Described(NamedTuple):
+    """What a model says of itself before TensorFlow is started.
+
+    Attributes:
+      path: the file, or the folder of the version.
+      spec: what it takes and answers; None where only loading it tells.
+    """
+
+    path: Path
+    spec: Spec | None
+
+
+def describe(place: Path) -> Described:
+    """Finds a model, so that what does not suit it is an error before TensorFlow is started.
+
+    Raises:
+      ModelError: if there is no model.
+    """
+    from tfsoftmax.export.load import load_predictor, version_folder
+    from tfsoftmax.export.metadata import FILE_NAME, spec_from_bytes
+
+    if place.is_file():
+        return Described(place, None if _is_rescued(place) else load_predictor(place).spec)
+    folder = version_folder(place)
+    try:
+        return Described(folder, spec_from_bytes((folder / FILE_NAME).read_bytes()))
+    except (OSError, ValueError):
+        return Described(folder, None)
+
+
 class Trained(NamedTuple):
     """A model from a version folder or a rescued file, and the dataset to check it on."""
 
@@ -47,6 +77,8 @@ def load_trained(place: Path, dataset_name: str | None, data: Data) -> Trained:
       UsageError: if the model does not say what it was trained on, or that cannot be found.
       DataError: if the dataset cannot be loaded.
     """
+    if dataset_name:
+        data.options(dataset_name)
     folder, predictor, description = _load(place)
     recorded = description.get("dataset") or {}
     name = dataset_name or recorded.get("name")
@@ -67,18 +99,24 @@ def load_trained(place: Path, dataset_name: str | None, data: Data) -> Trained:
     return Trained(folder, predictor.model(), dataset, description)
 
 
+def _is_rescued(place: Path) -> bool:
+    from tfsoftmax.export.metadata import RESCUED
+
+    return place.suffix == RESCUED and place.is_file()
+
+
 def _load(place: Path) -> tuple[Path, SavedModelPredictor | RescuedModel, dict[str, Any]]:
     """Loads a model; returns its path, the model, and the content of its ``tfsoftmax.json``."""
     from tfsoftmax.export.load import load_saved_model, version_folder
     from tfsoftmax.system.startup import import_tensorflow
 
+    folder = place if _is_rescued(place) else version_folder(place)
     import_tensorflow()
-    from tfsoftmax.export.rescue import ENDING, RescuedModel
+    if folder.is_file():
+        from tfsoftmax.export.rescue import RescuedModel
 
-    if place.is_file() and place.suffix == ENDING:
         rescued = RescuedModel(place)
         return place, rescued, rescued.description
-    folder = version_folder(place)
     predictor = load_saved_model(folder)
     return folder, predictor, predictor.description
 
@@ -93,16 +131,12 @@ def load_weights(place: Path) -> tuple[Path, SoftmaxRegression]:
       ModelError: if there is no such model.
     """
     from tfsoftmax.errors import ModelError
-    from tfsoftmax.export.load import SAVED_MODEL, load_predictor
-    from tfsoftmax.system.startup import import_tensorflow
+    from tfsoftmax.export.load import SAVED_MODEL
 
-    import_tensorflow()
-    from tfsoftmax.export.rescue import ENDING
-
-    if not place.is_file() or place.suffix == ENDING:
+    if not place.is_file() or _is_rescued(place):
         folder, predictor, _ = _load(place)
         return folder, predictor.model()
-    spec = load_predictor(place).spec
+    spec = describe(place).spec
     if not (place.parent / SAVED_MODEL).is_file():
         raise ModelError(
             f"{place}: its weights are read from the SavedModel that it was exported with, and "

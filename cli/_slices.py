@@ -26,6 +26,26 @@ _MOST_PRINTED = 25
 _OF_COLUMNS = ("features", "drop", "column", "cross", "buckets", "marks", "missing")
 
 
+def check_by(column: str, dataset_name: str, data: Data, recorded: dict[str, Any]) -> None:
+    """Makes sure that a source has a column, without reading its rows.
+
+    Raises:
+      UsageError: if the source is no table.
+      DataError: if there is no such column.
+    """
+    from tfsoftmax.data.bad_rows import BadRows
+    from tfsoftmax.data.kinds import function_of
+    from tfsoftmax.data.names import locate
+    from tfsoftmax.data.tables.columns import check_there
+
+    name, kind, path = locate(dataset_name)
+    if "features" not in kind.options:
+        raise UsageError(f"--by: {name} has no columns with names")
+    if kind.table:
+        options, bad = data.options(dataset_name, recorded), BadRows(name, skip=False)
+        check_there(name, column, function_of(kind.table)(path, name, options, bad).names)
+
+
 def slices_by(
     column: str,
     scores: RowScores,
@@ -48,18 +68,14 @@ def slices_by(
       options: the same, for what the command does not say.
 
     Raises:
-      UsageError: if the source is no table.
-      DataError: if there is no such column, it has other than categories and numbers, or the rows
-        cannot be matched.
+      DataError: if the column has other than categories and numbers, or the rows cannot be
+        matched.
     """
     import numpy as np
 
     from tfsoftmax.data.column_groups import column_groups
     from tfsoftmax.data.features import features_of
-    from tfsoftmax.data.names import locate
 
-    if "features" not in locate(dataset.name).kind.options:
-        raise UsageError(f"--by: {dataset.name} has no columns with names")
     alone = _column_alone(column, dataset, data, options)
     _check_same_rows(column, dataset, alone)
     splits = [getattr(alone, part) for part in parts if len(getattr(alone, part))]

@@ -35,6 +35,38 @@ def check_files_options(said: dict[str, Any], sources: list[Location | DataError
     check_applicable(SourceOptions(**said), understood, what)
 
 
+def check_file(
+    file: str,
+    source: Location | DataError | None,
+    spec: Spec | None,
+    options: SourceOptions,
+) -> Location | DataError | None:
+    """Looks whether a file can be read for a model, without starting TensorFlow.
+
+    Args:
+      file: as it was typed.
+      source: as `locate_file` found it.
+      spec: of the model; None if that is not known yet.
+      options: how to read rows.
+
+    Returns:
+      The source, or the error of a file that is not there or has other columns.
+    """
+    from tfsoftmax.data.images import read_image
+    from tfsoftmax.data.readers.unlabelled import check_unlabelled
+
+    if spec is None or isinstance(source, DataError):
+        return source
+    try:
+        if source is not None:
+            check_unlabelled(source, spec, options)
+        elif not (spec.is_image and Path(file).is_file()):
+            read_image(file, spec)  # it says what is wrong
+    except DataError as error:
+        return error
+    return source
+
+
 def read_examples(
     file: str,
     source: Location | DataError | None,

@@ -72,8 +72,11 @@ def coefficients(
     sign, and the log odds of a class have twice its own.
     """
     set_verbosity(verbose, quiet)
-    from tfsoftmax.cli._models import load_weights
+    from tfsoftmax.cli._models import describe, load_weights
+    from tfsoftmax.report.coefficients import check_chosen
 
+    if spec := describe(model).spec:
+        check_chosen(spec, classes or None, top, sort)
     folder, trained = load_weights(model)
     from tfsoftmax import coefficients as coefficients_of
     from tfsoftmax.report.coefficients import unused_buckets

@@ -9,6 +9,7 @@ import click
 
 from tfsoftmax.cli._console import TensorFlowCommand, common_options, print_json, set_verbosity
 from tfsoftmax.cli._measured import Measured, split_option
+from tfsoftmax.cli._models import describe
 from tfsoftmax.cli._sources import Data, data_options, dataset_options
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def compare(
     from tfsoftmax import compare as compare_scores
     from tfsoftmax.report.comparison import differing_rows
 
+    for model in (a, b):
+        describe(model)
     measured = [Measured.load(model, dataset_name, data) for model in (a, b)]
     usual = {each.usual_split for each in measured}
     split = split or ("test" if "test" in usual else "all")

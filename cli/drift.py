@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tfsoftmax.cli._console import TensorFlowCommand, common_options, print_json, set_verbosity
-from tfsoftmax.cli._models import recorded_of
+from tfsoftmax.cli._models import describe, recorded_of
 from tfsoftmax.cli._sources import notation_options
-from tfsoftmax.cli._unlabelled import check_files_options, locate_file, read_examples
+from tfsoftmax.cli._unlabelled import check_file, check_files_options, locate_file, read_examples
 from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.errors import DataError
 
@@ -53,17 +53,20 @@ def drift(
       tfsoftmax drift savedmodels/loans new.csv
     """
     set_verbosity(verbose, quiet)
-    from tfsoftmax import Drift, load_predictor
-    from tfsoftmax.report.drift import count_rows, profile_of
-
     sources = [locate_file(file) for file in files]
     said = {field: value for field, value in csv.items() if value is not None}
     check_files_options(said, sources)
-    predictor = load_predictor(model)
-    recorded = recorded_of(model)
-    known = profile_of(recorded, str(model))
+    recorded, spec = recorded_of(model), describe(model).spec
     usual = (recorded.get("dataset") or {}).get("options") or {}
     options = SourceOptions.from_json({**usual, **said})
+    for file, source in zip(files, sources, strict=True):
+        if isinstance(problem := check_file(file, source, spec, options), DataError):
+            raise problem
+    from tfsoftmax import Drift, load_predictor
+    from tfsoftmax.report.drift import count_rows, profile_of
+
+    known = profile_of(recorded, str(model))
+    predictor = load_predictor(model)
     counted = None
     for file, source in zip(files, sources, strict=True):
         for rows, _, row in read_examples(file, source, predictor.spec, options, invert):

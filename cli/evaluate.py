@@ -16,7 +16,8 @@ from tfsoftmax.cli._console import (
 )
 from tfsoftmax.cli._measured import Measured, parts_of, split_option
 from tfsoftmax.cli._metrics import print_metrics
-from tfsoftmax.cli._slices import print_slices, slices_by, warn_of_few_rows
+from tfsoftmax.cli._models import describe, recorded_data
+from tfsoftmax.cli._slices import check_by, print_slices, slices_by, warn_of_few_rows
 from tfsoftmax.cli._sources import Data, data_options, dataset_options
 
 
@@ -53,6 +54,9 @@ def evaluate(
     was trained on. --json has more: intervals, and figures of every class.
     """
     set_verbosity(verbose, quiet)
+    if by is not None:
+        describe(model)
+        check_by(by, dataset_name, data, recorded_data(model).get("options") or {})
     measured = Measured.load(model, dataset_name, data)
     predictor, dataset = measured.predictor, measured.dataset
     split = split or measured.usual_split

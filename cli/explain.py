@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from tfsoftmax.cli._console import TensorFlowCommand, common_options, print_json, set_verbosity
-from tfsoftmax.cli._models import load_weights, recorded_data
+from tfsoftmax.cli._models import describe, load_weights, recorded_data
 from tfsoftmax.cli._sources import notation_options
-from tfsoftmax.data.options import SourceOptions, check_applicable
+from tfsoftmax.cli._unlabelled import check_file, check_files_options, locate_file
+from tfsoftmax.data.names import Location
+from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from tfsoftmax import Spec
+    from tfsoftmax import Explanation, Spec
 
 _BAR = 24
 
@@ -82,50 +84,62 @@ def explain(
         from tfsoftmax.system.figures import check_plot
 
         check_plot(output)
+    known = describe(model)
+    spec = known.spec or load_weights(model)[1].spec
+    from tfsoftmax.explanation import class_index
+
+    if output and not spec.is_image:
+        raise UsageError(f"--output draws a heat map of a picture; {known.path} takes none")
+    if label is not None:
+        class_index(spec, label)
+    rows = _Rows.of(file, spec, model, csv)
+    if rows.location is None and row > 1:
+        raise UsageError(f"{file} is one picture; there is no row {row}")
     folder, trained = load_weights(model)
-    if output and not trained.spec.is_image:
-        raise UsageError(f"--output draws a heat map of a picture; {folder} takes none")
-    asked, n_rows = _asked(file, trained.spec, model, row, invert, csv)
+    asked, n_rows = rows.row(row, invert)
     found = trained.explain(asked)
-    table = found.table(0, label, top)
     label = label or found.predicted[0]
+    table = found.table(0, label, top)
     if output:
         from tfsoftmax import plot_explanation
 
         plot_explanation(found, output, label=label)
-    names = trained.spec.class_names
-    logits, baseline = (dict(zip(names, each.tolist(), strict=True)) for each in
-                        (found.logits[0], found.baseline))  # fmt: skip
+    lines = table.to_dict("records")
     if as_json:
-        print_json(
-            {
-                "model": str(folder),
-                "file": file,
-                "row": row,
-                "predicted": found.predicted[0],
-                "class": label,
-                "centre": found.centre,
-                "logits": logits,
-                "baseline": baseline,
-                "contributions": table.to_dict("records"),
-            }
-        )
+        named = {"model": str(folder), "file": file, "row": row}
+        print_json({**named, **_document(found, label), "contributions": lines})
         return
     if n_rows not in (None, "1"):
         click.echo(f"row        {row:,} of {n_rows}" + "; --row N explains another" * (row == 1))
-    click.echo(f"predicted  {found.predicted[0]}")
-    adding = "the pixels add" if trained.spec.is_image else "the lines below add"
-    click.echo(f"logit      {logits[label]:.4f} of {label}, of which {adding} "
-               f"{logits[label] - baseline[label]:+.4f}")  # fmt: skip
-    click.echo(f"baseline   {baseline[label]:.4f}, the logit of {found.centre}")
-    if trained.spec.is_image:
+    _print_score(found, label)
+    if spec.is_image:
         click.echo(f"heat map   {output or '-o FILE.png draws what each pixel adds'}")
     else:
         click.echo()
-        _print(table.to_dict("records"))
+        _print_lines(lines)
 
 
-def _print(lines: list[dict[str, Any]]) -> None:
+def _document(found: Explanation, label: str) -> dict[str, Any]:
+    names = found.spec.class_names
+    return {
+        "predicted": found.predicted[0],
+        "class": label,
+        "centre": found.centre,
+        "logits": dict(zip(names, found.logits[0].tolist(), strict=True)),
+        "baseline": dict(zip(names, found.baseline.tolist(), strict=True)),
+    }
+
+
+def _print_score(found: Explanation, label: str) -> None:
+    index = found.spec.class_names.index(label)
+    logit, baseline = found.logits[0][index], found.baseline[index]
+    adding = "the pixels add" if found.spec.is_image else "the lines below add"
+    click.echo(f"predicted  {found.predicted[0]}")
+    click.echo(f"logit      {logit:.4f} of {label}, of which {adding} {logit - baseline:+.4f}")
+    click.echo(f"baseline   {baseline:.4f}, the logit of {found.centre}")
+
+
+def _print_lines(lines: list[dict[str, Any]]) -> None:
     names = [f"{line['column']}: {line['value']}" if line["value"] else line["column"]
              for line in lines]  # fmt: skip
     width = min(48, max(map(len, names), default=0))
@@ -137,42 +151,57 @@ def _print(lines: list[dict[str, Any]]) -> None:
         click.echo(f"{shown:<{width}}  {added:+9.4f}  {bar}".rstrip())
 
 
-def _asked(
-    file: str, spec: Spec, model: Path, row: int, invert: bool, csv: dict[str, Any]
-) -> tuple[Any, str | None]:
-    """The row of a file that is to be explained, of an encoded table with its cells.
+class _Rows(NamedTuple):
+    """A file whose rows can be explained.
 
-    Returns:
-      The one row, and how many there are, in words; None of a picture.
+    Attributes:
+      file: as it was typed.
+      location: of its rows; None of a picture.
+      spec: of the model.
+      options: how to read it.
     """
-    from tfsoftmax.data.images import read_image
-    from tfsoftmax.data.readers.unlabelled import (
-        has_cells,
-        locate_rows,
-        read_cells,
-        read_unlabelled,
-    )
 
-    said = {field: value for field, value in csv.items() if value is not None}
-    location = locate_rows(file)
-    if location is None:
-        check_applicable(SourceOptions(**said), (), "pictures")
-        if row > 1:
-            raise UsageError(f"{file} is one picture; there is no row {row}")
-        return read_image(Path(file), spec, invert=invert)[None], None
-    check_applicable(SourceOptions(**said), location.kind.options, location.kind.name)
-    recorded = recorded_data(model).get("options") or {}
-    options = SourceOptions.from_json({**recorded, **said})
-    read = read_cells if spec.encoding is not None and has_cells(location) else read_unlabelled
-    done, parts = 0, iter(read(location, spec, options))
-    for part in parts:
-        n_rows = done + _length(part)
-        if row <= n_rows:
-            # The rest of a long file is not read to count it.
-            more = any(map(_length, parts))
-            return _row(part, row - 1 - done), ("more than " if more else "") + f"{n_rows:,}"
-        done = n_rows
-    raise DataError(f"{file}: has {done:,} rows, so there is no row {row:,}")
+    file: str
+    location: Location | None
+    spec: Spec
+    options: SourceOptions
+
+    @classmethod
+    def of(cls, file: str, spec: Spec, model: Path, notation: dict[str, Any]) -> _Rows:
+        """Makes sure that the file can be read, with the options that the command has."""
+        said = {field: value for field, value in notation.items() if value is not None}
+        source = locate_file(file)
+        check_files_options(said, [source])
+        recorded = recorded_data(model).get("options") or {}
+        options = SourceOptions.from_json({**recorded, **said})
+        source = check_file(file, source, spec, options)
+        if isinstance(source, DataError):
+            raise source
+        return cls(file, source, spec, options)
+
+    def row(self, number: int, invert: bool) -> tuple[Any, str | None]:
+        """The row of a number, from 1, of an encoded table with its cells.
+
+        Returns:
+          The one row, and how many there are, in words; None of a picture.
+        """
+        from tfsoftmax.data.images import read_image
+        from tfsoftmax.data.readers.unlabelled import has_cells, read_cells, read_unlabelled
+
+        if self.location is None:
+            return read_image(Path(self.file), self.spec, invert=invert)[None], None
+        cells = self.spec.encoding is not None and has_cells(self.location)
+        read = read_cells if cells else read_unlabelled
+        done, parts = 0, iter(read(self.location, self.spec, self.options))
+        for part in parts:
+            n_rows = done + _length(part)
+            if number <= n_rows:
+                # The rest of a long file is not read to count it.
+                more = any(map(_length, parts))
+                in_words = ("more than " if more else "") + f"{n_rows:,}"
+                return _row(part, number - 1 - done), in_words
+            done = n_rows
+        raise DataError(f"{self.file}: has {done:,} rows, so there is no row {number:,}")
 
 
 def _length(part: Any) -> int:

@@ -13,6 +13,13 @@ from tfsoftmax.cli._console import (
     set_verbosity,
 )
 from tfsoftmax.cli._formats import Forms, format_options
+from tfsoftmax.cli._models import (
+    describe,
+    export_to,
+    failed_files,
+    load_trained,
+    print_parity,
+)
 from tfsoftmax.cli._sources import Data, data_options, dataset_of_model_option
 
 
@@ -54,12 +61,16 @@ def export(
       tfsoftmax export savedmodels/mnist5k --tflite float32,float16,dynamic,int8,uint8
     """
     set_verbosity(verbose, quiet)
-    from tfsoftmax.cli._models import export_to, failed_files, load_trained, print_parity
+    from tfsoftmax.export.formats import check_formats
+    from tfsoftmax.export.versions import check_output, model_folder
 
+    known = describe(model)
+    place = known.path.resolve()
+    folder = output_dir or (place.parent if place.is_file() else place.parent.parent)
+    check_formats(forms.formats, known.spec)
+    check_output(folder if name is None else model_folder(folder, name))
     trained = load_trained(model, dataset_name, data)
-    place = trained.folder.resolve()
-    name = str(trained.description["name"]) if name is None else name
-    target = (output_dir or (place.parent if place.is_file() else place.parent.parent), name)
+    target = folder, str(trained.description["name"]) if name is None else name
     result = export_to(trained.model, target, trained.dataset, forms, trained.record)
     if as_json:
         print_json(result.to_json())

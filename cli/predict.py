@@ -10,9 +10,9 @@ import click
 from tfsoftmax.cli._console import PlainCommand, common_options, print_json, set_verbosity
 from tfsoftmax.cli._flags import render
 from tfsoftmax.cli._interrupt import raise_pending_interrupt
-from tfsoftmax.cli._models import recorded_data
+from tfsoftmax.cli._models import describe, recorded_data
 from tfsoftmax.cli._sources import notation_options
-from tfsoftmax.cli._unlabelled import check_files_options, locate_file, read_examples
+from tfsoftmax.cli._unlabelled import check_file, check_files_options, locate_file, read_examples
 from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.errors import DataError
 
@@ -64,15 +64,27 @@ def predict(
     is named on standard error, the others are still answered, and the exit code is 1.
     """
     set_verbosity(verbose, quiet)
-    from tfsoftmax import load_predictor
-
     sources = [locate_file(file) for file in files]
     said = {field: value for field, value in csv.items() if value is not None}
     check_files_options(said, sources)
-    predictor = load_predictor(model)
+    known = describe(model)
     # Unless options say otherwise, rows are written as the training rows were.
     recorded = recorded_data(model).get("options") or {}
     options = SourceOptions.from_json({**recorded, **said})
+    sources = [
+        check_file(file, source, known.spec, options)
+        for file, source in zip(files, sources, strict=True)
+    ]
+    problems = [source for source in sources if isinstance(source, DataError)]
+    if len(problems) == len(sources):  # The model has nothing to answer.
+        for problem in problems:
+            _print_problem(problem)
+        if as_json:
+            print_json({"model": str(known.path), "answers": []})
+        return 1
+    from tfsoftmax import load_predictor
+
+    predictor = load_predictor(model)
     answers: list[dict[str, Any]] = []
     failed = 0
     for file, source in zip(files, sources, strict=True):
@@ -82,11 +94,15 @@ def predict(
                 answers += _answers(predictor.spec, found, names, top, as_json)
         except DataError as error:
             raise_pending_interrupt()  # Reading may fail because it was interrupted.
-            click.echo(f"Error: {render(error)}", err=True)
+            _print_problem(error)
             failed += 1
     if as_json:
         print_json({"model": str(predictor.path), "answers": answers})
     return 1 if failed else 0
+
+
+def _print_problem(error: DataError) -> None:
+    click.echo(f"Error: {render(error)}", err=True)
 
 
 def _answers(

@@ -89,7 +89,11 @@ def statistics(
       tfsoftmax statistics wine.csv --label-column grape --l2 0.01 --bootstrap 1000
     """
     set_verbosity(verbose, quiet)
+    from tfsoftmax.report.statistics_choices import check_choices, reference_index
+
+    check_choices(confidence, l2, bootstrap)
     dataset = data.load(dataset_name)
+    reference_index(dataset.spec, reference)
     found = _found(
         dataset, quiet, bootstrap, reference=reference, confidence=confidence, l2=l2, seed=seed
     )

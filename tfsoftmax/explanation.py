@@ -126,13 +126,7 @@ class Explanation:
         return row
 
     def _class(self, row: int, label: str | None) -> int:
-        names = self.spec.class_names
-        if label is None:
-            return int(self.logits[row].argmax())
-        if label not in names:
-            hint = did_you_mean(label, names)
-            raise UsageError(f"the model has no class {label!r}; {hint}there are {len(names):,}")
-        return names.index(label)
+        return int(self.logits[row].argmax()) if label is None else class_index(self.spec, label)
 
     def _lines(self, row: int, added: np.ndarray) -> Iterator[tuple[str, str, float]]:
         first, spec = 0, self.spec
@@ -206,6 +200,22 @@ def explanation_of(
     return Explanation(
         spec, features, scaled.astype(np.float64) - mean, W, b + mean @ W, centre, cells
     )
+
+
+def class_index(spec: Spec, label: str) -> int:
+    """The index of a class of a model.
+
+    Raises:
+      UsageError: if it has none of that name.
+
+    >>> class_index(Spec((2,), "float32", ("no", "yes")), "yes")
+    1
+    """
+    names = spec.class_names
+    if label not in names:
+        hint = did_you_mean(label, names)
+        raise UsageError(f"the model has no class {label!r}; {hint}there are {len(names):,}")
+    return names.index(label)
 
 
 def check_size(spec: Spec, n_rows: int) -> None:

@@ -12,6 +12,7 @@ from tfsoftmax.system.packages import installed_versions
 
 FILE_NAME = "tfsoftmax.json"
 LABELS_NAME = "labels.txt"
+RESCUED = ".rescued"  # ends the name of the file that keeps a model which could not be exported
 _FORMAT = 1
 
 

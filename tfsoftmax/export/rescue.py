@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from tfsoftmax.errors import ModelError, TfsoftmaxError
+from tfsoftmax.export.metadata import RESCUED
 from tfsoftmax.export.predictor import Predictor
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.spec import Spec
 from tfsoftmax.system.files import write_atomically
 from tfsoftmax.training.checkpoint import DAMAGE, Snapshot
-
-ENDING = ".rescued"
 
 
 def rescue(
@@ -36,7 +35,7 @@ def rescue(
     facts = {"name": name, "spec": model.spec.to_json(), "record": record}
     content = Snapshot(facts, {"W": model.W, "b": model.b}).to_bytes()
     for folder in folders:
-        names = (f"{name}{f'-{number}' if number else ''}{ENDING}" for number in count())
+        names = (f"{name}{f'-{number}' if number else ''}{RESCUED}" for number in count())
         path = next(folder / one for one in names if not (folder / one).exists())
         try:
             write_atomically(path, content)

@@ -86,7 +86,7 @@ def coefficients(
 
     model = model if hasattr(model, "W") else model.model()
     spec: Spec = model.spec
-    _check(spec, classes, top, sort)
+    check_chosen(spec, classes, top, sort)
     W, b = (parameter.numpy().astype(np.float64) for parameter in model.parameters)
     kept = np.flatnonzero(~_unused(spec, W))
     if centred:
@@ -143,7 +143,14 @@ def _unused(spec: Spec, W: np.ndarray) -> np.ndarray:
     return hashed & ~W.any(axis=1)
 
 
-def _check(spec: Spec, classes: Sequence[str] | None, top: int | None, sort: Sort | None) -> None:
+def check_chosen(
+    spec: Spec, classes: Sequence[str] | None, top: int | None, sort: Sort | None
+) -> None:
+    """Checks what `coefficients` is asked for, whose arguments these are; without TensorFlow.
+
+    Raises:
+      UsageError: if the model has no such class, or `top` or `sort` is out of range.
+    """
     for name in classes or ():
         if name not in spec.class_names:
             shown = ", ".join(spec.class_names[:10]) + (", ..." if spec.n_classes > 10 else "")

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfsoftmax.choices import did_you_mean
 from tfsoftmax.data.dataset import Dataset, check_dataset
-from tfsoftmax.errors import UsageError
-from tfsoftmax.messages import setting
 from tfsoftmax.report.bootstrap import resampled
 from tfsoftmax.report.coefficients import INTERCEPT, column_name
-from tfsoftmax.report.statistics_rows import RESAMPLES, StatisticsRows
+from tfsoftmax.report.statistics_choices import check_choices, reference_index
+from tfsoftmax.report.statistics_rows import StatisticsRows
 from tfsoftmax.spec import Spec
 from tfsoftmax.training.newton.likelihood import Maximum, SeparationError, maximise
 
@@ -146,8 +143,8 @@ def statistics(
     """
     dataset = check_dataset(dataset)
     spec = dataset.spec
-    _check(spec, reference, confidence, l2, bootstrap)
-    base = 0 if reference is None else spec.class_names.index(reference)
+    check_choices(confidence, l2, bootstrap)
+    base = reference_index(spec, reference)
     rows = StatisticsRows(dataset, base, l2, resampled=bootstrap is not None)
     try:
         fit = maximise(rows.blocks, spec.n_classes, len(rows.inputs), l2)
@@ -174,35 +171,6 @@ def statistics(
         l2,
         bootstrap,
     )
-
-
-def _check(
-    spec: Spec, reference: str | None, confidence: float, l2: float, bootstrap: int | None
-) -> None:
-    if not 0 < confidence < 1:
-        raise UsageError(
-            setting("confidence") + f" must be above 0 and below 1, not {confidence!r}"
-        )
-    if not (l2 >= 0 and math.isfinite(l2)):
-        raise UsageError(setting("l2") + f" must be a number of at least 0, not {l2!r}")
-    if reference is not None and reference not in spec.class_names:
-        raise UsageError(
-            f"there is no class {reference!r} to be the reference; "
-            f"{did_you_mean(reference, spec.class_names)}there are "
-            f"{', '.join(spec.class_names[:10])}"
-        )
-    fewest = math.ceil(round(2 / (1 - confidence), 6))
-    if bootstrap is None:
-        if l2:
-            raise UsageError(
-                "standard errors and p-values by formula do not hold for penalised coefficients: "
-                "add " + setting("bootstrap", RESAMPLES) + ", or leave " + setting("l2") + " out"
-            )
-    elif bootstrap < fewest:
-        raise UsageError(
-            setting("bootstrap") + f" must be at least {fewest:,} for intervals of "
-            f"{confidence:g}, not {bootstrap:,}"
-        )
 
 
 # Figures of the coefficients, ``[n_classes - 1, n_inputs + 1]`` each, the intercept last.

@@ -14,6 +14,7 @@ from tfsoftmax.errors import DataError
 from tfsoftmax.messages import Message, setting
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.report.coefficients import column_name
+from tfsoftmax.report.statistics_choices import RESAMPLES
 from tfsoftmax.training.prepare import with_scaling
 
 # The information is a square of so many coefficients, and is inverted.
@@ -25,7 +26,6 @@ _TAKES_PART = 1e-3
 _NAMED = 6
 # Numbers of rows that are kept once they are scaled, 128 MB; more are read again in each pass.
 _KEPT_NUMBERS = 2**24
-RESAMPLES = 1000
 
 
 class StatisticsRows:

@@ -111,6 +111,20 @@ def read_unlabelled(
         row += len(frame)
 
 
+def check_unlabelled(location: Location, spec: Spec, options: SourceOptions | None = None) -> None:
+    """Makes sure that a file is there and, of a table, that it has the model's columns.
+
+    No row is read, and TensorFlow is not started.
+
+    Raises:
+      DataError: as `read_unlabelled` does.
+    """
+    if location.kind.unlabelled:
+        check_file(location.path, location.name)  # type: ignore[arg-type]
+    else:
+        _table(location, spec, options)
+
+
 def has_cells(location: Location) -> bool:
     """Whether what is read from there are the cells of a table, rather than features."""
     return location.kind.unlabelled in (None, _TEXTS)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from tfsoftmax.choices import did_you_mean
 from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import setting
@@ -53,15 +53,12 @@ def columns_of(source: str, found: Sequence[str], options: SourceOptions) -> Col
         one has the labels, or if no column is left to learn from.
     """
     check_once(source, found)
-    known = set(found)
+    known = dict.fromkeys(found)
     dropped, asked = named(options.drop, known), named(options.features or (), known)
     label = options.label_column or _label_among(source, found, dropped)
     weight = [options.weight_column] if options.weight_column else []
     for name in (label, *dropped, *asked, *weight):
-        if name not in known:
-            near = difflib.get_close_matches(name, found, 1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise DataError(f"{source}: no column {name!r}; {hint}there are {listed(found)}")
+        check_there(source, name, known)
     if label in dropped:
         raise DataError(f"{source}: column {label!r} cannot be both the label and dropped")
     if label in asked:
@@ -73,6 +70,24 @@ def columns_of(source: str, found: Sequence[str], options: SourceOptions) -> Col
     if not features:
         raise DataError(f"{source}: no column is left to learn from, of {listed(found)}")
     return Columns(label, features, options.weight_column)
+
+
+def check_there(source: str, name: str, found: Collection[str]) -> None:
+    """Checks that a table has a column.
+
+    Raises:
+      DataError: if not; it suggests the nearest.
+
+    >>> check_there("t.csv", "agee", ["age", "fare"])
+    Traceback (most recent call last):
+    ...
+    tfsoftmax.errors.DataError: t.csv: no column 'agee'; did you mean 'age'? there are 'age', 'fare'
+    """
+    if name not in found:
+        raise DataError(
+            f"{source}: no column {name!r}; {did_you_mean(name, found)}there are "
+            f"{listed(list(found))}"
+        )
 
 
 def check_once(source: str, found: Sequence[str]) -> None:
