@@ -92,7 +92,7 @@ def resolve(
     l2, learning_rate = l2_of(recipe, dataset, sample), recipe.learning_rate
     if learning_rate == "auto":
         learning_rate = learning_rate_for(recipe, l2, sample(), n_samples, dataset.name)
-    few = are_few(dataset.train, dataset.spec.n_classes, recipe.memory_limit)
+    few = are_few(dataset.train, dataset.spec.n_classes, recipe.memory_limit, sparse)
     wide = not recipe.l1 and is_wide(n_samples, dataset.spec.n_inputs, dataset.spec.n_classes)
     return ResolvedRecipe.of(
         recipe,

@@ -1,13 +1,16 @@
 """Optima with l1: saga has the same objective and the same zeros, and proofs hold."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import scipy.sparse
 import scipy.special
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_wine
 from sklearn.linear_model import LogisticRegression
 
-from tfsoftmax import Dataset, Recipe, SoftmaxRegression, Spec, Split, fit
+from tfsoftmax import Dataset, Recipe, SoftmaxRegression, Spec, Split, fit, from_arrays
 from tfsoftmax.training.newton.certificate import certify
 from tfsoftmax.training.newton.passes import Passes
 from tfsoftmax.training.newton.preconditioner import Sample, Whole
@@ -112,3 +115,29 @@ def test_the_preconditioner_of_some_parameters_is_the_inverse_of_theirs():
     solved = Whole(Sample(X, P, np.full(60, 1 / 60)), 0.01, free).solve(right)
     assert_array_equal(solved[~free], 0)
     assert_allclose(((hessian @ solved.ravel()).reshape(3, 5) * free), right, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("l1", "l2", "whole"),
+    [(0.004, 0.0, True), (0.002, 0.002, True), (0.002, 0.002, False)],
+    ids=["l1", "both", "both, by gradients"],
+)
+def test_sparse_rows_have_the_optimum_of_the_same_rows_with_zeros(monkeypatch, l1, l2, whole):
+    rng = np.random.default_rng(3)
+    X = scipy.sparse.random_array((150, 1500), density=0.01, rng=rng, format="csr")
+    y = (X @ rng.normal(size=(1500, 3)) + 0.1 * rng.gumbel(size=(150, 3))).argmax(1)
+    sparse = from_arrays(X.astype(np.float32), y)
+    dense = replace(
+        sparse,
+        train=replace(sparse.train, features=sparse.train.features[:]),
+        test=replace(sparse.test, features=sparse.test.features[:]),
+    )
+    if not whole:
+        monkeypatch.setattr("tfsoftmax.training.newton.newton.MOST_WHOLE", 0)
+    recipe = Recipe(solver="newton", l1=l1, l2=l2, tol=1e-6, standardize="off")
+    one, other = (fit(each, recipe) for each in (sparse, dense))
+    assert one.history.proof.relative_gap <= 1e-6
+    assert one.history.proof.objective == pytest.approx(other.history.proof.objective, rel=2e-6)
+    zeros = joint_of(one.model)[:, :-1] == 0
+    assert zeros.mean() > 0.5
+    assert (zeros == (joint_of(other.model)[:, :-1] == 0)).mean() > 0.99

@@ -241,8 +241,8 @@ def test_sparse_rows_are_tuned_along_the_path():
 def test_too_many_sparse_rows_are_refused_before_training(monkeypatch):
     from tfsoftmax.training.newton import phase
 
-    monkeypatch.setattr(phase, "_MOST_NUMBERS", 1000)
-    with pytest.raises(UsageError, match="takes sparse rows with their zeros, and 120 rows"):
+    monkeypatch.setattr(phase, "_MOST_NUMBERS", 500)
+    with pytest.raises(UsageError, match="for each sparse row and feature, and 120 rows in which"):
         fit(sparse_table(), Recipe(solver="newton"))
 
 

@@ -2,16 +2,21 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
 import scipy.special
 import tensorflow as tf
 from numpy.testing import assert_allclose
 from sklearn.metrics import accuracy_score, log_loss
 
 from tfsoftmax import SoftmaxRegression, Spec, Split
+from tfsoftmax.data.sparse_rows import SparseRows
 from tfsoftmax.training.newton import rows as rows_module
+from tfsoftmax.training.newton import which_passes
+from tfsoftmax.training.newton.diagonal import OfEntries
 from tfsoftmax.training.newton.passes import Passes
 from tfsoftmax.training.newton.rows import Rows
 from tfsoftmax.training.newton.small import SmallPasses
+from tfsoftmax.training.newton.sparse import SparsePasses
 from tfsoftmax.training.objective import Objective
 
 N_ROWS, N_FEATURES, N_CLASSES = 157, 6, 4
@@ -191,3 +196,63 @@ def test_slopes_of_rows_without_doubt_are_not_rounded_away(monkeypatch, small):
     assert_allclose(
         passes.at(passes.logits(joint)).gradient, gradient, atol=1e-4 * np.abs(gradient).max()
     )
+
+
+@pytest.mark.parametrize("memory_limit", [2**30, 0], ids=["kept", "streamed"])
+def test_passes_over_entries_find_what_those_over_all_numbers_do(monkeypatch, memory_limit):
+    rng = np.random.default_rng(7)
+    matrix = scipy.sparse.random_array((90, 40), density=0.1, rng=rng, format="csr", dtype="f4")
+    monkeypatch.setattr("tfsoftmax.data.sparse_rows._BLOCK_ENTRIES", 60)
+    y, weights = rng.integers(0, 3, 90).astype(np.int32), rng.integers(0, 3, 90) / 2
+    joint, direction = rng.normal(size=(2, 3, 41))
+    model = SoftmaxRegression(Spec((40,), "float32", tuple("abc"), sparse_rows=True))
+    objective = Objective(model.scaled, smoothing=SMOOTHING)
+    few, entries = (
+        which_passes.passes_over(objective, Rows(rows, weights, 3, limit, sparse=sparse), xla=True)
+        for rows, limit, sparse in (
+            (Split(matrix.toarray(), y), 2**30, False),
+            (Split(SparseRows(matrix), y), memory_limit, True),
+        )
+    )
+    assert isinstance(few, SmallPasses)
+    assert isinstance(entries, SparsePasses)
+    found = []
+    for passes in (few, entries):
+        logits, ahead = passes.logits(joint), passes.logits(direction)
+        point = passes.at(logits)
+        turned = passes.weighing(weights[::-1])
+        found.append(
+            [
+                *point[:2],
+                *point[3:],
+                passes.curved(point.probabilities, direction),
+                passes.loss_along(logits, ahead, 0.25),
+                passes.entropy(point.probabilities, 0.7),
+                *passes.of_bias(logits),
+                turned.at(turned.logits(joint, exact=True)).gradient,
+                passes.rows.in_order([own.transpose(0, 2, 1) for own in logits]),
+            ]
+        )
+        assert passes.count == 2.5
+    for of_few, of_entries in zip(*found, strict=True):
+        assert_allclose(of_entries, of_few, atol=1e-12)
+    chosen = np.array([3, 80]), np.array([0, 39])
+    assert_allclose(entries.columns(*chosen), matrix.toarray()[np.ix_(*chosen)])
+
+
+def test_the_diagonal_is_that_of_the_hessian():
+    rng = np.random.default_rng(8)
+    matrix = scipy.sparse.random_array((30, 5), density=0.5, rng=rng, format="csr", dtype="f4")
+    model = SoftmaxRegression(Spec((5,), "float32", tuple("abc"), sparse_rows=True))
+    rows = Split(SparseRows(matrix), rng.integers(0, 3, 30).astype(np.int32))
+    rows = Rows(rows, rng.uniform(0, 2, 30), 3, sparse=True)
+    passes = SparsePasses(Objective(model.scaled), rows)
+    P = passes.at(passes.logits(rng.normal(size=(3, 6)))).probabilities
+    free = np.ones((3, 6), bool)
+    free[1, 2] = False
+    l2 = np.tile(np.append(np.full(5, 0.01), 0.0), 3)
+    each = np.eye(18).reshape(18, 3, 6)
+    diagonal = np.array([(one * passes.curved(P, one)).sum() for one in each]) + l2
+    inverse = OfEntries(Objective(model.scaled), passes, seed=0).inverse(P, 0.01, 0, free)
+    solved = inverse.solve(np.ones((3, 6)))
+    assert_allclose(solved, np.where(free, 1 / diagonal.reshape(3, 6), 0), rtol=1e-9)

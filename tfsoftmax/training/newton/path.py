@@ -13,16 +13,19 @@ import tensorflow as tf
 
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.features import features_of
+from tfsoftmax.data.sparse_rows import taken_sparse
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.system.threads import one_thread
 from tfsoftmax.training.learning_rate import center_of
+from tfsoftmax.training.newton.diagonal import OfEntries
 from tfsoftmax.training.newton.newton import Newton
 from tfsoftmax.training.newton.passes import Joint
 from tfsoftmax.training.newton.phase import check_rows
 from tfsoftmax.training.newton.preconditioner import Draw
 from tfsoftmax.training.newton.rows import Rows
 from tfsoftmax.training.newton.side_by_side import optima
-from tfsoftmax.training.newton.small import passes_over
+from tfsoftmax.training.newton.sparse import SparsePasses
+from tfsoftmax.training.newton.which_passes import passes_over
 from tfsoftmax.training.objective import Objective
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 
@@ -134,13 +137,17 @@ def _fold_by_fold(
     """As `_side_by_side`."""
     recipe, folds = recipes[0], weights.shape[1]
     n_classes, n_inputs = dataset.spec.n_classes, dataset.spec.n_inputs
-    rows = Rows(dataset.train, weights[:, 0], n_classes, recipe.memory_limit)
+    sparse = taken_sparse(dataset.train.features, dataset.spec)
+    rows = Rows(dataset.train, weights[:, 0], n_classes, recipe.memory_limit, sparse=sparse)
     passes = passes_over(objective, rows, recipe.xla)
     strong_to_weak = np.lexsort([[-one.l2 for one in recipes], [-one.l1 for one in recipes]])
     found = np.zeros((folds, len(recipes), n_classes, n_inputs + 1))
     for fold in range(folds):
         own = passes.weighing(weights[:, fold])
-        draw = Draw(objective, own.rows, recipe.seed)
+        if isinstance(own, SparsePasses):
+            draw: Draw = OfEntries(objective, own, recipe.seed)
+        else:
+            draw = Draw(objective, own.rows, recipe.seed)
         at = np.zeros((n_classes, n_inputs + 1))
         for done, index in enumerate(strong_to_weak):
             one = recipes[index]

@@ -21,14 +21,14 @@ from tfsoftmax.training.newton.newton import Newton, State
 from tfsoftmax.training.newton.passes import Joint, Point
 from tfsoftmax.training.newton.proof import Proof
 from tfsoftmax.training.newton.rows import Rows
-from tfsoftmax.training.newton.small import passes_over
 from tfsoftmax.training.newton.which_inverse import draw_for
+from tfsoftmax.training.newton.which_passes import passes_over
 from tfsoftmax.training.objective import Objective
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.training.sample_weights import full_row_weights
 
-# Numbers of sparse rows with their zeros, at most: 4 GB, of which a part is in memory at a time.
-_MOST_NUMBERS = 2**30
+# Of sparse rows and their features, with all classes: half a gigabyte, of which some ten are kept.
+_MOST_NUMBERS = 2**26
 # A proof that falls short asks the next steps for so much more.
 _STRICTER = 1 / 3
 # So many proofs that fall short end it, and so many steps without a smaller gap: rounding. Those
@@ -74,7 +74,8 @@ class NewtonPhase:
         weights = full_row_weights(split, model.spec.class_names, recipe.class_weight)
         n_classes = model.spec.n_classes
         limit = recipe.memory_limit
-        rows = Rows(split, weights, n_classes, limit, on_device)
+        sparse = taken_sparse(split.features, model.spec)
+        rows = Rows(split, weights, n_classes, limit, on_device, sparse)
         self._threads = one_thread if rows.few else nullcontext
         self._passes = passes = passes_over(self._objective, rows, recipe.xla)
         draw = draw_for(self._objective, passes, model.spec.n_inputs, recipe.l1, recipe.seed)
@@ -195,7 +196,7 @@ class NewtonPhase:
 
 
 def check_rows(model: SoftmaxRegression, split: Split) -> None:
-    """Refuses sparse rows that are too many for Newton's steps, which take them with their zeros.
+    """Refuses sparse rows that are too many for Newton's steps, which keep numbers of every one.
 
     Args:
       model: of the features that occur.
@@ -204,10 +205,12 @@ def check_rows(model: SoftmaxRegression, split: Split) -> None:
     Raises:
       UsageError: if they are.
     """
-    n_samples, n_features = len(split), model.spec.n_features
-    if taken_sparse(split.features, model.spec) and n_samples * n_features > _MOST_NUMBERS:
+    n_samples, n_features, n_classes = len(split), model.spec.n_features, model.spec.n_classes
+    numbers = (n_samples + n_features) * n_classes
+    if taken_sparse(split.features, model.spec) and numbers > _MOST_NUMBERS:
         raise UsageError(
             setting("solver", "newton")
-            + f" takes sparse rows with their zeros, and {n_samples:,} rows in which "
-            f"{n_features:,} features occur have too many: leave " + setting("solver") + " out"
+            + f" keeps numbers of every class for each sparse row and feature, and {n_samples:,} "
+            f"rows in which {n_features:,} features occur, of {n_classes:,} classes, are too many: "
+            "leave " + setting("solver") + " out"
         )

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfsoftmax.data.dataset import Split
 from tfsoftmax.data.features import features_of, read_rows
+from tfsoftmax.data.sparse_rows import SparseFeatures
 from tfsoftmax.device import read_ahead, to_tensor
 
 # Numbers in a block: 4 MB of float32, which the processor's cache holds.
@@ -45,6 +46,14 @@ class Chunk(NamedTuple):
     new: tf.Tensor
 
 
+class Counted(NamedTuple):
+    """A `Chunk` without its features."""
+
+    labels: tf.Tensor
+    weights: tf.Tensor
+    new: tf.Tensor
+
+
 class Rows:
     """All training rows: in memory as one chunk, or read chunk by chunk in each pass.
 
@@ -53,6 +62,8 @@ class Rows:
       n_classes: of their labels.
       multiplications: of all rows with one W.
       few: whether they are so few that NumPy is the fastest.
+      sparse: the rows, where only their entries are gone through; these are one block.
+      memory_limit: bytes of features in memory at a time.
       weights: what each counts, ``[n_samples]``.
 
     >>> split = Split(np.zeros((1500, 1000), np.uint8), np.zeros(1500, np.int32))
@@ -68,6 +79,7 @@ class Rows:
         n_classes: int,
         memory_limit: int = 2**30,
         on_device: tf.Tensor | None = None,
+        sparse: bool = False,
     ):
         """Prepares the rows; nothing is read yet.
 
@@ -77,32 +89,36 @@ class Rows:
           n_classes: of the labels.
           memory_limit: bytes of features in memory at a time.
           on_device: the features as a tensor, where there is one already.
+          sparse: whether the features are `SparseFeatures` whose zeros need not be filled in.
         """
         self._on_device = on_device
         self._features, self._labels = split.features, np.asarray(split.labels)
         self.n_samples, self.n_classes = len(split), n_classes
         features = features_of(split.features)
+        self.sparse = features if sparse and isinstance(features, SparseFeatures) else None
+        self.memory_limit = memory_limit
         affordable = memory_limit // max(1, features.row_bytes)
-        self._whole = self.n_samples <= affordable
+        self._whole = sparse or self.n_samples <= affordable
         streamed = min(self.n_samples, max(1, affordable // _CHUNKS_IN_MEMORY))
         self._chunk_rows = self.n_samples if self._whole else streamed
         self.multiplications = self.n_samples * features.shape[1] * n_classes
-        self.few = are_few(split, n_classes, memory_limit)
+        self.few = are_few(split, n_classes, memory_limit, sparse)
         self.weights = weights if self.few else weights.astype(np.float32, copy=False)
         numbers = max(features.shape[1], n_classes)
         block_rows = max(_FEWEST_ROWS, _BLOCK_NUMBERS // numbers)
         if self.few:
             block_rows = max(_FEWEST_OF_FEW, _BLOCK_MULTIPLICATIONS // (numbers * n_classes))
-        self._block_rows = min(self._chunk_rows, block_rows)
+        self._block_rows = self.n_samples if sparse else min(self._chunk_rows, block_rows)
 
     def weighing(self, weights: np.ndarray) -> Rows:
         """The same rows, each counting what these say."""
         other = copy(self)
         other.weights = weights
         # Features that are on the device already stay the same tensor.
-        if self._whole:
+        if self._whole and self.sparse is None:
             other._on_device = self.whole.features
-        other.__dict__.pop("whole", None)
+        for made in ("whole", "counted"):
+            other.__dict__.pop(made, None)
         return other
 
     def chunks(self) -> Iterator[Chunk]:
@@ -119,7 +135,7 @@ class Rows:
     def labels(self) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         """The labels and weights of each chunk, as `Chunk` has them; no features are read."""
         for first in range(0, self.n_samples, self._chunk_rows):
-            yield (self.whole[1:3] if self._whole else self._counted(first)[:2])
+            yield (self.counted if self._whole else self._counted(first))[:2]
 
     def take(self, indices: np.ndarray) -> np.ndarray:
         """The raw features of some rows, ``[n, n_features]``; ascending indices are fastest."""
@@ -139,6 +155,11 @@ class Rows:
         return of_rows[self._places(0)[0]]
 
     @cached_property
+    def counted(self) -> Counted:
+        """The labels and weights of all rows, where they are in memory as one chunk."""
+        return self._counted(0)
+
+    @cached_property
     def whole(self) -> Chunk:
         """All rows, where they are in memory as one chunk."""
         return self._chunk(0)
@@ -147,15 +168,15 @@ class Rows:
         start = min(first, self.n_samples - self._chunk_rows)
         part = [slice(start, start + self._chunk_rows)]
         if self._whole and self._on_device is not None:
-            return Chunk(self._on_device, *self._counted(first))
+            return Chunk(self._on_device, *self.counted)
         features = self._features if self._whole else read_rows(self._features, part)
         return Chunk(to_tensor(features), *self._counted(first))
 
-    def _counted(self, first: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def _counted(self, first: int) -> Counted:
         places, new = self._places(first)
         weights = np.where(new, self.weights[places], 0.0)
         labels = tf.constant(self._labels[places], tf.int32)
-        return labels, tf.constant(weights, tf.float32), tf.constant(new)
+        return Counted(labels, tf.constant(weights, tf.float32), tf.constant(new))
 
     def _places(self, first: int) -> tuple[np.ndarray, np.ndarray]:
         """The rows of each block of the chunk that begins with this row, and which are new."""
@@ -166,12 +187,23 @@ class Rows:
         return places, places >= np.maximum(first, start + blocks)[:, None]
 
 
-def are_few(split: Split, n_classes: int, memory_limit: int) -> bool:
+def are_few(split: Split, n_classes: int, memory_limit: int, sparse: bool = False) -> bool:
     """Whether rows are so few that NumPy goes through them faster than what compiles first.
+
+    Args:
+      split: the rows.
+      n_classes: of their labels.
+      memory_limit: bytes of features in memory at a time.
+      sparse: whether only entries of `SparseFeatures` are gone through.
 
     >>> few = Split(np.zeros((1500, 100), np.uint8), np.zeros(1500, np.int32))
     >>> are_few(few, 10, 2**30), are_few(few, 1000, 2**30), are_few(few, 10, 2**16)
     (True, False, False)
     """
-    numbers = len(split) * features_of(split.features).shape[1]
+    features = features_of(split.features)
+    if sparse and isinstance(features, SparseFeatures):
+        a_row = features.entries_a_row
+    else:
+        a_row = features.shape[1]
+    numbers = len(split) * a_row
     return numbers * n_classes <= _FEW and numbers * np.float32().itemsize <= memory_limit

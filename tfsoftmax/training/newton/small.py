@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from functools import cached_property
 from typing import Any
 
@@ -13,56 +14,24 @@ from tfsoftmax.training.newton.passes import Joint, OfRows, Passes, Point
 from tfsoftmax.training.newton.rows import Rows
 from tfsoftmax.training.objective import Objective
 
-# Fewer multiplications in a pass than this take less time than compiling for them.
-_COMPILE_FROM = 2**24
 # So many numbers are gone through in float64 as fast as in float32, at most.
 _EXACT = 2**16
 
 
-def passes_over(objective: Objective, rows: Rows, xla: bool) -> Passes:
-    """Passes over these rows, in NumPy where they are few.
-
-    Args:
-      objective: what is minimised.
-      rows: the training rows.
-      xla: whether XLA may compile passes.
-    """
-    if rows.few:
-        return SmallPasses(objective, rows)
-    return Passes(objective, rows, xla and rows.multiplications >= _COMPILE_FROM)
-
-
-class SmallPasses(Passes):
-    """`Passes` over rows that are kept scaled and centred, in blocks.
-
-    What belongs to rows are arrays here, not tensors.
-    """
-
-    def __init__(self, objective: Objective, rows: Rows):
-        """Scales the rows.
-
-        Args:
-          objective: what is minimised.
-          rows: the training rows, few of them.
-        """
-        super().__init__(objective, rows, compiled=False)
-        self._scaled = objective.scaled(rows.whole.features).numpy()
-        if self._scaled.size <= _EXACT:
-            self.dtype = np.float64
+class NumpyPasses(Passes):
+    """`Passes` over rows in memory as one chunk; what belongs to rows are arrays, not tensors."""
 
     def logits(self, parameters: Joint, exact: bool = False) -> OfRows:
         """As for `Passes`."""
         self._begin(0.5)
-        return [_products(parameters, self._exact() if exact else self.inputs)]
+        return [self._products(parameters, np.dtype(np.float64 if exact else self.dtype))]
 
     def at(self, logits: OfRows) -> Point:
         """As for `Passes`."""
         self._begin(0.5)
         P, losses, plain = self._answers(logits[0])
-        slopes = self._slopes(P) * self.counts(P.dtype)
-        inputs = self._exact() if P.dtype == np.float64 else self.inputs
-        gradient = self._to_parameters(slopes, inputs)
-        new, right = self.rows.whole.new.numpy(), logits[0].argmax(1) == self._labels
+        gradient = self._to_parameters(self._slopes(P) * self.counts(P.dtype))
+        new, right = self.rows.counted.new.numpy(), logits[0].argmax(1) == self._labels
         log_loss, accuracy = (float(of[new].mean(dtype=np.float64)) for of in (plain, right))
         return Point(self._mean(losses), gradient, [P], log_loss, accuracy)
 
@@ -70,9 +39,8 @@ class SmallPasses(Passes):
         """As for `Passes`."""
         self._begin(1)
         P = np.asarray(probabilities[0])
-        moved = P * _products(direction, self.inputs)
-        moved = (moved - P * moved.sum(1, keepdims=True)) * self.counts(P.dtype)
-        return self._to_parameters(moved, self.inputs)
+        moved = P * self._products(direction, P.dtype)
+        return self._to_parameters((moved - P * moved.sum(1, keepdims=True)) * self.counts(P.dtype))
 
     def loss_along(self, logits: OfRows, ahead: OfRows, size: float) -> float:
         """As for `Passes`."""
@@ -93,22 +61,6 @@ class SmallPasses(Passes):
         curvature = np.diag(found) - (weighted @ P.transpose(0, 2, 1)).sum(0)
         return wanted.sum((0, 2)), found, curvature
 
-    @cached_property
-    def inputs(self) -> np.ndarray:
-        """Scaled and centred rows with a 1 for the bias, ``[n_blocks, block_rows, n_inputs + 1]``.
-
-        They are float64 where they are very few, so that fits that should be the same are.
-        """
-        return self._exact().astype(self.dtype, copy=False)
-
-    def _exact(self) -> np.ndarray:
-        # Made anew, because a proof alone needs it, and it is twice as large as all else.
-        inputs = np.ones((self.n_samples, self._scaled.shape[1] + 1))
-        inputs[:, :-1] = self._scaled
-        if (center := self._objective.center) is not None:
-            inputs[:, :-1] -= center
-        return self.rows.in_blocks(inputs)
-
     def _begin(self, share: float) -> None:
         self.count += share
         if self.on_pass:
@@ -127,7 +79,7 @@ class SmallPasses(Passes):
 
     @property
     def _labels(self) -> np.ndarray:
-        return self.rows.whole.labels.numpy()
+        return self.rows.counted.labels.numpy()
 
     def _slopes(self, P: np.ndarray) -> np.ndarray:
         """As `Objective.slopes`."""
@@ -145,7 +97,7 @@ class SmallPasses(Passes):
 
     @cached_property
     def _targets(self) -> dict[np.dtype, np.ndarray]:
-        labels, n_classes = self.rows.whole.labels, self.rows.n_classes
+        labels, n_classes = self.rows.counted.labels, self.rows.n_classes
         flat = self._objective.target(tf.reshape(labels, [-1]), n_classes, tf.float64).numpy()
         exact = flat.reshape(n_classes, *labels.shape).transpose(1, 0, 2)
         return {each.dtype: each for each in (exact, exact.astype(np.float32))}
@@ -153,16 +105,57 @@ class SmallPasses(Passes):
     def counts(self, dtype: Any) -> np.ndarray:
         """What each row counts, ``[n_blocks, 1, block_rows]``; 0 where an earlier block has it."""
         weights = self.rows.in_blocks(self.rows.weights)
-        return np.where(self.rows.whole.new.numpy(), weights, 0).astype(dtype)[:, None]
+        return np.where(self.rows.counted.new.numpy(), weights, 0).astype(dtype)[:, None]
 
     def _mean(self, of_rows: np.ndarray) -> float:
         return float((self.counts(np.float64)[:, 0] * of_rows).sum()) / self.n_samples
 
-    def _to_parameters(self, of_logits: np.ndarray, inputs: np.ndarray) -> Joint:
+    @abstractmethod
+    def _products(self, joint: Joint, dtype: np.dtype) -> np.ndarray:
+        """Each row's numbers for the classes, ``[n_blocks, n_classes, block_rows]``."""
+
+    @abstractmethod
+    def _to_parameters(self, of_logits: np.ndarray) -> Joint:
+        """The mean of rows' derivatives as one with respect to W and b, in their precision."""
+
+
+class SmallPasses(NumpyPasses):
+    """`Passes` over few rows, which are kept scaled and centred, in blocks."""
+
+    def __init__(self, objective: Objective, rows: Rows):
+        """Scales the rows.
+
+        Args:
+          objective: what is minimised.
+          rows: the training rows, few of them.
+        """
+        super().__init__(objective, rows, compiled=False)
+        self._scaled = objective.scaled(rows.whole.features).numpy()
+        if self._scaled.size <= _EXACT:
+            self.dtype = np.float64
+
+    @cached_property
+    def inputs(self) -> np.ndarray:
+        """Scaled and centred rows with a 1 for the bias, ``[n_blocks, block_rows, n_inputs + 1]``.
+
+        They are float64 where they are very few, so that fits that should be the same are.
+        """
+        return self._exact().astype(self.dtype, copy=False)
+
+    def _exact(self) -> np.ndarray:
+        # Made anew, because a proof alone needs it, and it is twice as large as all else.
+        inputs = np.ones((self.n_samples, self._scaled.shape[1] + 1))
+        inputs[:, :-1] = self._scaled
+        if (center := self._objective.center) is not None:
+            inputs[:, :-1] -= center
+        return self.rows.in_blocks(inputs)
+
+    def _products(self, joint: Joint, dtype: np.dtype) -> np.ndarray:
+        return joint.astype(dtype) @ self._of(dtype).transpose(0, 2, 1)
+
+    def _to_parameters(self, of_logits: np.ndarray) -> Joint:
         # Products of a block and sums over blocks, as for `Passes`.
-        return (of_logits @ inputs).sum(0, np.float64) / self.n_samples
+        return (of_logits @ self._of(of_logits.dtype)).sum(0, np.float64) / self.n_samples
 
-
-def _products(joint: Joint, inputs: np.ndarray) -> np.ndarray:
-    """Each row's numbers for the classes, ``[n_blocks, n_classes, block_rows]``."""
-    return joint.astype(inputs.dtype) @ inputs.transpose(0, 2, 1)
+    def _of(self, dtype: np.dtype) -> np.ndarray:
+        return self.inputs if dtype == self.dtype else self._exact()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from tfsoftmax.training.newton.diagonal import OfEntries
 from tfsoftmax.training.newton.passes import Passes
 from tfsoftmax.training.newton.preconditioner import Draw
 from tfsoftmax.training.newton.principal import AllRows, is_wide
 from tfsoftmax.training.newton.small import SmallPasses
+from tfsoftmax.training.newton.sparse import SparsePasses
 from tfsoftmax.training.newton.uniform import UniformFirst
 from tfsoftmax.training.objective import Objective
 
@@ -21,6 +23,8 @@ def draw_for(objective: Objective, passes: Passes, n_inputs: int, l1: float, see
       seed: for what is drawn.
     """
     rows = passes.rows
+    if isinstance(passes, SparsePasses):
+        return OfEntries(objective, passes, seed)
     if not l1 and is_wide(rows.n_samples, n_inputs, rows.n_classes):
         return AllRows(objective, rows, seed)
     if isinstance(passes, SmallPasses):
