@@ -141,7 +141,7 @@ def one_more(
     if before is not None:
         start, dataset = warm_start(before, dataset, "add")
     if recipe.learning_rate == "auto":
-        recipe = recipe.but(learning_rate=prepare(dataset, recipe)[1].learning_rate / slower)
+        recipe = recipe.but(learning_rate=prepare(dataset, recipe)[1].rate / slower)
     return _train(dataset, recipe, False, start, verbose)[0]
 
 

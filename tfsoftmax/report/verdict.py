@@ -204,14 +204,14 @@ def _held_back(facts: Facts) -> tuple[Verdict, str] | None:
         return "scale", sentence + "."
     if facts.worse_than_zero and facts.step > _MODEST_STEP:
         return "smaller_learning_rate", (
-            f"The learning rate {recipe.learning_rate:.3g} is too large: the training loss, "
+            f"The learning rate {recipe.rate:.3g} is too large: the training loss, "
             f"{_nats(facts.loss)}, is worse than guessing's, {_nats(facts.guessing)}; try "
             + setting("learning_rate", "auto")
             + "."
         )
     if facts.step < _SHORT_STEP and not (facts.near_enough or facts.risen):
         return "larger_learning_rate", (
-            f"The learning rate {recipe.learning_rate:.3g} is too small for so few steps: with a "
+            f"The learning rate {recipe.rate:.3g} is too small for so few steps: with a "
             f"larger one the training loss could fall by {_about(facts.gap)}; try "
             + setting("learning_rate", "auto")
             + "."

@@ -116,11 +116,11 @@ def rule_of(
     if optimizer == "adagrad":
         return AdaGrad(adagrad_start(unit, recipe.batch_size), unit)
     if optimizer == "ftrl":
-        rates = np.array([one.learning_rate for one in recipes], np.float32)
+        rates = np.array([one.rate for one in recipes], np.float32)
         # The paper's 1 is for gradients of one row's loss with features of 1; the mean of a batch
         # has so much less.
         beta = unit if objective.sum_of_batch else unit / recipe.batch_size
-        return Ftrl(rates if side_by_side else recipe.learning_rate, beta, unit)
+        return Ftrl(rates if side_by_side else recipe.rate, beta, unit)
     updates = Updates(
         momentum=recipe.momentum,
         nesterov=recipe.nesterov,
@@ -140,7 +140,7 @@ def schedule_of(recipe: ResolvedRecipe, steps: int) -> PerStep:
     Raises:
       UsageError: if the run ends before its warm-up does.
     """
-    rate, decay, period = recipe.learning_rate, recipe.decay, recipe.decay_epochs * steps
+    rate, decay, period = recipe.rate, recipe.decay, recipe.decay_epochs * steps
     if 0 < recipe.epochs < recipe.warmup_epochs:
         raise UsageError(
             setting("warmup_epochs")

@@ -226,7 +226,7 @@ def relative_step(recipe: ResolvedRecipe, inputs: Inputs, n_samples: int) -> flo
     """
     batch_size = min(recipe.batch_size, n_samples)
     bound = curvature(inputs, batch_size, recipe.center) + recipe.l2
-    return recipe.learning_rate * reach(recipe, batch_size) * bound
+    return recipe.rate * reach(recipe, batch_size) * bound
 
 
 def curvature(inputs: Inputs, batch_size: int | None = None, centered: bool = False) -> float:

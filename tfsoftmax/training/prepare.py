@@ -89,14 +89,15 @@ def resolve(
     if sparse:
         # Every step would move all of W.
         recipe = recipe.but(center=False)
-    l2, learning_rate = l2_of(recipe, dataset, sample), recipe.learning_rate
-    if learning_rate == "auto":
-        learning_rate = learning_rate_for(recipe, l2, sample(), n_samples, dataset.name)
     few = are_few(dataset.train, dataset.spec.n_classes, recipe.memory_limit, sparse)
     wide = not recipe.l1 and is_wide(n_samples, dataset.spec.n_inputs, dataset.spec.n_classes)
+    epochs = recipe.epochs_for(n_samples, few or wide, sparse)
+    l2, learning_rate = l2_of(recipe, dataset, sample), recipe.learning_rate
+    if learning_rate == "auto" and epochs:
+        learning_rate = learning_rate_for(recipe, l2, sample(), n_samples, dataset.name)
     return ResolvedRecipe.of(
         recipe,
-        epochs=recipe.epochs_for(n_samples, few or wide, sparse),
+        epochs=epochs,
         batch_size=recipe.batch_size_for(n_samples, sparse),
         l2=l2,
         learning_rate=learning_rate,

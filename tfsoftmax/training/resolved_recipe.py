@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import Field, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from tfsoftmax.training.recipe import Recipe
 
@@ -16,7 +16,9 @@ def _required(name: str) -> Any:
 
 @dataclass(frozen=True)
 class ResolvedRecipe(Recipe):
-    """A `Recipe` that leaves no number open; `prepare.resolve` makes one.
+    """A `Recipe` that leaves no number open but one; `prepare.resolve` makes one.
+
+    A learning rate stays ``"auto"`` where there is no epoch to take it.
 
     A run's history has it. It is a recipe, too: training with it on the same rows gives the same
     model again.
@@ -29,11 +31,22 @@ class ResolvedRecipe(Recipe):
     epochs: int = _required("epochs")
     batch_size: int = _required("batch_size")
     l2: float = _required("l2")
-    learning_rate: float = _required("learning_rate")
+    learning_rate: float | Literal["auto"] = _required("learning_rate")
+
+    @property
+    def rate(self) -> float:
+        """The learning rate as a number; 0 where no epoch takes one."""
+        return 0.0 if self.learning_rate == "auto" else self.learning_rate
 
     @classmethod
     def of(
-        cls, recipe: Recipe, *, epochs: int, batch_size: int, l2: float, learning_rate: float
+        cls,
+        recipe: Recipe,
+        *,
+        epochs: int,
+        batch_size: int,
+        l2: float,
+        learning_rate: float | Literal["auto"],
     ) -> ResolvedRecipe:
         """A recipe with these numbers for what it may have left open."""
         choices = {name: getattr(recipe, name) for name in Recipe.__dataclass_fields__}

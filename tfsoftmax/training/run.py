@@ -45,7 +45,7 @@ class Run:
             check_rows(self.model, trained.train)
         self.trainer = Trainer(self.model, trained.train, recipe)
         # Moved to the device once, not in every epoch, as far as there is room.
-        self._train = self.trainer.feed.rows
+        self._train = self.trainer.feed.rows if recipe.epochs else trained.train
         spare = recipe.memory_limit - dataset.train.features.nbytes
         self.test = to_device(dataset.test, spare)
         self._test = self.test if trained is dataset else trained.test
@@ -75,17 +75,20 @@ class Run:
 
     def epoch(self, on_progress: Callable[[Progress], None] | None) -> EpochMetrics:
         """Trains the next epoch, or the rest of it, or takes a step of Newton's; and measures."""
-        epoch, loop = len(self.history.epochs), self.trainer.loop
+        epoch = len(self.history.epochs)
         train: Evaluation | Point
         started = time.perf_counter()
         if epoch < self.recipe.epochs:
+            loop = self.trainer.loop
             loss = self.trainer.run_epoch(epoch, on_progress)
-            rate = float(loop.learning_rates(loop.done - 1, loop.done)[0])
+            steps, self.history.xla = loop.done, loop.xla
+            rate = float(loop.learning_rates(steps - 1, steps)[0])
             trained, train = time.perf_counter(), self._measure(self._train)
         else:
             newton = self.begin_newton()
+            steps = self.history.last.steps if epoch else 0
             before = self.history.last.moving_loss if epoch else newton.point.loss
-            done = Progress(loop.done, loop.done, before)
+            done = Progress(steps, steps, before)
             on_pass = partial(on_progress, done) if on_progress else None
             loss, rate = newton.step(on_pass)
             # A step has gone through the rows to see where it leads.
@@ -94,7 +97,7 @@ class Run:
         validation = self._validation and self._measure(self._validation)
         metrics = EpochMetrics(
             epoch=epoch + 1,
-            steps=loop.done,
+            steps=steps,
             moving_loss=loss,
             train_accuracy=train.accuracy,
             train_log_loss=train.log_loss,
@@ -110,7 +113,6 @@ class Run:
             parameters = [parameter.numpy() for parameter in self.model.parameters]
             self.stopping.update(epoch + 1, validation, parameters)
         self.history.epochs.append(metrics)
-        self.history.xla = loop.xla
         return metrics
 
     def end(self) -> None:
@@ -135,5 +137,7 @@ class Run:
         try:
             return evaluate(self.model, split)
         except UnansweredError:
+            if self.newton:
+                raise
             # W and b are still finite, but the logits are not.
             self.trainer.diverged(math.inf)

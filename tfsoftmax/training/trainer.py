@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import NamedTuple, NoReturn
 
 import numpy as np
@@ -22,6 +23,7 @@ from tfsoftmax.training.recipe import Recipe
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.training.sample_weights import row_weights
 from tfsoftmax.training.sgd.feed import Feed
+from tfsoftmax.training.sgd.loop import Loop
 
 
 class Progress(NamedTuple):
@@ -37,7 +39,6 @@ class Trainer:
 
     Attributes:
       model: its W and b are set after every epoch.
-      loop: the loop and its state.
       epochs: how many the run has.
       center: what is subtracted from the scaled features, ``[n_inputs]``; None is nothing.
       moving_loss: of all steps so far.
@@ -48,9 +49,13 @@ class Trainer:
         rows = Split(split.features, split.labels, weights)
         self.model, self.epochs = model, recipe.epochs
         self.center = center_of(model, split, recipe)
-        self.loop = build_loop(model, rows, [recipe], self.center)
         self.moving_loss = MovingAverage()
-        self._split, self._recipe = split, recipe
+        self._split, self._rows, self._recipe = split, rows, recipe
+
+    @cached_property
+    def loop(self) -> Loop:
+        """The loop and its state; made only where it is asked for, because it is not for free."""
+        return build_loop(self.model, self._rows, [self._recipe], self.center)
 
     @property
     def feed(self) -> Feed:

@@ -84,7 +84,7 @@ class Candidate:
         return {
             "l2": self.recipe.l2,
             "l1": self.recipe.l1,
-            "learning_rate": float(self.recipe.learning_rate),
+            "learning_rate": self.recipe.rate,
             "log_loss": self.log_loss,
             "log_loss_error": self.log_loss_error,
             "accuracy": self.accuracy,
@@ -155,7 +155,7 @@ class Tuning:
     def _rank(self, candidate: Candidate) -> tuple[float, ...]:
         recipe = candidate.recipe
         worth = candidate.log_loss if self.scoring == "log_loss" else -candidate.accuracy
-        return worth, -recipe.l2, -recipe.l1, recipe.learning_rate
+        return worth, -recipe.l2, -recipe.l1, recipe.rate
 
     def _error(self, candidate: Candidate) -> float:
         log_loss = self.scoring == "log_loss"
@@ -272,7 +272,7 @@ def tune(
     recipes = [one for one, _ in tried]
     figures = cross_validation.scores(dataset, recipes, folds, on_progress)
     if not np.isfinite(figures).any():
-        smallest = min(one.learning_rate for one in recipes)
+        smallest = min(one.rate for one in recipes)
         raise TfsoftmaxError(
             f"every candidate diverged, on at least one of {folds} folds; try smaller learning "
             f"rates, for example {smallest / 10:.2g}"

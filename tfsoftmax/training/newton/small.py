@@ -21,6 +21,12 @@ _EXACT = 2**16
 class NumpyPasses(Passes):
     """`Passes` over rows in memory as one chunk; what belongs to rows are arrays, not tensors."""
 
+    def weighing(self, weights: np.ndarray) -> Passes:
+        """As for `Passes`."""
+        other = super().weighing(weights)
+        other.__dict__.pop("_counts", None)
+        return other
+
     def logits(self, parameters: Joint, exact: bool = False) -> OfRows:
         """As for `Passes`."""
         self._begin(0.5)
@@ -104,8 +110,13 @@ class NumpyPasses(Passes):
 
     def counts(self, dtype: Any) -> np.ndarray:
         """What each row counts, ``[n_blocks, 1, block_rows]``; 0 where an earlier block has it."""
+        return self._counts[np.dtype(dtype)]
+
+    @cached_property
+    def _counts(self) -> dict[np.dtype, np.ndarray]:
         weights = self.rows.in_blocks(self.rows.weights)
-        return np.where(self.rows.counted.new.numpy(), weights, 0).astype(dtype)[:, None]
+        exact = np.where(self.rows.counted.new.numpy(), weights, 0).astype(np.float64)[:, None]
+        return {each.dtype: each for each in (exact, exact.astype(np.float32))}
 
     def _mean(self, of_rows: np.ndarray) -> float:
         return float((self.counts(np.float64)[:, 0] * of_rows).sum()) / self.n_samples
