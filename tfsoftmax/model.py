@@ -9,14 +9,15 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax import ops
-from tfsoftmax.columns.entries import Entries, concatenate, entries_of
+from tfsoftmax.columns.entries import Entries, entries_of
 from tfsoftmax.data.inputs import rows_for
 from tfsoftmax.device import zeros
 from tfsoftmax.errors import UsageError
 from tfsoftmax.explanation import Explanation, cells_given, check_size, explanation_of
 from tfsoftmax.keras_model import keras_model
 from tfsoftmax.prediction import RowClassifier
-from tfsoftmax.spec import Numbers, Spec
+from tfsoftmax.scaler import Scaler
+from tfsoftmax.spec import Spec
 from tfsoftmax.summary import summary
 from tfsoftmax.system.html import html_table
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 Initializer = Callable[[tuple[int, ...]], np.ndarray]
 
 
-class SoftmaxRegression(tf.Module, RowClassifier):
+class SoftmaxRegression(tf.Module, Scaler, RowClassifier):
     """Multiclass logistic regression, ``softmax(scaled(x) W + b)``.
 
     Raw features go in, in whatever type they are kept in, and are scaled first as the spec
@@ -65,14 +66,10 @@ class SoftmaxRegression(tf.Module, RowClassifier):
             called for W and then for b; None starts both at zero, which for this convex
             loss is as good a start as any.
         """
-        super().__init__(name="softmax_regression")
-        self.spec = spec
+        tf.Module.__init__(self, name="softmax_regression")
+        Scaler.__init__(self, spec)
         self.record: RunRecord | ConversionRecord | None = None
         self.mean: np.ndarray | None = None
-        scaling = spec.scaled_by
-        self.offset, self.scale = _float32(scaling.offset), _float32(scaling.scale)
-        self.fill = None if scaling.fill is None else _float32(scaling.fill)
-        self.limit, self.indicators = scaling.limit, list(scaling.indicators)
         shape = (spec.n_inputs, spec.n_classes)
 
         def start(shape: tuple[int, ...]) -> tf.Tensor:
@@ -109,58 +106,6 @@ class SoftmaxRegression(tf.Module, RowClassifier):
     def parameters(self) -> tuple[tf.Variable, tf.Variable]:
         """The variables that training moves."""
         return self.W, self.b
-
-    def scaled(self, features: tf.Tensor | Entries) -> tf.Tensor:
-        """Raw features ``[n_samples, n_features]`` as the float32 numbers that W multiplies.
-
-        Of sparse rows only the entries are scaled, so the scaling must keep zeros
-        (`Spec.keeps_zeros`).
-
-        Returns:
-          ``[n_samples, n_inputs]``, as `Entries` where they were given.
-        """
-        if isinstance(features, Entries):
-            return self._scaled_entries(features)
-        raw = values = tf.cast(features, tf.float32)
-        if self.fill is not None:
-            # NaN alone differs from itself; TFLite has no operation of its own for it.
-            values = tf.where(tf.not_equal(raw, raw), self.fill, raw)
-        if np.any(self.offset):
-            values -= self.offset
-        if np.any(self.scale != 1):
-            values *= self.scale
-        if self.limit is not None:
-            values = tf.clip_by_value(values, -self.limit, self.limit)
-        if not self.indicators:
-            return values
-        watched = tf.gather(raw, self.indicators, axis=1)
-        return tf.concat([values, tf.where(tf.not_equal(watched, watched), 1.0, 0.0)], axis=1)
-
-    def _scaled_entries(self, entries: Entries) -> Entries:
-        rows, features, raw, n_rows = entries
-        values, missing = raw, tf.not_equal(raw, raw)
-
-        def of_each(numbers: np.ndarray) -> np.ndarray | tf.Tensor:
-            return tf.gather(numbers, features) if numbers.ndim else numbers
-
-        if self.fill is not None:
-            values = tf.where(missing, of_each(self.fill), raw)
-        if np.any(self.offset):
-            values -= of_each(self.offset)
-        if np.any(self.scale != 1):
-            values *= of_each(self.scale)
-        if self.limit is not None:
-            values = tf.clip_by_value(values, -self.limit, self.limit)
-        scaled = Entries(rows, features, values, n_rows)
-        if not self.indicators:
-            return scaled
-        input_of = np.zeros(self.spec.n_features, np.int64)
-        input_of[self.indicators] = range(self.spec.n_features, self.spec.n_inputs)
-        inputs = tf.where(missing, tf.gather(input_of, features), 0)
-        found = tf.where(inputs)[:, 0]
-        ones = tf.ones_like(found, tf.float32)
-        indicated = Entries(tf.gather(rows, found), tf.gather(inputs, found), ones, n_rows)
-        return concatenate([scaled, indicated])
 
     def logits(self, features: tf.Tensor | Entries) -> tf.Tensor:
         """Scores before the softmax.
@@ -258,10 +203,6 @@ class SoftmaxRegression(tf.Module, RowClassifier):
         # Ranked by logits: two probabilities may be rounded to one.
         logits = self.raw_logits(examples)
         return logits, ops.softmax(tf.constant(logits)).numpy()
-
-
-def _float32(numbers: Numbers) -> np.ndarray:
-    return np.asarray(numbers, np.float32)
 
 
 def check_model(given: Any) -> None:

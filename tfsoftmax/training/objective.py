@@ -29,6 +29,7 @@ from tfsoftmax import ops
 from tfsoftmax.columns.entries import Entries, Numbered
 from tfsoftmax.device import joined
 from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.scaler import scaler
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 
 # W, then b.
@@ -85,7 +86,7 @@ class Objective:
     ) -> Objective:
         """What a recipe's run minimises."""
         return cls(
-            scaled=model.scaled,
+            scaled=scaler(model.spec),
             center=center,
             smoothing=recipe.label_smoothing,
             l2=recipe.l2,

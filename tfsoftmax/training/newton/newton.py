@@ -31,6 +31,10 @@ _SHORTEST = 2.0**-20
 _LEFT = 0.3
 
 
+# Parameters, the rows' logits there, and what else a pass finds.
+Visit = tuple[Joint, OfRows, Point]
+
+
 class State(NamedTuple):
     """What a later step depends on.
 
@@ -68,7 +72,8 @@ class Newton:
         """
         self.passes, self._draw, self.l2, self.l1 = passes, draw, l2, l1
         self.state = State(start, start, 0, 0)
-        self._at: tuple[Joint, OfRows, Point] | None = None
+        self._at: Visit | None = None
+        self._tried: Visit | None = None
         self._inverse: Inverse | None = None
         self._built_free = np.zeros(start.shape, bool)
 
@@ -112,18 +117,8 @@ class Newton:
             return self._proximal_step(free)
         objective, state = self.objective, self._precondition(free)
         direction, iterations = self._solve(-slope, free, objective, tol)
-        loss_at = self._along(direction)
-        # With l1 a weight may reach 0 in a step, and not cross it.
-        side = np.where(parameters != 0, np.sign(parameters), -np.sign(slope))
-
-        def at(size: float) -> tuple[Joint, float, float]:
-            moved = parameters + size * direction
-            if self.l1:
-                moved[:, :-1] = np.where(moved * side > 0, moved, 0.0)[:, :-1]
-            return moved, loss_at(size, moved), float((slope * (moved - parameters)).sum())
-
         able = bool(direction.any() and np.isfinite(direction).all())
-        moved, size = self._search(at) if able else (parameters, 0.0)
+        moved, size = self._search(self._along(direction, slope)) if able else (parameters, 0.0)
         # Only now, so that a step that is interrupted leaves everything as it was.
         self.state = state._replace(parameters=moved, iterations=iterations)
         return size
@@ -172,12 +167,30 @@ class Newton:
             size /= 2
         return self.state.parameters, 0.0
 
-    def _along(self, direction: Joint) -> Callable[[float, Joint], float]:
-        """The mean loss after a step of some size, which leads to some parameters."""
-        if self.l1:
-            return lambda size, moved: self.passes.at(self.passes.logits(moved)).loss
-        logits, ahead = self._logits, self.passes.logits(direction)
-        return lambda size, moved: self.passes.loss_along(logits, ahead, size)
+    def _along(
+        self, direction: Joint, slope: Joint
+    ) -> Callable[[float], tuple[Joint, float, float]]:
+        """From a step's size to where it leads, the mean loss there and the change it promises."""
+        parameters, logits = self.state.parameters, self._logits
+        # With l1 a weight may reach 0 in a step, and not cross it.
+        side = np.where(parameters != 0, np.sign(parameters), -np.sign(slope))
+
+        def at(size: float) -> tuple[Joint, float, float]:
+            moved = parameters + size * direction
+            if self.l1:
+                moved[:, :-1] = np.where(moved * side > 0, moved, 0.0)[:, :-1]
+            return moved, loss_at(size, moved), float((slope * (moved - parameters)).sum())
+
+        def loss_at(size: float, moved: Joint) -> float:
+            # A step is seldom too long: what a pass finds where it leads, the next one needs.
+            if size == 1 or self.l1:
+                self._tried = self._visited(moved)
+                return self._tried[2].loss
+            assert self._tried
+            ahead = [b - a for a, b in zip(logits, self._tried[1], strict=True)]
+            return self.passes.loss_along(logits, ahead, size)
+
+        return at
 
     def _damping(self, objective: float) -> float:
         """What is added to the Hessian's diagonal where l1 alone holds the weights.
@@ -253,13 +266,17 @@ class Newton:
     def _logits(self) -> OfRows:
         return self._here()[1]
 
-    def _here(self) -> tuple[Joint, OfRows, Point]:
-        # From the parameters alone, so that a run that is resumed has the same.
+    def _here(self) -> Visit:
         parameters = self.state.parameters
         if self._at is None or self._at[0] is not parameters:
-            logits = self.passes.logits(parameters, exact=self._exact(parameters))
-            self._at = parameters, logits, self.passes.at(logits)
+            tried, self._tried = self._tried, None
+            self._at = tried if tried and tried[0] is parameters else self._visited(parameters)
         return self._at
+
+    def _visited(self, parameters: Joint) -> Visit:
+        # From the parameters alone, so that a run that is resumed has the same.
+        logits = self.passes.logits(parameters, exact=self._exact(parameters))
+        return parameters, logits, self.passes.at(logits)
 
     def _exact(self, parameters: Joint) -> bool:
         """Whether float64 is called for: a gap with l1 alone is beyond float32, and steps few."""

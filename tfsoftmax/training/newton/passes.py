@@ -7,16 +7,17 @@ float64, unless exact ones are asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from copy import copy
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from tfsoftmax import ops
+from tfsoftmax.training.newton.of_chunk import How, OfChunk, of_chunk
 from tfsoftmax.training.newton.rows import Chunk, Rows
-from tfsoftmax.training.objective import CLASSES, Objective
+from tfsoftmax.training.objective import Objective
 
 # W and b, or a direction to move them in, side by side: float64 ``[n_classes, n_inputs + 1]``.
 Joint = np.ndarray
@@ -66,14 +67,13 @@ class Passes:
         self.on_pass: Callable[[], None] | None = None
         self._objective, self.rows, self.n_samples = objective, rows, rows.n_samples
         self.count = 0.0
-        plain = self._chunk_logits, self._chunk_point, self._chunk_curved, self._chunk_loss
-        self._plain = plain
-        # Explicit loops: AutoGraph needs the source at hand, which it does not always find.
-        self._compiled = (
-            [tf.function(each, jit_compile=True, autograph=False) for each in plain]
-            if compiled
-            else plain
+        # A proof goes through the rows once: compiling for that would take longer.
+        ways: tuple[How, How] = ("xla", "graph") if compiled else ("eager", "eager")
+        self._float32, self._float64 = (
+            of_chunk(objective.scaled, objective.smoothing, how) for how in ways
         )
+        center = objective.center
+        self._center = None if center is None else tf.constant(center, tf.float32)
 
     def weighing(self, weights: np.ndarray) -> Passes:
         """Passes over the same rows, each counting what these say; nothing is compiled again."""
@@ -90,14 +90,14 @@ class Passes:
         """
         self.count += 0.5
         W, b = _split(parameters, tf.float64 if exact else tf.float32)
-        logits = (self._plain if exact else self._compiled)[0]
+        logits = partial((self._float64 if exact else self._float32).logits, self._center)
         return [logits(chunk.features, chunk.weights, W, b) for chunk in self._chunks()]
 
     def at(self, logits: OfRows) -> Point:
         """Loss and gradient where rows have these logits; exact ones if the logits are."""
         self.count += 0.5
-        point = self._for(logits)[1]
         figures, gradients, probabilities = [], [], []
+        point = partial(self._for(logits).point, self._center)
         for chunk, own in zip(self._chunks(), logits, strict=True):
             of_chunk, of_W, of_b, found = point(*chunk, own)
             figures.append(of_chunk.numpy())
@@ -111,15 +111,15 @@ class Passes:
         """The Hessian of the mean loss times a direction."""
         self.count += 1
         total, (W, b) = np.zeros_like(direction), _split(direction, tf.float32)
+        curved = partial(self._float32.curved, self._center)
         for chunk, own in zip(self._chunks(), probabilities, strict=True):
-            total += np.concatenate(
-                self._compiled[2](chunk.features, chunk.weights, own, W, b), axis=1
-            )
+            total += np.concatenate(curved(chunk.features, chunk.weights, own, W, b), axis=1)
         return total / self.n_samples
 
     def loss_along(self, logits: OfRows, ahead: OfRows, size: float) -> float:
         """The mean loss once logits have moved by `size` times those `ahead`."""
-        step, total, loss = tf.constant(size, logits[0].dtype), 0.0, self._for(logits)[3]
+        step, total = tf.constant(size, logits[0].dtype), 0.0
+        loss = self._for(logits).loss
         for (labels, weights), own, moved in zip(self.rows.labels(), logits, ahead, strict=True):
             total += float(loss(labels, weights, own, moved, step))
         return total / self.n_samples
@@ -142,120 +142,22 @@ class Passes:
           The mean of the rows' targets and that of their probabilities, ``[n_classes]``, whose
           difference is the gradient; and the Hessian, ``[n_classes, n_classes]``.
         """
-        n_classes, dtype = logits[0].shape[1], logits[0].dtype
-        wanted, found, curvature = (np.zeros([n_classes] * rank) for rank in (1, 1, 2))
-        for (labels, weights), own in zip(self.rows.labels(), logits, strict=True):
-            P = ops.softmax(_side_by_side(own), axis=CLASSES)
-            counts = tf.cast(tf.reshape(weights, [-1]), dtype)
-            target = self._objective.target(tf.reshape(labels, [-1]), n_classes, dtype)
-            wanted += tf.linalg.matvec(target, counts).numpy()
-            found += tf.linalg.matvec(P, counts).numpy()
-            curvature -= tf.matmul(P * counts, P, transpose_b=True).numpy()
-        curvature += np.diag(found)
-        return wanted / self.n_samples, found / self.n_samples, curvature / self.n_samples
+        bias = self._for(logits).bias
+        sums = [
+            [part.numpy() for part in bias(labels, weights, own)]
+            for (labels, weights), own in zip(self.rows.labels(), logits, strict=True)
+        ]
+        wanted, found, squares = (sum(parts) / self.n_samples for parts in zip(*sums, strict=True))
+        return wanted, found, np.diag(found) - squares
+
+    def _for(self, logits: OfRows) -> OfChunk:
+        return self._float64 if logits[0].dtype == tf.float64 else self._float32
 
     def _chunks(self) -> Iterator[Chunk]:
         for chunk in self.rows.chunks():
             if self.on_pass:
                 self.on_pass()
             yield chunk
-
-    def _for(self, logits: OfRows) -> Any:
-        return self._plain if logits[0].dtype == tf.float64 else self._compiled
-
-    # The same for one chunk, in TensorFlow.
-
-    def _chunk_logits(self, features: Any, weights: Any, W: Any, b: Any) -> Any:
-        n_blocks, block_rows = weights.shape
-
-        def block_logits(block: Any) -> Any:
-            inputs = self._inputs(features, block, n_blocks, block_rows, W.dtype)
-            return self._objective.logits([W, b], inputs)
-
-        return _each_block(n_blocks, block_logits, [W.shape[0], block_rows], W.dtype)
-
-    def _chunk_point(
-        self, features: Any, labels: Any, weights: Any, new: Any, logits: Any
-    ) -> tuple[Any, ...]:
-        n_blocks, n_classes, block_rows = logits.shape
-        objective, dtype = self._objective, logits.dtype
-        probabilities = ops.softmax(logits, axis=CLASSES)
-
-        def sums(block: Any) -> list[Any]:
-            counts = tf.cast(weights[block], dtype)
-            slopes = counts * objective.slopes(probabilities[block], labels[block])
-            inputs = self._inputs(features, block, n_blocks, block_rows, dtype)
-            return [
-                figures(logits[block], labels[block], counts, new[block]),
-                *objective.to_parameters(slopes, inputs),
-            ]
-
-        def figures(logits: Any, labels: Any, counts: Any, new: Any) -> Any:
-            plain = ops.cross_entropy(logits, labels, axis=CLASSES)
-            right = tf.argmax(logits, CLASSES, tf.int32) == labels
-            each = counts * objective.losses(logits, labels), tf.where(new, plain, 0)
-            return tf.reduce_sum([*each, tf.cast(right & new, dtype)], 1)
-
-        n_inputs = self._objective.scaled(features[:1]).shape[1]
-        shapes: list[list[int]] = [[3], [n_classes, n_inputs], [n_classes, 1]]
-        return *_sum_of_blocks(n_blocks, sums, shapes), probabilities
-
-    def _chunk_curved(
-        self, features: Any, weights: Any, probabilities: Any, W: Any, b: Any
-    ) -> list[Any]:
-        n_blocks, block_rows = weights.shape
-
-        def product(block: Any) -> list[Any]:
-            inputs = self._inputs(features, block, n_blocks, block_rows, W.dtype)
-            return self._objective.hessian_product(
-                probabilities[block], inputs, weights[block], [W, b]
-            )
-
-        return _sum_of_blocks(n_blocks, product, (W.shape, b.shape))
-
-    def _chunk_loss(self, labels: Any, weights: Any, logits: Any, ahead: Any, size: Any) -> Any:
-        def loss(block: Any) -> list[Any]:
-            moved = logits[block] + size * ahead[block]
-            losses = self._objective.losses(moved, labels[block])
-            return [tf.reduce_sum(tf.cast(weights[block], losses.dtype) * losses)]
-
-        return _sum_of_blocks(weights.shape[0], loss, ([],))[0]
-
-    def _inputs(self, features: Any, block: Any, n_blocks: int, block_rows: int, dtype: Any) -> Any:
-        """The scaled rows of a block."""
-        if n_blocks > 1:
-            start = tf.minimum(block * block_rows, features.shape[0] - block_rows)
-            features = tf.slice(features, [start, 0], [block_rows, features.shape[1]])
-        return tf.cast(self._objective.scaled(features), dtype)
-
-
-def _sum_of_blocks(
-    n_blocks: int, of_block: Callable[[Any], Sequence[Any]], shapes: Sequence[Any]
-) -> list[Any]:
-    """The sums over all blocks of what a function returns for each, float64."""
-
-    def add(block: Any, *sums: Any) -> tuple[Any, ...]:
-        parts = of_block(block)
-        return block + 1, *(a + tf.cast(b, tf.float64) for a, b in zip(sums, parts, strict=True))
-
-    if n_blocks == 1:
-        return [tf.cast(part, tf.float64) for part in of_block(0)]
-    start = tf.constant(0), *(tf.zeros(shape, tf.float64) for shape in shapes)
-    below = lambda block, *_: block < n_blocks  # noqa: E731
-    return list(tf.while_loop(below, add, start, parallel_iterations=1)[1:])
-
-
-def _each_block(n_blocks: int, of_block: Callable[[Any], Any], shape: Any, dtype: Any) -> Any:
-    """What a function returns for each block, side by side."""
-
-    def put(block: Any, found: Any) -> tuple[Any, Any]:
-        return block + 1, tf.tensor_scatter_nd_update(found, [[block]], [of_block(block)])
-
-    if n_blocks == 1:
-        return of_block(0)[None]
-    start = tf.constant(0), tf.zeros([n_blocks, *shape], dtype)
-    below = lambda block, _: block < n_blocks  # noqa: E731
-    return tf.while_loop(below, put, start, parallel_iterations=1)[1]
 
 
 def _side_by_side(of_rows: tf.Tensor) -> tf.Tensor:
