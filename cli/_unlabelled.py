@@ -13,6 +13,7 @@ from tfsoftmax.errors import DataError
 if TYPE_CHECKING:
     from tfsoftmax import Spec
     from tfsoftmax.data.features import FeaturesLike
+    from tfsoftmax.data.unknown_categories import UnknownCategories
 
 
 def locate_file(file: str) -> Location | DataError | None:
@@ -73,8 +74,12 @@ def read_examples(
     spec: Spec,
     options: SourceOptions,
     invert: bool,
+    unknown: UnknownCategories | None = None,
 ) -> Iterator[tuple[FeaturesLike, list[str], int]]:
-    """Reads the examples in a file, a part at a time, with their names and the first row."""
+    """Reads the examples in a file, a part at a time, with their names and the first row.
+
+    Categories that the model does not know are counted in `unknown`.
+    """
     from tfsoftmax.data.images import read_image
     from tfsoftmax.data.readers.unlabelled import read_unlabelled
 
@@ -84,6 +89,6 @@ def read_examples(
         yield read_image(Path(file), spec, invert=invert)[None], [file], 0
         return
     row = 1
-    for rows in read_unlabelled(source, spec, options):
+    for rows in read_unlabelled(source, spec, options, unknown):
         yield rows, [f"{file}:{row + index}" for index in range(len(rows))], row
         row += len(rows)

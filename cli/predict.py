@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tfsoftmax import Spec
+
+
+_log = logging.getLogger("tfsoftmax.cli")
 
 
 @click.command(cls=PlainCommand, name="predict")
@@ -62,6 +66,7 @@ def predict(
     their names. Output is one line a picture or row (FILE:ROW, from 1), separated by tabs;
     'abstains' stands last where the model is too unsure to answer. A file that cannot be read
     is named on standard error, the others are still answered, and the exit code is 1.
+    Rows with categories that the model does not know are answered, and counted on standard error.
     """
     set_verbosity(verbose, quiet)
     sources = [locate_file(file) for file in files]
@@ -83,21 +88,29 @@ def predict(
             print_json({"model": str(known.path), "answers": []})
         return 1
     from tfsoftmax import load_predictor
+    from tfsoftmax.data.unknown_categories import UnknownCategories
 
     predictor = load_predictor(model)
     answers: list[dict[str, Any]] = []
+    unknown_in: dict[str, list[dict[str, Any]]] = {}
     failed = 0
     for file, source in zip(files, sources, strict=True):
+        unknown = UnknownCategories(predictor.spec.encoding)
+        reading = (file, source, predictor.spec, options, invert, unknown)
         try:
-            for rows, names, row in read_examples(file, source, predictor.spec, options, invert):
+            for rows, names, row in read_examples(*reading):
                 found = predictor.predict_proba(rows, where=file, first_row=row)
                 answers += _answers(predictor.spec, found, names, top, as_json)
         except DataError as error:
             raise_pending_interrupt()  # Reading may fail because it was interrupted.
             _print_problem(error)
             failed += 1
+        if unknown.sentence:
+            _log.warning("Note: %s: %s", file, unknown.sentence)
+            unknown_in[file] = unknown.to_json()
     if as_json:
-        print_json({"model": str(predictor.path), "answers": answers})
+        document = {"model": str(predictor.path), "answers": answers}
+        print_json({**document, "unknown_categories": unknown_in} if unknown_in else document)
     return 1 if failed else 0
 
 

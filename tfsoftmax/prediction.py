@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from tfsoftmax.data.dataset import check_finite
 from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.data.inputs import rows_for
 from tfsoftmax.data.sparse_rows import sparse_blocks, taken_sparse
+from tfsoftmax.data.unknown_categories import UnknownCategories
 from tfsoftmax.errors import UnansweredError
 from tfsoftmax.metrics import rows_per_block
 from tfsoftmax.spec import Spec
@@ -18,6 +20,9 @@ from tfsoftmax.spec import Spec
 if TYPE_CHECKING:
     import tensorflow as tf
     from scipy.sparse import csr_array
+
+
+_log = logging.getLogger(__name__)
 
 
 class RowClassifier:
@@ -28,6 +33,7 @@ class RowClassifier:
     """
 
     spec: Spec
+    _has_noted = False
 
     def raw_probabilities(self, examples: np.ndarray | csr_array) -> np.ndarray:
         """Probability of each class, as the model's own runtime computes it; nothing is checked.
@@ -50,6 +56,9 @@ class RowClassifier:
         self, features: Any, *, where: str = "rows", first_row: int = 0
     ) -> np.ndarray:
         """Probability of each class for each row.
+
+        The first time that rows of a table have categories that the model does not know, a note
+        is logged that counts them.
 
         Args:
           features: a table with the model's columns in any order, or an array
@@ -99,11 +108,19 @@ class RowClassifier:
         self, features: Any, where: str, first_row: int = 0
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yields scores and probabilities, block by block."""
-        rows = rows_for(self.spec, features, where, first_row)
+        unknown = UnknownCategories(self.spec.encoding)
+        rows = rows_for(self.spec, features, where, first_row, unknown)
+        self._note(unknown)
         for start, block in prediction_blocks(self.spec, rows):
             scores, found = self._scores(block)
             check_answered(self.spec, rows, found, where, first_row, start)
             yield scores, found
+
+    def _note(self, unknown: UnknownCategories) -> None:
+        """Logs a note of unknown categories, the first time that this model is given some."""
+        if unknown.sentence and not self._has_noted:
+            self._has_noted = True
+            _log.warning("Note: %s (said once for each model)", unknown.sentence)
 
     def _asked_with(
         self, features: Any, labels: np.ndarray, where: str

@@ -2,10 +2,11 @@
 
 import json
 
+import pandas as pd
 import pytest
 from support.commands import run
 
-from tfsoftmax import load_dataset
+from tfsoftmax import load_dataset, load_predictor
 from tfsoftmax.cli.main import main as group
 
 
@@ -34,3 +35,36 @@ def test_predict_answers_for_the_good_pictures_and_names_the_bad(model, pictures
     assert result.exit_code == 1
     assert len(result.stdout.splitlines()) == 3
     assert result.stderr == f"Error: {bad}: not a PNG, JPEG or WebP image\n"
+
+
+def test_predict_counts_categories_that_the_model_does_not_know(birds, tmp_path):
+    new = pd.read_csv(birds / "birds.csv").head(60).drop(columns="label")
+    new.loc[[3, 5, 8], "island"] = ["Atlantis", "Avalon", "Atlantis"]
+    new.loc[4, "island"] = None  # missing, which is something else
+    new.to_csv(tmp_path / "new.csv", index=False)
+    unknown = int(new["island"].isin(["Atlantis", "Avalon"]).sum())
+    model = birds / "models/all"
+
+    result = run(group, "predict", model, tmp_path / "new.csv", tmp_path / "new.csv", "--json")
+    notes = [line for line in result.stderr.splitlines() if "does not know" in line]
+    assert len(notes) == 2  # one for each file
+    assert f"{unknown} of 60 rows have a category that the model does not know" in notes[0]
+    assert "'Atlantis', 'Avalon' in column 'island' (3 rows)" in notes[0]
+    (column,) = json.loads(result.stdout)["unknown_categories"][str(tmp_path / "new.csv")]
+    assert column == {"column": "island", "rows": 3, "examples": ["Atlantis", "Avalon"]}
+
+    known = run(group, "predict", model, birds / "birds.csv", "--json")
+    assert "does not know" not in known.stderr
+    assert "unknown_categories" not in json.loads(known.stdout)
+
+
+def test_python_is_told_once_of_categories_that_a_model_does_not_know(birds, log):
+    predictor = load_predictor(birds / "models/all/1/model.tflite")
+    new = pd.read_csv(birds / "birds.csv").head(20)
+    predictor.predict(new)
+    assert not log.messages
+    new["island"] = "Atlantis"
+    for first in range(0, 20, 5):
+        predictor.predict(new[first : first + 5])
+    (said,) = log.messages
+    assert "5 of 5 rows have a category that the model does not know: 'Atlantis'" in said

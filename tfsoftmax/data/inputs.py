@@ -13,6 +13,7 @@ from tfsoftmax.data.exact_numbers import convert_exactly
 from tfsoftmax.data.features import Features, FeaturesLike
 from tfsoftmax.data.frames import frame_of, numbers_of_frame
 from tfsoftmax.data.matrices import is_matrix, rows_of_matrix
+from tfsoftmax.data.unknown_categories import UnknownCategories
 from tfsoftmax.errors import DataError, ModelError
 from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
@@ -20,7 +21,13 @@ from tfsoftmax.spec import Spec
 _REMEDY = "train with " + setting("missing", "mean") + ", whose models fill it in themselves"
 
 
-def rows_for(spec: Spec, given: Any, where: str = "rows", first_row: int = 0) -> FeaturesLike:
+def rows_for(
+    spec: Spec,
+    given: Any,
+    where: str = "rows",
+    first_row: int = 0,
+    unknown: UnknownCategories | None = None,
+) -> FeaturesLike:
     """Converts a table, an array or a list to rows in the form that a model takes.
 
     The columns of a table are matched by name with the model's features: their order does not
@@ -37,6 +44,7 @@ def rows_for(spec: Spec, given: Any, where: str = "rows", first_row: int = 0) ->
         columns; or a `Split`.
       where: what to call the rows in an error.
       first_row: number of the first row in an error.
+      unknown: counts categories that the model does not know.
 
     Returns:
       ``[n_samples, n_features]`` in the spec's dtype; shares the memory of `given` if possible.
@@ -55,7 +63,10 @@ def rows_for(spec: Spec, given: Any, where: str = "rows", first_row: int = 0) ->
     if table is not None and spec.encoding is not None:
         remedy = None if spec.missing else _REMEDY
         cells = cells_of_frame(spec.encoding, table, where, first_row, remedy)
-        rows: FeaturesLike = features_of_cells(spec.encoding, cells)
+        encoded = features_of_cells(spec.encoding, cells)
+        if unknown is not None:
+            unknown.add(cells, encoded)
+        rows: FeaturesLike = encoded
     elif table is not None:
         rows = numbers_of_frame(spec, table, where, first_row)
     else:

@@ -23,6 +23,7 @@ from tfsoftmax.data.readers.folders import check_file
 from tfsoftmax.data.tables.columns import listed
 from tfsoftmax.data.tables.reader import NumbersReader
 from tfsoftmax.data.tables.table import Table
+from tfsoftmax.data.unknown_categories import UnknownCategories
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
@@ -72,7 +73,10 @@ def _is_picture(path: Path) -> bool:
 
 
 def read_unlabelled(
-    rows: Location | Path, spec: Spec, options: SourceOptions | None = None
+    rows: Location | Path,
+    spec: Spec,
+    options: SourceOptions | None = None,
+    unknown: UnknownCategories | None = None,
 ) -> Iterator[FeaturesLike]:
     """Reads the rows of a file as raw examples, a part at a time.
 
@@ -83,6 +87,7 @@ def read_unlabelled(
       rows: as `locate_rows` finds them, or the path of a file of which it would find them.
       spec: of the model.
       options: how to read a table.
+      unknown: counts categories that the model does not know.
 
     Yields:
       ``[n, n_features]`` in the spec's dtype; those of an encoded table that are mostly zeros
@@ -100,7 +105,10 @@ def read_unlabelled(
         return
     if spec.encoding is not None:
         for cells in read_cells(location, spec, options):
-            yield features_of_cells(spec.encoding, cells)
+            features = features_of_cells(spec.encoding, cells)
+            if unknown is not None:
+                unknown.add(cells, features)
+            yield features
         return
     table, names, choices = _table(location, spec, options)
     reader = NumbersReader(name, names, choices, model=True, remedy=_REMEDY)
