@@ -80,20 +80,25 @@ class Measured(NamedTuple):
         return self.predictor.score(self.dataset, *self.rows(split))
 
     def trained_on(self, split: str, data: Data) -> int | None:
-        """Counts the rows of other data that the model was trained on, with a note if there are.
+        """Counts the rows that the model was trained on, with a note if there are.
 
         Returns:
-          None if this is the training data, or that is no longer there.
+          None if these are the test rows of the training data, or that is no longer there.
         """
-        if self.is_training_data:
+        if self.is_training_data and split == "test":
             return None
         rows = self.rows(split)
-        found = _count_training_rows(rows, self.predictor.spec, data, self.recorded)
+        same_split = self.is_training_data and "test_fraction" not in data.choices
+        found = (
+            len(self.dataset.train)
+            if same_split
+            else _count_training_rows(rows, self.predictor.spec, data, self.recorded)
+        )
         if found:
             _log.warning(
                 "Note: %s of these %s rows are encoded like a row the model was trained on, so its "
                 "metrics may be too optimistic"
-                if self.predictor.spec.encoding
+                if self.predictor.spec.encoding and not same_split
                 else "Note: the model was trained on %s of these %s rows, so its metrics are too "
                 "optimistic",
                 f"{found:,}",

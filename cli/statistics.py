@@ -101,6 +101,8 @@ def statistics(
     put_table(found.table, document, as_json, output)
     if not quiet and not as_json:
         click.echo(_summary(found), err=True)
+        if found.note:
+            click.echo(f"Note: {found.note}", err=True)
         for why in ("constant", "reference"):
             names = [name for name, reason in found.left_out.items() if reason == why]
             if names:

@@ -112,3 +112,25 @@ def test_tune_leaves_early_stopping_to_the_last_fit(made):
 
 def test_options_by_name_are_taken():
     assert load_dataset("digits", options=SourceOptions(memory_limit=10**9)).name == "digits"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: SourceOptions(label_colum="y"), "SourceOptions has no 'label_colum'; did you mean "
+         "'label_column'"),
+        (lambda: Recipe(epoch=5), "Recipe has no 'epoch'; did you mean 'epochs'"),
+        (lambda: from_frame(None, label_column="y"), r"from_frame has no 'label_column'; did you "
+         r"mean options=SourceOptions\(label_column=\.\.\.\)\? it has frame, name, options"),
+        (lambda: from_frame(None, label_colum="y"), r"SourceOptions\(label_column=\.\.\.\)\?"),
+        (lambda: from_arrays(None, None, sample_weights=1), r"did you mean sample_weight=\.\.\.\?"),
+        (lambda: load_dataset("digits", test_fraction=0.5), r"SourceOptions\(test_fraction="),
+        (lambda: from_tf_data(None, option=None), r"from_tf_data has no 'option'; did you mean"),
+        (lambda: fit(None, epochs=5), r"fit has no 'epochs'; did you mean recipe=Recipe\(epochs="),
+        (lambda: tune(None, momentum=5), r"tune has no 'momentum'; did you mean recipe=Recipe\(mo"),
+        (lambda: fit(None, zzz=5), r"fit has no 'zzz'; it has dataset, recipe, start"),
+    ],
+)  # fmt: skip
+def test_a_wrong_keyword_is_answered_by_the_one_that_was_meant(call, message):
+    with pytest.raises(UsageError, match=message):
+        call()

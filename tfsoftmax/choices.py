@@ -7,12 +7,23 @@ class, a command's options with their help, and the table in docs/training.md.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
-from functools import lru_cache
+from functools import lru_cache, wraps
+from inspect import signature
 from numbers import Integral, Real
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    Literal,
+    ParamSpec,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from tfsoftmax.errors import UsageError
 from tfsoftmax.messages import setting
@@ -26,6 +37,7 @@ FLOAT32_MAX = 3.4e38
 _LINE = 96  # characters
 _OPTIONS = "{options}"  # in a docstring
 _Choices = TypeVar("_Choices", bound="Choices")
+_P, _R = ParamSpec("_P"), TypeVar("_R")
 _WORDS = {
     bool: "True or False",
     int: "a whole number",
@@ -135,6 +147,11 @@ class Choices:
             lines = "\n".join(_document(name, each) for name, each in own)
             cls.__doc__ = cls.__doc__.replace(_OPTIONS, lines.lstrip())
 
+    def __new__(cls, *args: Any, **given: Any) -> Any:
+        """Makes sure of the names before the dataclass takes the values."""
+        _check_names(cls, given)
+        return super().__new__(cls)
+
     def __post_init__(self) -> None:
         check_types(self)
         for each in options_of(type(self)).values():
@@ -152,15 +169,60 @@ class Choices:
         ...
         tfsoftmax.errors.UsageError: Recipe has no 'epoch'; did you mean 'epochs'? ...
         """
-        known = options_of(type(self))
-        for name in changes:
-            if name not in known:
-                raise UsageError(
-                    f"{type(self).__name__} has no {name!r}; {did_you_mean(name, known)}it has "
-                    f"{', '.join(known)}"
-                )
+        _check_names(type(self), changes)
         made: Any = self
         return cast(_Choices, replace(made, **changes))
+
+
+def _check_names(kind: Any, given: Iterable[str]) -> None:
+    known = options_of(kind)
+    for name in given:
+        if name not in known:
+            raise UsageError(
+                f"{kind.__name__} has no {name!r}; {did_you_mean(name, known)}it has "
+                f"{', '.join(known)}"
+            )
+
+
+def with_choices(**kinds: type[Choices]) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """Answers a wrong keyword of a function by the nearest one that it, or its choices, have.
+
+    Args:
+      kinds: for arguments that are choices, their classes.
+
+    >>> @with_choices(recipe=__import__("tfsoftmax").Recipe)
+    ... def train(rows, recipe=None, verbose=False): ...
+    >>> train([], epoch=3)
+    Traceback (most recent call last):
+    ...
+    tfsoftmax.errors.UsageError: train has no 'epoch'; did you mean recipe=Recipe(epochs=...)? ...
+    """
+
+    def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
+        own = {name: f"{name}=..." for name in signature(function).parameters}
+
+        @wraps(function)
+        def checked(*args: _P.args, **given: _P.kwargs) -> _R:
+            for name in given:
+                if name not in own:
+                    raise _unknown_argument(function.__name__, name, own, kinds)
+            return function(*args, **given)
+
+        return checked
+
+    return decorate
+
+
+def _unknown_argument(
+    function: str, name: str, own: Mapping[str, str], kinds: Mapping[str, type[Choices]]
+) -> UsageError:
+    known = dict(own)
+    for argument, kind in kinds.items():
+        for field_name in options_of(kind):
+            known.setdefault(field_name, f"{argument}={kind.__name__}({field_name}=...)")
+    near = nearest(name, known)
+    hint = f"did you mean {known[near]}? " if near else ""
+    return UsageError(f"{function} has no {name!r}; {hint}it has {', '.join(own)}")
 
 
 def options_of(kind: Any) -> Mapping[str, Option]:
@@ -227,11 +289,21 @@ def did_you_mean(name: object, known: Iterable[object]) -> str:
     >>> did_you_mean("petal_lenght", ["petal_length", "petal_width"])
     "did you mean 'petal_length'? "
     """
+    near = nearest(name, known)
+    return "" if near is None else f"did you mean {near!r}? "
+
+
+def nearest(name: object, known: Iterable[object]) -> str | None:
+    """The known name that is most like another, if one is.
+
+    >>> nearest("epoch", ["epochs", "seed"])
+    'epochs'
+    """
     from difflib import get_close_matches
 
     typed, names = str(name), list(map(str, known))
     near = get_close_matches(typed, names, 1) or [one for one in names if one.startswith(typed)]
-    return f"did you mean {near[0]!r}? " if near else ""
+    return near[0] if near else None
 
 
 def _convert(value: Any, kind: Any) -> tuple[Any] | None:

@@ -28,6 +28,7 @@ def test_evaluate(model, kind):
     assert document["confusion_matrix"] == [[int(cell) for cell in row[1:]] for row in matrix]
     train_rows = run(group, "evaluate", path, "--dataset", "digits", "--split", "train")
     assert "1,437 (digits, train)" in train_rows.stdout
+    assert "Note: the model was trained on 1,437 of these 1,437 rows" in train_rows.stderr
 
 
 def test_evaluate_on_a_dataset_of_another_shape(model):
@@ -53,3 +54,21 @@ def test_evaluate_on_a_dataset_of_another_shape(model):
 )
 def test_a_path_that_leads_to_nothing_is_usage_in_every_command(arguments, code, message):
     assert_one_line(run(group, *arguments), code, message)
+
+
+@pytest.mark.parametrize("split", ["all", "test"])
+def test_training_rows_among_those_measured_are_said_to_be(birds, split):
+    """Even of encoded rows, whose model was trained on this very file."""
+    model, table = birds / "models/all", birds / "birds.csv"
+    options = ("--features", "island,age,note", "--split", split, "--json")
+    result = run(group, "evaluate", model, table, *options)
+    document = json.loads(result.stdout)
+    assert document.get("training_rows") == {"all": 320, "test": None}[split]
+    said = "Note: the model was trained on 320 of these 400 rows" in result.stderr
+    assert said == (split == "all")
+
+
+def test_a_model_is_not_data(model):
+    for place in (model[0].parent, model[0], model[0] / "model.tflite"):
+        for command in ("statistics", "train", "inspect"):
+            assert_one_line(run(group, command, place), 2, "it is a model; expected data")

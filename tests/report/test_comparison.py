@@ -67,7 +67,7 @@ def test_the_interval_of_the_accuracys_difference_holds_what_it_says():
         ((2, 30, 60), "B is better: B's accuracy is 0.3043 higher"),
         ((30, 2, 60), "A is better: B's accuracy is 0.3043 lower"),
         ((5, 5, 60), "No difference that these 70 rows show"),
-        ((0, 0, 20), "The models give the same answers to these 20 rows"),
+        ((0, 0, 20), "A and B answer the same on every row (20 of them)"),
     ],
 )
 def test_the_verdict_says_what_the_rows_show(counts, beginning):
@@ -77,7 +77,9 @@ def test_the_verdict_says_what_the_rows_show(counts, beginning):
 def test_probabilities_alone_can_make_a_model_better_or_speak_against_accuracy():
     labels = np.arange(100) % 2
     surer = compare(scores(np.full(100, 0.6), labels), scores(np.full(100, 0.9), labels))
-    assert surer.verdict.startswith("B is better: B's log-loss is 0.4055 lower; that its accuracy")
+    assert surer.verdict.endswith(
+        "B's log-loss is 0.4055 lower, so B has the better probabilities."
+    )
     right = np.where(np.arange(100) < 90, 0.51, 0.0001)
     against = compare(
         scores(np.where(np.arange(100) < 70, 0.9, 0.4), labels), scores(right, labels)
@@ -107,4 +109,4 @@ def test_other_rows_are_refused():
 def test_one_row_has_no_interval():
     found = compare(scores([0.9], [0]), scores([0.8], [0]))
     assert found.log_loss_interval is None
-    assert found.to_json()["verdict"].startswith("No difference")
+    assert found.to_json()["verdict"].endswith("which chance alone may do.")

@@ -30,6 +30,10 @@ def from_sklearn(fitted: Any, *, check_on: Any = None) -> SoftmaxRegression:
     imputers, encoders and PCA become the model's own scaling, its encoding of the columns and
     its weights, which are computed in float64. `docs/convert.md` has the list of steps.
 
+    Its ``predict`` answers with the classes' names, which are texts, where that of the original has
+    the labels as it was fitted on, such as whole numbers: ``model.predict(rows).astype(int)``
+    then are those. The order of the classes is `classes_`'s.
+
     Args:
       fitted: a classifier, or a `Pipeline` that ends in one.
       check_on: rows to compare on, as `fitted` takes them: a table or an array; None compares

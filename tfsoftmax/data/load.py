@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from tfsoftmax.choices import with_choices
 from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.kinds import BUNDLED, KINDS, SUGGESTED, TFDS, function_of
@@ -26,6 +27,7 @@ def default_data_dir() -> Path:
     return user_path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
 
 
+@with_choices(options=SourceOptions)
 def load_dataset(
     name: str | os.PathLike[str],
     *,

@@ -108,6 +108,10 @@ def kind_at(name: str) -> Kind:
     path = user_path(name)
     try:
         found = describe_path(path)
+        if _is_model(path):
+            raise UnknownDatasetError(
+                f"{name}: it is a model; expected data, such as the table that it was trained on"
+            )
         possible = _kinds_in(path) if found == "a folder" else _kinds_of_file(path)
     except OSError as error:
         raise DataError(f"{name}: cannot be read: {error.strerror or error}") from error
@@ -169,6 +173,12 @@ def _stands_for_path(name: str) -> bool:
     except OSError:  # too long for a path
         return False
     return _is_written_as_path(name) or not _names_dataset(name)
+
+
+def _is_model(path: Path) -> bool:
+    if path.is_file():
+        return path.suffix in (".tflite", ".onnx", ".rescued")
+    return any(next(path.glob(each), None) for each in ("saved_model.pb", "*/saved_model.pb"))
 
 
 def _is_written_as_path(name: str) -> bool:

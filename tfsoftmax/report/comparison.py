@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SIGNIFICANT = 0.05
+# Log-losses closer than this are printed as the same.
+_SAME_LOSS = 5e-5
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,8 @@ class Comparison:
         """What these rows show, in a sentence."""
         by_accuracy = np.sign(self.accuracy_difference) if self.p < _SIGNIFICANT else 0
         low, high = self.log_loss_interval or (0.0, 0.0)
-        if not self.differing and self.log_loss_interval == (0.0, 0.0):
-            return f"The models give the same answers to these {self.n_samples:,} rows."
+        if not self.differing:
+            return self._verdict_of_the_same_classes(low, high)
         by_log_loss = -np.sign(self.log_loss_difference) if low > 0 or high < 0 else 0
         said = [
             f"accuracy is {_apart(self.accuracy_difference)} (p {self.p:.2g})",
@@ -83,6 +85,18 @@ class Comparison:
             return f"{better} is better: B's {said[0]} and its {said[1]}."
         first, second = said if by_accuracy else said[::-1]
         return f"{better} is better: B's {first}; that its {second} may be chance alone."
+
+    def _verdict_of_the_same_classes(self, low: float, high: float) -> str:
+        rows, apart = f"every row ({self.n_samples:,} of them)", self.log_loss_difference
+        if max(map(abs, (apart, low, high))) < _SAME_LOSS:
+            return (
+                f"A and B answer the same on {rows}: the same class, and the same log-loss to four "
+                "digits."
+            )
+        said = f"Both predict the same class for {rows}; B's log-loss is {_apart(apart)}, "
+        if low > 0 or high < 0:
+            return said + f"so {'A' if apart > 0 else 'B'} has the better probabilities."
+        return said + "which chance alone may do."
 
     def to_json(self) -> dict[str, Any]:
         """All figures, as a dictionary ready for JSON."""

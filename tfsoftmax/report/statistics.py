@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from tfsoftmax.data.dataset import Dataset, check_dataset
 from tfsoftmax.report.bootstrap import resampled
 from tfsoftmax.report.coefficients import INTERCEPT, column_name
+from tfsoftmax.report.collinearity import collinearity_note
 from tfsoftmax.report.statistics_choices import check_choices, reference_index
 from tfsoftmax.report.statistics_rows import StatisticsRows
 from tfsoftmax.spec import Spec
@@ -38,6 +39,8 @@ class Statistics:
         category of their column.
       l2: strength of the penalty.
       bootstrap: how many resamples the errors and intervals are from; None if from a formula.
+      inflation: for each column, how many times as wide its standard errors are as if the other
+        columns told nothing of it; empty with a penalty.
     """
 
     table: pd.DataFrame
@@ -49,6 +52,12 @@ class Statistics:
     left_out: dict[str, str]
     l2: float = 0.0
     bootstrap: int | None = None
+    inflation: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def note(self) -> str | None:
+        """Names the columns that nearly follow from others; None if none do."""
+        return collinearity_note(self.inflation)
 
     @property
     def degrees_of_freedom(self) -> int:
@@ -81,6 +90,7 @@ class Statistics:
             "left_out": self.left_out,
             "l2": self.l2,
             "bootstrap": self.bootstrap,
+            "inflation": self.inflation,
             "coefficients": self.table.to_dict("records"),
         }
 
@@ -170,6 +180,7 @@ def statistics(
         rows.left_out,
         l2,
         bootstrap,
+        rows.inflation,
     )
 
 

@@ -14,6 +14,7 @@ from tfsoftmax.errors import DataError
 from tfsoftmax.messages import Message, setting
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.report.coefficients import column_name
+from tfsoftmax.report.collinearity import inflation_of
 from tfsoftmax.report.statistics_choices import RESAMPLES
 from tfsoftmax.training.prepare import with_scaling
 
@@ -35,6 +36,7 @@ class StatisticsRows:
       spec: with the scaling.
       inputs: indices of the inputs that have a coefficient.
       left_out: the names of the others, and why.
+      inflation: as `inflation_of` has it; empty with a penalty.
       n_samples: rows in all.
       weights: what each counts, with mean 1.
       counts: what those of each class count together.
@@ -70,13 +72,17 @@ class StatisticsRows:
         self._check_classes(dataset.name)
         self.inputs = np.arange(self.spec.n_inputs)
         self.left_out: dict[str, str] = {}
+        self.inflation: dict[str, float] = {}
         self._kept: list[tuple[np.ndarray, np.ndarray, np.ndarray]] | None = None
         moments = sum((w[:, None] * X).T @ X for X, _, w in self.blocks()) / self.n_samples
         self._leave_out(moments, with_references=not l2)
         self._check_size(dataset.name, l2)
         if not l2:
             kept = np.append(self.inputs, self.spec.n_inputs)
-            self._check_tied(dataset.name, moments[np.ix_(kept, kept)])
+            moments = moments[np.ix_(kept, kept)]
+            self._check_tied(dataset.name, moments)
+            columns = [column_name(self.spec, int(index)) for index in self.inputs]
+            self.inflation = inflation_of(moments, columns)
         if self.n_samples * len(self.inputs) <= _KEPT_NUMBERS:
             self._kept = list(self.blocks())
 

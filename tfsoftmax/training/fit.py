@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import NamedTuple
 
+from tfsoftmax.choices import with_choices
 from tfsoftmax.data.dataset import Dataset, check_dataset
 from tfsoftmax.data.record import DataRecord
 from tfsoftmax.errors import UsageError
@@ -55,6 +56,7 @@ class FitResult(_ModelAndHistory):
         return self.model._repr_html_() + self.history._repr_html_()
 
 
+@with_choices(recipe=Recipe)
 def fit(
     dataset: Dataset,
     recipe: Recipe | str = "default",

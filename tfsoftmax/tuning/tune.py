@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from tfsoftmax.choices import with_choices
 from tfsoftmax.data.dataset import Dataset, check_dataset
 from tfsoftmax.errors import TfsoftmaxError, UsageError
 from tfsoftmax.messages import setting
@@ -186,6 +187,7 @@ class Tuning:
         return text.getvalue()
 
 
+@with_choices(recipe=Recipe)
 def tune(
     dataset: Dataset,
     recipe: Recipe | str = "default",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfsoftmax.choices import with_choices
 from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.data.collector import collecting
 from tfsoftmax.data.dataset import Dataset, check_finite
@@ -32,6 +33,7 @@ _ROWS_PER_PART = 1024
 _NUMBERS_PER_PART = 2**21
 
 
+@with_choices(options=SourceOptions)
 def from_arrays(
     features: Any,
     labels: Any,
@@ -81,6 +83,7 @@ def from_arrays(
     return dataset_of(source, train, held, feature_names=names, value_range=value_range)
 
 
+@with_choices(options=SourceOptions)
 def from_frame(
     frame: pd.DataFrame,
     *,
@@ -124,6 +127,7 @@ def from_frame(
     return load_table(source, [], lambda: Table(list(named.columns), read))
 
 
+@with_choices(options=SourceOptions)
 def from_tf_data(
     elements: tf.data.Dataset, *, name: str = "tf.data", options: SourceOptions | None = None
 ) -> Dataset:
