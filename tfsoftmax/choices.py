@@ -37,7 +37,8 @@ FLOAT32_MAX = 3.4e38
 _LINE = 96  # characters
 _OPTIONS = "{options}"  # in a docstring
 _Choices = TypeVar("_Choices", bound="Choices")
-_P, _R = ParamSpec("_P"), TypeVar("_R")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 _WORDS = {
     bool: "True or False",
     int: "a whole number",
