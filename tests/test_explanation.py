@@ -1,8 +1,12 @@
 """Contributions and baseline sum to the model's logits, and name what was in the row."""
 
+import json
+
 import numpy as np
 import pytest
+import tensorflow as tf
 from support.raw_tables import frame_of_penguins, model_of_penguins
+from support.runs import RECIPE
 
 from tfsoftmax import (
     Scaling,
@@ -10,10 +14,12 @@ from tfsoftmax import (
     Spec,
     UsageError,
     export_model,
+    fit,
     load_predictor,
     plot_explanation,
 )
 from tfsoftmax.data.inputs import rows_for
+from tfsoftmax.data.profile import Profile
 
 PICTURES = Spec((4, 5), "uint8", ("a", "b", "c"), (0, 255))
 
@@ -74,7 +80,8 @@ def test_what_is_added_is_the_weight_times_the_distance_from_the_mean():
     plain = model.explain(rows)
     assert plain.contributions().tolist() == pytest.approx(np.array([[-1, 1], [2, -2]]))
     assert "is not known" in plain.centre
-    model.mean = np.array([0.5, -1.0])
+    model.profile = Profile.of(spec, np.float32([[35.0, -1.0], [35.0, 1.0]]), np.array([0, 1]))
+    assert model.profile.mean == (0.5, -1.0)
     centred = assert_adds_up(model, rows)
     np.testing.assert_allclose(centred.contributions(), [[-0.5, 0.5], [4, -4]])
     assert centred.centre == "the mean of the training rows"
@@ -95,6 +102,38 @@ def test_an_exported_model_explains_the_same(tmp_path):
     path = export_model(model, tmp_path, "m", check_on=frame, formats=()).path
     found = load_predictor(path).explain(frame)
     np.testing.assert_array_equal(found.logits, model.explain(frame).logits)
+
+
+@pytest.mark.parametrize("size", [16, 2000])
+def test_the_mean_is_that_of_the_rows_as_the_model_scales_them(size, monkeypatch):
+    """Missing values filled in, limits and indicators; rows with their zeros and without."""
+    model, frame = model_of_penguins(size), frame_of_penguins(60)
+    rows = rows_for(model.spec, frame)
+    profile = Profile.of(model.spec, rows, np.zeros(60, np.int64))
+    scaled = model.scaled(tf.constant(np.asarray(rows[:]))).numpy()
+    np.testing.assert_allclose(profile.mean, scaled.mean(axis=0, dtype=np.float64), rtol=1e-5)
+    model.profile = profile
+    found = assert_adds_up(model, frame)
+    totals = sum(found.contributions(row) for row in range(60))
+    # All rows together are 60 times their mean.
+    np.testing.assert_allclose(totals, 0, atol=1e-3)
+    monkeypatch.setattr("tfsoftmax.data.profile._MOST_MEANS", 10)
+    assert Profile.of(model.spec, rows, np.zeros(60, np.int64)).mean is None
+
+
+def test_what_was_trained_is_explained_from_its_mean_where_it_was_exported(tmp_path, digits):
+    (model, _), dataset = fit(digits, RECIPE), digits
+    found = model.explain(dataset.test.features[:2])
+    mean = np.asarray(dataset.train.features[:], np.float64).mean(axis=0) / 16
+    np.testing.assert_allclose(found.baseline, mean @ model.W.numpy() + model.b.numpy(), atol=1e-5)
+    assert_adds_up(model, dataset.test.features[:2])
+    path = export_model(model, tmp_path, "m", check_on=dataset.test.features, formats=()).path
+    again = load_predictor(path).explain(dataset.test.features[:2])
+    assert again.centre == found.centre == "the mean of the training rows"
+    np.testing.assert_allclose(again.baseline, found.baseline, rtol=1e-6)
+    facts = json.loads((path / "tfsoftmax.json").read_text())
+    del facts["profile"]["mean"]
+    assert Profile.from_json(facts["profile"]).mean is None
 
 
 def test_what_cannot_be_explained_is_refused(monkeypatch):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -177,7 +177,7 @@ def explanation_of(
     parameters: tuple[np.ndarray, np.ndarray],
     features: np.ndarray,
     scaled: np.ndarray,
-    mean: np.ndarray | None,
+    mean: Sequence[float] | None,
     cells: Cells | None,
 ) -> Explanation:
     """Explains rows.
@@ -193,13 +193,13 @@ def explanation_of(
     W, b = (np.asarray(parameter, np.float64) for parameter in parameters)
     centre = "the mean of the training rows"
     if mean is None:
-        mean = np.zeros(spec.n_inputs)
+        mean = [0.0] * spec.n_inputs
         centre = (
             "a row whose scaled features are all 0 (the mean of the training rows is not known)"
         )
-    return Explanation(
-        spec, features, scaled.astype(np.float64) - mean, W, b + mean @ W, centre, cells
-    )
+    middle = np.asarray(mean, np.float64)
+    inputs = scaled.astype(np.float64) - middle
+    return Explanation(spec, features, inputs, W, b + middle @ W, centre, cells)
 
 
 def class_index(spec: Spec, label: str) -> int:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import keras
     from scipy.sparse import csr_array
 
+    from tfsoftmax.data.profile import Profile
     from tfsoftmax.report.converted import ConversionRecord
     from tfsoftmax.training.record import RunRecord
 
@@ -45,7 +46,7 @@ class SoftmaxRegression(tf.Module, Scaler, RowClassifier):
       b: variable, float32 ``[n_classes]``.
       record: how it was made, for its card when it is exported: by `fit`, `from_sklearn` or
         `from_keras`; None otherwise.
-      mean: of the scaled training rows, float64 ``[n_inputs]``; None where it is not known.
+      profile: how the rows are distributed that it was trained on; None where that is not known.
 
     >>> spec = Spec((2,), "uint8", ("low", "high"), (0, 255))
     >>> model = SoftmaxRegression(spec)
@@ -69,7 +70,7 @@ class SoftmaxRegression(tf.Module, Scaler, RowClassifier):
         tf.Module.__init__(self, name="softmax_regression")
         Scaler.__init__(self, spec)
         self.record: RunRecord | ConversionRecord | None = None
-        self.mean: np.ndarray | None = None
+        self.profile: Profile | None = None
         shape = (spec.n_inputs, spec.n_classes)
 
         def start(shape: tuple[int, ...]) -> tf.Tensor:
@@ -197,7 +198,8 @@ class SoftmaxRegression(tf.Module, Scaler, RowClassifier):
         scaled = self.scaled(tf.constant(features)).numpy()
         weights = self.W.numpy(), self.b.numpy()
         cells = cells_given(self.spec, rows)
-        return explanation_of(self.spec, weights, features, scaled, self.mean, cells)
+        mean = self.profile.mean if self.profile else None
+        return explanation_of(self.spec, weights, features, scaled, mean, cells)
 
     def _scores(self, examples: np.ndarray | csr_array) -> tuple[np.ndarray, np.ndarray]:
         # Ranked by logits: two probabilities may be rounded to one.

@@ -14,8 +14,10 @@ from sklearn.linear_model import LogisticRegression
 from tfsoftmax import (
     ArgumentError,
     DataError,
+    ModelError,
     SoftmaxClassifier,
     SoftmaxClassifierCV,
+    drift,
     evaluate,
     load_predictor,
 )
@@ -156,6 +158,22 @@ def test_an_export_answers_as_the_estimator(tmp_path):
     np.testing.assert_allclose(exported, classifier.predict_proba(X), atol=1e-6)
     card = (result.path / "README.md").read_text()
     assert "test accuracy" not in card  # No row was held out.
+
+
+def test_new_rows_are_compared_with_those_of_the_fit(tmp_path):
+    classifier = SoftmaxClassifier().fit(X, Y)
+    exported = load_predictor(classifier.export(tmp_path / "iris", check_on=X, formats=()).path)
+    for model in (pickle.loads(pickle.dumps(classifier)).model_, exported):
+        same = drift(model, X)
+        assert [column.psi for column in (*same.columns, same.predicted)] == [0] * 5
+        assert [each.then for each in same.predicted.bins[:3]] == pytest.approx(
+            np.sort(np.bincount(classifier.predict(X)) / 150)[::-1]
+        )
+        assert drift(model, X + np.eye(4)[2] * 2).columns[0].psi > 1
+        assert model.explain(X).centre == "the mean of the training rows"
+    more = classifier.partial_fit(X[:20], Y[:20])
+    with pytest.raises(ModelError, match="partial_fit"):
+        drift(more.model_, X)
 
 
 def test_a_pickle_holds_no_tensorflow():

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Tables of more columns are profiled in part, other rows of more features by their mean.
 MOST_COLUMNS = 200
+# Of more inputs no means are kept: a file would be as large as the weights.
+_MOST_MEANS = 10_000
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Profile:
       columns: the first 200.
       predicted: the predicted classes; missing is a row whose scores overflow.
       left_out: how many columns there are beyond these.
+      mean: of the rows that the bins were chosen for, as the model scales them, ``[n_inputs]``;
+        None of more than 10,000 inputs, or if there is none.
 
     >>> spec = Spec((1,), "float32", ("no", "yes"), feature_names=("age",))
     >>> known = Profile.of(spec, np.float32([[1], [2]]), np.array([0, 1]))
@@ -49,6 +53,7 @@ class Profile:
     columns: tuple[ColumnProfile, ...]
     predicted: ColumnProfile
     left_out: int = 0
+    mean: tuple[float, ...] | None = None
 
     @classmethod
     def of(cls, spec: Spec, features: FeaturesLike, predicted: np.ndarray) -> Profile:
@@ -71,7 +76,7 @@ class Profile:
         )
         table = not _by_mean(spec)
         left_out = max(0, len(columns_of_spec(spec)) - MOST_COLUMNS) if table else 0
-        return cls(len(predicted), tuple(columns), classes, left_out)
+        return cls(len(predicted), tuple(columns), classes, left_out, _mean(spec, features))
 
     def count(self, spec: Spec, features: FeaturesLike, predicted: np.ndarray) -> Profile:
         """Counts other rows, as for `of`, in the same bins."""
@@ -105,6 +110,7 @@ class Profile:
             "columns": columns,
             "predicted": of_column(self.predicted),
             "left_out": self.left_out,
+            "mean": None if self.mean is None else list(self.mean),
         }
 
     @classmethod
@@ -116,7 +122,32 @@ class Profile:
         """
         columns = tuple(ColumnProfile.from_json(column) for column in given["columns"])
         predicted = ColumnProfile.from_json(given["predicted"])
-        return cls(int(given["n_samples"]), columns, predicted, int(given["left_out"]))
+        # The first versions kept no mean.
+        mean = given.get("mean")
+        return cls(
+            int(given["n_samples"]),
+            columns,
+            predicted,
+            int(given["left_out"]),
+            None if mean is None else tuple(map(float, mean)),
+        )
+
+
+def _mean(spec: Spec, features: FeaturesLike) -> tuple[float, ...] | None:
+    if spec.n_inputs > _MOST_MEANS or not len(features):
+        return None
+    scaling = spec.scaled_by
+    linear = scaling.fill is None and scaling.limit is None and not scaling.indicators
+    total: Any = 0.0
+    for block in row_blocks(features):
+        total = total + (block if linear else scaling.apply(block)).sum(axis=0, dtype=np.float64)
+    mean = total / len(features)
+    if linear:
+        mean = scaling.apply(mean[None])[0]
+    if not np.isfinite(mean).all():
+        return None
+    # As exact as float32, in few digits.
+    return tuple(float(f"{each:.7g}") for each in mean)
 
 
 def _by_mean(spec: Spec) -> bool:

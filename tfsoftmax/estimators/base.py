@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from tfsoftmax.data.profile import Profile
 from tfsoftmax.estimators import scores
 from tfsoftmax.estimators.rows import checked_rows, names_of_classes
 from tfsoftmax.estimators.train import start_tensorflow
@@ -55,6 +56,7 @@ class FittedClassifier(ClassifierMixin, BaseEstimator):
             W, b = W[1:] - W[:1], b[1:] - b[:1]
         self.coef_, self.intercept_ = np.ascontiguousarray(W), b
         self._spec = scores.text_of(replace(model.spec, class_names=names))
+        self._profile = model.profile and model.profile.to_json()
         self.n_iter_ = np.array([len(history.epochs)], np.int32)
         self.loss_curve_ = [epoch.moving_loss for epoch in history.epochs]
         self.gap_ = history.proof.relative_gap if history.proof else None
@@ -98,6 +100,8 @@ class FittedClassifier(ClassifierMixin, BaseEstimator):
         model = SoftmaxRegression(scores.spec_of(self._spec))
         model.W.assign(W.T)
         model.b.assign(b)
+        if profile := getattr(self, "_profile", None):
+            model.profile = Profile.from_json(profile)
         return model
 
     def export(

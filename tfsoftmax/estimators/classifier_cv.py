@@ -111,7 +111,8 @@ class SoftmaxClassifierCV(FittedClassifier):
         best = np.unravel_index(self.scores_.mean(axis=0).argmax(), self.scores_.shape[1:])
         self.l1_ratio_, self.C_ = float(self.l1_ratios[best[0]]), float(self.Cs_[best[1]])
         chosen = self._classifier(self.C_, self.l1_ratio_).fit(X, y, sample_weight)
-        for name in ("coef_", "intercept_", "_spec", "n_iter_", "loss_curve_", "gap_"):
+        fitted = "coef_", "intercept_", "n_iter_", "loss_curve_", "gap_", "_spec", "_profile"
+        for name in fitted:
             setattr(self, name, getattr(chosen, name))
         return self
 

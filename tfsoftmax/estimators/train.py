@@ -142,7 +142,10 @@ def one_more(
         start, dataset = warm_start(before, dataset, "add")
     if recipe.learning_rate == "auto":
         recipe = recipe.but(learning_rate=prepare(dataset, recipe)[1].rate / slower)
-    return _train(dataset, recipe, False, start, verbose)[0]
+    result, _ = _train(dataset, recipe, False, start, verbose)
+    # Of these rows alone, which are not all that it was trained on.
+    result.model.profile = None
+    return result
 
 
 def _newton_takes(dataset: Dataset) -> bool:

@@ -219,7 +219,10 @@ def _recorded(
         )
         return {}
     known = record or model.record
-    return known.to_json() if known else {}
+    found = known.to_json() if known else {}
+    if model.profile:
+        found.setdefault("profile", model.profile.to_json())
+    return found
 
 
 def _write(path: Path, description: dict[str, Any]) -> None:

@@ -26,6 +26,7 @@ from tfsoftmax.export.packed import unpack
 from tfsoftmax.export.predictor import Predictor
 from tfsoftmax.export.tensors import DENSE, IDS, VALUES, any_row, tensors_of
 from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.report.drift import profile_of
 from tfsoftmax.system.startup import as_os_errors
 
 if TYPE_CHECKING:
@@ -141,12 +142,15 @@ class SavedModelPredictor(Predictor):
         """
         try:
             if self.spec.sparse:
-                return unpack(self.spec, self._root.packed)
-            model = SoftmaxRegression(self.spec)
-            for name in ("W", "b"):
-                getattr(model, name).assign(getattr(self._root.model, name))
+                model = unpack(self.spec, self._root.packed)
+            else:
+                model = SoftmaxRegression(self.spec)
+                for name in ("W", "b"):
+                    getattr(model, name).assign(getattr(self._root.model, name))
         except (AttributeError, ValueError, IndexError) as error:
             raise self.unusable(error) from error
+        if self.description.get("profile"):
+            model.profile = profile_of(self.description, str(self.path))
         return model
 
     def labels(self) -> tuple[str, ...] | None:

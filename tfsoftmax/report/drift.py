@@ -135,9 +135,9 @@ def drift(model: RowClassifier, rows: Any, profile: Profile | None = None) -> Dr
     """Compares new rows with those that a model was trained on; their labels are not needed.
 
     Args:
-      model: as `fit` returned it; of a loaded model, `profile` must be given.
+      model: as `fit` returned it, or loaded from a SavedModel.
       rows: as `RowClassifier.predict_proba` takes them.
-      profile: of the training rows; None is the one in ``model.record``.
+      profile: of the training rows; None is the one that was kept with the model.
 
     Raises:
       DataError: if there are no rows, or they are not as the model takes them.
@@ -152,8 +152,9 @@ def drift(model: RowClassifier, rows: Any, profile: Profile | None = None) -> Dr
     'brightness'
     """
     if profile is None:
-        record = getattr(model, "record", None)
-        profile = profile_of({"profile": record and record.profile}, "the model")
+        profile = getattr(model, "profile", None)
+    if profile is None:
+        profile = profile_of(getattr(model, "description", {}), "the model")
     return Drift.between(profile, count_rows(model, rows, profile))
 
 
@@ -190,8 +191,8 @@ def profile_of(description: Any, where: str) -> Profile:
     if not found:
         raise ModelError(
             f"{where}: no counts of its training rows were kept with it, as is so of models that "
-            "were converted, trained by SoftmaxClassifier or made by an earlier version; train it "
-            "with tfsoftmax train, or tfsoftmax.fit, to compare rows with them"
+            "were converted, made by partial_fit or made by an earlier version; train it with "
+            "tfsoftmax train, tfsoftmax.fit or SoftmaxClassifier.fit to compare rows with them"
         )
     try:
         return Profile.from_json(found)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from tfsoftmax.choices import with_choices
 from tfsoftmax.data.dataset import Dataset, check_dataset
+from tfsoftmax.data.profile import Profile
 from tfsoftmax.data.record import DataRecord
 from tfsoftmax.errors import UsageError
 from tfsoftmax.model import SoftmaxRegression
@@ -132,6 +133,8 @@ def fit(
                 on_epoch(metrics)
     run.end()
     model.record = RunRecord.of(model, run.history, asked, described, dataset.train, run.test)
+    if model.record.profile:
+        model.profile = Profile.from_json(model.record.profile)
     return FitResult(model, run.history, model.record, dataset)
 
 
