@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
-from importlib import import_module
 
-from tfsoftmax.cli._interrupt import ENDINGS, exit_on_signals
+from tfsoftmax.cli._early_signals import ENDINGS, exit_on_signals
 
 
 def tfsoftmax() -> None:
@@ -22,6 +20,12 @@ def train() -> None:
 
 def _run(module: str, name: str) -> None:
     exit_on_signals()
+    import warnings
+    from importlib import import_module
+
+    from tfsoftmax.cli._interrupt import raise_what_destructors_swallow
+
+    raise_what_destructors_swallow()
     if not sys.warnoptions:  # Libraries warn about their own code, which users cannot change.
         warnings.simplefilter("ignore")
     try:

@@ -16,9 +16,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+
+from tfsoftmax.cli import _early_signals
+from tfsoftmax.cli._early_signals import DEFAULT_HANDLERS, exit_at_once
 
 
 class Terminated(KeyboardInterrupt):
@@ -26,12 +29,14 @@ class Terminated(KeyboardInterrupt):
 
 
 # The message and the exit code of each; shells report the two signals by these codes.
-ENDINGS = {KeyboardInterrupt: ("interrupted", 130), Terminated: ("terminated", 143)}
+ENDINGS = {
+    KeyboardInterrupt: _early_signals.ENDINGS[signal.SIGINT],
+    Terminated: _early_signals.ENDINGS[signal.SIGTERM],
+}
 _INTERRUPTS: dict[int, type[KeyboardInterrupt]] = {
     signal.SIGINT: KeyboardInterrupt,
     signal.SIGTERM: Terminated,
 }
-_DEFAULT_HANDLERS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 _RETRY_SECONDS = 0.005
 # No interrupt may come between the creation of a staging folder and the `try` that removes it.
 _UNINTERRUPTIBLE_MODULE = "tfsoftmax.system.files"
@@ -69,11 +74,11 @@ def handle_signals() -> Iterator[None]:
     if _State.handled:
         yield
         return
-    before = {number: signal.getsignal(number) for number in _DEFAULT_HANDLERS}
+    before = {number: signal.getsignal(number) for number in DEFAULT_HANDLERS}
     ours = [
         number
         for number, handler in before.items()
-        if handler in (_DEFAULT_HANDLERS[number], _exit_at_once)
+        if handler in (DEFAULT_HANDLERS[number], exit_at_once)
     ]
     try:
         for number in ours:
@@ -90,7 +95,7 @@ def handle_signals() -> Iterator[None]:
         finally:
             _State.handled, _State.pending = False, None
             for number in ours:
-                at_command_end = before[number] is _exit_at_once
+                at_command_end = before[number] is exit_at_once
                 signal.signal(number, signal.SIG_IGN if at_command_end else before[number])
             _State.deferred -= 1
 
@@ -113,33 +118,20 @@ def defer_interrupts() -> Iterator[Callable[[], None]]:
 def ignore_further_signals() -> None:
     """Ignores signals from now on, because the command's work is done."""
     _State.pending = None
-    for number in _DEFAULT_HANDLERS:
+    for number in DEFAULT_HANDLERS:
         if signal.getsignal(number) is _request_interrupt:
             signal.signal(number, signal.SIG_IGN)
 
 
-def exit_on_signals() -> None:
-    """Makes signals end the process at once until a command starts to handle them.
-
-    Once the command has ended, signals are ignored.
-    """
-    for number, default in _DEFAULT_HANDLERS.items():
-        if signal.getsignal(number) is default:
-            signal.signal(number, _exit_at_once)
+def raise_what_destructors_swallow() -> None:
+    """Makes interrupts that destructors swallow pending ones, and hides other errors of theirs."""
     sys.unraisablehook = _handle_unraisable
-
-
-def _exit_at_once(number: int, frame: FrameType | None) -> None:
-    word, code = ENDINGS[_INTERRUPTS[number]]
-    with suppress(OSError):
-        os.write(2, f"Error: {word}\n".encode())
-    os._exit(code)
 
 
 def _request_interrupt(number: int, frame: FrameType | None) -> None:
     _State.pending = _INTERRUPTS[number]
     # The next signal ends the process.
-    for handled in _DEFAULT_HANDLERS:
+    for handled in DEFAULT_HANDLERS:
         if signal.getsignal(handled) is _request_interrupt:
             signal.signal(handled, signal.SIG_DFL)
     _interrupt(number, frame)

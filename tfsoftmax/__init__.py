@@ -20,8 +20,7 @@ Conventions, for every function of the package:
 Names are imported on first use, so that ``import tfsoftmax`` does not import TensorFlow.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
 __version__ = "0.1.0"
 
@@ -88,7 +87,10 @@ _MODULE_OF = {
 
 __all__ = ["__version__", *_MODULE_OF]
 
-if TYPE_CHECKING:  # The same names again, for type checkers.
+TYPE_CHECKING = False  # For type checkers it is True; importing it would delay Ctrl-C's handler.
+if TYPE_CHECKING:  # The same names again.
+    from typing import Any
+
     from tfsoftmax.convert.from_keras import from_keras as from_keras
     from tfsoftmax.convert.from_sklearn import from_sklearn as from_sklearn
     from tfsoftmax.data.dataset import Dataset as Dataset
@@ -152,6 +154,8 @@ if TYPE_CHECKING:  # The same names again, for type checkers.
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'tfsoftmax' has no attribute {name!r}")
+    from importlib import import_module
+
     from tfsoftmax.system.startup import quiet_in_notebooks
 
     with quiet_in_notebooks():

@@ -1,7 +1,10 @@
+import random
 import signal
+import subprocess
+import time
 
 import pytest
-from support.process import run_python
+from support.process import TFSOFTMAX, run_python
 
 from tfsoftmax.cli._interrupt import Terminated, defer_interrupts
 
@@ -58,3 +61,29 @@ def test_a_process_that_ignores_interrupts_keeps_ignoring_them():
     with defer_interrupts() as check:
         signal.raise_signal(signal.SIGINT)
         check()
+
+
+def test_nothing_is_imported_before_interrupts_are_handled():
+    script = """
+        import re, sys  # as pip's scripts do
+        before = set(sys.modules)
+        import tfsoftmax.cli._entry
+        print(*sorted(set(sys.modules) - before))
+    """
+    ours = {f"tfsoftmax{rest}" for rest in ("", ".cli", ".cli._early_signals", ".cli._entry")}
+    assert set(run_python(script).stdout.split()) <= {*ours, "__future__", "signal"}
+
+
+@pytest.mark.slow
+def test_an_interrupt_at_any_early_moment_is_one_line():
+    """Unless Python itself is still starting, or has only begun to read the package."""
+    draw, said = random.Random(0), []
+    for _ in range(60):
+        process = subprocess.Popen(
+            [TFSOFTMAX, "datasets"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        )
+        time.sleep(draw.uniform(0, 0.4))
+        process.send_signal(signal.SIGINT)
+        said.append(process.communicate()[1])
+    assert said.count("Error: interrupted\n") > 10
+    assert sum("tfsoftmax/" in each and "Traceback" in each for each in said) <= 1
