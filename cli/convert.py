@@ -1,4 +1,4 @@
-"""``tfsoftmax convert``: exports a fitted model of scikit-learn."""
+"""``tfsoftmax convert``: exports a fitted model of scikit-learn or Keras."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def convert(
     verbose: bool,
     quiet: bool,
 ) -> int:
-    """Export the fitted scikit-learn model in FILE: as a SavedModel, TFLite, ONNX.
+    """Export the fitted scikit-learn or Keras model in FILE: as a SavedModel, TFLite, ONNX.
 
     FILE is a .skops file (pip install 'tfsoftmax[skops]'), which is read without running
     any code of its own, or with --allow-pickle a .joblib or .pkl file. It holds a classifier
@@ -74,9 +74,14 @@ def convert(
     scalers, imputers and encoders become part of the exported files, which so take the rows that
     the pipeline takes. A step that cannot be converted is named, with the reason.
 
+    A .keras file holds a model that ends in Dense and softmax, and has no hidden layer; its
+    classes are called 0, 1, 2, ... It is read in Keras's safe mode, which runs no code of the
+    file's own.
+
     \b
-    Example:
+    Examples:
       tfsoftmax convert model.skops -o savedmodels/penguins --check-on penguins.csv
+      tfsoftmax convert tuned.keras -o savedmodels/tuned --check-on rows.npy
     """
     set_verbosity(verbose, quiet)
     from tfsoftmax.cli._models import export_rows, failed_files, print_parity
@@ -119,11 +124,18 @@ def _converted(
     file: Path, check_on: str | None, allow_pickle: bool, trust: tuple[str, ...]
 ) -> tuple[SoftmaxRegression, Any]:
     """The model, and the rows that it was compared on."""
-    from tfsoftmax.convert.files import load_fitted, read_rows
+    from tfsoftmax.convert.files import KERAS, load_fitted, numbers_of, read_rows
     from tfsoftmax.system.startup import import_tensorflow
 
+    if file.suffix == KERAS:
+        import_tensorflow()  # without its log, before Keras does it
     fitted = load_fitted(file, allow_pickle=allow_pickle, trust=trust)
     given = None if check_on is None else read_rows(check_on, fitted)
+    if file.suffix == KERAS:
+        from tfsoftmax.convert.from_keras import from_keras
+
+        given = None if given is None else numbers_of(given, str(check_on))
+        return from_keras(fitted, check_on=given), given
     import_tensorflow()
     from tfsoftmax.convert.from_sklearn import from_sklearn
 

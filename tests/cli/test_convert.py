@@ -132,3 +132,48 @@ def test_texts_are_read_by_the_line_and_tensorflow_is_silent(tmp_path):
     (note,) = result.stderr.splitlines()
     assert "refuses a missing text" in note
     assert "probabilities within" in result.stdout
+
+
+def keras_file(path, *layers):
+    keras = pytest.importorskip("keras")
+    keras.utils.set_random_seed(0)
+    made = keras.Sequential([keras.Input((4,)), *(layer(keras.layers) for layer in layers)])
+    made.save(path)
+    return made
+
+
+def test_a_keras_file_is_converted_and_compared(tmp_path):
+    dense = lambda layers: layers.Dense(3)  # noqa: E731
+    made = keras_file(tmp_path / "tuned.keras", lambda layers: layers.Rescaling(0.5, -1), dense)
+    rows = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    np.savetxt(tmp_path / "rows.csv", rows, delimiter=",", header="a,b,c,d", comments="")
+    result = run(
+        *(main, "convert", tmp_path / "tuned.keras", "-o", tmp_path / "tuned", "--tflite", "none"),
+        *("--check-on", tmp_path / "rows.csv", "--json"),
+    )
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)["compared"]
+    assert found["rows"] == 20
+    assert found["max_difference"] < 1e-6
+    expected = np.exp(made.predict(rows, verbose=0))
+    expected /= expected.sum(axis=1, keepdims=True)
+    answers = load_predictor(tmp_path / "tuned").predict_proba(rows)
+    np.testing.assert_allclose(answers, expected, atol=1e-5)
+
+
+def test_keras_files_that_cannot_be_read_or_compared_say_why(tmp_path):
+    keras_file(tmp_path / "lambda.keras", lambda layers: layers.Lambda(lambda x: x + 1))
+    (tmp_path / "broken.keras").write_bytes(b"PK")
+    keras_file(tmp_path / "m.keras", lambda layers: layers.Dense(2, activation="softmax"))
+    np.save(tmp_path / "narrow.npy", np.zeros((3, 5), np.float32))
+    (tmp_path / "words.csv").write_text("a,b,c,d\n1,2,3,x\n")
+    for name, rows, said in (
+        ("lambda", None, "without running code that is in it"),
+        ("broken", None, "cannot be read as a Keras file"),
+        ("m", "narrow.npy", "takes rows of 4 numbers, and these have 5"),
+        ("m", "words.csv", "words.csv: expected rows of numbers"),
+    ):
+        given = () if rows is None else ("--check-on", tmp_path / rows)
+        output = "-o", tmp_path / "out"
+        assert_one_line(run(main, "convert", tmp_path / f"{name}.keras", *output, *given), 1, said)
+        assert not (tmp_path / "out").exists()

@@ -1,4 +1,4 @@
-"""Files of fitted scikit-learn models, and of rows to compare models on."""
+"""Files of fitted scikit-learn and Keras models, and of rows to compare models on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tfsoftmax.system.paths import check_regular, user_path
 _log = logging.getLogger(__name__)
 
 PICKLES = (".joblib", ".pkl", ".pickle")
-SKOPS = ".skops"
+SKOPS, KERAS = ".skops", ".keras"
 # Types in fitted pipelines that skops has not on its own list, and that run no code of the file.
 TRUSTED = (
     "numpy.dtype",
@@ -31,28 +31,31 @@ TRUSTED = (
 
 
 def load_fitted(path: Path, *, allow_pickle: bool = False, trust: Collection[str] = ()) -> Any:
-    """Loads a fitted scikit-learn model.
+    """Loads a fitted model of scikit-learn or Keras.
 
     Args:
-      path: ``.skops``; or ``.joblib``, ``.pkl`` or ``.pickle``.
+      path: ``.skops`` or ``.keras``, of which no code of their own is run; or ``.joblib``,
+        ``.pkl`` or ``.pickle``.
       allow_pickle: whether files that are pickles may be read, which runs whatever code is in
         them.
       trust: names of types that a skops file may have, beside those known to be harmless.
 
     Raises:
       UnknownModelError: if there is no such file.
-      UsageError: if it is a pickle and these are not allowed, or skops is not installed.
+      UsageError: if it is a pickle and these are not allowed, or what reads it is not installed.
       ConversionError: if it cannot be read, or has types that are not trusted.
     """
     place = user_path(path)
     if not place.exists():
         raise UnknownModelError(f"{path}: no such file")
     check_regular(place)
-    if place.suffix not in (SKOPS, *PICKLES):
+    if place.suffix not in (SKOPS, KERAS, *PICKLES):
         raise ConversionError(
-            f"{path}: expected {', '.join((SKOPS, *PICKLES))} with a fitted scikit-learn model; "
-            "skops.io.dump(model, 'model.skops') writes one"
+            f"{path}: expected {', '.join((SKOPS, *PICKLES))} with a fitted scikit-learn model, or "
+            f"{KERAS} with one of Keras; skops.io.dump(model, 'model.skops') writes the first"
         )
+    if place.suffix == KERAS:
+        return _keras(place)
     if place.suffix in PICKLES and not allow_pickle:
         raise UsageError(
             f"{path}: it is a pickle, and reading one runs the code that is in it: give "
@@ -88,6 +91,22 @@ def _skops(path: Path, trust: Collection[str]) -> Any:
         f"{path}: it has objects of types that are not known to be harmless, such as {unknown[0]}: "
         "give " + setting("trust", unknown) + " if you know what they do when they are made"
     )
+
+
+def _keras(path: Path) -> Any:
+    try:
+        import keras
+    except ImportError as error:
+        raise UsageError(
+            f"{path}: reading it needs the package keras: pip install keras"
+        ) from error
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # of any kind, from a file that may be anything
+        raise ConversionError(
+            f"{path}: it cannot be read as a Keras file, without running code that is in it: "
+            f"{_said(error)}"
+        ) from error
 
 
 def _pickle(path: Path) -> Any:
@@ -138,3 +157,19 @@ def read_rows(name: str, fitted: Any) -> Any:
         raise DataError(f"{name}: it cannot be read: {_said(error)}") from error
     names = names_of(fitted)
     return rows if names is None else columns_by_name(names, rows, name)
+
+
+def numbers_of(rows: Any, name: str) -> np.ndarray:
+    """Rows of numbers alone, float32, each as an array of one dimension.
+
+    Raises:
+      DataError: if there is anything else.
+
+    >>> numbers_of([[1, 2]], "rows").tolist()
+    [[1.0, 2.0]]
+    """
+    try:
+        numbers = np.asarray(rows, np.float32)
+        return numbers.reshape(len(numbers), -1)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name}: expected rows of numbers: {_said(error)}") from error

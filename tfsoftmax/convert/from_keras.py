@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
+from tfsoftmax.convert.compared import compared
 from tfsoftmax.convert.keras_layers import LAYERS, Found
-from tfsoftmax.errors import ConversionError, UsageError
+from tfsoftmax.errors import ConversionError, DataError, UsageError
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.report.converted import ConversionRecord
 from tfsoftmax.spec import Scaling, Spec
@@ -22,6 +25,7 @@ def from_keras(
     *,
     class_names: Sequence[str] | None = None,
     like: SoftmaxRegression | None = None,
+    check_on: Any = None,
 ) -> SoftmaxRegression:
     """Converts a Keras model that is a softmax regression.
 
@@ -34,12 +38,15 @@ def from_keras(
       class_names: of its outputs; None is those of `like`, or else ``0, 1, 2, ...``.
       like: the model that it was made of by `SoftmaxRegression.to_keras`; the names of columns and
         classes, the encoding of a table and the type of rows are taken from it.
+      check_on: rows to compare on, ``[n_samples, n_features]`` or as `keras_model` takes them; None
+        compares nothing.
 
     Returns:
       The model; `export_model` writes it.
 
     Raises:
-      ConversionError: naming the layer that cannot be converted.
+      ConversionError: naming the layer that cannot be converted, or the row of `check_on` whose
+        probabilities differ by more than 1e-5.
       UsageError: if the number of class names is not that of the outputs.
 
     >>> import keras
@@ -68,13 +75,34 @@ def from_keras(
     import keras
 
     kinds = ", ".join(type(layer).__name__ for layer in layers)
-    model.record = ConversionRecord(
+    record = ConversionRecord(
         "Keras",
         keras.__version__,
         f"{type(keras_model).__name__}({kinds})",
         parameters_sha256=parameters_sha256(model),
     )
+    if check_on is not None:
+        rows = np.asarray(check_on).reshape(len(check_on), -1)
+        expected = _probabilities(keras_model, rows, found)
+        n_rows, difference = compared(model, rows, expected)
+        record = replace(record, compared_rows=n_rows, max_difference=difference)
+    model.record = record
     return model
+
+
+def _probabilities(keras_model: Any, rows: np.ndarray, found: Found) -> np.ndarray:
+    """What a Keras model says of flat rows, float64 ``[n_samples, n_classes]``."""
+    if rows.shape[1] != math.prod(found.shape):
+        raise DataError(
+            f"check_on: the Keras model takes rows of {math.prod(found.shape):,} numbers, and "
+            f"these have {rows.shape[1]:,}"
+        )
+    given = rows.reshape(-1, *found.shape).astype(keras_model.inputs[0].dtype)
+    answers = np.asarray(keras_model.predict(given, verbose=0), np.float64)
+    if answers.shape[1] == 1:
+        return np.column_stack([1 - answers, answers])
+    probabilities: np.ndarray = answers if found.ended else softmax(answers, axis=1)
+    return probabilities
 
 
 def _chain(keras_model: Any) -> list[Any]:

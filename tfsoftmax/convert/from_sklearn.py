@@ -10,17 +10,22 @@ from typing import Any
 import numpy as np
 
 from tfsoftmax.convert.assemble import assemble, rows_of
+from tfsoftmax.convert.compared import compared
 from tfsoftmax.convert.estimators import weights_of
 from tfsoftmax.convert.pipeline import inputs_of, names_of, steps_of
 from tfsoftmax.convert.walk import Walk
 from tfsoftmax.data.labels import ClassNames
-from tfsoftmax.errors import ConversionError, UsageError
-from tfsoftmax.export.tolerances import TOLERANCE
+from tfsoftmax.errors import UsageError
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.report.converted import ConversionRecord
 from tfsoftmax.training.record import parameters_sha256
 
 _log = logging.getLogger(__name__)
+
+_ADVICE = (
+    "; if columns are far from 0, fit the pipeline with a StandardScaler, as float32 has seven "
+    "digits"
+)
 
 
 def from_sklearn(fitted: Any, *, check_on: Any = None) -> SoftmaxRegression:
@@ -81,38 +86,11 @@ def from_sklearn(fitted: Any, *, check_on: Any = None) -> SoftmaxRegression:
         parameters_sha256=parameters_sha256(model),
     )
     if check_on is not None:
-        n_rows, difference = _compared(model, fitted, check_on)
+        expected = fitted.predict_proba(check_on)
+        n_rows, difference = compared(model, rows_of(model.spec, check_on), expected, _ADVICE)
         record = replace(record, compared_rows=n_rows, max_difference=difference)
     model.record = record
     return model
-
-
-def _compared(model: SoftmaxRegression, fitted: Any, rows: Any) -> tuple[int, float]:
-    """Compares the probabilities of a model with those of what it was converted from.
-
-    Args:
-      model: converted.
-      fitted: scikit-learn's.
-      rows: as `fitted` takes them.
-
-    Returns:
-      How many rows there are, and the largest difference of a probability.
-
-    Raises:
-      ConversionError: if it is more than 1e-5, naming the row.
-    """
-    difference = np.abs(model.predict_proba(rows_of(model.spec, rows)) - fitted.predict_proba(rows))
-    if not len(difference):
-        raise ConversionError("check_on has no rows; give some that the models can be compared on")
-    row, column = np.unravel_index(int(np.argmax(difference)), difference.shape)
-    if not difference[row, column] <= TOLERANCE:
-        raise ConversionError(
-            f"row {row} of check_on: the converted model's probability of "
-            f"{model.spec.class_names[column]!r} differs by {difference[row, column]:.2g}, and "
-            f"{TOLERANCE:g} is allowed; if columns are far from 0, fit the pipeline with a "
-            "StandardScaler, as float32 has seven digits"
-        )
-    return len(difference), float(difference[row, column])
 
 
 def _class_names(classifier: Any) -> tuple[str, ...]:
