@@ -19,6 +19,7 @@ from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.data.readers.in_memory import from_frame
 from tfsoftmax.data.sparse_rows import rows_of_entries
 from tfsoftmax.errors import ArgumentError
+from tfsoftmax.estimators.advice import advice_in_pandas
 from tfsoftmax.spec import Spec
 
 if TYPE_CHECKING:
@@ -209,7 +210,8 @@ def _encoded(rows: Labelled) -> tuple[FeaturesLike, Spec]:
     codes = np.unique(rows.y, return_inverse=True)[1]
     labelled = frame.assign(**{label: np.char.add("class ", codes.astype(str))})
     options = SourceOptions(label_column=label)
-    found = from_frame(labelled, name="X", options=options, hold_out=False)
+    with advice_in_pandas():
+        found = from_frame(labelled, name="X", options=options, hold_out=False)
     return found.train.features, found.spec
 
 

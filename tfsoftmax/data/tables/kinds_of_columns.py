@@ -276,6 +276,8 @@ class _Look:
                 raise nameless(self._where)
         if self._is_of_dates():
             return Guess(Column(self._name, "date", names, time_zone="UTC"), "string")
+        if reader.writing.conflict and self._is_categorical:
+            return Guess(Column(self._name, "category", names), "string")
         if not reader.is_text or (reader.writing.conflict and self._share_of_texts < _FEWEST_TEXTS):
             if reader.type == "boolean":
                 return Guess(Column(self._name, "boolean", names), self._type_of_booleans())
@@ -289,6 +291,12 @@ class _Look:
     @property
     def _names_rows(self) -> bool:
         return self._reader.names_rows and self._reader.distinct.holds
+
+    @property
+    def _is_categorical(self) -> bool:
+        import pandas as pd
+
+        return isinstance(self._column.dtype, pd.CategoricalDtype)
 
     def _is_of_dates(self) -> bool:
         import pandas as pd
@@ -327,15 +335,12 @@ class _Look:
             raise self._error(
                 "it is part text", reader.first_text, ", part numbers; write it in one way"
             )
-        import pandas as pd
-
         n_distinct = texts.nunique()
         mostly = n_distinct > len(texts) / 2
-        is_category = isinstance(self._column.dtype, pd.CategoricalDtype)
-        if mostly and words >= _WORDS_OF_NAMES and not is_category:
+        if mostly and words >= _WORDS_OF_NAMES and not self._is_categorical:
             return Guess(Column(name, "text", names, size=TEXT_SIZE), "string", hint)
         few = n_distinct <= _FEW_CATEGORIES or not mostly
-        if is_category or (few and n_distinct <= MOST_CATEGORIES):
+        if self._is_categorical or (few and n_distinct <= MOST_CATEGORIES):
             return Guess(Column(name, "category", names), "string", hint)
         return Guess(Column(name, "hashed", names, size=HASHED_SIZE), "string", hint)
 
