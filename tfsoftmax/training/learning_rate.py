@@ -11,7 +11,7 @@ import tensorflow as tf
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from tfsoftmax.data.dataset import Split
-from tfsoftmax.data.features import read_rows
+from tfsoftmax.data.features import features_of, read_rows
 from tfsoftmax.data.sparse_rows import SparseFeatures, taken_sparse
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.messages import setting
@@ -108,9 +108,12 @@ def sample_rows(
         raw = chosen.read_sparse([slice(None)])
         rows = scaled(raw, scale_of(model), model.spec.n_inputs).astype(np.float64)
     else:
-        every = len(indices) == n_samples
-        parts = [slice(None)] if every else [slice(index, index + 1) for index in indices]
-        sample = read_rows(features, parts)
+        source = features_of(features)
+        if source.in_file and len(indices) < n_samples:
+            # One by one: `take` would read all that is between.
+            sample = read_rows(source, [slice(index, index + 1) for index in indices])
+        else:
+            sample = np.asarray(source.take(indices))
         rows = model.scaled(tf.constant(sample)).numpy().astype(np.float64)
     weights = full_row_weights(split, model.spec.class_names, recipe.class_weight)
     return Inputs(rows, weights[indices])

@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score, log_loss
 
 from tfsoftmax import SoftmaxRegression, Spec, Split
 from tfsoftmax.data.sparse_rows import SparseRows
+from tfsoftmax.scaler import scaler
 from tfsoftmax.training.newton import rows as rows_module
 from tfsoftmax.training.newton import which_passes
 from tfsoftmax.training.newton.diagonal import OfEntries
@@ -116,6 +117,23 @@ def test_compiled_passes_give_the_same(case, monkeypatch):
         for each, point in zip((plain, compiled), points, strict=True)
     ]
     assert_allclose(*products, atol=1e-6)
+
+
+def test_models_of_one_spec_share_what_is_compiled(case):
+    X, y, weights, joint, _ = case
+    traced, losses = [], []
+    for center in (X.mean(axis=0), X[0]):
+        model = SoftmaxRegression(Spec((N_FEATURES,), "float32", tuple("abcd")))
+        objective = Objective(scaler(model.spec), center=center)
+        passes = Passes(objective, Rows(Split(X, y), weights, N_CLASSES), compiled=True)
+        losses.append(passes.at(passes.logits(joint)).loss)
+        traced.append(passes._float32.point.experimental_get_tracing_count())
+    assert traced == [1, 1]
+    # What is kept has no center: the second model has its own.
+    moved = scipy.special.log_softmax((X - X[0]) @ joint[:, :-1].T + joint[:, -1], axis=1)
+    expected_loss = -(weights * moved[np.arange(N_ROWS), y]).mean()
+    assert losses[1] == pytest.approx(expected_loss, rel=1e-5)
+    assert losses[0] != losses[1]
 
 
 @pytest.mark.parametrize("block_rows", [1000, 50, 1])

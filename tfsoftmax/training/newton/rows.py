@@ -139,7 +139,7 @@ class Rows:
 
     def take(self, indices: np.ndarray) -> np.ndarray:
         """The raw features of some rows, ``[n, n_features]``; ascending indices are fastest."""
-        return features_of(self._features)[indices]
+        return np.asarray(features_of(self._features).take(indices))
 
     def in_order(self, of_chunks: Sequence[np.ndarray]) -> np.ndarray:
         """Arrays of all rows, ``[n_samples, ...]``, from those of each chunk's blocks."""
