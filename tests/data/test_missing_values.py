@@ -36,6 +36,17 @@ def test_missing_values_are_the_training_rows_mean_for_the_model(tmp_path):
         load_dataset(csv(tmp_path, frame=frame))
 
 
+def test_of_a_column_without_values_only_leaving_it_out_is_advised(tmp_path):
+    frame = FRAME.assign(width=np.nan)
+    message = f"'width': all values are missing from row 1 to {len(frame)}; leave it out with drop="
+    with pytest.raises(DataError, match=message):
+        load_dataset(csv(tmp_path, frame=frame))
+    options = SourceOptions(drop=("width",))
+    assert (
+        "width" not in load_dataset(csv(tmp_path, frame=frame), options=options).spec.feature_names
+    )
+
+
 def test_missing_values_of_sparse_rows(tmp_path):
     path = tmp_path / "rows.svm"
     path.write_text("".join(f"{n % 2} 1:{n} 2:{'nan' if n == 3 else n}\n" for n in range(10)))

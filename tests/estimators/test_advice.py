@@ -19,7 +19,7 @@ MARKS = ["$5", "5%"]
         (["1.234", "2,500"], "thousands=\",\" of pandas.read_csv"),
         (MARKS, 'leave the column out with X.drop(columns=["d"])'),
         (["yes", "no", "maybe"], 'X.replace("maybe", numpy.nan)'),
-        ([None], "X.fillna(X.mean(numeric_only=True))"),
+        ([None], 'leave it out with X.drop(columns=["d"])'),
     ],
 )  # fmt: skip
 def test_what_to_do_is_said_in_the_words_of_pandas(cells, advice):

@@ -221,7 +221,14 @@ class NumbersReader:
             return
 
         def problem(row: int) -> str:
-            name = self.names[int(np.argmax(missing[row]))]
+            index = int(np.argmax(missing[row]))
+            name = self.names[index]
+            if missing[:, index].all() and len(missing) > 1 and not self._remedy:
+                return (
+                    f"{where}, column {name!r}: all values are missing from row {first_row} to "
+                    f"{first_row + len(missing) - 1:,}; leave it out with "
+                    + setting("drop", [name])
+                )
             usual = "take the mean for it with " + setting("missing", "mean") + self._ways_out(name)
             return (
                 f"{where}, row {first_row + row}, column {name!r}: the value is missing; fill it "
