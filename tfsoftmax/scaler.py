@@ -92,8 +92,8 @@ def scaler(spec: Spec) -> Callable[[Any], Any]:
     """`Scaler.scaled`, one function for all models of a spec: what is traced of it can be kept.
 
     >>> spec = Spec((1,), "uint8", ("no", "yes"), (0, 255))
-    >>> scaler(spec)(tf.constant([[51]])).numpy().round(3).tolist()
-    [[0.2]]
+    >>> scaler(spec)(tf.constant([[51]])).numpy().round(3)
+    array([[0.2]], dtype=float32)
     >>> scaler(spec) is scaler(spec)
     True
     """
