@@ -8,9 +8,11 @@ import traceback
 
 import click
 
+from tfsoftmax.cli._early_signals import TRY_AGAIN
 from tfsoftmax.cli._flags import render
 from tfsoftmax.cli._interrupt import ENDINGS
 from tfsoftmax.errors import (
+    PeerError,
     TfsoftmaxError,
     UnknownDatasetError,
     UnknownModelError,
@@ -55,6 +57,8 @@ def explain(error: BaseException, command: str | None) -> tuple[str, int]:
         return error.format_message(), error.exit_code
     if isinstance(error, UsageError | UnknownDatasetError | UnknownModelError):
         return render(error), _USAGE
+    if isinstance(error, PeerError):
+        return render(error), TRY_AGAIN
     if isinstance(error, TfsoftmaxError):
         return render(error), _FAILURE
     return _explain_shortage(error) or _explain_unexpected(error), _FAILURE

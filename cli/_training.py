@@ -14,6 +14,7 @@ import click
 
 from tfsoftmax.cli._flags import render_document
 from tfsoftmax.cli._recipe import arguments_of
+from tfsoftmax.distributed.workers import ALONE, Workers
 from tfsoftmax.system.json_text import json_text
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def trained_on(
     start: SoftmaxRegression | None = None,
     checkpoints: Checkpoints | None = None,
     tensorboard: Path | None = None,
+    workers: Workers = ALONE,
 ) -> FitResult:
     """Trains with progress on standard error; Ctrl-C and SIGTERM end it where nothing is lost."""
     from tfsoftmax.cli._interrupt import defer_interrupts
@@ -115,6 +117,7 @@ def trained_on(
                 on_epoch=on_epoch,
                 on_progress=on_progress,
                 on_choosing=on_choosing,
+                workers=workers,
             )
             if log:
                 log.add_weights(trained.model, trained.history.kept.epoch)

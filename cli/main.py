@@ -16,6 +16,7 @@ from tfsoftmax.cli.evaluate import evaluate
 from tfsoftmax.cli.explain import explain
 from tfsoftmax.cli.export import export
 from tfsoftmax.cli.inspect import inspect
+from tfsoftmax.cli.launch import launch
 from tfsoftmax.cli.predict import predict
 from tfsoftmax.cli.statistics import statistics
 from tfsoftmax.cli.train import train
@@ -46,6 +47,6 @@ for _command in (
         convert,
         verify,
     ),
-    *(datasets, cache),
+    *(launch, datasets, cache),
 ):
     main.add_command(_command)

@@ -32,6 +32,7 @@ from tfsoftmax.cli._training import (
     trained_on,
     write_history,
 )
+from tfsoftmax.cli._workers import join, workers_options
 from tfsoftmax.data.names import locate
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def _check_history(ctx: click.Context, param: click.Parameter, value: Path | Non
     metavar="DIR",
     help="Write every epoch's figures, and the weights as pictures, for TensorBoard there.",
 )
+@workers_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document of all figures.")
 @common_options
 def train(
@@ -128,9 +130,12 @@ def train(
     checkpoints = checkpoints_from(options)
     name = locate(dataset_name).model_name if name is None else name
 
-    check_outputs(
-        dataset_name, (output_dir, name), forms, {"--history": history}, tensorboard, checkpoints
-    )
+    workers = join(options)
+    if workers.is_chief:
+        place, files = (output_dir, name), {"--history": history}
+        check_outputs(dataset_name, place, forms, files, tensorboard, checkpoints)
+    else:
+        quiet, tensorboard = True, None
     from tfsoftmax.data.dataset import check_unchanged
     from tfsoftmax.data.split import with_validation
     from tfsoftmax.export.formats import check_formats
@@ -149,7 +154,9 @@ def train(
         announce(dataset, recipe_name)
     check_formats(forms.formats, dataset.model_spec)
     note_another_task(model_folder(output_dir, name), dataset.spec)
-    trained = trained_on(dataset, recipe, quiet, start, checkpoints, tensorboard)
+    trained = trained_on(dataset, recipe, quiet, start, checkpoints, tensorboard, workers)
+    if not workers.is_chief:
+        return 0
     with rescue_on_failure(trained.model, output_dir, name, checkpoints):
         command = command_of(dataset, data, trained.history.recipe, recipe_name)
         if start_from:

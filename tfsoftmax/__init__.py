@@ -40,6 +40,7 @@ _MODULE_OF = {
     "fit": "tfsoftmax.training.fit",
     "Checkpoints": "tfsoftmax.training.checkpoint",
     "FitResult": "tfsoftmax.training.fit",
+    "join_workers": "tfsoftmax.distributed.workers",
     "warm_start": "tfsoftmax.training.warm_start",
     "diagnose": "tfsoftmax.report.convergence",
     "Convergence": "tfsoftmax.report.convergence",
@@ -78,6 +79,7 @@ _MODULE_OF = {
     "DivergenceError": "tfsoftmax.errors",
     "MachineError": "tfsoftmax.errors",
     "ModelError": "tfsoftmax.errors",
+    "PeerError": "tfsoftmax.errors",
     "UnknownModelError": "tfsoftmax.errors",
     "ExportError": "tfsoftmax.errors",
     "IncompleteExportError": "tfsoftmax.errors",
@@ -100,6 +102,7 @@ if TYPE_CHECKING:  # The same names again.
     from tfsoftmax.data.readers.in_memory import from_arrays as from_arrays
     from tfsoftmax.data.readers.in_memory import from_frame as from_frame
     from tfsoftmax.data.readers.in_memory import from_tf_data as from_tf_data
+    from tfsoftmax.distributed.workers import join_workers as join_workers
     from tfsoftmax.errors import ArgumentError as ArgumentError
     from tfsoftmax.errors import CheckpointError as CheckpointError
     from tfsoftmax.errors import ConversionError as ConversionError
@@ -109,6 +112,7 @@ if TYPE_CHECKING:  # The same names again.
     from tfsoftmax.errors import IncompleteExportError as IncompleteExportError
     from tfsoftmax.errors import MachineError as MachineError
     from tfsoftmax.errors import ModelError as ModelError
+    from tfsoftmax.errors import PeerError as PeerError
     from tfsoftmax.errors import TfsoftmaxError as TfsoftmaxError
     from tfsoftmax.errors import UnknownDatasetError as UnknownDatasetError
     from tfsoftmax.errors import UnknownModelError as UnknownModelError

@@ -71,6 +71,10 @@ class MachineError(TfsoftmaxError):
     """A machine, or a limit set on it, that does not let TensorFlow run."""
 
 
+class PeerError(TfsoftmaxError):
+    """Another process of a run that did not come, or is gone; the run can be tried again."""
+
+
 class ModelError(TfsoftmaxError):
     """A path that holds no model this package can run, or input that does not fit it."""
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfsoftmax.data.dataset import Split
 from tfsoftmax.data.sparse_rows import taken_sparse
+from tfsoftmax.distributed.workers import ALONE, Workers
 from tfsoftmax.errors import UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.model import SoftmaxRegression
@@ -24,6 +25,7 @@ from tfsoftmax.training.sgd.feed import Feed
 from tfsoftmax.training.sgd.loop import Loop
 from tfsoftmax.training.sgd.rules import AdaGrad, Descent, Ftrl, Rule
 from tfsoftmax.training.sgd.schedules import PerStep
+from tfsoftmax.training.sgd.shard_feed import ShardFeed, shard_of
 from tfsoftmax.training.sgd.sparse_feed import SparseFeed
 from tfsoftmax.training.sgd.updates import Updates
 
@@ -34,6 +36,7 @@ def build_loop(
     recipes: Sequence[ResolvedRecipe],
     center: np.ndarray | None,
     models: tuple[int, ...] = (),
+    workers: Workers = ALONE,
 ) -> Loop:
     """Builds the loop that trains one model by a recipe, or many side by side by several.
 
@@ -44,12 +47,13 @@ def build_loop(
       center: subtracted from the scaled features, ``[n_inputs]``; side by side,
         ``[n_weightings, 1, 1, n_inputs]``; None subtracts nothing.
       models: how many side by side, ``(n_weightings, n_recipes)``; ``()`` is a single model.
+      workers: that take every step together; the rows are those of all of them.
 
     Raises:
       UsageError: if the run ends before its warm-up does.
     """
     recipe = recipes[0]
-    feed = feed_of(model, rows, recipe)
+    feed = feed_of(model, rows, recipe, workers)
     objective = Objective.of(model, recipe, center)
     rates = [schedule_of(one, feed.steps) for one in recipes]
     if models:
@@ -73,14 +77,21 @@ def build_loop(
         schedules.side_by_side(rates) if models else rates[0],
         schedules.tail_weights(first_averaged),
         recipe.xla,
+        workers,
     )
 
 
-def feed_of(model: SoftmaxRegression, rows: Split, recipe: ResolvedRecipe) -> Feed:
+def feed_of(
+    model: SoftmaxRegression, rows: Split, recipe: ResolvedRecipe, workers: Workers = ALONE
+) -> Feed:
     """What feeds rows to the loop: sparse ones (`Occurring`) at the cost of their entries.
 
-    A scaling that does not keep zeros leaves nothing sparse.
+    A scaling that does not keep zeros leaves nothing sparse. Each of several workers holds a range
+    of the rows, all about as many.
     """
+    if workers.count > 1:
+        mine = shard_of(len(rows), workers.index, workers.count)
+        return ShardFeed(rows, recipe.batch_size, recipe.seed, recipe.memory_limit, mine)
     kind = SparseFeed if taken_sparse(rows.features, model.spec) else Feed
     return kind(rows, recipe.batch_size, recipe.seed, recipe.memory_limit)
 

@@ -10,6 +10,7 @@ from tfsoftmax.choices import with_choices
 from tfsoftmax.data.dataset import Dataset, check_dataset
 from tfsoftmax.data.profile import Profile
 from tfsoftmax.data.record import DataRecord
+from tfsoftmax.distributed.workers import ALONE, Workers
 from tfsoftmax.errors import UsageError
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.training.build import start_of
@@ -21,6 +22,13 @@ from tfsoftmax.training.recipe import Recipe, recipe_of
 from tfsoftmax.training.record import RunRecord
 from tfsoftmax.training.resume import identity_of, saving
 from tfsoftmax.training.run import Run
+from tfsoftmax.training.together import (
+    agreed,
+    begin_together,
+    check_divisible,
+    end_together,
+    stopping_together,
+)
 from tfsoftmax.training.trainer import Progress
 
 
@@ -67,6 +75,7 @@ def fit(
     on_epoch: Callable[[EpochMetrics], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_choosing: Callable[[int, int], None] | None = None,
+    workers: Workers = ALONE,
 ) -> FitResult:
     """Trains a model by stochastic gradient descent on the cross-entropy.
 
@@ -74,6 +83,11 @@ def fit(
     row is used once an epoch, in a new random order; a last batch that is short counts for the
     rows it has. An l2 that the recipe leaves open is chosen by cross-validation where that is
     quick (`choose_l2`), unless there is a model to start from.
+
+    With several `workers` each calls it, with the same arguments. They take every step together,
+    each with its own rows of the batch; the chief alone measures on the test rows and saves the
+    run, and all return its model. That is the model of a single process, but for the rounding of
+    sums, if the training rows fit into one's memory limit.
 
     Args:
       dataset: the training rows, and the test rows to measure on after every epoch.
@@ -87,6 +101,7 @@ def fit(
       on_progress: called after every call of the compiled loop, at least once an epoch. A
         KeyboardInterrupt that it raises is let through once the run is saved.
       on_choosing: called while l2 is chosen, with the number of steps taken and of all.
+      workers: the processes that train together (`join_workers`); by default this one alone.
 
     Returns:
       The trained model and the history of all epochs, with two more attributes (`FitResult`).
@@ -96,6 +111,7 @@ def fit(
       OSError: if checkpoints cannot be written to their folder.
       DivergenceError: at the step where the loss stopped being a number.
       DataError: if a class has too few rows to hold some out for validation.
+      PeerError: if another worker is gone, or was interrupted.
       UsageError: if there is no such recipe, or it names a class that does not exist; if the saved
         run is another one, or `resume` is false.
 
@@ -105,33 +121,71 @@ def fit(
     >>> history.last.test_accuracy > 0.9
     True
     """
-    dataset, asked = check_dataset(dataset), recipe_of(recipe)
+    with workers.peer_errors():
+        callbacks = _Callbacks(on_epoch, on_progress, on_choosing, workers)
+        return _fit(dataset, recipe_of(recipe), start, checkpoints, callbacks, workers)
+
+
+class _Callbacks(NamedTuple):
+    """What `fit` calls; what one of them interrupts ends in all workers."""
+
+    epoch: Callable[[EpochMetrics], None] | None
+    progress: Callable[[Progress], None] | None
+    choosing: Callable[[int, int], None] | None
+    workers: Workers
+
+    def on_epoch(self, metrics: EpochMetrics) -> None:
+        with stopping_together(self.workers):
+            if self.epoch:
+                self.epoch(metrics)
+
+    def on_progress(self, progress: Progress) -> None:
+        with stopping_together(self.workers):
+            if self.progress:
+                self.progress(progress)
+
+
+def _fit(
+    dataset: Dataset,
+    asked: Recipe,
+    start: SoftmaxRegression | None,
+    checkpoints: Checkpoints | None,
+    callbacks: _Callbacks,
+    workers: Workers,
+) -> FitResult:
+    dataset = check_dataset(dataset)
     described = DataRecord.of(dataset)
     dataset, resolved = prepare(dataset, asked)
-    if chosen := _chosen_l2(dataset, asked, start, checkpoints, on_choosing):
+    check_divisible(dataset, resolved, workers)
+    chosen = None
+    if workers.is_chief:
+        chosen = _chosen_l2(dataset, asked, start, checkpoints, callbacks.choosing)
+    if chosen:
         resolved = resolve(asked.but(l2=chosen.l2), dataset)
+    resolved = agreed(resolved, workers)
     model = start_of(dataset.spec, resolved)
     if start is not None:
         _start_from(model, start)
-    run = Run(model, dataset, resolved)
+    run = Run(model, dataset, resolved, workers)
     run.history.chosen_l2 = chosen
-    identity = identity_of(run, asked, dataset) if checkpoints else {}
-    with saving(run, checkpoints, identity) if checkpoints else nullcontext() as on_step:
+    identity = identity_of(run, asked, dataset) if checkpoints or workers.count > 1 else {}
+    saved = checkpoints if workers.is_chief else None
+    with saving(run, saved, identity) if saved else nullcontext() as on_step:
+        begin_together(run, identity, workers, checkpoints)
 
         def after_call(progress: Progress) -> None:
             # In the middle of a step of Newton's there is nothing to go on from.
             if on_step and not run.newton:
                 on_step()
-            if on_progress:
-                on_progress(progress)
+            callbacks.on_progress(progress)
 
-        while not run.ended:
+        while not workers.chiefs(run.ended):
             metrics = run.epoch(after_call)
             if on_step and run.newton:
                 on_step()
-            if on_epoch:
-                on_epoch(metrics)
+            callbacks.on_epoch(metrics)
     run.end()
+    end_together(run, model, workers)
     model.record = RunRecord.of(model, run.history, asked, described, dataset.train, run.test)
     if model.record.profile:
         model.profile = Profile.from_json(model.record.profile)

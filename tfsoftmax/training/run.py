@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
+from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.device import to_device
+from tfsoftmax.distributed.workers import ALONE, Workers
 from tfsoftmax.errors import UnansweredError
 from tfsoftmax.evaluation import evaluate
 from tfsoftmax.metrics import Evaluation
@@ -23,6 +27,13 @@ from tfsoftmax.training.newton.phase import NewtonPhase, check_rows
 from tfsoftmax.training.occurring import Occurring
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.training.trainer import Progress, Trainer
+
+
+class Figures(NamedTuple):
+    """How a model does on the rows of several workers."""
+
+    accuracy: float
+    log_loss: float
 
 
 class Run:
@@ -38,12 +49,19 @@ class Run:
       newton: what goes on from where SGD ended; None before that, and where it is not asked for.
     """
 
-    def __init__(self, model: SoftmaxRegression, dataset: Dataset, recipe: ResolvedRecipe):
+    def __init__(
+        self,
+        model: SoftmaxRegression,
+        dataset: Dataset,
+        recipe: ResolvedRecipe,
+        workers: Workers = ALONE,
+    ):
         self._occurring = Occurring.of(model, dataset)
         self.model, trained, self.recipe = self._occurring.model, self._occurring.dataset, recipe
         if recipe.solver == "newton":
             check_rows(self.model, trained.train)
-        self.trainer = Trainer(self.model, trained.train, recipe)
+        self.trainer = Trainer(self.model, trained.train, recipe, workers)
+        self._workers = workers
         # Moved to the device once, not in every epoch, as far as there is room.
         self._train = self.trainer.feed.rows if recipe.epochs else trained.train
         spare = recipe.memory_limit - dataset.train.features.nbytes
@@ -76,14 +94,14 @@ class Run:
     def epoch(self, on_progress: Callable[[Progress], None] | None) -> EpochMetrics:
         """Trains the next epoch, or the rest of it, or takes a step of Newton's; and measures."""
         epoch = len(self.history.epochs)
-        train: Evaluation | Point
+        train: Figures | Evaluation | Point
         started = time.perf_counter()
         if epoch < self.recipe.epochs:
             loop = self.trainer.loop
             loss = self.trainer.run_epoch(epoch, on_progress)
             steps, self.history.xla = loop.done, loop.xla
             rate = float(loop.learning_rates(steps - 1, steps)[0])
-            trained, train = time.perf_counter(), self._measure(self._train)
+            trained, train = time.perf_counter(), self._measure_training()
         else:
             newton = self.begin_newton()
             steps = self.history.last.steps if epoch else 0
@@ -93,25 +111,11 @@ class Run:
             loss, rate = newton.step(on_pass)
             # A step has gone through the rows to see where it leads.
             trained, train = time.perf_counter(), newton.point
-        test = self._measure(self._test)
-        validation = self._validation and self._measure(self._validation)
-        metrics = EpochMetrics(
-            epoch=epoch + 1,
-            steps=steps,
-            moving_loss=loss,
-            train_accuracy=train.accuracy,
-            train_log_loss=train.log_loss,
-            test_accuracy=test.accuracy,
-            test_log_loss=test.log_loss,
-            validation_accuracy=validation.accuracy if validation else None,
-            validation_log_loss=validation.log_loss if validation else None,
-            learning_rate=rate,
-            train_seconds=trained - started,
-            evaluation_seconds=time.perf_counter() - trained,
-        )
-        if self.stopping and validation:
-            parameters = [parameter.numpy() for parameter in self.model.parameters]
-            self.stopping.update(epoch + 1, validation, parameters)
+        metrics = None
+        if self._workers.is_chief:
+            figures = {"steps": steps, "moving_loss": loss, "learning_rate": rate}
+            metrics = self._metrics(train, (started, trained), figures)
+        metrics = EpochMetrics(**self._workers.chiefs(metrics and asdict(metrics)))
         self.history.epochs.append(metrics)
         return metrics
 
@@ -132,6 +136,48 @@ class Run:
         # The loop's state goes first: it is as large as the model that is about to be filled.
         del self.trainer
         self._occurring.give_back()
+
+    def _metrics(
+        self,
+        train: Figures | Evaluation | Point,
+        times: tuple[float, float],
+        figures: dict[str, Any],
+    ) -> EpochMetrics:
+        """The figures of an epoch: these, and what it measures on the rows that are held out.
+
+        Args:
+          train: of the training rows.
+          times: at which the epoch began, and at which its training ended.
+          figures: the others.
+        """
+        started, trained = times
+        epoch = len(self.history.epochs) + 1
+        test = self._measure(self._test)
+        validation = self._validation and self._measure(self._validation)
+        if self.stopping and validation:
+            parameters = [parameter.numpy() for parameter in self.model.parameters]
+            self.stopping.update(epoch, validation, parameters)
+        return EpochMetrics(
+            epoch=epoch,
+            train_accuracy=train.accuracy,
+            train_log_loss=train.log_loss,
+            test_accuracy=test.accuracy,
+            test_log_loss=test.log_loss,
+            validation_accuracy=validation.accuracy if validation else None,
+            validation_log_loss=validation.log_loss if validation else None,
+            train_seconds=trained - started,
+            evaluation_seconds=time.perf_counter() - trained,
+            **figures,
+        )
+
+    def _measure_training(self) -> Figures | Evaluation:
+        """How the model does on the training rows, those of all workers."""
+        found = self._measure(self._train)
+        if self._workers.count == 1:
+            return found
+        own = self.trainer.feed.n_own * np.array([found.accuracy, found.log_loss, 1.0])
+        (total,) = self._workers.sum([own])
+        return Figures(float(total[0] / total[2]), float(total[1] / total[2]))
 
     def _measure(self, split: Split) -> Evaluation:
         try:

@@ -11,6 +11,7 @@ import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.device import zeros
+from tfsoftmax.distributed.workers import ALONE, Workers
 from tfsoftmax.errors import DivergenceError
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.spec import Spec
@@ -44,18 +45,27 @@ class Trainer:
       moving_loss: of all steps so far.
     """
 
-    def __init__(self, model: SoftmaxRegression, split: Split, recipe: ResolvedRecipe):
+    def __init__(
+        self,
+        model: SoftmaxRegression,
+        split: Split,
+        recipe: ResolvedRecipe,
+        workers: Workers = ALONE,
+    ):
         weights = row_weights(split, model.spec.class_names, recipe.class_weight)
         rows = Split(split.features, split.labels, weights)
         self.model, self.epochs = model, recipe.epochs
         self.center = center_of(model, split, recipe)
         self.moving_loss = MovingAverage()
         self._split, self._rows, self._recipe = split, rows, recipe
+        self._workers = workers
 
     @cached_property
     def loop(self) -> Loop:
         """The loop and its state; made only where it is asked for, because it is not for free."""
-        return build_loop(self.model, self._rows, [self._recipe], self.center)
+        return build_loop(
+            self.model, self._rows, [self._recipe], self.center, workers=self._workers
+        )
 
     @property
     def feed(self) -> Feed:

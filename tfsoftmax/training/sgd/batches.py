@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import tensorflow as tf
@@ -24,12 +25,16 @@ class Batch(NamedTuple):
       labels: ``[batch_size]``.
       weights: of the rows, as they are kept; None where all count the same.
       count: how many of these rows are no padding.
+      total: how many rows the step has, in other processes, too.
+      divisor: of the sum of these rows' losses, to their part of the mean that the step follows.
     """
 
     inputs: tf.Tensor | Numbered
     labels: tf.Tensor
     weights: tf.Tensor | None
     count: tf.Tensor
+    total: tf.Tensor
+    divisor: tf.Tensor
 
 
 class Batches(Protocol):
@@ -54,7 +59,8 @@ class Batches(Protocol):
         """And back."""
 
 
-class DenseBatches(NamedTuple):
+@dataclass(frozen=True)
+class DenseBatches:
     """Batches of rows with their zeros: a step moves the whole state.
 
     Attributes:
@@ -70,8 +76,20 @@ class DenseBatches(NamedTuple):
         rows = order[step]
         # All of the batch, but for what pads the last one.
         count = tf.minimum(n_samples - step * batch_size, batch_size)
+        return self.gathered(features, labels, weights, rows, count)
+
+    def gathered(
+        self,
+        features: tf.Tensor,
+        labels: tf.Tensor,
+        weights: tf.Tensor | None,
+        rows: tf.Tensor,
+        count: tf.Tensor,
+    ) -> Batch:
+        """The batch that has these rows, the first `count` of which are no padding."""
         own = None if weights is None else tf.gather(weights, rows)
-        return Batch(self.scaled(tf.gather(features, rows)), tf.gather(labels, rows), own, count)
+        inputs = self.scaled(tf.gather(features, rows))
+        return Batch(inputs, tf.gather(labels, rows), own, count, count, count)
 
     def part(self, tensors: tuple[Any, ...], step: tf.Tensor, state: State) -> State:
         """As for `Batches`."""
@@ -115,7 +133,8 @@ class SparseBatches(NamedTuple):
         others = Entries(rows, features, numbers, labels.shape[1])
         own = None if weights is None else weights[step]
         entries = Numbered(owners[step], values[step], others)
-        return Batch(entries, labels[step], own, counts[step])
+        count = counts[step]
+        return Batch(entries, labels[step], own, count, count, count)
 
     def part(self, tensors: tuple[Any, ...], step: tf.Tensor, state: State) -> State:
         """As for `Batches`."""

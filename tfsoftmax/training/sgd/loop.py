@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tfsoftmax.distributed.workers import ALONE, Workers
 from tfsoftmax.errors import CheckpointError
 from tfsoftmax.messages import setting
 from tfsoftmax.system import compile_cache
@@ -22,7 +23,9 @@ from tfsoftmax.training.sgd.batches import Batches, DenseBatches, SparseBatches
 from tfsoftmax.training.sgd.feed import Feed
 from tfsoftmax.training.sgd.rules import Moment, Rule
 from tfsoftmax.training.sgd.schedules import PerStep
+from tfsoftmax.training.sgd.shard_feed import ShardBatches, ShardFeed
 from tfsoftmax.training.sgd.sparse_feed import SparseFeed
+from tfsoftmax.training.sgd.step import Plan, Step
 from tfsoftmax.training.sgd.updates import State
 
 _log = logging.getLogger(__name__)
@@ -35,6 +38,8 @@ _NO_XLA = (
 # loop. This many multiplications keep a call under about half a second on one core,
 # while an epoch of MNIST still is a single call.
 MULTIPLICATIONS_A_CALL = 2**31
+# With other workers most of the time is the network's, a few milliseconds a step.
+_STEPS_TOGETHER = 200
 
 
 class Loop:
@@ -56,6 +61,7 @@ class Loop:
         rates: PerStep,
         average_weights: PerStep,
         xla: bool = True,
+        workers: Workers = ALONE,
     ):
         """Prepares the loop; nothing is compiled before the first call.
 
@@ -68,17 +74,19 @@ class Loop:
             ``[steps, n_models]``.
           average_weights: the weight of each step's parameters in their mean.
           xla: compile with XLA where it is available.
+          workers: that take every step together, each with its part of the batch.
         """
         self.feed = feed
         self._objective, self._rule = objective, rule
-        sparse = isinstance(feed, SparseFeed)
 
         def start(block: slice) -> State:
             return rule.start(objective.to_centered(parameters(block)))
 
-        self._batches: Batches = (
-            SparseBatches(start(slice(1))) if sparse else DenseBatches(objective.scaled)
-        )
+        self._batches: Batches = DenseBatches(objective.scaled)
+        if isinstance(feed, SparseFeed):
+            self._batches = SparseBatches(start(slice(1)))
+        elif isinstance(feed, ShardFeed):
+            self._batches = ShardBatches(objective.scaled, alone=False)
         self._blocks = self._batches.blocks(feed.rows.features.shape[1])
         # Variables, because the compiled loop moves those where they are; tensors it copies.
         self._kept: State = tf.nest.map_structure(
@@ -89,7 +97,10 @@ class Loop:
         self.pause_every: int | None = None
         self._rates, self._average_weights = rates, average_weights
         # Of a function that had the loop itself, its state would outlive it.
-        self._compile = partial(compile_steps, objective, rule, self._batches, self._models)
+        self._compile = partial(
+            compile_steps, objective, rule, self._batches, self._models, workers
+        )
+        self._workers = workers
         self.xla = None if xla else False
         self._begun = False
         self._run_steps = self._compile(xla)
@@ -183,6 +194,8 @@ class Loop:
         n_models = int(np.prod(self._models))
         cost = self.feed.step_numbers * int(self._kept.parameters[1].shape[-2]) * n_models
         steps = max(1, MULTIPLICATIONS_A_CALL // cost)
+        if self._workers.count > 1:
+            steps = min(steps, _STEPS_TOGETHER)
         if self.pause_every:
             steps = min(steps, self.pause_every - self.done % self.pause_every)
         return steps
@@ -218,30 +231,13 @@ class Loop:
         return losses.numpy()
 
 
-class Plan(NamedTuple):
-    """What the steps of a chunk are to be.
-
-    Attributes:
-      rates: learning rates, float32 ``[steps]`` or ``[steps, n_models]``.
-      average_weights: float32 ``[steps]``.
-      start: the number in its epoch of the chunk's first step, int32; None without times.
-      times: as for `Moment`.
-    """
-
-    rates: tf.Tensor
-    average_weights: tf.Tensor
-    start: tf.Tensor | None
-    times: tf.Tensor | None
-
-    def moment(self, objective: Objective, step: tf.Tensor, count: tf.Tensor) -> Moment:
-        """A step's place in the run, for a batch of so many rows."""
-        rate = objective.rate(self.rates[step], count)
-        number = step if self.start is None else self.start + step
-        return Moment(rate, self.average_weights[step], number, self.times)
-
-
 def compile_steps(
-    objective: Objective, rule: Rule, batches: Batches, models: tuple[int, ...], xla: bool
+    objective: Objective,
+    rule: Rule,
+    batches: Batches,
+    models: tuple[int, ...],
+    workers: Workers,
+    xla: bool,
 ) -> Any:
     """Builds the function that takes many steps in one call, traced once for a shape of chunks.
 
@@ -250,6 +246,7 @@ def compile_steps(
       rule: how.
       batches: how a step reads its rows, and what it moves.
       models: how many models, ``(n_weightings, n_models)``; ``()`` is a single one.
+      workers: the processes that take every step together.
       xla: compile with XLA.
 
     Returns:
@@ -264,8 +261,16 @@ def compile_steps(
       taken.
     """
 
-    # An explicit loop: AutoGraph needs the source at hand, which it does not always find.
-    @tf.function(jit_compile=xla or None, autograph=False)
+    def compiled(function: Callable[..., Any], with_xla: bool = xla) -> Any:
+        # AutoGraph needs the source at hand, which it does not always find.
+        return tf.function(function, jit_compile=with_xla or None, autograph=False)
+
+    of_step = Step(objective, rule, batches, len(models))
+    slopes, moved = of_step.slopes, of_step.moved
+    if workers.count > 1:
+        # XLA has no sums over processes: what comes before and after one is compiled by itself.
+        slopes, moved, xla = compiled(slopes), compiled(moved), False
+
     def run_steps(
         kept: State, tensors: tuple[Any, ...], plan: Plan, bounds: tf.Tensor
     ) -> tf.Tensor:
@@ -274,23 +279,9 @@ def compile_steps(
         def take_step(
             step: tf.Tensor, losses: tf.Tensor, state: State
         ) -> tuple[tf.Tensor, tf.Tensor, State]:
-            batch, part = batches.read(tensors, step), batches.part(tensors, step, state)
-            moment = plan.moment(objective, step, batch.count)
-            parameters = rule.parameters(part, moment, objective)
-            counted = tf.range(batch.labels.shape[0]) < batch.count
-            with tf.GradientTape() as tape:
-                tape.watch(parameters)
-                logits = objective.logits(parameters, batch.inputs)
-                row_losses = objective.losses(logits, batch.labels)
-                if batch.weights is not None:
-                    row_losses *= _aligned(batch.weights, len(models))
-                mean = tf.reduce_sum(tf.where(counted, row_losses, 0.0), -1)
-                mean /= tf.cast(batch.count, tf.float32)
-                # The gradient of a sum is that of each of its models.
-                total = tf.reduce_sum(mean)
-            gradients = tape.gradient(total, parameters)
-            part = rule.step(part, parameters, gradients, moment, objective)
-            state = batches.put(tensors, step, state, part)
+            mean, gradients, held = slopes(tensors, step, state, plan.moment(step))
+            mean, *gradients = workers.sum([mean, *gradients])
+            state = moved(tensors, step, state, gradients, held)
             return step + 1, tf.tensor_scatter_nd_update(losses, [[step]], [mean]), state
 
         _, losses, state = tf.while_loop(
@@ -302,9 +293,4 @@ def compile_steps(
         tf.nest.map_structure(lambda each, value: each.assign(value), kept, state)
         return losses
 
-    return run_steps
-
-
-def _aligned(weights: tf.Tensor, model_axes: int) -> tf.Tensor:
-    """A batch's weights, ready to be multiplied with losses ``[*models, batch_size]``."""
-    return tf.transpose(weights)[:, None] if model_axes else weights
+    return compiled(run_steps, xla)

@@ -1,0 +1,49 @@
+"""The options of a command that may be one of several workers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from tfsoftmax.distributed.workers import ALONE, Workers, join_workers
+
+_OPTIONS = (
+    click.option(
+        "--distribute",
+        type=click.Choice(["auto", "off"]),
+        default="auto",
+        show_default=True,
+        help="Train together with the other processes that TF_CONFIG, a step of Slurm or an "
+        "Indexed Job names, if there are any; or alone whatever they say.",
+    ),
+    click.option(
+        "--join-timeout",
+        type=click.FloatRange(min=0, min_open=True, max=86_400),
+        default=300.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long to wait for the other processes at the start.",
+    ),
+)
+
+
+def workers_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --distribute and --join-timeout; `join` reads them."""
+    for decorate in reversed(_OPTIONS):
+        command = decorate(command)
+    return command
+
+
+def join(options: dict[str, Any]) -> Workers:
+    """Meets the other processes, if there are any; raises as `join_workers` does.
+
+    All but the chief log errors only.
+    """
+    distribute, timeout = options.pop("distribute"), options.pop("join_timeout")
+    workers = ALONE if distribute == "off" else join_workers(timeout)
+    if not workers.is_chief:
+        logging.getLogger("tfsoftmax").setLevel(logging.ERROR)
+    return workers
