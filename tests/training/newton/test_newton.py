@@ -152,6 +152,14 @@ def test_a_run_that_was_stopped_anywhere_ends_the_same(table, newton, found, tmp
         )
 
 
+def test_a_run_that_has_ended_is_resumed_to_its_own_model(table, newton, found, tmp_path):
+    fit(table, newton, checkpoints=Checkpoints(tmp_path))
+    resumed = fit(table, newton, checkpoints=Checkpoints(tmp_path, resume=True))
+    for again, first in zip(resumed.model.parameters, found.model.parameters, strict=True):
+        assert_array_equal(again.numpy(), first.numpy())
+    assert resumed.history.proof == found.history.proof
+
+
 def test_a_ctrl_c_in_any_pass_loses_nothing(table, newton, found, tmp_path):
     """Also in a run that was resumed, and while the optimum is proven."""
     calls = 0

@@ -177,6 +177,7 @@ class NewtonPhase:
         self.steps, self._inner, self._failures = steps, inner, failures
         self.proof, self.ended = proof, ended
         self._least, self._since = least, since
+        self._set_model()
 
     def _of_model(self) -> Joint:
         """The model's W and b as they are shipped, for centred features."""
