@@ -78,7 +78,7 @@ def test_a_model_without_a_threshold_has_no_such_output(digits, tmp_path):
 
 
 def test_the_commands_take_and_show_it(tmp_path):
-    arguments = ["--dataset", "digits", "--epochs", "2", "--reject-below", "0.7"]
+    arguments = ["--dataset", "digits", "--epochs", "2", "--l2", "0.0007", "--reject-below", "0.7"]
     result = run(train_command, *arguments, "--output-dir", tmp_path)
     assert "answers        0." in result.stdout
     picture = tmp_path / "gray.npy"

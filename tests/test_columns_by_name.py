@@ -66,7 +66,18 @@ def test_the_commands_read_data_as_the_models_was(tmp_path):
     table(columns=["c", "b", "a"]).assign(name="Ann").to_csv(
         second, index=False, sep=";", decimal=","
     )
-    common = ["-q", "--tflite", "none", "--output-dir", tmp_path, "--epochs", "5", "--json"]
+    common = [
+        "-q",
+        "--tflite",
+        "none",
+        "--output-dir",
+        tmp_path,
+        "--epochs",
+        "5",
+        "--l2",
+        "0.1",
+        "--json",
+    ]
     how = ["--delimiter", ";", "--decimal", ",", "--missing", "mean"]
     run(train_command, "--dataset", f"csv:{first}", *how, *common)
     model = tmp_path / "first"
@@ -86,7 +97,7 @@ def test_data_is_known_by_what_it_holds_not_by_how_its_path_is_spelled(tmp_path,
     monkeypatch.chdir(tmp_path)
     frame = table().drop(columns="c")
     frame.to_csv("own.csv", index=False)
-    common = ["-q", "--tflite", "none", "--output-dir", "models", "--epochs", "2"]
+    common = ["-q", "--tflite", "none", "--output-dir", "models", "--epochs", "2", "--l2", "0.1"]
     run(train_command, "--dataset", "csv:own.csv", *common)
     (tmp_path / "copy.csv").write_bytes((tmp_path / "own.csv").read_bytes())
     other = pd.concat([frame.iloc[:20], frame.iloc[:30] * [3, 3, 1]])

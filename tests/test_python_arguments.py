@@ -82,7 +82,7 @@ def test_a_path_is_nothing_to_convert(tmp_path):
 
 
 def test_one_format_is_a_name(made, tmp_path):
-    model, _ = fit(made, Recipe(epochs=1))
+    model, _ = fit(made, Recipe(epochs=1, l2=0.01))
     path = export_model(model, tmp_path, "m", check_on=made.test.features, formats="micro").path
     assert [file.name for file in path.glob("*.tflite")] == ["model-micro.tflite"]
     with pytest.raises(UsageError, match=r"int8 needs .*; give them with calibrate_on$"):

@@ -14,7 +14,7 @@ from tfsoftmax import Recipe, SourceOptions, from_frame, load_predictor, tune
 from tfsoftmax.cli.main import main as group
 
 N = 120
-QUICK = ["--epochs", "3", "-q"]
+QUICK = ["--epochs", "3", "--l2", "0.01", "-q"]
 
 
 def table(n_rows=N, seed=0):
@@ -94,7 +94,7 @@ def test_verify_compares_encoded_and_raw_rows_and_says_what_those_are(folder):
 
 def test_tune_chooses_and_exports_as_python_does(folder, tmp_path):
     grid = ["--l2", "0.001,0.01", "--folds", "2"]
-    arguments = [*grid, *QUICK, "--json", "--output-dir", tmp_path]
+    arguments = [*QUICK, *grid, "--json", "--output-dir", tmp_path]
     result = run(group, "tune", folder / "t.csv", *arguments)
     assert result.exit_code == 0, result.stderr
     tuned = json.loads(result.stdout)
@@ -108,7 +108,7 @@ def test_tune_chooses_and_exports_as_python_does(folder, tmp_path):
 def test_a_run_goes_on_from_a_model_with_a_class_and_a_category_more(folder, tmp_path):
     more = table(40, seed=2).assign(label=9, island="Torgersen")
     source = written(pd.concat([table(), more]), tmp_path / "t.csv")
-    arguments = ["--from", folder / "models/t", "--output-dir", tmp_path, "--epochs", "30", "-q"]
+    arguments = ["--from", folder / "models/t", *QUICK, "--epochs", "30", "--output-dir", tmp_path]
     refused = run(group, "train", source, *arguments)
     assert_one_line(refused, 1, "does not know class '9' .*; add it with --new-classes add")
     result = run(group, "train", source, *arguments, "--new-classes", "add")

@@ -30,7 +30,7 @@ def table(n_rows=200):
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mixed")
     table().to_csv(folder / "t.csv", index=False)
-    arguments = ["--epochs", "20", "--output-dir", folder / "models", "-q"]
+    arguments = ["--epochs", "20", "--l2", "0.01", "--output-dir", folder / "models", "-q"]
     result = run(group, "train", folder / "t.csv", *arguments)
     assert result.exit_code == 0, result.stderr
     return folder
@@ -86,7 +86,7 @@ def test_the_coefficients_are_named_by_column_and_category(folder):
 def test_a_category_called_NA_is_that_category_where_a_model_knows_it(tmp_path):
     frame = table().replace({"island": {"Dream": "NA"}})
     options = SourceOptions(label_column="label")
-    model = fit(from_frame(frame, options=options), Recipe(epochs=5)).model
+    model = fit(from_frame(frame, options=options), Recipe(epochs=5, l2=0.01)).model
     frame.to_csv(tmp_path / "t.csv", index=False)
     (rows,) = read_unlabelled(locate_rows(str(tmp_path / "t.csv")), model.spec)
     expected = model.predict_proba(frame)
@@ -111,7 +111,16 @@ def test_rows_that_only_look_alike_once_encoded_are_not_called_training_rows(tmp
     frame = pd.DataFrame({"name": [f"person {row}" for row in range(80)], "age": [30.0, 50] * 40})
     frame["label"] = np.where(frame["age"] > 40, "yes", "no")
     frame.to_csv(tmp_path / "t.csv", index=False)
-    options = ["--column", "name=hashed:2", "--label-column", "label", "--epochs", "1"]
+    options = [
+        "--column",
+        "name=hashed:2",
+        "--label-column",
+        "label",
+        "--epochs",
+        "1",
+        "--l2",
+        "0.1",
+    ]
     arguments = [*options, "--output-dir", tmp_path / "models"]
     result = run(group, "train", tmp_path / "t.csv", *arguments)
     assert result.exit_code == 0, result.stderr

@@ -55,7 +55,7 @@ def test_an_added_option_is_in_help_docstring_table_and_json():
 
 
 def test_an_added_option_is_in_the_card_of_a_model(made, tmp_path, monkeypatch):
-    model, _ = fit(made, Recipe(epochs=1))
+    model, _ = fit(made, Recipe(epochs=1, l2=0.1))
     as_made = {"name": "default", **ToyRecipe(epochs=1, dropout=0.5).to_json()}
     model.record = replace(model.record, recipe=as_made, asked=as_made)
     # As if the field were declared in `Recipe` itself.

@@ -22,7 +22,16 @@ def wine(tmp_path_factory):
     frame["kind"] = bunch.target_names[frame["kind"]]
     frame.to_csv(folder / "wine.csv", index=False)
     arguments = ["--dataset", f"csv:{folder / 'wine.csv'}", "--label-column", "kind"]
-    result = run(train_command, *arguments, "--epochs", "40", "--output-dir", folder / "models")
+    result = run(
+        train_command,
+        *arguments,
+        "--epochs",
+        "40",
+        "--l2",
+        "0.01",
+        "--output-dir",
+        folder / "models",
+    )
     assert result.exit_code == 0, result.stderr
     return folder, frame, result
 
@@ -108,6 +117,6 @@ def test_shared_rows_are_pointed_out(wine, tmp_path):
     pd.concat([frame, frame]).to_csv(tmp_path / "twice.csv", index=False)
     result = run(
         train_command, "--dataset", f"csv:{tmp_path / 'twice.csv'}", "--label-column", "kind",
-        "--epochs", "1", "--output-dir", tmp_path / "models", "--tflite", "none",
+        "--epochs", "1", "--l2", "0.01", "--output-dir", tmp_path / "models", "--tflite", "none",
     )  # fmt: skip
     assert re.search(r"^Note: \d\d of 72 test rows are training rows, too", result.stderr, re.M)

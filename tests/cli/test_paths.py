@@ -9,7 +9,7 @@ from support.commands import assert_one_line, run
 from tfsoftmax.cli.main import main as group
 from tfsoftmax.cli.train import main as train_command
 
-QUICK = ("--epochs", "2", "--tflite", "none")
+QUICK = ("--epochs", "2", "--l2", "0.01", "--tflite", "none")
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,7 @@ for name, options in (("toy:x", SourceOptions(delimiter=";")), ("toz:x", None)):
     except Exception as error:
         print(error)
 Path("numbers.toy").write_text(" ".join(map(str, range(100))))
-run(train, "numbers.toy", "--epochs", 3, "--tflite", "none", "-q")
+run(train, "numbers.toy", "--epochs", 3, "--l2", 0.1, "--tflite", "none", "-q")
 (card,) = Path("savedmodels/numbers").glob("1/README.md")
 print("== card", card.read_text())
 """

@@ -15,7 +15,7 @@ from support.process import TFSOFTMAX, TRAIN
 @pytest.fixture
 def endless(tmp_path):
     """A training that takes minutes, in a process of its own, once its first epoch ended."""
-    command = [TRAIN, "--dataset", "digits", "--epochs", "100000"]
+    command = [TRAIN, "--dataset", "digits", "--epochs", "100000", "--l2", "0"]
     process = subprocess.Popen(
         [*command, "--output-dir", tmp_path / "out"],
         stdout=subprocess.PIPE,
@@ -52,7 +52,7 @@ def test_a_terminal_gets_a_live_bar_and_no_native_chatter(tmp_path):
     table = tmp_path / "shops.csv"
     rows = (f"{'red' if n % 3 else 'blue'},{n % 7},{'yes' if n % 3 else 'no'}\n" for n in range(60))
     table.write_text("colour,size,label\n" + "".join(rows))
-    command = [TRAIN, table, "--epochs", "2", "--output-dir", tmp_path / "out"]
+    command = [TRAIN, table, "--epochs", "2", "--l2", "0.1", "--output-dir", tmp_path / "out"]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=environment)
     os.close(theirs)

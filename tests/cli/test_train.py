@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.commands import SHORT, assert_one_line, run
+from support.commands import QUICK, SHORT, assert_one_line, run
 from support.idx import IMAGES, idx_bytes, write_folder
 
 from tfsoftmax import RECIPES, load_dataset
@@ -52,12 +52,12 @@ def test_json_holds_every_figure_of_the_table(tmp_path):
 
 def test_recipe_name_and_options_reach_the_training_and_quiet_prints_results_only(tmp_path):
     result = run(
-        train_command, *SHORT, "--recipe", "tutorial", "--batch-size", "32", "--learning-rate",
+        train_command, *QUICK, "--recipe", "tutorial", "--batch-size", "32", "--learning-rate",
         "0.002", "--json", "-q", "--name", "other", "--tflite", "none", "--output-dir", tmp_path,
     )  # fmt: skip
     assert result.stderr == ""
     assert (tmp_path / "other" / "1" / "saved_model.pb").is_file()
-    expected = RECIPES["tutorial"].but(epochs=3, batch_size=32, learning_rate=0.002)
+    expected = RECIPES["tutorial"].but(epochs=3, batch_size=32, learning_rate=0.002, l2=0.0007)
     assert json.loads(result.stdout)["recipe"] == {"name": "tutorial", **expected.to_json()}
 
 

@@ -95,6 +95,8 @@ def test_no_model_comes_of_an_array_that_is_rewritten_during_the_run(tmp_path, m
 
     monkeypatch.setattr(train, "trained_on", train_and_write)
     models = tmp_path / "models"
-    result = run(train_command, "--dataset", name, "--epochs", "1", "--output-dir", models)
+    result = run(
+        train_command, "--dataset", name, "--epochs", "1", "--l2", "1", "--output-dir", models
+    )
     assert_one_line(result, 1, "the data changed while it was used")
     assert not list(models.rglob("tfsoftmax.json"))

@@ -46,7 +46,7 @@ def test_only_the_rows_that_are_asked_for_are_answered(tmp_path, kind):
 
 def test_the_commands_measure_and_verify_them(tmp_path):
     name = written(tmp_path, "float32")
-    out = ["--output-dir", str(tmp_path / "out"), "--epochs", "3"]
+    out = ["--output-dir", str(tmp_path / "out"), "--epochs", "3", "--l2", "0.1"]
     trained = CliRunner().invoke(group, ["train", "--dataset", name, *out, "--json", "-q"])
     record = json.loads(trained.stdout)
     assert record["model"]["parity"]["saved_model.pb"]["n_samples"] == 20

@@ -115,7 +115,7 @@ def test_what_is_found_in_them_is_found_in_the_array(both):
 
 def test_they_are_exported_asked_and_verified(both, tmp_path):
     new, plain = both
-    model = fit(new, Recipe(epochs=3)).model
+    model = fit(new, Recipe(epochs=3, l2=0.01)).model
     features, array = new.test.features, plain.test.features
     result = export_model(
         model, tmp_path, "m", check_on=features, calibrate_on=features, formats=("float32", "int8")
@@ -127,7 +127,7 @@ def test_they_are_exported_asked_and_verified(both, tmp_path):
     checks, _ = verify(result.path, new, seconds=0.01)
     assert {check.problem for check in checks} == {None}
     start, aligned = warm_start(model, new)
-    assert fit(aligned, Recipe(epochs=1), start=start).history.last.test_accuracy > 0.5
+    assert fit(aligned, Recipe(epochs=1, l2=0.01), start=start).history.last.test_accuracy > 0.5
 
 
 def test_a_value_that_is_no_number_is_named():

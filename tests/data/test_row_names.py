@@ -189,7 +189,7 @@ def test_what_inspect_says_can_be_pasted(tmp_path):
     assert re.search("cannot be read as it is: row 2, column 'mixed': '5%', but", notes)
     pasted = " ".join(re.findall(r"(?:--drop (?:'[^']*'|\S+) ?)+", notes))
     assert shlex.split(pasted) == ["--drop", "id", "--drop", "mixed"]
-    arguments = [*shlex.split(pasted), "--epochs", "1", "--tflite", "none"]
+    arguments = [*shlex.split(pasted), "--epochs", "1", "--l2", "1", "--tflite", "none"]
     result = run(train_command, "--dataset", name, *arguments, "--output-dir", tmp_path / "models")
     assert result.exit_code == 0, result.stderr
     described = json.loads((tmp_path / "models/t/1/tfsoftmax.json").read_text())

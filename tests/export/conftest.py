@@ -9,7 +9,7 @@ from tfsoftmax.export.formats import FORMATS
 
 @pytest.fixture(scope="session")
 def trained(digits):
-    return fit(digits, RECIPES["default"].but(epochs=5)).model
+    return fit(digits, RECIPES["default"].but(epochs=5, l2=0.0007)).model
 
 
 def export_everything(model, dataset, folder, **options):

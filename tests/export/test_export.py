@@ -299,7 +299,7 @@ def test_evaluation_matches_classes_by_name(tmp_path):
     from dataclasses import replace
 
     dataset = make_dataset()
-    model, history = fit(dataset, RECIPES["default"].but(epochs=20))
+    model, history = fit(dataset, RECIPES["default"].but(epochs=20, l2=0.01))
     result = export_model(model, tmp_path, "m", check_on=dataset.test.features)
     predictor = load_predictor(result.tflite)
     straight = predictor.evaluate(dataset, dataset.test)

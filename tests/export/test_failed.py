@@ -68,7 +68,7 @@ def test_commands_print_what_is_there_and_exit_with_1(dataset, tmp_path):
     table = [f"{line},c{label}" for line, label in zip(lines, labels, strict=True)]
     (tmp_path / "table.csv").write_text("\n".join(["a,b,c,d,label", *table]))
     arguments = ["train", "--dataset", f"csv:{tmp_path / 'table.csv'}", "-q"]
-    arguments += ["--epochs", "20", "--standardize", "off", "--learning-rate", "0.01"]
+    arguments += ["--epochs", "20", "--l2", "0", "--standardize", "off", "--learning-rate", "0.01"]
     arguments += ["--output-dir", str(tmp_path / "models"), "--tflite", "int8,float32"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 1, result.output

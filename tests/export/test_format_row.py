@@ -66,7 +66,7 @@ def toy(monkeypatch):
 
 @pytest.fixture(scope="module")
 def model(digits):
-    return fit(digits, Recipe(epochs=3)).model
+    return fit(digits, Recipe(epochs=3, l2=0.0007)).model
 
 
 def test_a_row_is_all_that_a_format_takes(toy, model, digits, tmp_path):

@@ -237,7 +237,7 @@ def test_verify_asks_rows_of_the_table(served):
 def test_an_array_is_proof_enough_but_odd_rows_are_asked_too(tmp_path):
     model = model_of_penguins(13)
     rows = split_of(model, frame_of_penguins(20)).features
-    result = export_model(model, tmp_path, "penguins", check_on=rows)
+    result = export_model(model, tmp_path, "penguins", check_on=rows, formats=[])
     assert result.parity["saved_model.pb"].n_samples == 20
     assert result.parity["saved_model.pb"].raw.n_samples > 20
 
@@ -260,5 +260,5 @@ def test_a_wrong_encoder_in_the_graph_is_found(tmp_path, monkeypatch):
 
     monkeypatch.setattr(CellsForm, "rows", wrong)
     with pytest.raises(ExportError, match=r"SavedModel failed.*rows of the table"):
-        export_model(model, tmp_path, "penguins", check_on=frame_of_penguins(20))
+        export_model(model, tmp_path, "penguins", check_on=frame_of_penguins(20), formats=[])
     assert not list(tmp_path.rglob("saved_model.pb"))

@@ -38,7 +38,7 @@ def version(everything):
 @pytest.fixture(scope="module")
 def tabular(tmp_path_factory):
     dataset = make_dataset()
-    model = fit(dataset, RECIPES["default"].but(epochs=3)).model
+    model = fit(dataset, RECIPES["default"].but(epochs=3, l2=0.01)).model
     folder = tmp_path_factory.mktemp("models")
     return dataset, export_model(model, folder, "table", check_on=dataset.test.features).path
 

@@ -51,12 +51,12 @@ PLAIN = {"n_train": 400, "n_test": 200}
 CASES = {
     "a learning rate too small": (
         lambda: make_dataset(**PLAIN),
-        Recipe(epochs=5, learning_rate=1e-4),
+        Recipe(epochs=5, learning_rate=1e-4, l2=1 / 400),
         "larger_learning_rate",
     ),
     "a learning rate too large": (
         lambda: make_dataset(**PLAIN),
-        Recipe(epochs=5, learning_rate=1e3),
+        Recipe(epochs=5, learning_rate=1e3, l2=1 / 400),
         "smaller_learning_rate",
     ),
     "a constant rate": (

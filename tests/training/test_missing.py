@@ -38,6 +38,7 @@ STRATEGIES = {
 }
 # Differ from the mean in the numbers that are filled in, and in nothing else.
 MORE_STRATEGIES = ("median", "most_frequent")
+QUICK = ("--epochs", "3", "--l2", "0.01")
 FORMS = ("float32", "float16", "dynamic", "int8", "uint8", "micro", "trainable", "onnx")
 
 
@@ -193,7 +194,7 @@ def test_from_a_table_to_predictions(tmp_path):
     run = CliRunner().invoke
     arguments = ["--dataset", f"csv:{tmp_path / 'gaps.csv'}", "--missing", "indicator", "--onnx"]
     arguments += ["--tflite", "float32,int8,micro", "--trainable"]
-    result = run(train_command, [*arguments, "--epochs", "3", "--output-dir", str(tmp_path)])
+    result = run(train_command, [*arguments, *QUICK, "--output-dir", str(tmp_path)])
     assert result.exit_code == 0, result.output
     folder = tmp_path / "gaps" / "1"
     record = json.loads((folder / "tfsoftmax.json").read_text())

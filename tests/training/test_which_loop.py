@@ -7,7 +7,9 @@ import tensorflow as tf
 from support.process import run_python
 from support.runs import RECIPE, bytes_of
 
-from tfsoftmax import CheckpointError, Checkpoints, SoftmaxRegression, fit
+from tfsoftmax import CheckpointError, Checkpoints, fit
+from tfsoftmax.scaler import scaler
+from tfsoftmax.training import objective
 from tfsoftmax.training.checkpoint import Snapshot, saved_checkpoints
 
 TRAIN = """
@@ -62,14 +64,16 @@ def test_a_full_cache_disk_changes_nothing(tmp_path, full_disk):
 
 @pytest.fixture
 def no_xla(monkeypatch):
-    """A model with an operation that XLA cannot compile, so that it is as if there was none."""
-    scaled = SoftmaxRegression.scaled
+    """A scaling with an operation that XLA cannot compile, so that it is as if there was none."""
 
-    def opaque(self, features):
-        same = tf.numpy_function(lambda rows: rows, [features], features.dtype, stateful=False)
-        return scaled(self, tf.ensure_shape(same, features.shape))
+    def opaque(spec):
+        def scaled(features):
+            same = tf.numpy_function(lambda rows: rows, [features], features.dtype, stateful=False)
+            return scaler(spec)(tf.ensure_shape(same, features.shape))
 
-    return lambda: monkeypatch.setattr(SoftmaxRegression, "scaled", opaque)
+        return scaled
+
+    return lambda: monkeypatch.setattr(objective, "scaler", opaque)
 
 
 def test_a_device_without_xla_is_said_and_recorded(made, no_xla, log):

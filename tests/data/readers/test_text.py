@@ -41,7 +41,7 @@ def asked(model_or_spec, path, options=None):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     dataset = load_dataset(written(tmp_path_factory.mktemp("text")), options=SMALL)
-    return fit(dataset, Recipe(epochs=10)).model
+    return fit(dataset, Recipe(epochs=10, l2=0.01)).model
 
 
 @pytest.mark.parametrize("form", ["__label__{} {}", "__label__{}\t{}", "{}\t{}", "\n{}\t{}"])
@@ -124,7 +124,16 @@ def test_what_is_not_certain_is_refused(model, tmp_path):
 def test_the_commands_train_on_it_inspect_it_and_predict(tmp_path):
     name = written(tmp_path)
     assert CliRunner().invoke(group, ["inspect", name]).exit_code == 0
-    out = ["--output-dir", str(tmp_path / "out"), "--epochs", "3", "--column", "text=text:700"]
+    out = [
+        "--output-dir",
+        str(tmp_path / "out"),
+        "--epochs",
+        "3",
+        "--l2",
+        "0.1",
+        "--column",
+        "text=text:700",
+    ]
     arguments = ["train", name.removeprefix("text:"), *out, "--json", "-q"]
     trained = CliRunner().invoke(group, arguments)
     assert trained.exit_code == 0, trained.output

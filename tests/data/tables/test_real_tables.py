@@ -82,7 +82,16 @@ def test_columns_without_a_name_do_not_matter_to_a_model_that_does_not_take_them
 
 def test_another_task_in_the_same_folder_is_noted(tmp_path):
     table().to_csv(tmp_path / "t.csv", index=False)
-    arguments = ["--dataset", f"csv:{tmp_path / 't.csv'}", "--epochs", "1", "--tflite", "none"]
+    arguments = [
+        "--dataset",
+        f"csv:{tmp_path / 't.csv'}",
+        "--epochs",
+        "1",
+        "--l2",
+        "1",
+        "--tflite",
+        "none",
+    ]
     arguments += ["--output-dir", str(tmp_path / "out")]
     first = CliRunner().invoke(train_command, arguments)
     again = CliRunner().invoke(train_command, arguments)

@@ -98,7 +98,18 @@ def test_what_is_wrong_with_a_whole_column_is_never_skipped(tmp_path, bad, messa
 
 def test_the_count_is_said_and_goes_with_the_model(tmp_path):
     name = table(tmp_path, [*good_lines(), "7,oops,x"])
-    arguments = ["--dataset", name, "--bad-rows", "skip", "--epochs", "1", "--tflite", "none"]
+    arguments = [
+        "--dataset",
+        name,
+        "--bad-rows",
+        "skip",
+        "--epochs",
+        "1",
+        "--l2",
+        "1",
+        "--tflite",
+        "none",
+    ]
     result = run(train_command, *arguments, "--output-dir", tmp_path / "models")
     assert result.exit_code == 0, result.stderr
     assert "1 of 41 rows are left out: 1 with a value that is not a number" in result.stderr
@@ -132,7 +143,18 @@ def test_texts_that_stand_for_a_missing_value(tmp_path):
 
 def test_missing_values_of_the_command_are_the_models_too(tmp_path):
     name = table(tmp_path, [*good_lines(), "-999,3,x", "7,?,y"])
-    arguments = ["--dataset", name, "--na-values", "?, -999", "--missing", "mean", "--epochs", "1"]
+    arguments = [
+        "--dataset",
+        name,
+        "--na-values",
+        "?, -999",
+        "--missing",
+        "mean",
+        "--epochs",
+        "1",
+        "--l2",
+        "1",
+    ]
     result = run(train_command, *arguments, "--tflite", "none", "--output-dir", tmp_path / "models")
     assert result.exit_code == 0, result.stderr
     (tmp_path / "new.csv").write_text("a,b\n?,2\n,2\n")

@@ -55,7 +55,7 @@ def version(tmp_path_factory):
     """A model with every form of it, large enough for its weights to be quantized."""
     dataset = load_dataset("mnist5k")
     return export_model(
-        fit(dataset, RECIPES["default"].but(epochs=5)).model,
+        fit(dataset, RECIPES["default"].but(epochs=5, l2=0.0007)).model,
         tmp_path_factory.mktemp("models"),
         "mnist5k",
         check_on=dataset.test.features,

@@ -99,7 +99,7 @@ def test_raw_pixels_feed_straight_into_uint8(mnist_sized):
 
 def test_integer_kinds_of_a_table(tmp_path):
     dataset = make_dataset(n_train=500, n_test=300)
-    model = fit(dataset, RECIPES["default"].but(epochs=30)).model
+    model = fit(dataset, RECIPES["default"].but(epochs=30, l2=0.001)).model
     result = export_model(
         model,
         tmp_path,
