@@ -142,7 +142,7 @@ def test_sigterm_to_one_saves_the_run_and_ends_all(tmp_path, whole):
 
 @pytest.mark.slow
 def test_a_worker_with_other_data_is_named(tmp_path):
-    with Run(tmp_path, 2, own={1: ["--test-fraction", "0.3"]}) as run:
+    with Run(tmp_path, 2, own={1: ["--seed", "7"]}) as run:
         assert run.codes() == [1, 1]
         for index in run.workers:
             assert_one_line(run.said(index), "worker 1 of 2 has other rows, other options or")
