@@ -26,7 +26,6 @@ class Batch(NamedTuple):
       weights: of the rows, as they are kept; None where all count the same.
       count: how many of these rows are no padding.
       total: how many rows the step has, in other processes, too.
-      divisor: of the sum of these rows' losses, to their part of the mean that the step follows.
     """
 
     inputs: tf.Tensor | Numbered
@@ -34,7 +33,6 @@ class Batch(NamedTuple):
     weights: tf.Tensor | None
     count: tf.Tensor
     total: tf.Tensor
-    divisor: tf.Tensor
 
 
 class Batches(Protocol):
@@ -89,7 +87,7 @@ class DenseBatches:
         """The batch that has these rows, the first `count` of which are no padding."""
         own = None if weights is None else tf.gather(weights, rows)
         inputs = self.scaled(tf.gather(features, rows))
-        return Batch(inputs, tf.gather(labels, rows), own, count, count, count)
+        return Batch(inputs, tf.gather(labels, rows), own, count, count)
 
     def part(self, tensors: tuple[Any, ...], step: tf.Tensor, state: State) -> State:
         """As for `Batches`."""
@@ -134,7 +132,7 @@ class SparseBatches(NamedTuple):
         own = None if weights is None else weights[step]
         entries = Numbered(owners[step], values[step], others)
         count = counts[step]
-        return Batch(entries, labels[step], own, count, count, count)
+        return Batch(entries, labels[step], own, count, count)
 
     def part(self, tensors: tuple[Any, ...], step: tf.Tensor, state: State) -> State:
         """As for `Batches`."""

@@ -86,7 +86,7 @@ class Loop:
         if isinstance(feed, SparseFeed):
             self._batches = SparseBatches(start(slice(1)))
         elif isinstance(feed, ShardFeed):
-            self._batches = ShardBatches(objective.scaled, alone=False)
+            self._batches = ShardBatches(objective.scaled)
         self._blocks = self._batches.blocks(feed.rows.features.shape[1])
         # Variables, because the compiled loop moves those where they are; tensors it copies.
         self._kept: State = tf.nest.map_structure(

@@ -8,7 +8,6 @@ are its own: sometimes more, sometimes fewer, perhaps none.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -117,23 +116,12 @@ class ShardFeed(Feed):
         yield ShardChunk(features, labels, weights, own, totals, places, taken)
 
 
-@dataclass(frozen=True)
 class ShardBatches(DenseBatches):
-    """Batches of which a worker has a part.
-
-    Attributes:
-      alone: whether a step is to follow the mean of the worker's own rows; otherwise it follows
-        that of all workers, of which its rows give a part.
-    """
-
-    alone: bool
+    """Batches of which a worker has a part."""
 
     def read(self, tensors: tuple[Any, ...], step: tf.Tensor) -> Batch:
         """As for `Batches`."""
         features, labels, weights, own, totals, order = tensors
         # In a slice XLA would take the step for a constant, and compile for each.
         rows, count, total = (tf.gather(each, step) for each in (order, own, totals))
-        batch = self.gathered(features, labels, weights, rows, count)
-        # Of no rows the sum is 0, whatever it is divided by.
-        divisor = tf.maximum(count, 1) if self.alone else total
-        return batch._replace(total=total, divisor=divisor)
+        return self.gathered(features, labels, weights, rows, count)._replace(total=total)

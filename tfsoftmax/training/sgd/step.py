@@ -80,7 +80,7 @@ class Step(NamedTuple):
             if batch.weights is not None:
                 row_losses *= _aligned(batch.weights, self.model_axes)
             mean = tf.reduce_sum(tf.where(counted, row_losses, 0.0), -1)
-            mean /= tf.cast(batch.divisor, tf.float32)
+            mean /= tf.cast(batch.total, tf.float32)
             # The gradient of a sum is that of each of its models.
             total = tf.reduce_sum(mean)
         return mean, tape.gradient(total, parameters), Held(part, parameters, moment)
