@@ -51,8 +51,8 @@ def test_what_is_done_before_training_goes_through_them_once_for_the_statistics(
     recipe = Recipe(epochs=1, validation_fraction=0.2, reject_below=0.3, **known)
     model = fit(dataset, recipe).model
     # The statistics and, to train on, the copy on the device; validation rows are put there, too.
-    # Then those whose counts are kept with the model, which is asked for them.
-    assert rows_read == [800, 800, 200, 800, 800]
+    # Then those whose counts and mean are kept with the model, which is asked for them.
+    assert rows_read == [800, 800, 200, 800, 800, 800]
     rows_read.clear()
     warm_start(model, replace(dataset, spec=replace(_SPEC, class_names=("yes", "no"))))
     assert not rows_read

@@ -89,7 +89,7 @@ def test_an_indexed_job():
         (tf_config({"worker": ["a:1", "b:65536"]}), "'b:65536' must be a host and a port"),
         (tf_config({"worker": ["a:1", "a:1"]}), "gives a:1 to two processes"),
         ({**SLURM, "SLURM_STEP_NODELIST": "gpu08"}, "do not add up"),
-        ({**SLURM, "SLURM_LOCALID": "0"}, "--distribution=block"),
+        ({**SLURM, "SLURM_LOCALID": "0"}, "the distribution 'block'"),
         ({**JOB, "TFSOFTMAX_SERVICE": ""}, "headless service"),
         ({**JOB, "HOSTNAME": "train-2"}, "end in their index"),
         ({**JOB, "TFSOFTMAX_WORKERS": "one"}, "number of its pods"),

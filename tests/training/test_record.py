@@ -11,7 +11,7 @@ from tfsoftmax import RECIPES, Recipe, evaluate, fit, from_arrays, warm_start
 from tfsoftmax.data.split import with_validation
 from tfsoftmax.training.record import RunRecord
 
-RECIPE = Recipe(epochs=8, batch_size=10, l2=0.01, early_stopping="log_loss", calibrate=True)
+RECIPE = Recipe(epochs=8, batch_size=10, early_stopping="log_loss", calibrate=True)
 
 
 @pytest.fixture(scope="module")
@@ -84,5 +84,5 @@ def test_data_are_described_as_they_were_before_rows_or_classes_were_chosen(data
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_recipe_is_called_by_the_name_it_differs_least_from(dataset, name):
-    recipe = RECIPES[name].but(epochs=1, seed=3, batch_size=5, l2=0.01)
+    recipe = RECIPES[name].but(epochs=1, seed=3, batch_size=5)
     assert fit(dataset, recipe).record.recipe["name"] == name

@@ -121,6 +121,7 @@ def fit(
     >>> history.last.test_accuracy > 0.9
     True
     """
+    dataset = check_dataset(dataset)
     with workers.peer_errors():
         callbacks = _Callbacks(on_epoch, on_progress, on_choosing, workers)
         return _fit(dataset, recipe_of(recipe), start, checkpoints, callbacks, workers)
@@ -153,7 +154,6 @@ def _fit(
     callbacks: _Callbacks,
     workers: Workers,
 ) -> FitResult:
-    dataset = check_dataset(dataset)
     described = DataRecord.of(dataset)
     dataset, resolved = prepare(dataset, asked)
     check_divisible(dataset, resolved, workers)
