@@ -113,8 +113,8 @@ def _of_slurm(environment: Mapping[str, str]) -> Cluster | None:
         raise UsageError(f"Slurm's variables of this step do not add up: {error!r}") from error
     if places[index] != place:
         raise UsageError(
-            "Slurm numbered this step's tasks across its nodes; give srun the distribution 'block', "
-            "so that those of a node come one after another"
+            "Slurm numbered this step's tasks across its nodes; give srun the distribution "
+            "'block', so that those of a node come one after another"
         )
     addresses = tuple(f"{hosts[node]}:{port + local}" for node, local in places)
     return _checked(Cluster(addresses, index), "Slurm's list of nodes")
