@@ -7,8 +7,6 @@ import signal
 
 # What is said of each signal, and the exit code by which shells report it.
 ENDINGS = {signal.SIGINT: ("interrupted", 130), signal.SIGTERM: ("terminated", 143)}
-# sysexits.h calls it EX_TEMPFAIL: the same command may succeed if it is run again.
-TRY_AGAIN = 75
 DEFAULT_HANDLERS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from tfsoftmax.cli._early_signals import ENDINGS, TRY_AGAIN, exit_on_signals
+from tfsoftmax.cli._early_signals import ENDINGS, exit_on_signals
 
 
 def tfsoftmax() -> None:
@@ -35,6 +35,8 @@ def _run(module: str, name: str) -> None:
     try:
         command(prog_name=name)
     except SystemExit as end:
+        from tfsoftmax.errors import TRY_AGAIN
+
         if end.code in [TRY_AGAIN, *(code for _, code in ENDINGS.values())]:
             # Python may have recorded the interrupt, and would then end the process by a signal
             # instead of this exit code. TensorFlow would wait for other workers that are gone.

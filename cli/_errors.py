@@ -8,10 +8,10 @@ import traceback
 
 import click
 
-from tfsoftmax.cli._early_signals import TRY_AGAIN
 from tfsoftmax.cli._flags import render
 from tfsoftmax.cli._interrupt import ENDINGS
 from tfsoftmax.errors import (
+    TRY_AGAIN,
     PeerError,
     TfsoftmaxError,
     UnknownDatasetError,

@@ -9,6 +9,10 @@ from tfsoftmax.messages import Message, options_in, setting
 if TYPE_CHECKING:
     from tfsoftmax.export.export import ExportResult
 
+# Exit code of a command that lost another process: the same command may succeed if it is run again.
+# sysexits.h calls it EX_TEMPFAIL.
+TRY_AGAIN = 75
+
 
 class TfsoftmaxError(Exception):
     """Base of all errors that are the input's or the machine's fault, not a bug."""

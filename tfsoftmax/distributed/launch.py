@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import IO, Any, NamedTuple
 
-# Exit code of a worker that lost another one (EX_TEMPFAIL in sysexits.h).
-TRY_AGAIN = 75
+from tfsoftmax.errors import TRY_AGAIN
+
 # How long workers have to notice that one is gone, or to save the run when they are asked to
 # stop, before they are killed.
 _END_SECONDS = 60.0
