@@ -7,6 +7,7 @@ are its own: sometimes more, sometimes fewer, perhaps none.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -20,10 +21,6 @@ from tfsoftmax.messages import setting
 from tfsoftmax.training.seeds import ORDER_STREAM
 from tfsoftmax.training.sgd.batches import Batch, DenseBatches
 from tfsoftmax.training.sgd.feed import Feed
-
-# A worker's part of a batch is padded to a multiple of this share of the batch, so that epochs
-# seldom differ in it, for each of which the steps would be compiled.
-_WIDTHS = 8
 
 
 def shard_of(n_samples: int, index: int, count: int) -> range:
@@ -107,7 +104,9 @@ class ShardFeed(Feed):
         batches = np.arange(self.n_samples) // self.batch_size
         mine = (order >= self._mine.start) & (order < self._mine.stop)
         own = np.bincount(batches[mine], minlength=self.steps).astype(np.int32)
-        padded_to = -(-self.batch_size // _WIDTHS)
+        # Its part varies by about half of this; padded to a multiple of it, epochs seldom differ in
+        # their width, for each of which the steps would be compiled.
+        padded_to = math.isqrt(self.batch_size)
         width = max(1, -(-int(own.max()) // padded_to)) * padded_to
         places = np.zeros((self.steps, width), np.int32)
         places[np.arange(width) < own[:, None]] = order[mine] - self._mine.start
