@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import click
 
 from tfsoftmax.distributed.workers import ALONE, Workers, join_workers
+from tfsoftmax.errors import PeerError
 
 _OPTIONS = (
     click.option(
@@ -47,3 +49,9 @@ def join(options: dict[str, Any]) -> Workers:
     if not workers.is_chief:
         logging.getLogger("tfsoftmax").setLevel(logging.ERROR)
     return workers
+
+
+def let_go(workers: Workers) -> None:
+    """Lets the others end, who wait until the chief needs them no more; it may have lost some."""
+    with suppress(PeerError):
+        workers.meet()

@@ -32,7 +32,7 @@ from tfsoftmax.cli._training import (
     trained_on,
     write_history,
 )
-from tfsoftmax.cli._workers import join, workers_options
+from tfsoftmax.cli._workers import join, let_go, workers_options
 from tfsoftmax.data.names import locate
 
 if TYPE_CHECKING:
@@ -156,6 +156,8 @@ def train(
     note_another_task(model_folder(output_dir, name), dataset.spec)
     trained = trained_on(dataset, recipe, quiet, start, checkpoints, tensorboard, workers)
     if not workers.is_chief:
+        # A scheduler may not start again what has succeeded, and the chief still has the export.
+        workers.meet()
         return 0
     with rescue_on_failure(trained.model, output_dir, name, checkpoints):
         command = command_of(dataset, data, trained.history.recipe, recipe_name)
@@ -166,6 +168,7 @@ def train(
         exported = export_trained(trained, (output_dir, name), forms)
     if history:
         write_history(history, trained.history)
+    let_go(workers)
     seconds = time.perf_counter() - started
     if as_json:
         document = {**record.to_json(), "model": exported.to_json(), "seconds": seconds}

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from support.process import TFSOFTMAX, TRAIN
+from support.workers import run_workers
 
 from tfsoftmax.distributed.launch import configs
 
@@ -21,6 +22,28 @@ RUN = [
     "digits", "--epochs", "40", "--l2", "7e-4", "--batch-size", "32", "--momentum", "0.9",
     "--tflite", "none",
 ]  # fmt: skip
+
+
+MEET = """
+import os, sys, time
+from pathlib import Path
+from tfsoftmax import join_workers
+from tfsoftmax.errors import PeerError
+
+workers = join_workers(200)
+if workers.is_chief:
+    time.sleep(1)
+    Path("exported").touch()
+workers.meet()
+assert Path("exported").exists()
+if workers.is_chief:
+    os._exit(9)
+try:
+    workers.meet()
+except PeerError as error:
+    print(error, flush=True)
+    os._exit(75)
+"""
 
 
 class Run:
@@ -165,3 +188,10 @@ def test_the_launcher_starts_all_again_when_one_is_killed(tmp_path, whole):
         finally:
             launcher.terminate()
     assert_same_weights(weights(tmp_path), whole)
+
+
+@pytest.mark.slow
+def test_all_wait_for_the_chief_until_it_is_done_or_gone(tmp_path):
+    codes, said = run_workers(MEET, 2, tmp_path)
+    assert codes == [9, 75], said
+    assert re.search("worker 1 of 2 lost worker 0, the chief", said[1])

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from tfsoftmax.distributed.launch import configs
 
 # A loaded machine takes most of it to import TensorFlow.
-MOST_SECONDS = 240
+MOST_SECONDS = 400
 
 
 class Worker:

@@ -58,6 +58,15 @@ class Workers:
         """The chief's bytes."""
         return content
 
+    def meet(self) -> None:
+        """Waits until all have called it.
+
+        Raises:
+          PeerError: if another process is gone.
+        """
+        with self.peer_errors():
+            self.chiefs(None)
+
     @contextmanager
     def peer_errors(self) -> Iterator[None]:
         """Turns TensorFlow's errors about the others, in the block, into one that names them.
