@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
-import rich.progress
 from rich.console import Console
+
+from tfsoftmax.system.bar import Bar
+from tfsoftmax.system.drawn_bar import DrawnBar
+from tfsoftmax.training.training_bar import TrainingBar
 
 if TYPE_CHECKING:
     from tfsoftmax.training.history import EpochMetrics
-    from tfsoftmax.training.trainer import Progress
 
 _HEADER = "epoch   moving  train acc  train loss  test acc  test loss  seconds"
 # Longer runs print only some of their epochs.
@@ -21,40 +23,18 @@ _MAX_LINES = 25
 _COUNTED_LINES = 4
 
 
-class TrainingProgress:
+class TrainingProgress(TrainingBar):
     """Prints a line for each epoch, and advances the bar if there is one."""
 
-    def __init__(self, console: Console, epochs: int | None, bar: rich.progress.Progress | None):
-        self._console, self._epochs, self._bar = console, epochs, bar
+    def __init__(self, console: Console, epochs: int | None, bar: Bar):
+        super().__init__(bar, counted=bool(epochs))
+        self._console, self._epochs = console, epochs
         self._epochs_per_line = max(1, (epochs or 0) // _MAX_LINES)
-        self._accuracy = ""
-        if bar:
-            self._task = bar.add_task("starting TensorFlow", total=None, loss="", accuracy="")
         self._print(_HEADER)
 
-    def on_steps(self, progress: Progress) -> None:
-        """Advances the bar; called every few steps."""
-        if self._bar:
-            self._bar.update(
-                self._task,
-                description="training",
-                completed=progress.step,
-                # None leaves it open how many steps there will be.
-                total=progress.total_steps if self._epochs else None,
-                loss=f"loss {progress.moving_loss:.3f}",
-                accuracy=self._accuracy,
-            )
-
-    def on_choosing(self, step: int, total_steps: int) -> None:
-        """Advances the bar while l2 is chosen."""
-        if self._bar:
-            self._bar.update(
-                self._task, description="choosing l2", completed=step, total=total_steps
-            )
-
-    def on_epoch_end(self, metrics: EpochMetrics) -> None:
+    def on_epoch(self, metrics: EpochMetrics) -> None:
         """Prints the epoch's metrics; long runs print only some of their epochs."""
-        self._accuracy = f"test acc {metrics.test_accuracy:.3f}"
+        super().on_epoch(metrics)
         epochs, number = self._epochs, str(metrics.epoch)
         if epochs:
             if 1 < metrics.epoch < epochs and metrics.epoch % self._epochs_per_line:
@@ -70,20 +50,6 @@ class TrainingProgress:
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-class _Silent(TrainingProgress):
-    def __init__(self) -> None:
-        pass
-
-    def on_steps(self, progress: Progress) -> None:
-        pass
-
-    def on_choosing(self, step: int, total_steps: int) -> None:
-        pass
-
-    def on_epoch_end(self, metrics: EpochMetrics) -> None:
-        pass
-
-
 @contextmanager
 def training_progress(epochs: int | None, quiet: bool) -> Iterator[TrainingProgress]:
     """Opens a display of training's progress on standard error.
@@ -92,22 +58,8 @@ def training_progress(epochs: int | None, quiet: bool) -> Iterator[TrainingProgr
       epochs: that there will be; None where nobody knows.
       quiet: show nothing.
     """
-    if quiet:
-        yield _Silent()
-        return
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield TrainingProgress(console, epochs, None)
-        return
-    columns = (
-        rich.progress.TextColumn("{task.description}"),
-        rich.progress.BarColumn(),
-        rich.progress.TaskProgressColumn(),
-        rich.progress.TextColumn("{task.fields[loss]}"),
-        rich.progress.TextColumn("{task.fields[accuracy]}"),
-        rich.progress.TimeRemainingColumn(),
-    )
-    with rich.progress.Progress(*columns, console=console, transient=True) as bar:
+    console = Console(stderr=True, quiet=quiet)
+    with _bar_on(console) as bar:
         yield TrainingProgress(console, epochs, bar)
 
 
@@ -123,22 +75,24 @@ def counted_progress(doing: str, counted: str, quiet: bool) -> Iterator[Callable
     Yields:
       A function to call with how many are done, and of how many.
     """
-    console = Console(stderr=True)
-    if quiet:
-        yield lambda done, total: None
-        return
-    if not console.is_terminal:
+    console = Console(stderr=True, quiet=quiet)
+    if not quiet and not console.is_terminal:
         yield _lines(doing, counted)
         return
-    columns = (
-        rich.progress.TextColumn("{task.description}"),
-        rich.progress.BarColumn(),
-        rich.progress.TaskProgressColumn(),
-        rich.progress.TimeRemainingColumn(),
-    )
-    with rich.progress.Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("starting TensorFlow", total=None)
-        yield lambda done, total: bar.update(task, description=doing, completed=done, total=total)
+    with _bar_on(console) as bar:
+        yield lambda done, total: bar.show(doing, done, total)
+
+
+@contextmanager
+def _bar_on(console: Console) -> Iterator[Bar]:
+    """A live bar on a terminal; elsewhere, and where the console is quiet, one that is not seen."""
+    if console.quiet or not console.is_terminal:
+        yield Bar()
+        return
+    bar = DrawnBar(console)
+    bar.show("starting TensorFlow")
+    with bar.progress:
+        yield bar
 
 
 def _lines(doing: str, counted: str) -> Callable[[int, int], None]:

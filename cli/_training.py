@@ -97,7 +97,7 @@ def trained_on(
 
             def on_progress(done: Progress) -> None:
                 check_interrupt()
-                progress.on_steps(done)
+                progress.on_progress(done)
 
             def on_choosing(step: int, total_steps: int) -> None:
                 check_interrupt()
@@ -105,7 +105,7 @@ def trained_on(
 
             def on_epoch(metrics: EpochMetrics) -> None:
                 check_interrupt()
-                progress.on_epoch_end(metrics)
+                progress.on_epoch(metrics)
                 if log:
                     log.add_epoch(metrics)
 

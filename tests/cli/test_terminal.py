@@ -70,7 +70,7 @@ def test_a_terminal_gets_a_live_bar_and_no_native_chatter(tmp_path):
     process.stdout.close()
     text = seen.decode()
     assert "loss " in text
-    assert "test acc " in text
+    assert "test accuracy " in text
     assert "\x1b[" in text  # drawn live
     assert not re.search(r"oneDNN|cuda|XNNPACK|absl|WARNING", text)
     assert "[progress" not in text

@@ -105,6 +105,7 @@ class Collector:
         self._sparse = sparse
         first_row = self.n_read if first_row is None else first_row
         self.n_read += features.shape[0]
+        self._source.bar.show("reading", figures=f"{self.n_read:,} rows")
         codes, usable = self._encode_labels(np.asarray(labels), usable, first_row, where)
         if not usable.all():
             features = features[usable]

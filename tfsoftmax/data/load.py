@@ -17,9 +17,13 @@ from tfsoftmax.data.source import Source
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
+from tfsoftmax.system.bar import cell_bar
 from tfsoftmax.system.paths import user_path
 
 _log = logging.getLogger(__name__)
+
+# Seconds of reading without a bar; what is downloaded or decoded takes longer.
+_SHORT = 1.0
 
 
 def default_data_dir() -> Path:
@@ -35,6 +39,7 @@ def load_dataset(
     manual_dir: str | os.PathLike[str] | None = None,
     options: SourceOptions | None = None,
     model: Spec | None = None,
+    progress_bar: bool = True,
 ) -> Dataset:
     """Loads a dataset by name, from any kind of source.
 
@@ -50,6 +55,8 @@ def load_dataset(
       model: spec of a model that is only to be evaluated on the rows. Then they may all be of
         one class, a class may have a single row, and svmlight rows may lack the last features;
         where no rows can be held out, all are test rows.
+      progress_bar: whether a bar is shown below the cell, in a notebook, where reading takes more
+        than a second; elsewhere none is.
 
     Raises:
       UsageError: if a kind is given without a path, lacks its package, or does not understand
@@ -80,7 +87,9 @@ def load_dataset(
         _log.warning("Note: %s is the dataset of that name; the file or folder is %s", name, other)
     cache = DatasetCache(data_path)
     options = options.of_kind(location.kind)
-    return _read(location, Source(location.name, options, cache, model, manual_path))
+    source = Source(location.name, options, cache, model, manual_path)
+    with cell_bar(progress_bar, after=0 if location.kind is TFDS else _SHORT) as source.bar:
+        return _read(location, source)
 
 
 def _read(location: Location, source: Source) -> Dataset:

@@ -14,6 +14,7 @@ from tfsoftmax.data.cache import DatasetCache
 from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
+from tfsoftmax.system.bar import Bar
 
 # Part of every key; counted up when a version of this package reads the same file differently.
 _READER_VERSION = 4
@@ -31,6 +32,7 @@ class Source:
       hold_out: whether rows are held out to test on, where the source has no test rows; where not,
         its first row stands for them.
       manual_dir: a folder with the original files of a source that would be downloaded.
+      bar: shows how much was read.
     """
 
     def __init__(
@@ -42,7 +44,7 @@ class Source:
         manual_dir: Path | None = None,
     ):
         self.name, self.options, self.cache, self.model = name, options, cache, model
-        self.manual_dir, self.hold_out = manual_dir, True
+        self.manual_dir, self.hold_out, self.bar = manual_dir, True, Bar()
         self._seen: dict[Path, tuple[int, ...]] = {}
 
     def but(self, **choices: Any) -> Source:

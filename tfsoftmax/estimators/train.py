@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.sparse_rows import taken_sparse
 from tfsoftmax.errors import UsageError
+from tfsoftmax.system.bar import in_notebook
 from tfsoftmax.system.startup import check_not_forked, import_tensorflow, quieten
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def train(
       recipe: how.
       any_solver: whether SGD will do where the rows are too many for newton.
       start: where to start, if its features and classes are those of the dataset.
-      verbose: above 0 prints a line for every epoch or step.
+      verbose: above 0 shows a bar in a notebook, and elsewhere prints a line for every epoch or
+        step.
     """
     result, dataset = _train(dataset, recipe, any_solver, start, verbose)
     if shortfall := _shortfall(result, dataset, recipe):
@@ -68,6 +70,7 @@ def _train(
     """The result, and the dataset as it was trained on."""
     start_tensorflow()
     from tfsoftmax.training.fit import fit
+    from tfsoftmax.training.training_bar import training_bar
 
     if any_solver and recipe.solver == "newton" and not _newton_takes(dataset):
         usual = type(recipe)()
@@ -76,7 +79,18 @@ def _train(
         dataset = replace(dataset, spec=start.spec)
     else:
         start = None
-    result = fit(dataset, recipe, start=start, on_epoch=_printing(verbose))
+    # Of test rows it has one, which is a training row.
+    with training_bar(verbose > 0, recipe, tested=False) as bar:
+        bar.begin()
+        result = fit(
+            dataset,
+            recipe,
+            start=start,
+            on_epoch=bar.on_epoch if in_notebook() else _printing(verbose),
+            on_progress=bar.on_progress,
+            on_choosing=bar.on_choosing,
+            progress_bar=False,
+        )
     # Its figures of test rows would be those of a row that was trained on.
     result.model.record = None
     return result, dataset

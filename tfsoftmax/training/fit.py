@@ -30,6 +30,7 @@ from tfsoftmax.training.together import (
     stopping_together,
 )
 from tfsoftmax.training.trainer import Progress
+from tfsoftmax.training.training_bar import TrainingBar, training_bar
 
 
 class _ModelAndHistory(NamedTuple):
@@ -76,6 +77,7 @@ def fit(
     on_progress: Callable[[Progress], None] | None = None,
     on_choosing: Callable[[int, int], None] | None = None,
     workers: Workers = ALONE,
+    progress_bar: bool = True,
 ) -> FitResult:
     """Trains a model by stochastic gradient descent on the cross-entropy.
 
@@ -102,6 +104,7 @@ def fit(
         KeyboardInterrupt that it raises is let through once the run is saved.
       on_choosing: called while l2 is chosen, with the number of steps taken and of all.
       workers: the processes that train together (`join_workers`); by default this one alone.
+      progress_bar: whether a bar is shown below the cell, in a notebook; elsewhere none is.
 
     Returns:
       The trained model and the history of all epochs, with two more attributes (`FitResult`).
@@ -121,29 +124,38 @@ def fit(
     >>> history.last.test_accuracy > 0.9
     True
     """
-    dataset = check_dataset(dataset)
-    with workers.peer_errors():
-        callbacks = _Callbacks(on_epoch, on_progress, on_choosing, workers)
-        return _fit(dataset, recipe_of(recipe), start, checkpoints, callbacks, workers)
+    dataset, recipe = check_dataset(dataset), recipe_of(recipe)
+    shown = progress_bar and workers.is_chief
+    with workers.peer_errors(), training_bar(shown, recipe) as bar:
+        callbacks = _Callbacks(on_epoch, on_progress, on_choosing, workers, bar)
+        return _fit(dataset, recipe, start, checkpoints, callbacks, workers)
 
 
 class _Callbacks(NamedTuple):
-    """What `fit` calls; what one of them interrupts ends in all workers."""
+    """What `fit` calls, after its bar; what one of them interrupts ends in all workers."""
 
     epoch: Callable[[EpochMetrics], None] | None
     progress: Callable[[Progress], None] | None
     choosing: Callable[[int, int], None] | None
     workers: Workers
+    bar: TrainingBar
 
     def on_epoch(self, metrics: EpochMetrics) -> None:
         with stopping_together(self.workers):
+            self.bar.on_epoch(metrics)
             if self.epoch:
                 self.epoch(metrics)
 
     def on_progress(self, progress: Progress) -> None:
         with stopping_together(self.workers):
+            self.bar.on_progress(progress)
             if self.progress:
                 self.progress(progress)
+
+    def on_choosing(self, step: int, total_steps: int) -> None:
+        self.bar.on_choosing(step, total_steps)
+        if self.choosing:
+            self.choosing(step, total_steps)
 
 
 def _fit(
@@ -157,9 +169,10 @@ def _fit(
     described = DataRecord.of(dataset)
     dataset, resolved = prepare(dataset, asked)
     check_divisible(dataset, resolved, workers)
+    callbacks.bar.begin()
     chosen = None
     if workers.is_chief:
-        chosen = _chosen_l2(dataset, asked, start, checkpoints, callbacks.choosing)
+        chosen = _chosen_l2(dataset, asked, start, checkpoints, callbacks.on_choosing)
     if chosen:
         resolved = resolve(asked.but(l2=chosen.l2), dataset)
     resolved = agreed(resolved, workers)

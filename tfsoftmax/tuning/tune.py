@@ -16,6 +16,7 @@ from tfsoftmax.choices import with_choices
 from tfsoftmax.data.dataset import Dataset, check_dataset
 from tfsoftmax.errors import TfsoftmaxError, UsageError
 from tfsoftmax.messages import setting
+from tfsoftmax.system.bar import cell_bar
 from tfsoftmax.training import cross_validation
 from tfsoftmax.training.learning_rate import Inputs
 from tfsoftmax.training.prepare import l2_of, resolve, sample_of, with_scaling
@@ -199,6 +200,7 @@ def tune(
     scoring: Scoring = "log_loss",
     choose: Choose = "best",
     on_progress: Callable[[int, int], None] | None = None,
+    progress_bar: bool = True,
 ) -> Tuning:
     """Scores every combination of penalties and learning rate by k-fold cross-validation.
 
@@ -221,6 +223,7 @@ def tune(
         within a standard error of it, for a simpler model that is as good as can be told.
       on_progress: called after every call of the compiled loop with the number of steps
         taken and of all steps.
+      progress_bar: whether a bar is shown below the cell, in a notebook; elsewhere none is.
 
     Returns:
       Every candidate's figures, and the best.
@@ -272,7 +275,15 @@ def tune(
         )
     tried = _resolve_all(grid, dataset, sample)
     recipes = [one for one, _ in tried]
-    figures = cross_validation.scores(dataset, recipes, folds, on_progress)
+    with cell_bar(progress_bar) as bar:
+
+        def advance(step: int, total_steps: int) -> None:
+            bar.show("tuning", step, total_steps)
+            if on_progress:
+                on_progress(step, total_steps)
+
+        bar.show("starting")
+        figures = cross_validation.scores(dataset, recipes, folds, advance)
     if not np.isfinite(figures).any():
         smallest = min(one.rate for one in recipes)
         raise TfsoftmaxError(

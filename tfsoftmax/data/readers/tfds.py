@@ -23,4 +23,5 @@ def load_tfds(source: Source) -> Dataset:
     # Importing TensorFlow Datasets takes longer than all of the reading.
     from tfsoftmax.data.readers.tfds_builder import TfdsSource
 
-    return TfdsSource(source.name, source.cache.data_dir, source.manual_dir).load(source.cache)
+    tfds = TfdsSource(source.name, source.cache.data_dir, source.manual_dir, source.bar)
+    return tfds.load(source.cache)

@@ -23,6 +23,7 @@ from tfsoftmax.data.split import stratified_split
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
+from tfsoftmax.system.bar import Bar
 from tfsoftmax.system.startup import import_tensorflow
 
 _ANOTHER = "choose another " + setting("data_dir")
@@ -46,8 +47,11 @@ class TfdsSource:
       name: as the user typed it, perhaps with ``/config`` and ``:version``.
     """
 
-    def __init__(self, name: str, data_dir: Path, manual_dir: Path | None = None):
+    def __init__(
+        self, name: str, data_dir: Path, manual_dir: Path | None = None, bar: Bar | None = None
+    ):
         self.name, self.data_dir, self.manual_dir = name, data_dir, manual_dir
+        self._bar = bar or Bar()
 
     def load(self, cache: DatasetCache) -> Dataset:
         """Prepares it if necessary, decodes it and keeps it in the cache.
@@ -121,6 +125,7 @@ class TfdsSource:
     def _prepare(self, builder: Any) -> None:
         self._check_obtainable(builder)
         _log.info("preparing %s in %s, once; this may take minutes", self.name, self.data_dir)
+        self._bar.show("preparing", figures=f"{self.name}, once; this may take minutes")
         import_tensorflow()
         tfds.disable_progress_bar()
         config = tfds.download.DownloadConfig(manual_dir=self.manual_dir, try_download_gcs=False)
@@ -204,6 +209,7 @@ class TfdsSource:
             features[start:stop] = images.reshape(len(images), -1)
             labels[start:stop] = batch[keys[1]]
             start = stop
+            self._bar.show("decoding", stop, rows, f"the {split} rows of {self.name}, once")
         if start != rows:
             raise DataError(f"{self.name}: {split} has {start} examples, expected {rows}")
         return features, labels
