@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import re
 from typing import Any
@@ -143,3 +144,21 @@ class Delimiter(click.ParamType):
         if len(mark) != 1:
             self.fail(f"{value!r} is not one character", param, ctx)
         return str(mark)
+
+
+class Names(click.ParamType):
+    """Names separated by commas; one with a comma in it stands in double quotes."""
+
+    name = "NAME,..."
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
+        """Splits the value, as a line of CSV."""
+        if isinstance(value, tuple):
+            return value
+        line = next(csv.reader([value], skipinitialspace=True), [])
+        names = tuple(name.strip() for name in line)
+        if not all(names) or not names:
+            self.fail(
+                f"{value!r} has an empty name; expected names as in low,middle,high", param, ctx
+            )
+        return names

@@ -15,6 +15,9 @@ from tfsoftmax.cli._console import (
     set_verbosity,
 )
 from tfsoftmax.cli._formats import Forms, format_options
+from tfsoftmax.cli._types import Names
+from tfsoftmax.errors import UsageError
+from tfsoftmax.messages import setting
 
 if TYPE_CHECKING:
     from tfsoftmax import SoftmaxRegression
@@ -39,6 +42,12 @@ _log = logging.getLogger("tfsoftmax.cli")
     "must have its probabilities on every one, within 1e-5. Without, files are proven on "
     "made-up rows, and not compared with FILE.",
 )
+@click.option(
+    "--class-names",
+    type=Names(),
+    help="What the classes of a .keras file are called, in the order of its outputs.  "
+    "[default: 0,1,2,...]",
+)
 @format_options
 @click.option(
     "--allow-pickle",
@@ -59,6 +68,7 @@ def convert(
     file: Path,
     output: Path,
     check_on: str | None,
+    class_names: tuple[str, ...] | None,
     forms: Forms,
     allow_pickle: bool,
     trust: tuple[str, ...],
@@ -74,14 +84,15 @@ def convert(
     scalers, imputers and encoders become part of the exported files, which so take the rows that
     the pipeline takes. A step that cannot be converted is named, with the reason.
 
-    A .keras file holds a model that ends in Dense and softmax, and has no hidden layer; its
-    classes are called 0, 1, 2, ... It is read in Keras's safe mode, which runs no code of the
-    file's own.
+    A .keras file holds a model that ends in Dense and softmax, and has no hidden layer. It has no
+    names of classes: --class-names gives them. It is read in Keras's safe mode, which runs no
+    code of the file's own.
 
     \b
     Examples:
       tfsoftmax convert model.skops -o savedmodels/penguins --check-on penguins.csv
       tfsoftmax convert tuned.keras -o savedmodels/tuned --check-on rows.npy
+      tfsoftmax convert tuned.keras -o savedmodels/tuned --class-names low,middle,high
     """
     set_verbosity(verbose, quiet)
     from tfsoftmax.cli._models import export_rows, failed_files, print_parity
@@ -91,7 +102,7 @@ def convert(
     place = output.parent, output.name
     check_formats(forms.formats)
     check_output(model_folder(*place))
-    model, given = _converted(file, check_on, allow_pickle, trust)
+    model, given = _converted(file, check_on, class_names, allow_pickle, trust)
     if check_on is None:
         _log.warning(
             "Note: the files are proven on made-up rows, and not compared with %s: --check-on "
@@ -121,21 +132,29 @@ def convert(
 
 
 def _converted(
-    file: Path, check_on: str | None, allow_pickle: bool, trust: tuple[str, ...]
+    file: Path,
+    check_on: str | None,
+    class_names: tuple[str, ...] | None,
+    allow_pickle: bool,
+    trust: tuple[str, ...],
 ) -> tuple[SoftmaxRegression, Any]:
     """The model, and the rows that it was compared on."""
     from tfsoftmax.convert.files import KERAS, load_fitted, numbers_of, read_rows
     from tfsoftmax.system.startup import import_tensorflow
 
-    if file.suffix == KERAS:
-        import_tensorflow()  # without its log, before Keras does it
     fitted = load_fitted(file, allow_pickle=allow_pickle, trust=trust)
     given = None if check_on is None else read_rows(check_on, fitted)
     if file.suffix == KERAS:
         from tfsoftmax.convert.from_keras import from_keras
 
         given = None if given is None else numbers_of(given, str(check_on))
-        return from_keras(fitted, check_on=given), given
+        return from_keras(fitted, class_names=class_names, check_on=given), given
+    if class_names is not None:
+        raise UsageError(
+            f"{file}: its classes have names of their own; "
+            + setting("class_names")
+            + f" is for {KERAS} files, which have none"
+        )
     import_tensorflow()
     from tfsoftmax.convert.from_sklearn import from_sklearn
 

@@ -219,8 +219,9 @@ def test_an_encoded_table_is_taken_as_rows_of_features():
 
 def test_names_must_fit():
     made = model_of(SPECS["table"]).to_keras()
-    with pytest.raises(UsageError, match="3 outputs, and class_names 2"):
-        from_keras(made, class_names=["a", "b"])
+    for names in (["a", "b"], ["a", "b", "a"], "abc"):
+        with pytest.raises(UsageError, match="class_names must be 3 different names, .* not"):
+            from_keras(made, class_names=names)
     other = model_of(replace(SPECS["table"], example_shape=(4,), scaling=None))
     with pytest.raises(UsageError, match=r"like takes rows of shape \(4,\)"):
         from_keras(made, like=other)

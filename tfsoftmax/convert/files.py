@@ -16,6 +16,7 @@ from tfsoftmax.data.names import locate
 from tfsoftmax.errors import ConversionError, DataError, UnknownModelError, UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.system.paths import check_regular, user_path
+from tfsoftmax.system.startup import import_tensorflow
 
 _log = logging.getLogger(__name__)
 
@@ -94,6 +95,7 @@ def _skops(path: Path, trust: Collection[str]) -> Any:
 
 
 def _keras(path: Path) -> Any:
+    import_tensorflow()  # Without its log, before Keras does it.
     try:
         import keras
     except ImportError as error:

@@ -13,6 +13,7 @@ from scipy.special import softmax
 from tfsoftmax.convert.compared import compared
 from tfsoftmax.convert.keras_layers import LAYERS, Found
 from tfsoftmax.errors import ConversionError, DataError, UsageError
+from tfsoftmax.messages import setting
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.report.converted import ConversionRecord
 from tfsoftmax.spec import Scaling, Spec
@@ -47,7 +48,7 @@ def from_keras(
     Raises:
       ConversionError: naming the layer that cannot be converted, or the row of `check_on` whose
         probabilities differ by more than 1e-5.
-      UsageError: if the number of class names is not that of the outputs.
+      UsageError: if there is not one name, unlike the others, for each class.
 
     >>> import keras
     >>> layers = [keras.Input((2,)), keras.layers.Dense(3, activation="softmax")]
@@ -137,10 +138,18 @@ def _spec(
     found: Found, dtype: str, class_names: Sequence[str] | None, like: SoftmaxRegression | None
 ) -> Spec:
     n_classes = found.b.size if found.b is not None else 0
-    names = like.spec.class_names if like and class_names is None else class_names
-    names = tuple(map(str, range(n_classes) if names is None else names))
-    if len(names) != n_classes:
-        raise UsageError(f"the model has {n_classes} outputs, and class_names {len(names)}")
+    given: Sequence[Any] = range(n_classes)
+    if class_names is not None:
+        given = class_names
+    elif like is not None:
+        given = like.spec.class_names
+    names = tuple(map(str, given))
+    if len(names) != n_classes or len(set(names)) < len(names) or isinstance(given, str):
+        raise UsageError(
+            setting("class_names")
+            + f" must be {n_classes} different names, one for each class of the Keras model, not "
+            f"{given!r}"
+        )
     if like is not None:
         if like.spec.example_shape != found.shape:
             raise UsageError(
