@@ -85,6 +85,7 @@ _MODULE_OF = {
     "IncompleteExportError": "tfsoftmax.errors",
     "ConversionError": "tfsoftmax.errors",
     "CheckpointError": "tfsoftmax.errors",
+    "UnknownCategoryWarning": "tfsoftmax.errors",
 }
 
 __all__ = ["__version__", *_MODULE_OF]
@@ -114,6 +115,7 @@ if TYPE_CHECKING:  # The same names again.
     from tfsoftmax.errors import ModelError as ModelError
     from tfsoftmax.errors import PeerError as PeerError
     from tfsoftmax.errors import TfsoftmaxError as TfsoftmaxError
+    from tfsoftmax.errors import UnknownCategoryWarning as UnknownCategoryWarning
     from tfsoftmax.errors import UnknownDatasetError as UnknownDatasetError
     from tfsoftmax.errors import UnknownModelError as UnknownModelError
     from tfsoftmax.errors import UsageError as UsageError

@@ -47,6 +47,10 @@ class UnansweredError(DataError):
     """A row that a model has no answer for, as its scores leave float32's numbers."""
 
 
+class UnknownCategoryWarning(UserWarning):
+    """Rows with categories that an estimator was not fitted on; its answers do without them."""
+
+
 class DivergenceError(TfsoftmaxError):
     """Training whose loss left the finite numbers.
 

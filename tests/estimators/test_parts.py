@@ -7,7 +7,13 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 
-from tfsoftmax import ArgumentError, DataError, MachineError, SoftmaxClassifier
+from tfsoftmax import (
+    ArgumentError,
+    DataError,
+    MachineError,
+    SoftmaxClassifier,
+    UnknownCategoryWarning,
+)
 
 X, Y = load_iris(return_X_y=True)
 X = (X - X.mean(axis=0)) / X.std(axis=0)
@@ -69,7 +75,8 @@ def test_a_table_of_several_kinds_is_encoded(table):
     assert classifier.n_features_in_ == 2
     assert classifier.classes_.tolist() == ["apple", "pear"]
     new = pd.DataFrame({"colour": ["red", "purple", None], "size": [0.0, 0.0, np.nan]})
-    answers = classifier.predict_proba(new)
+    with pytest.warns(UnknownCategoryWarning, match="'purple' in column 'colour'"):
+        answers = classifier.predict_proba(new)
     assert answers[0, 0] > 0.9
     np.testing.assert_allclose(classifier.model_.predict_proba(new), answers, atol=1e-6)
 

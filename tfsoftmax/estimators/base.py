@@ -14,9 +14,11 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from tfsoftmax.data.profile import Profile
+from tfsoftmax.data.unknown_categories import UnknownCategories
 from tfsoftmax.estimators import scores
 from tfsoftmax.estimators.rows import checked_rows, names_of_classes
 from tfsoftmax.estimators.train import start_tensorflow
+from tfsoftmax.estimators.unknown import warn_of_unknown
 
 if TYPE_CHECKING:
     from tfsoftmax.export.export import ExportResult
@@ -64,28 +66,38 @@ class FittedClassifier(ClassifierMixin, BaseEstimator):
     def decision_function(self, X: Any) -> np.ndarray:
         """Scores of the classes, ``[n_samples, n_classes]``; of two, the second's ``[n_samples]``.
 
+        Categories that it was not fitted on are an `UnknownCategoryWarning`, here and in all that
+        follow.
+
         Args:
           X: rows as `fit` takes them.
         """
+        return self._scores(X)
+
+    def _scores(self, X: Any) -> np.ndarray:
+        """As `decision_function`; a warning is of the line that calls the caller."""
         check_is_fitted(self)
         X, spec = checked_rows(self, X, reset=False), scores.spec_of(self._spec)
         if spec.encoding is not None:
             start_tensorflow()
-        return scores.decision(spec, X, self.coef_, self.intercept_)
+        unknown = UnknownCategories(spec.encoding)
+        found = scores.decision(spec, X, self.coef_, self.intercept_, unknown)
+        warn_of_unknown(unknown, level=3)
+        return found
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each row, ``[n_samples]``."""
-        found = self.decision_function(X)
+        found = self._scores(X)
         codes = (found > 0).astype(np.intp) if found.ndim == 1 else found.argmax(axis=1)
         return self.classes_[codes]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each class, ``[n_samples, n_classes]``, in the order of `classes_`."""
-        return scores.probabilities(self.decision_function(X))
+        return scores.probabilities(self._scores(X))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """The logarithms of `predict_proba`, exact where those are rounded to 0."""
-        return scores.log_probabilities(self.decision_function(X))
+        return scores.log_probabilities(self._scores(X))
 
     @property
     def model_(self) -> SoftmaxRegression:

@@ -18,8 +18,10 @@ from tfsoftmax.data.matrices import is_matrix, rows_of_matrix
 from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.data.readers.in_memory import from_frame
 from tfsoftmax.data.sparse_rows import rows_of_entries
+from tfsoftmax.data.unknown_categories import UnknownCategories
 from tfsoftmax.errors import ArgumentError
 from tfsoftmax.estimators.advice import advice_in_pandas
+from tfsoftmax.estimators.unknown import warn_of_unknown
 from tfsoftmax.spec import Spec
 
 if TYPE_CHECKING:
@@ -188,7 +190,9 @@ def dataset_of(
         features = features_of(rows.X)
         spec = Spec((features.shape[1],), "float32", (), feature_names=names)
     elif like is not None:
-        features, spec = rows_for(like, rows.X, "X"), like
+        unknown = UnknownCategories(like.encoding)
+        features, spec = rows_for(like, rows.X, "X", unknown=unknown), like
+        warn_of_unknown(unknown, level=4)
     else:
         features, spec = _encoded(rows)
     spec = replace(spec, class_names=names_of_classes(classes))

@@ -16,6 +16,7 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 from tfsoftmax.data.inputs import rows_for
 from tfsoftmax.data.matrices import is_matrix
 from tfsoftmax.data.sparse_rows import SparseFeatures
+from tfsoftmax.data.unknown_categories import UnknownCategories
 from tfsoftmax.spec import Spec
 
 
@@ -30,7 +31,9 @@ def spec_of(text: str) -> Spec:
     return Spec.from_json(json.loads(text))
 
 
-def decision(spec: Spec, X: Any, coef: np.ndarray, intercept: np.ndarray) -> np.ndarray:
+def decision(
+    spec: Spec, X: Any, coef: np.ndarray, intercept: np.ndarray, unknown: UnknownCategories
+) -> np.ndarray:
     """``inputs coef^T + intercept`` of raw features.
 
     Args:
@@ -39,13 +42,14 @@ def decision(spec: Spec, X: Any, coef: np.ndarray, intercept: np.ndarray) -> np.
         alone TensorFlow is needed.
       coef: ``[n_classes, n_inputs]``, or of two classes ``[1, n_inputs]``.
       intercept: ``[n_classes]``, or ``[1]``.
+      unknown: counts categories that the spec does not know.
 
     Returns:
       ``[n_samples, n_classes]``, or of two classes ``[n_samples]``.
     """
     # Checked numbers are an array; what is still a table has texts, or what can be read as numbers.
     if spec.encoding is not None or hasattr(X, "columns"):
-        X = rows_for(spec, X, "X")
+        X = rows_for(spec, X, "X", unknown=unknown)
         X = X.read_sparse([slice(None)]) if isinstance(X, SparseFeatures) else X
     inputs = X if spec.scaling is None else _scaled(spec, X)
     weights = coef.T.astype(inputs.dtype, copy=False)
