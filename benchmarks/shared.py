@@ -1,11 +1,12 @@
-"""What the benchmarks share: how data is named, and how a page is written."""
+"""What the benchmarks share: how data is named, a cost is taken, and a page is written."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 # Before anything imports TensorFlow: figures on stdout, and nothing else.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -51,3 +52,31 @@ def write_page(name: str, lines: Iterable[str]) -> None:
     page = DOCS / name
     page.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
     click.echo(f"wrote {page}")
+
+
+class Cost(NamedTuple):
+    """Wall time and the processor's time of all threads, in seconds."""
+
+    wall: float
+    cpu: float
+
+    def __add__(self, other: tuple[float, ...]) -> Cost:  # type: ignore[override]
+        return Cost(self.wall + other[0], self.cpu + other[1])
+
+    def __sub__(self, other: tuple[float, ...]) -> Cost:
+        return Cost(self.wall - other[0], self.cpu - other[1])
+
+    def times(self, count: float) -> Cost:
+        """Of so many, one after the other."""
+        return Cost(self.wall * count, self.cpu * count)
+
+    def over(self, count: float) -> Cost:
+        """One of `count` equal parts."""
+        return Cost(self.wall / count, self.cpu / count)
+
+
+def cost_of(work: Callable[[], Any]) -> Cost:
+    """What a call costs."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return Cost(time.perf_counter() - wall, time.process_time() - cpu)

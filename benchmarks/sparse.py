@@ -20,10 +20,10 @@ from typing import Any, NamedTuple
 import click
 import made_sparse
 import numpy as np
-from shared import table_head, table_row, write_page
+from shared import Cost, table_head, table_row, write_page
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import log_loss
-from sparse_competitors import COMPETITORS, Cost, Rows
+from sparse_competitors import COMPETITORS, Rows
 
 _STRENGTHS = (1e-7, 1e-6, 1e-5, 1e-4)
 _EPOCHS = (2, 6)

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
+from shared import Cost, cost_of
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 
@@ -28,27 +28,6 @@ from tfsoftmax.training.prepare import prepare
 from tfsoftmax.training.trainer import Trainer
 
 Rows = tuple[csr_array, np.ndarray]
-
-
-class Cost(NamedTuple):
-    """Wall time and the processor's time of all threads, in seconds."""
-
-    wall: float
-    cpu: float
-
-    def __sub__(self, other: tuple[float, ...]) -> Cost:
-        return Cost(self.wall - other[0], self.cpu - other[1])
-
-    def over(self, count: int) -> Cost:
-        """One of `count` equal parts."""
-        return Cost(self.wall / count, self.cpu / count)
-
-
-def cost_of(work: Callable[[], Any]) -> Cost:
-    """What a call costs."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    work()
-    return Cost(time.perf_counter() - wall, time.process_time() - cpu)
 
 
 class Ours:

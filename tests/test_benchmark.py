@@ -12,8 +12,9 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture
 def speed(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks" / "speed"))
-    names = ("report", "rounds", "sections", "task", "competitors")
+    for folder in ("benchmarks", "benchmarks/speed"):
+        monkeypatch.syspath_prepend(str(ROOT / folder))
+    names = ("asked", "report", "rounds", "sections", "task", "competitors")
     yield lambda name: __import__(name)
     for name in names:
         sys.modules.pop(name, None)

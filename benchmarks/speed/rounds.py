@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import click
+from asked import Asked
 from task import Task
 
 ROUNDS = 7
@@ -20,43 +19,13 @@ ROUNDS = 7
 REST_SECONDS = 0.25
 
 
-class Worker:
+class Worker(Asked):
     """A competitor in a process of its own, ready to run."""
 
     def __init__(self, name: str, task: Task):
         script = Path(__file__).with_name("worker.py")
-        self.name = name
-        self._process = subprocess.Popen(
-            [sys.executable, str(script), name, task.to_json()],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.versions = self._read()
-
-    def ask(self, request: str) -> Any:
-        assert self._process.stdin
-        self._process.stdin.write(request + "\n")
-        self._process.stdin.flush()
-        return self._read()
-
-    def _read(self) -> Any:
-        assert self._process.stdout
-        line = self._process.stdout.readline()
-        if not line:
-            raise click.ClickException(f"{self.name} ended with code {self._process.wait()}")
-        return json.loads(line)
-
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        # Told to end rather than killed: what is kept for the next run is kept at the end.
-        try:
-            self._process.communicate(timeout=30)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.communicate()
+        super().__init__(name, [sys.executable, str(script), name, task.to_json()])
+        self.versions = self.answer()
 
 
 def summary(values: list[float]) -> dict[str, Any]:

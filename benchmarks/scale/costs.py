@@ -1,0 +1,278 @@
+"""What training costs on several workers: from measured rates to seconds, by arithmetic alone."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from shared import Cost
+
+_FLOAT32, _FLOAT64 = 4, 8
+
+
+class Problem(NamedTuple):
+    """The rows, and what is learnt from them.
+
+    Attributes:
+      rows, features, classes: how many.
+      row_bytes: of a row's features, in a file and in memory.
+      non_zeros: of a sparse row; None for dense rows.
+
+    >>> digits = Problem(60_000, 784, 10, 784)
+    >>> digits.parameters, digits.numbers, digits.bytes
+    (7850, 784, 47040000)
+    """
+
+    rows: int
+    features: int
+    classes: int
+    row_bytes: int
+    non_zeros: int | None = None
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases: the numbers in a message."""
+        return (self.features + 1) * self.classes
+
+    @property
+    def numbers(self) -> int:
+        """Numbers of a row that are multiplied for each class."""
+        return self.non_zeros or self.features
+
+    @property
+    def bytes(self) -> int:
+        """Of all rows."""
+        return self.rows * self.row_bytes
+
+    def excess(self, rows: float) -> float:
+        """Log-loss, in nats, that training on so many of the rows costs against endless ones.
+
+        For a model that can be true it is k / 2n, with k free parameters; the probabilities of
+        all classes add up to 1, so one class has none. Reference: Akaike, A new look at the
+        statistical model identification (1974).
+
+        >>> round(Problem(60_000, 784, 10, 784).excess(60_000), 4)
+        0.0589
+        """
+        return (self.features + 1) * (self.classes - 1) / (2 * rows)
+
+
+class Network(NamedTuple):
+    """What a message from one worker to the next costs: an empty one, and each byte."""
+
+    message: Cost
+    byte: Cost
+
+    def all_reduce(self, size: float, workers: int) -> Cost:
+        """What each worker spends until all of them have the sum of their `size` bytes.
+
+        In a ring that is 2 (p - 1) messages one after the other, each of a p-th of the bytes.
+        Reference: Patarasuk and Yuan, Bandwidth optimal all-reduce algorithms for clusters of
+        workstations (2009).
+
+        >>> Network(Cost(0.001, 0.0), Cost(1e-6, 0.0)).all_reduce(4000, workers=4).wall
+        0.012
+        """
+        return (self.message + self.byte.times(size / workers)).times(2 * (workers - 1))
+
+    def behind(self, latency: float, bandwidth: float) -> Network:
+        """The same software over a link of so many seconds and bytes a second.
+
+        >>> Network(Cost(0.001, 0.0), Cost(1e-9, 0.0)).behind(0.0005, 1e6)
+        Network(message=Cost(wall=0.0015, cpu=0.0), byte=Cost(wall=1e-06, cpu=0.0))
+        """
+        byte = Cost(max(self.byte.wall, 1 / bandwidth), self.byte.cpu)
+        return Network(self.message + Cost(latency, 0.0), byte)
+
+
+class Cluster(NamedTuple):
+    """Equal machines.
+
+    Attributes:
+      workers: on all of them.
+      network: between workers.
+      cores: of a machine.
+      on_each: workers on each machine.
+      memory: bytes for a worker's rows.
+      disk: bytes a second that a machine reads.
+    """
+
+    workers: int
+    network: Network
+    cores: int
+    on_each: int = 1
+    memory: float = float("inf")
+    disk: float = float("inf")
+
+    def seconds(self, cost: Cost) -> float:
+        """How long it takes if all workers do it at once.
+
+        It is no less than one of them takes, and no less than its machine's cores take for all.
+        Reference: Graham, Bounds for certain multiprocessing anomalies (1966).
+
+        >>> four = Cluster(4, Network(Cost(0.0, 0.0), Cost(0.0, 0.0)), cores=2, on_each=4)
+        >>> four.seconds(Cost(1.0, 1.0)), four.seconds(Cost(1.0, 0.25))
+        (2.0, 1.0)
+        """
+        return max(cost.wall, self.on_each * cost.cpu / self.cores)
+
+    def holds(self, problem: Problem) -> bool:
+        """Whether the workers' memory holds the rows, each its part."""
+        return problem.bytes <= self.workers * self.memory
+
+
+class Rates(NamedTuple):
+    """What was measured of one process.
+
+    Attributes:
+      steps: of steps of different sizes, the numbers in their rows and their cost.
+      shared_steps: the same of steps that are taken with other workers, without the messages.
+      newton: of a number in one of newton's passes.
+      evaluation: of a number, where a model is measured.
+      order: of a row whose place in an epoch is drawn; every worker draws all of them.
+      read: of a byte of the source.
+    """
+
+    steps: tuple[tuple[float, Cost], ...]
+    shared_steps: tuple[tuple[float, Cost], ...]
+    newton: Cost
+    evaluation: Cost
+    order: Cost
+    read: Cost
+
+
+class Estimate(NamedTuple):
+    """Seconds: to read the source, to compute, and to communicate."""
+
+    reading: float
+    computing: float
+    communicating: float
+
+    @property
+    def seconds(self) -> float:
+        """All of them."""
+        return sum(self)
+
+    @property
+    def training(self) -> float:
+        """Those of training, once the rows are read."""
+        return self.computing + self.communicating
+
+    @property
+    def share(self) -> float:
+        """Which share of training is communication.
+
+        >>> Estimate(reading=5.0, computing=3.0, communicating=1.0).share
+        0.25
+        """
+        return self.communicating / self.training
+
+    def machine_hours(self, cluster: Cluster) -> float:
+        """What it costs: multiply by the price of a machine's hour."""
+        return self.seconds / 3600 * cluster.workers / cluster.on_each
+
+
+def step_cost(steps: tuple[tuple[float, Cost], ...], numbers: float) -> Cost:
+    """Of a step with so many numbers in its rows, on the line between those that were measured.
+
+    Smaller ones cost as much as the smallest; larger ones have the largest's cost of a number.
+
+    >>> measured = ((100, Cost(1.0, 1.0)), (300, Cost(2.0, 4.0)))
+    >>> step_cost(measured, 200)
+    Cost(wall=1.5, cpu=2.5)
+    >>> step_cost(measured, 10).wall, step_cost(measured, 600).wall
+    (1.0, 4.0)
+    """
+    before, cost = steps[0]
+    for size, other in steps:
+        if numbers <= size:
+            share = max(0.0, numbers - before) / (size - before) if size > before else 0.0
+            return cost + (other - cost).times(share)
+        before, cost = size, other
+    return cost.times(numbers / before)
+
+
+def synchronous(
+    problem: Problem, rates: Rates, cluster: Cluster, batch: float, epochs: float
+) -> Estimate:
+    """Every step is one of all workers, `batch` rows of each, and ends with an all-reduce."""
+    alone = cluster.workers == 1
+    steps = rates.steps if alone else rates.shared_steps
+    return _descent(problem, rates, cluster, steps, batch, epochs, steps_a_message=1)
+
+
+def local_steps(
+    problem: Problem, rates: Rates, cluster: Cluster, batch: float, epochs: float, every: int
+) -> Estimate:
+    """Every worker takes `every` steps of `batch` rows, then all take the mean of their weights."""
+    return _descent(problem, rates, cluster, rates.steps, batch, epochs, every)
+
+
+def exact(
+    problem: Problem, rates: Rates, cluster: Cluster, batch: float, passes: float, every: int
+) -> Estimate:
+    """An epoch of local steps, then newton's passes, each of which ends with an all-reduce."""
+    begun = local_steps(problem, rates, cluster, batch, 1, every)
+    one = rates.newton.times(problem.rows * problem.numbers / cluster.workers)
+    message = cluster.network.all_reduce(_FLOAT64 * problem.parameters, cluster.workers)
+    return Estimate(
+        begun.reading,
+        begun.computing + passes * _through(problem, rates, cluster, cluster.seconds(one)),
+        begun.communicating + passes * cluster.seconds(message),
+    )
+
+
+def step(
+    problem: Problem,
+    steps: tuple[tuple[float, Cost], ...],
+    cluster: Cluster,
+    batch: float,
+    steps_a_message: float = 1,
+) -> Estimate:
+    """A step of `batch` rows of each worker, and its share of the message that follows it."""
+    message = cluster.network.all_reduce(_FLOAT32 * problem.parameters, cluster.workers)
+    return Estimate(
+        0.0,
+        cluster.seconds(step_cost(steps, batch * problem.numbers)),
+        cluster.seconds(message) / steps_a_message,
+    )
+
+
+def _descent(
+    problem: Problem,
+    rates: Rates,
+    cluster: Cluster,
+    steps: tuple[tuple[float, Cost], ...],
+    batch: float,
+    epochs: float,
+    steps_a_message: int,
+) -> Estimate:
+    own = problem.rows / cluster.workers
+    one = step(problem, steps, cluster, batch, steps_a_message)
+    order = cluster.seconds(rates.order.times(problem.rows))
+    evaluation = cluster.seconds(rates.evaluation.times(own * problem.numbers))
+    return Estimate(
+        _reading(problem, rates, cluster),
+        epochs * order
+        + epochs * _through(problem, rates, cluster, own / batch * one.computing)
+        + epochs * _through(problem, rates, cluster, evaluation),
+        epochs * own / batch * one.communicating,
+    )
+
+
+def _reading(problem: Problem, rates: Rates, cluster: Cluster) -> float:
+    """Every worker reads the whole source once."""
+    computed = cluster.seconds(rates.read.times(problem.bytes))
+    return max(computed, cluster.on_each * problem.bytes / cluster.disk)
+
+
+def _through(problem: Problem, rates: Rates, cluster: Cluster, computing: float) -> float:
+    """Seconds to go through all rows; those that memory does not hold are read meanwhile.
+
+    Raises:
+      ValueError: if several workers do not hold them: only one process streams.
+    """
+    if cluster.holds(problem):
+        return computing
+    if cluster.workers > 1:
+        raise ValueError(f"{cluster.workers} workers do not hold {problem.bytes:,} bytes")
+    return max(computing, _reading(problem, rates, cluster))
