@@ -21,6 +21,8 @@ from tfsoftmax.data.sparse_rows import rows_of_entries
 from tfsoftmax.data.unknown_categories import UnknownCategories
 from tfsoftmax.errors import ArgumentError
 from tfsoftmax.estimators.advice import advice_in_pandas
+from tfsoftmax.estimators.labels import plain_labels
+from tfsoftmax.estimators.notes import notes_once
 from tfsoftmax.estimators.unknown import warn_of_unknown
 from tfsoftmax.spec import Spec
 
@@ -61,7 +63,9 @@ def checked_rows(estimator: BaseEstimator, X: Any, *y: Any, reset: bool) -> Any:
       y: their classes, where they are to be trained on.
       reset: whether the estimator gets its features from these rows.
     """
+    y = tuple(map(plain_labels, y))
     if is_mixed(X):
+        _check_table(X, empty=not y)
         checked = validate_data(estimator, X, *y, skip_check_array=True, reset=reset)
     else:
         how = {"accept_sparse": "csr", "dtype": (np.float64, np.float32), "reset": reset}
@@ -79,6 +83,21 @@ def checked_rows(estimator: BaseEstimator, X: Any, *y: Any, reset: bool) -> Any:
         labels = check_array(labels, ensure_2d=False, dtype=None, input_name="y")
     check_classification_targets(labels)
     return X, labels
+
+
+def _check_table(X: Any, empty: bool) -> None:
+    """Checks a mixed table, in which scikit-learn looks at the names of the columns alone.
+
+    Raises:
+      ArgumentError: if it has no rows, unless it may be empty, or columns of several levels.
+    """
+    if getattr(X.columns, "nlevels", 1) > 1:
+        raise ArgumentError(
+            "X has columns of several levels: give each one name, as in "
+            'X.set_axis(["_".join(map(str, each)) for each in X.columns], axis=1)'
+        )
+    if not empty and not len(X):
+        raise ArgumentError("X has no rows; at least one of each class is needed")
 
 
 def _text_in(X: Any) -> str | None:
@@ -214,7 +233,7 @@ def _encoded(rows: Labelled) -> tuple[FeaturesLike, Spec]:
     codes = np.unique(rows.y, return_inverse=True)[1]
     labelled = frame.assign(**{label: np.char.add("class ", codes.astype(str))})
     options = SourceOptions(label_column=label)
-    with advice_in_pandas():
+    with advice_in_pandas(), notes_once():
         found = from_frame(labelled, name="X", options=options, hold_out=False)
     return found.train.features, found.spec
 
