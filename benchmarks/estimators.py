@@ -1,4 +1,4 @@
-"""SoftmaxClassifier beside LogisticRegression on ten sets; writes docs/scikit-learn.md's table.
+"""SoftmaxClassifier beside LogisticRegression, and the choice of C; writes docs/scikit-learn.md.
 
 python benchmarks/estimators.py            prints the page
 python benchmarks/estimators.py --write    writes it
@@ -9,7 +9,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ from sklearn.datasets import (
     make_classification,
 )
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
@@ -52,6 +52,23 @@ ratio is above 1 where ours took longer.
 `python benchmarks/estimators.py --write` writes this table.
 
 """
+CHOOSING = """\
+## Choosing C
+
+`SoftmaxClassifierCV` and `LogisticRegressionCV`, both with ten values of C from 1e-4 to 1e4, five
+folds and `scoring="neg_log_loss"`, else as they are, on the same rows as above. *Log-loss* is that
+of the C that was chosen, in the mean of the folds. *CPU* is what all cores did together. Each is
+fitted once, after a fit of ours that is not counted.
+
+`python benchmarks/estimators.py --only choosing --write` writes this table alone.
+
+"""
+CHOOSING_COLUMNS = (
+    "set | rows | features | classes | C, ours | theirs | log-loss, ours | theirs | "
+    "CPU, ours | theirs | ratio | time, ours | theirs | ratio"
+)
+# Those of which LogisticRegressionCV takes less than minutes.
+CHOSEN = "breast cancer", "iris", "wine", "digits", "made, two classes"
 ROUNDS, ENOUGH_SECONDS = 5, 10
 COLUMNS = (
     "set | rows | features | classes | log-loss, ours | theirs | objective | gap | "
@@ -135,11 +152,16 @@ def in_turn(makes: Sequence[Callable[[], Any]], X: Any, y: np.ndarray) -> list[t
     return list(zip(fitted, seconds.min(axis=0).tolist(), strict=True))
 
 
-def row_of(one: Set) -> str:
-    """A set's row of the table."""
+def training_part(one: Set) -> tuple[Any, Any, np.ndarray, np.ndarray]:
+    """Three quarters of a set, scaled, and the others; their labels."""
     scaler = MaxAbsScaler() if issparse(one.X) else StandardScaler()
     X, test, y, y_test = train_test_split(one.X, one.y, random_state=0, stratify=one.y)
-    X, test = scaler.fit_transform(X), scaler.transform(test)
+    return scaler.fit_transform(X), scaler.transform(test), y, y_test
+
+
+def row_of(one: Set) -> str:
+    """A set's row of the table."""
+    X, test, y, y_test = training_part(one)
     both = in_turn([tfsoftmax.SoftmaxClassifier, LogisticRegression], X, y)
     (ours, our_seconds), (theirs, their_seconds) = both
     least = min(objective(each, X, y) for each in (ours, theirs, further(ours, X, y)))
@@ -160,16 +182,55 @@ def row_of(one: Set) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def took(classifier: Any, X: Any, y: np.ndarray) -> tuple[float, float]:
+    """The seconds of all cores that a fit takes, and those that pass."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    classifier.fit(X, y)
+    return time.process_time() - cpu, time.perf_counter() - wall
+
+
+def choosing_row_of(one: Set) -> str:
+    """A set's row of the table of choices."""
+    X, _, y, _ = training_part(one)
+    ours = tfsoftmax.SoftmaxClassifierCV(scoring="neg_log_loss")
+    theirs = LogisticRegressionCV(
+        l1_ratios=(0.0,), scoring="neg_log_loss", use_legacy_attributes=False
+    )
+    tfsoftmax.SoftmaxClassifierCV(Cs=[1.0], cv=2).fit(X, y)
+    taken = np.array([took(ours, X, y), took(theirs, X, y)])
+    of_chosen = [-each.scores_.mean(axis=0).max() for each in (ours, theirs)]
+    cells = [one.name, f"{X.shape[0]:,}", f"{X.shape[1]:,}", str(len(ours.classes_))]
+    cells += [f"{each.C_:.3g}" for each in (ours, theirs)]
+    cells += [f"{loss:.4f}" for loss in of_chosen]
+    for own, other in taken.T:
+        cells += [f"{own:.2f} s", f"{other:.2f} s", f"{own / other:.2f}"]
+    return f"| {' | '.join(cells)} |"
+
+
+def table(columns: str, rows: Iterable[str]) -> str:
+    """A table whose rows are shown as they come."""
+    lines = [f"| {columns} |", "|---" * (columns.count("|") + 1) + "|"]
+    for row in rows:
+        print(row, file=sys.stderr)
+        lines.append(row)
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="write the page instead")
+    parser.add_argument("--only", choices=("fitting", "choosing"), help="one of the two tables")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
-    lines = [f"| {COLUMNS} |", "|---" * (COLUMNS.count("|") + 1) + "|"]
-    for one in sets():
-        lines.append(row_of(one))
-        print(lines[-1], file=sys.stderr)
-    page = HEAD + "\n".join(lines) + "\n"
+    # What is not measured stays as it is.
+    fitting, _, choosing = PAGE.read_text().partition(CHOOSING.splitlines()[0])
+    choosing = CHOOSING.splitlines()[0] + choosing
+    if arguments.only != "choosing":
+        fitting = HEAD + table(COLUMNS, map(row_of, sets())) + "\n"
+    if arguments.only != "fitting":
+        chosen = (one for one in sets() if one.name in CHOSEN)
+        choosing = CHOOSING + table(CHOOSING_COLUMNS, map(choosing_row_of, chosen))
+    page = fitting.rstrip() + "\n\n" + choosing
     if arguments.write:
         PAGE.write_text(page)
     else:

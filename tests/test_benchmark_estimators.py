@@ -8,6 +8,7 @@ import pytest
 from scipy.sparse import issparse
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
+from support.oldest import BEFORE_1_8
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "estimators.py"
 
@@ -52,3 +53,14 @@ def test_made_texts_are_sparse_counts(script):
     made = script.words("few", 50, 200, 3)
     assert issparse(made.X)
     np.testing.assert_array_equal(made.X.sum(axis=1), 30)
+
+
+def test_a_row_of_choices_has_figures_of_both(script):
+    if BEFORE_1_8:
+        pytest.skip("LogisticRegressionCV has other arguments")
+    row = script.choosing_row_of(script.Set("iris", *load_iris(return_X_y=True)))
+    cells = row.strip("| ").split(" | ")
+    assert len(cells) == script.CHOOSING_COLUMNS.count("|") + 1
+    assert cells[:4] == ["iris", "112", "4", "3"]
+    assert cells[4] == cells[5]
+    assert abs(float(cells[6]) / float(cells[7]) - 1) < 0.01

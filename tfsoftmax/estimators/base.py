@@ -23,6 +23,7 @@ from tfsoftmax.estimators.unknown import warn_of_unknown
 if TYPE_CHECKING:
     from tfsoftmax.export.export import ExportResult
     from tfsoftmax.model import SoftmaxRegression
+    from tfsoftmax.spec import Spec
     from tfsoftmax.training.fit import FitResult
 
 
@@ -51,17 +52,27 @@ class FittedClassifier(ClassifierMixin, BaseEstimator):
     def _keep(self, result: FitResult) -> None:
         """Takes over what was learnt, as numbers and texts, which pickles and forks survive."""
         model, history = result
-        names = names_of_classes(self.classes_)
-        order = [model.spec.class_names.index(name) for name in names]
-        W, b = (parameter.numpy().astype(np.float64).T[order] for parameter in model.parameters)
-        if len(b) == 2:
-            W, b = W[1:] - W[:1], b[1:] - b[:1]
-        self.coef_, self.intercept_ = np.ascontiguousarray(W), b
-        self._spec = scores.text_of(replace(model.spec, class_names=names))
+        self._keep_weights(model.spec, *(parameter.numpy().T for parameter in model.parameters))
         self._profile = model.profile and model.profile.to_json()
         self.n_iter_ = np.array([len(history.epochs)], np.int32)
         self.loss_curve_ = [epoch.moving_loss for epoch in history.epochs]
         self.gap_ = history.proof.relative_gap if history.proof else None
+
+    def _keep_weights(self, spec: Spec, W: np.ndarray, b: np.ndarray) -> None:
+        """Takes over what a model answers with.
+
+        Args:
+          spec: of the model, whose classes are `classes_` in any order.
+          W: ``[n_classes, n_inputs]``.
+          b: ``[n_classes]``.
+        """
+        names = names_of_classes(self.classes_)
+        order = [spec.class_names.index(name) for name in names]
+        W, b = (part.astype(np.float64)[order] for part in (W, b))
+        if len(b) == 2:
+            W, b = W[1:] - W[:1], b[1:] - b[:1]
+        self.coef_, self.intercept_ = np.ascontiguousarray(W), b
+        self._spec = scores.text_of(replace(spec, class_names=names))
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Scores of the classes, ``[n_samples, n_classes]``; of two, the second's ``[n_samples]``.

@@ -110,13 +110,12 @@ def _trained(
     recipe = recipes[0]
     weights = fold_weights(dataset, recipe, held_out)
     dataset = Occurring.of(start_of(dataset.spec, recipe), dataset).dataset
-    if recipe.solver == "newton":
-        groups, trainer = [recipes], path.train  # Each optimum starts where the last one was found.
-    else:
-        groups, trainer = groups_of(dataset.spec, recipes, len(held_out)), train
+    newton = recipe.solver == "newton"
+    # Newton's optima start where the last one was found.
+    groups = [recipes] if newton else groups_of(dataset.spec, recipes, len(held_out))
     for done, group in enumerate(groups):
-        report = on_progress and _of_group(on_progress, done, len(groups))
-        yield dataset, *trainer(dataset, group, weights, report)
+        rows = dataset, group, weights, on_progress and _of_group(on_progress, done, len(groups))
+        yield dataset, *(path.train(*rows) if newton else train(*rows))
 
 
 def _of_group(

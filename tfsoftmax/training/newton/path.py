@@ -17,20 +17,19 @@ from tfsoftmax.data.sparse_rows import taken_sparse
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.system.threads import one_thread
 from tfsoftmax.training.learning_rate import center_of
-from tfsoftmax.training.newton.diagonal import OfEntries
 from tfsoftmax.training.newton.newton import Newton
 from tfsoftmax.training.newton.passes import Joint
 from tfsoftmax.training.newton.phase import check_rows
-from tfsoftmax.training.newton.preconditioner import Draw
 from tfsoftmax.training.newton.rows import Rows
 from tfsoftmax.training.newton.side_by_side import optima
-from tfsoftmax.training.newton.sparse import SparsePasses
+from tfsoftmax.training.newton.which_inverse import draw_for
 from tfsoftmax.training.newton.which_passes import passes_over
 from tfsoftmax.training.objective import Objective
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 
-# Scores do not change once the objective is so near its minimum, as a share of it.
-_ENOUGH = 1e-6
+# What a last step may gain, as a share of the objective: scores are then within 1e-3 of the
+# optimum's, or within some 1e-5.
+_FOR_SCORES, _EXACT = 2e-4, 1e-6
 _MOST_STEPS = 50
 # Inputs of which a matrix with all others is inverted in a fraction of a second.
 _MOST_INPUTS = 2500
@@ -46,14 +45,19 @@ def train(
     recipes: Sequence[ResolvedRecipe],
     weights: np.ndarray,
     on_progress: Progress = None,
+    exact: bool = False,
 ) -> tuple[list[tf.Tensor], np.ndarray]:
     """Finds the optimum for every recipe and fold.
 
     Args:
       dataset: its training rows.
       recipes: with the same choices but for l2 and l1, not both 0.
-      weights: of the rows, ``[n_samples, folds]``.
+      weights: of the rows, ``[n_samples, folds]``; penalties are those beside the mean loss of rows
+        that count 1.
       on_progress: called with the number of optima that were found, and of all.
+      exact: whether to go on until the objective is within the recipe's `tol` of its least, or
+        1e-6, where float32 can tell; else all folds side by side only until their scores hardly
+        change.
 
     Returns:
       As `cross_validation.train`.
@@ -66,8 +70,12 @@ def train(
     check_rows(model, dataset.train)
     objective = Objective.of(model, recipe, center_of(model, dataset.train, recipe))
     one_by_one = any(one.l1 for one in recipes) or recipe.label_smoothing
-    way = _fold_by_fold if one_by_one or not _fit(dataset, recipe, weights) else _side_by_side
-    found = way(dataset, objective, recipes, weights, on_progress)
+    enough = max(recipe.tol, _EXACT)
+    if one_by_one or not _fit(dataset, recipe, weights):
+        found = _fold_by_fold(dataset, objective, recipes, weights, on_progress, enough)
+    else:
+        enough = enough if exact else max(enough, _FOR_SCORES)
+        found = _side_by_side(dataset, objective, recipes, weights, on_progress, enough)
     parameters = [tf.constant(part, tf.float32) for part in (found[..., :-1], found[..., -1:])]
     finite = np.asarray(np.isfinite(found).all(axis=(-2, -1)))
     return objective.from_centered(parameters), finite
@@ -88,6 +96,7 @@ def _side_by_side(
     recipes: Sequence[ResolvedRecipe],
     weights: np.ndarray,
     on_progress: Progress,
+    enough: float,
 ) -> np.ndarray:
     """W and b of every fold and recipe, float64 ``[folds, n_recipes, n_classes, n_inputs + 1]``."""
     n_samples, folds = weights.shape
@@ -115,7 +124,8 @@ def _side_by_side(
     columns = [*varying, n_inputs]
     # Products are so small that a core that waits for others takes longer than it works.
     with one_thread():
-        for at in optima(blocks, weights.T, n_classes, len(varying), strengths.tolist()):
+        along = optima(blocks, weights.T, n_classes, len(varying), strengths.tolist(), enough)
+        for at in along:
             of_all = np.concatenate([np.zeros_like(at[:, :1]), at], axis=1)
             of_all -= of_all.mean(axis=1, keepdims=True)
             for index, one in enumerate(recipes):
@@ -133,6 +143,7 @@ def _fold_by_fold(
     recipes: Sequence[ResolvedRecipe],
     weights: np.ndarray,
     on_progress: Progress,
+    enough: float,
 ) -> np.ndarray:
     """As `_side_by_side`."""
     recipe, folds = recipes[0], weights.shape[1]
@@ -140,26 +151,23 @@ def _fold_by_fold(
     sparse = taken_sparse(dataset.train.features, dataset.spec)
     rows = Rows(dataset.train, weights[:, 0], n_classes, recipe.memory_limit, sparse=sparse)
     passes = passes_over(objective, rows, recipe.xla)
+    most_l1 = max(one.l1 for one in recipes)
     strong_to_weak = np.lexsort([[-one.l2 for one in recipes], [-one.l1 for one in recipes]])
     found = np.zeros((folds, len(recipes), n_classes, n_inputs + 1))
     for fold in range(folds):
         own = passes.weighing(weights[:, fold])
-        if isinstance(own, SparsePasses):
-            draw: Draw = OfEntries(objective, own, recipe.seed)
-        else:
-            draw = Draw(objective, own.rows, recipe.seed)
+        draw = draw_for(objective, own, n_inputs, most_l1, recipe.seed)
         at = np.zeros((n_classes, n_inputs + 1))
         for done, index in enumerate(strong_to_weak):
             one = recipes[index]
             newton = Newton(own, draw, one.l2, at, one.l1)
-            at = found[fold, index] = _optimum(newton, recipe.tol)
+            at = found[fold, index] = _optimum(newton, enough)
             if on_progress:
                 on_progress(fold * len(recipes) + done + 1, folds * len(recipes))
     return found
 
 
-def _optimum(newton: Newton, tol: float) -> Joint:
-    enough = max(tol, _ENOUGH)
+def _optimum(newton: Newton, enough: float) -> Joint:
     for _ in range(_MOST_STEPS):
         if newton.gap <= enough * newton.objective or not newton.step(enough):
             break

@@ -19,9 +19,6 @@ from tfsoftmax.training.newton.weighted_rows import Place, WeightedRows
 
 _MOST_STEPS = 20
 _MOST_ITERATIONS = 60
-# A step is the last one if it gains no more than this share of the objective, because the next one
-# would gain far less: held-out losses are then within 1e-3 of the optimum's.
-_ENOUGH = 2e-4
 # What conjugate gradients may leave of a step's gain.
 _LEFT = 0.01
 # As many strengths share a preconditioner.
@@ -36,15 +33,20 @@ def optima(
     n_classes: int,
     n_inputs: int,
     strengths: Sequence[float],
+    enough: float,
 ) -> Iterator[Many]:
     """Finds the optimum of every weighting at one l2 after another.
 
     Args:
       blocks: goes through all rows, in float32.
-      weightings: what rows count, float32 ``[m, n_samples]``, each with mean 1.
+      weightings: what rows count, float32 ``[m, n_samples]``; the penalty is that beside the mean
+        loss of rows that count 1.
       n_classes: with the reference.
       n_inputs: without the intercept.
       strengths: of the l2 penalty, the strongest first, all above 0.
+      enough: a step is the last one if it gains no more than this share of the objective, because
+        the next one would gain far less; or if that was to be more, but sums of float32 show none
+        of it.
 
     Yields:
       For each l2 the parameters as `likelihood` has them, ``[m, n_classes - 1, n_inputs + 1]``.
@@ -65,8 +67,10 @@ def optima(
             score, probabilities = rows.score(here)
             if shared is None or (step == 0 and done % _SHARING == 0):
                 shared = SharedCurvature(rows.gram(probabilities), weightings.shape[1] * l2)
+            before_step = here.values
             here, gain = _step(rows, here, score, probabilities, shared)
-            if (gain <= _ENOUGH * np.abs(here.values)).all():
+            gained = np.minimum(gain, here.values - before_step)
+            if (gained <= enough * np.abs(here.values)).all():
                 break
         found, before = here.parameters, found
         yield found

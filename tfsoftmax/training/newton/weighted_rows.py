@@ -49,8 +49,8 @@ class WeightedRows:
 
         Args:
           blocks: goes through all rows.
-          weightings: what rows count, ``[m, n_samples]``, each with mean 1.
-          l2: strength of the penalty.
+          weightings: what rows count, ``[m, n_samples]``.
+          l2: strength of the penalty, beside the mean loss of rows that count 1.
         """
         self._all, self._weightings = blocks, weightings
         self._held = weightings.shape[1] * l2
@@ -81,9 +81,10 @@ class WeightedRows:
         """The gradient of what is maximised, and the probabilities of all rows."""
         total, probabilities = -self._held * penalised(here.parameters), []
         for (rows, labels, weights), own in zip(self._blocks(), here.logits, strict=True):
-            P = np.exp(own - _log_sum(own))
+            log_sum = _log_sum(own)
+            P = np.exp(own - log_sum)
             probabilities.append(P)
-            total += _summed(weights * (_chosen(labels, own) - P), rows)
+            total += _summed(weights * _slopes(labels, P, np.exp(-log_sum)), rows)
         return total, probabilities
 
     def curved(self, probabilities: list[np.ndarray], many: Many) -> Many:
@@ -126,8 +127,7 @@ class WeightedRows:
     def _values(self, many: Many, logits: list[np.ndarray]) -> np.ndarray:
         total = -self._held / 2 * (many * penalised(many)).sum(axis=(1, 2))
         for (_, labels, weights), own in zip(self._blocks(), logits, strict=True):
-            logs = (own * _chosen(labels, own)).sum(axis=1) - _log_sum(own)[:, 0]
-            total += (weights[:, 0] * logs).sum(axis=1, dtype=np.float64)
+            total -= (weights[:, 0] * _losses(labels, own)).sum(axis=1, dtype=np.float64)
         return total
 
     def _blocks(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -137,9 +137,27 @@ class WeightedRows:
             done += len(rows)
 
 
-def _chosen(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
-    """1 for each row's class, unless it is the reference, and 0 else."""
-    return (labels == np.arange(1, logits.shape[1] + 1)[:, None]).astype(logits.dtype)
+def _chosen(labels: np.ndarray, n_others: int) -> np.ndarray:
+    """Whether a class is the row's own, which may be the reference, ``[n_others, n]``."""
+    return labels == np.arange(1, n_others + 1)[:, None]
+
+
+def _losses(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """``-log p`` of each row's class, ``[m, n]``: with all digits where p is nearly 1, too."""
+    chosen = _chosen(labels, logits.shape[1])
+    own = np.where(chosen, logits, 0).sum(axis=1, keepdims=True)
+    ahead = np.where(chosen, -np.inf, logits - own)
+    reference = np.where(labels == 0, -np.inf, -own)
+    top = np.maximum(np.maximum(ahead.max(axis=1, keepdims=True), reference), 0)
+    others = np.exp(ahead - top).sum(axis=1, keepdims=True) + np.exp(reference - top)
+    return (top + np.log1p(others + np.expm1(-top)))[:, 0]
+
+
+def _slopes(labels: np.ndarray, P: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """1 for each row's class less the probabilities: its own is the sum of all others'."""
+    chosen = _chosen(labels, P.shape[1])
+    others = np.where(chosen, 0, P)
+    return np.where(chosen, others.sum(axis=1, keepdims=True) + reference, -others)
 
 
 def _products(many: Many, rows: np.ndarray) -> np.ndarray:
