@@ -4,10 +4,17 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import tensorflow as tf
+
 from tfsoftmax.distributed.launch import configs
+from tfsoftmax.distributed.workers import _Joined
+from tfsoftmax.errors import PeerError
+from tfsoftmax.system.threads import one_thread
 
 # A loaded machine takes most of it to import TensorFlow.
 MOST_SECONDS = 400
@@ -57,3 +64,54 @@ def run_workers(script, count, folder, *arguments):
     with workers(script, count, folder, *arguments) as started:
         codes = [worker.end(deadline) for worker in started]
         return codes, [worker.said for worker in started]
+
+
+class _Meeting:
+    """Where threads add up what each has brought."""
+
+    def __init__(self, count):
+        self.count, self.brought = count, [None] * count
+        self.barrier = threading.Barrier(count, timeout=MOST_SECONDS)
+
+    def sum(self, index, tensors):
+        """As for `Workers`; a mismatch is an error where processes would wait for ever."""
+        self.brought[index] = tensors
+        self.barrier.wait()
+        of_all = list(zip(*self.brought, strict=True))
+        for same in of_all:
+            assert len({(each.dtype, tuple(each.shape)) for each in same}) == 1, same
+        totals = [tf.add_n(same) for same in of_all]
+        self.barrier.wait()
+        return totals
+
+
+class ThreadedWorkers(_Joined):
+    """Workers that are threads of the test: they meet without a network, and are there at once."""
+
+    def __init__(self, index, meeting):
+        self.index, self.count, self._meeting = index, meeting.count, meeting
+
+    def sum(self, tensors):
+        return self._meeting.sum(self.index, [tf.convert_to_tensor(each) for each in tensors])
+
+    @contextmanager
+    def peer_errors(self):
+        yield
+
+
+def in_threads(count, task):
+    """What a task returns to each of several workers, or the error that it raised."""
+    meeting = _Meeting(count)
+
+    def of(index):
+        try:
+            return task(ThreadedWorkers(index, meeting))
+        except (KeyboardInterrupt, PeerError) as error:
+            return error  # All end at the same place.
+        except Exception as error:
+            meeting.barrier.abort()
+            return error
+
+    # What each of them does to BLAS is undone in the end, in whatever order they end.
+    with one_thread(), ThreadPoolExecutor(count) as pool:
+        return list(pool.map(of, range(count)))

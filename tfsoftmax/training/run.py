@@ -22,8 +22,8 @@ from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.training.calibration import calibrate
 from tfsoftmax.training.early_stopping import EarlyStopping
 from tfsoftmax.training.history import EpochMetrics, History
-from tfsoftmax.training.newton.passes import Point
-from tfsoftmax.training.newton.phase import NewtonPhase, check_rows
+from tfsoftmax.training.newton.phase import NewtonPhase, TrainingFigures, check_rows
+from tfsoftmax.training.newton.rows import Share
 from tfsoftmax.training.occurring import Occurring
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.training.trainer import Progress, Trainer
@@ -63,7 +63,8 @@ class Run:
         self.trainer = Trainer(self.model, trained.train, recipe, workers)
         self._workers = workers
         # Moved to the device once, not in every epoch, as far as there is room.
-        self._train = self.trainer.feed.rows if recipe.epochs else trained.train
+        on_device = recipe.epochs or workers.count > 1
+        self._train = self.trainer.feed.rows if on_device else trained.train
         spare = recipe.memory_limit - dataset.train.features.nbytes
         self.test = to_device(dataset.test, spare)
         self._test = self.test if trained is dataset else trained.test
@@ -87,14 +88,18 @@ class Run:
         if self.newton is None:
             features = self._train.features
             on_device = features if tf.is_tensor(features) else None
-            center = self.trainer.center
-            self.newton = NewtonPhase(self.model, self._rows, self.recipe, center, on_device)
+            share = None
+            if self._workers.count > 1:
+                share = Share(self.trainer.feed.mine, self._workers)
+            self.newton = NewtonPhase(
+                self.model, self._rows, self.recipe, self.trainer.center, on_device, share
+            )
         return self.newton
 
     def epoch(self, on_progress: Callable[[Progress], None] | None) -> EpochMetrics:
         """Trains the next epoch, or the rest of it, or takes a step of Newton's; and measures."""
         epoch = len(self.history.epochs)
-        train: Figures | Evaluation | Point
+        train: Figures | Evaluation | TrainingFigures
         started = time.perf_counter()
         if epoch < self.recipe.epochs:
             loop = self.trainer.loop
@@ -105,12 +110,12 @@ class Run:
         else:
             newton = self.begin_newton()
             steps = self.history.last.steps if epoch else 0
-            before = self.history.last.moving_loss if epoch else newton.point.loss
+            before = self.history.last.moving_loss if epoch else newton.figures.loss
             done = Progress(steps, steps, before)
             on_pass = partial(on_progress, done) if on_progress else None
             loss, rate = newton.step(on_pass)
             # A step has gone through the rows to see where it leads.
-            trained, train = time.perf_counter(), newton.point
+            trained, train = time.perf_counter(), newton.figures
         metrics = None
         if self._workers.is_chief:
             figures = {"steps": steps, "moving_loss": loss, "learning_rate": rate}
@@ -139,7 +144,7 @@ class Run:
 
     def _metrics(
         self,
-        train: Figures | Evaluation | Point,
+        train: Figures | Evaluation | TrainingFigures,
         times: tuple[float, float],
         figures: dict[str, Any],
     ) -> EpochMetrics:
@@ -175,7 +180,7 @@ class Run:
         found = self._measure(self._train)
         if self._workers.count == 1:
             return found
-        own = self.trainer.feed.n_own * np.array([found.accuracy, found.log_loss, 1.0])
+        own = len(self.trainer.feed.mine) * np.array([found.accuracy, found.log_loss, 1.0])
         (total,) = self._workers.sum([own])
         return Figures(float(total[0] / total[2]), float(total[1] / total[2]))
 

@@ -13,8 +13,8 @@ from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.sparse_rows import taken_sparse
 from tfsoftmax.distributed.workers import Workers
 from tfsoftmax.errors import DataError, PeerError, UsageError
-from tfsoftmax.messages import setting
 from tfsoftmax.training.checkpoint import Checkpoints, Snapshot
+from tfsoftmax.training.newton.proof import Proof
 from tfsoftmax.training.recipe import Recipe
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.training.resume import restore, snapshot_of
@@ -25,17 +25,10 @@ def check_divisible(dataset: Dataset, recipe: Recipe, workers: Workers) -> None:
     """Checks that more than one worker can train by a recipe.
 
     Raises:
-      UsageError: if rows are sparse, or Newton's steps are asked for.
+      UsageError: if rows are sparse.
     """
     if workers.count == 1:
         return
-    if recipe.solver != "sgd":
-        raise UsageError(
-            setting("solver", recipe.solver)
-            + f" goes through all rows in one process, not in {workers.count}; train with "
-            + setting("solver", "sgd")
-            + ", or with one worker"
-        )
     if taken_sparse(dataset.train.features, dataset.spec):
         raise UsageError(
             f"{dataset.name} has sparse rows, which {workers.count} workers cannot train on "
@@ -88,9 +81,11 @@ def end_together(run: Run, model: Any, workers: Workers) -> None:
     if workers.count == 1:
         return
     history = run.history
-    history.best_epoch, history.temperature = workers.chiefs(
-        [history.best_epoch, history.temperature]
+    proof = history.proof and history.proof.to_json()
+    history.best_epoch, history.temperature, proof = workers.chiefs(
+        [history.best_epoch, history.temperature, proof]
     )
+    history.proof = proof and Proof(**proof)
     for parameter in model.parameters:
         content = workers.chiefs_bytes(parameter.numpy().tobytes())
         parameter.assign(np.frombuffer(content, np.float32).reshape(parameter.shape))

@@ -22,7 +22,8 @@ from tfsoftmax import (
     fit,
     from_arrays,
 )
-from tfsoftmax.training.newton.preconditioner import Pairs, Sample, Whole, chances_of
+from tfsoftmax.training.newton.preconditioner import Pairs, Whole, curvature_of
+from tfsoftmax.training.newton.sample import Sample, chances_of
 from tfsoftmax.training.objective import Objective
 
 L2 = 1e-2
@@ -281,7 +282,8 @@ def level(joint):
 def test_all_rows_give_the_hessians_own_inverse(table):
     sample, P = sample_of_all(table)
     right = level(np.random.default_rng(1).normal(size=(3, 9)))
-    solved = level(Whole(sample, L2, np.ones((3, 9), bool)).solve(right))
+    free = np.ones((3, 9), bool)
+    solved = level(Whole(curvature_of(sample, free), L2, free).solve(right))
     assert_allclose((hessian(table, P) @ solved.ravel()).reshape(3, 9), right, atol=2e-4)
 
 

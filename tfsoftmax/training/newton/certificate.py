@@ -103,12 +103,12 @@ def _at_best_bias(passes: Passes, logits: OfRows) -> tuple[float, OfRows, float]
         left = abs(float(slope @ step))
         if left < _NOTHING:
             break
-        moved = [own + step[:, None] for own in logits]
+        moved = passes.shifted(logits, step)
         if np.abs(step).max() > 1 or (after := passes.loss_along(moved, moved, 0.0)) > loss:
             # Far away, where no row is in doubt, Newton's step leads anywhere; this one never
             # raises the loss: generalised iterative scaling.
             step = np.log(np.maximum(wanted, _TINY) / np.maximum(found, _TINY))
-            moved = [own + step[:, None] for own in logits]
+            moved = passes.shifted(logits, step)
             after = passes.loss_along(moved, moved, 0.0)
         logits, loss = moved, after
     return first, logits, left

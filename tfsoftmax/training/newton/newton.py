@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from tfsoftmax.training.newton.certificate import gap_of, penalty_of
 from tfsoftmax.training.newton.passes import Joint, OfRows, Passes, Point
@@ -187,7 +186,7 @@ class Newton:
                 self._tried = self._visited(moved)
                 return self._tried[2].loss
             assert self._tried
-            ahead = [b - a for a, b in zip(logits, self._tried[1], strict=True)]
+            ahead = self.passes.between(logits, self._tried[1])
             return self.passes.loss_along(logits, ahead, size)
 
         return at
@@ -232,8 +231,7 @@ class Newton:
         self, right: Joint, free: np.ndarray, objective: float, tol: float
     ) -> tuple[Joint, int]:
         """Solves Newton's equations as exactly as is of use; also returns the iterations."""
-        inverse = self._inverse
-        probabilities = [tf.cast(own, self.passes.dtype) for own in self.point.probabilities]
+        inverse, probabilities = self._inverse, self.point.probabilities
         assert inverse is not None
 
         def precondition(rest: Joint) -> Joint:

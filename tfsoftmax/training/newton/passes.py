@@ -1,5 +1,6 @@
 """Passes over all training rows: everything that touches them while the minimum is sought.
 
+Each of several workers goes through its own rows; what they find is added up.
 Rows are scaled inside a pass, block by block, so that nothing as wide as the features is ever
 kept of all rows: only logits and probabilities are. Products are float32 and sums over blocks
 float64, unless exact ones are asked for.
@@ -49,7 +50,7 @@ class Passes:
     Attributes:
       dtype: of products with the rows, but for exact ones.
       rows: the rows.
-      n_samples: how many there are.
+      n_samples: how many there are, on all workers; what is found is the mean of these.
       count: passes so far; a single product with the rows is half a pass.
       on_pass: called before each chunk of rows; what it raises is let through.
     """
@@ -103,9 +104,9 @@ class Passes:
             figures.append(of_chunk.numpy())
             gradients.append(np.concatenate([of_W, of_b], axis=1))
             probabilities.append(found)
-        loss, log_loss, accuracy = (sum(figures) / self.n_samples).tolist()
-        gradient = np.asarray(sum(gradients)) / self.n_samples
-        return Point(loss, gradient, probabilities, log_loss, accuracy)
+        total, gradient = self._of_all(sum(figures), sum(gradients))
+        loss, log_loss, accuracy = (total / self.n_samples).tolist()
+        return Point(loss, gradient / self.n_samples, probabilities, log_loss, accuracy)
 
     def curved(self, probabilities: OfRows, direction: Joint) -> Joint:
         """The Hessian of the mean loss times a direction."""
@@ -113,8 +114,9 @@ class Passes:
         total, (W, b) = np.zeros_like(direction), _split(direction, tf.float32)
         curved = partial(self._float32.curved, self._center)
         for chunk, own in zip(self._chunks(), probabilities, strict=True):
-            total += np.concatenate(curved(chunk.features, chunk.weights, own, W, b), axis=1)
-        return total / self.n_samples
+            P = tf.cast(own, tf.float32)
+            total += np.concatenate(curved(chunk.features, chunk.weights, P, W, b), axis=1)
+        return self._of_all(total)[0] / self.n_samples
 
     def loss_along(self, logits: OfRows, ahead: OfRows, size: float) -> float:
         """The mean loss once logits have moved by `size` times those `ahead`."""
@@ -122,7 +124,7 @@ class Passes:
         loss = self._for(logits).loss
         for (labels, weights), own, moved in zip(self.rows.labels(), logits, ahead, strict=True):
             total += float(loss(labels, weights, own, moved, step))
-        return total / self.n_samples
+        return float(self._of_all(total)[0]) / self.n_samples
 
     def entropy(self, probabilities: OfRows, share: float) -> float:
         """The rows' mean entropy, in nats, that share of the way from targets to probabilities."""
@@ -133,7 +135,7 @@ class Passes:
             P = target + share * (tf.cast(_side_by_side(own), dtype) - target)
             entropies = -tf.reduce_sum(tf.math.xlogy(P, P), 0)
             total += float(tf.tensordot(tf.cast(tf.reshape(weights, [-1]), dtype), entropies, 1))
-        return total / self.n_samples
+        return float(self._of_all(total)[0]) / self.n_samples
 
     def of_bias(self, logits: OfRows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What the mean loss is to the bias.
@@ -147,8 +149,22 @@ class Passes:
             [part.numpy() for part in bias(labels, weights, own)]
             for (labels, weights), own in zip(self.rows.labels(), logits, strict=True)
         ]
-        wanted, found, squares = (sum(parts) / self.n_samples for parts in zip(*sums, strict=True))
+        totals = self._of_all(*(sum(parts) for parts in zip(*sums, strict=True)))
+        wanted, found, squares = (total / self.n_samples for total in totals)
         return wanted, found, np.diag(found) - squares
+
+    def between(self, one: OfRows, other: OfRows) -> OfRows:
+        """What leads from some logits to others."""
+        return [b - a for a, b in zip(one, other, strict=True)]
+
+    def shifted(self, logits: OfRows, step: np.ndarray) -> OfRows:
+        """Logits once the bias has moved by a step, ``[n_classes]``."""
+        return [own + step[:, None] for own in logits]
+
+    def _of_all(self, *parts: Any) -> list[np.ndarray]:
+        """The sums over all workers of these rows' parts, float64."""
+        sums = self.rows.workers.sum([np.asarray(part, np.float64) for part in parts])
+        return [np.asarray(total) for total in sums]
 
     def _for(self, logits: OfRows) -> OfChunk:
         return self._float64 if logits[0].dtype == tf.float64 else self._float32

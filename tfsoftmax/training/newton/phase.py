@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -17,10 +17,11 @@ from tfsoftmax.messages import setting
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.system.threads import one_thread
 from tfsoftmax.training.newton.certificate import certify
+from tfsoftmax.training.newton.leading import Found, Team, led_by_the_chief
 from tfsoftmax.training.newton.newton import Newton, State
-from tfsoftmax.training.newton.passes import Joint, Point
+from tfsoftmax.training.newton.passes import Joint
 from tfsoftmax.training.newton.proof import Proof
-from tfsoftmax.training.newton.rows import Rows
+from tfsoftmax.training.newton.rows import Rows, Share
 from tfsoftmax.training.newton.which_inverse import draw_for
 from tfsoftmax.training.newton.which_passes import passes_over
 from tfsoftmax.training.objective import Objective
@@ -36,6 +37,20 @@ _STRICTER = 1 / 3
 _MUCH = 0.5
 _MOST_FAILURES = 3
 _MOST_IN_VAIN = 5
+
+
+class TrainingFigures(NamedTuple):
+    """How a model does on the training rows, those of all workers.
+
+    Attributes:
+      loss: mean of what training minimises, without penalties.
+      log_loss: mean of the cross-entropies, in nats, each row counting the same.
+      accuracy: share of the rows whose class is the most likely one.
+    """
+
+    loss: float
+    log_loss: float
+    accuracy: float
 
 
 class NewtonPhase:
@@ -55,6 +70,7 @@ class NewtonPhase:
         recipe: ResolvedRecipe,
         center: np.ndarray | None,
         on_device: tf.Tensor | None = None,
+        share: Share | None = None,
     ):
         """Begins where the model is.
 
@@ -63,7 +79,8 @@ class NewtonPhase:
           split: the training rows.
           recipe: how to train.
           center: subtracted from the scaled features, ``[n_inputs]``; None subtracts nothing.
-          on_device: the rows' features as a tensor, where there is one.
+          on_device: the features of the rows held here as a tensor, where there is one.
+          share: what this worker has of the rows; None is all.
 
         Raises:
           UsageError: if rows are sparse, and too many (`check_rows`).
@@ -75,24 +92,34 @@ class NewtonPhase:
         n_classes = model.spec.n_classes
         limit = recipe.memory_limit
         sparse = taken_sparse(split.features, model.spec)
-        rows = Rows(split, weights, n_classes, limit, on_device, sparse)
+        rows = Rows(split, weights, n_classes, limit, on_device, sparse, share)
         self._threads = one_thread if rows.few else nullcontext
-        self._passes = passes = passes_over(self._objective, rows, recipe.xla)
+        passes, start = passes_over(self._objective, rows, recipe.xla), self._of_model()
         draw = draw_for(self._objective, passes, model.spec.n_inputs, recipe.l1, recipe.seed)
-        self._newton = Newton(passes, draw, recipe.l2, self._of_model(), recipe.l1)
+        self._team: Team | None = None
+        if share:
+            passes, draw, self._team = led_by_the_chief(passes, draw, start.size)
+        self._passes = passes
+        self._newton = Newton(passes, draw, recipe.l2, start, recipe.l1)
         self._inner, self._failures = recipe.tol, 0
         self._least, self._since = math.inf, 0
         self.steps, self.ended = 0, False
         self.proof: Proof | None = None
 
     @property
-    def point(self) -> Point:
-        """What a pass over the training rows finds where it is."""
-        with self._threads():
-            return self._newton.point
+    def figures(self) -> TrainingFigures:
+        """How the model does on the training rows."""
+
+        def found() -> tuple[float, float, float]:
+            point = self._newton.point
+            return point.loss, point.log_loss, point.accuracy
+
+        return TrainingFigures(*self._led(found))
 
     def step(self, on_pass: Callable[[], None] | None = None) -> tuple[float, float]:
         """Takes a step, and tries to prove the optimum where it is near.
+
+        Of several workers all must call it; `steps`, `proof` and `ended` are the chief's alone.
 
         Args:
           on_pass: called in each pass over the rows; what it raises is let through.
@@ -104,8 +131,13 @@ class NewtonPhase:
           DataError: if rows cannot be read from the file they are in.
         """
         self._passes.on_pass = on_pass
+        loss, size = self._led(self._step)
+        return loss, size
+
+    def _led(self, task: Callable[[], Found]) -> Found:
+        """What a task returns, of several workers on the chief alone, which tells all."""
         with self._threads():
-            return self._step()
+            return self._team.led(task) if self._team else task()
 
     def _step(self) -> tuple[float, float]:
         newton, before = self._newton, self._newton.objective

@@ -7,7 +7,7 @@ of these is inverted exactly: as a whole where it is small, else by Woodbury's f
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -16,6 +16,7 @@ from scipy.linalg.blas import strsv
 
 from tfsoftmax.training.newton.passes import OfRows
 from tfsoftmax.training.newton.rows import Rows
+from tfsoftmax.training.newton.sample import Sample, chances_of
 from tfsoftmax.training.objective import Objective
 from tfsoftmax.training.seeds import DRAWING_STREAM
 
@@ -48,20 +49,6 @@ class Inverse(Protocol):
         """The inverse times ``[n_classes, n_inputs + 1]``; 0 where nothing is free."""
 
 
-class Sample(NamedTuple):
-    """Rows that were drawn.
-
-    Attributes:
-      inputs: float32 ``[n, n_inputs + 1]``, scaled and centred, with a 1 for the bias.
-      probabilities: float32 ``[n, n_classes]``.
-      counts: how much of the mean loss each stands for, ``[n]``.
-    """
-
-    inputs: np.ndarray
-    probabilities: np.ndarray
-    counts: np.ndarray
-
-
 class Draw:
     """Draws training rows, the more likely the more they curve the objective.
 
@@ -86,11 +73,9 @@ class Draw:
         Returns:
           float32 ``[n_free, n_free]``, in the order of ``parameters[free]``.
         """
-        generator = np.random.default_rng([self._seed, DRAWING_STREAM, number])
         most = min(_MULTIPLICATIONS / free.sum() ** 2, _NUMBERS / free.shape[1])
-        wanted = max(_ROWS, int(most))
-        H = _hessian(self._sample(probabilities, wanted, generator), l2, free)
-        diagonal = np.einsum("ii->i", H)
+        H = self.curvature(probabilities, max(_ROWS, int(most)), number, free)
+        diagonal = add_l2(H, l2, free)
         diagonal += _FLAT * diagonal.max()
         return H
 
@@ -103,27 +88,55 @@ class Draw:
           number: of the draw; the same one draws the same rows.
           free: bool ``[n_classes, n_inputs + 1]``.
         """
-        generator = np.random.default_rng([self._seed, DRAWING_STREAM, number])
         n_samples, n_free = self._rows.n_samples, int(free.sum())
-        small = n_free <= MOST_WHOLE
-        # Where parameters are few, as many as cost about what some passes do.
-        wanted = max(_ROWS, _PASSES * n_samples // n_free) if small else _ROWS
-        sample = self._sample(probabilities, wanted, generator)
-        if small:
-            return Whole(sample, l2, free)
+        if n_free <= MOST_WHOLE:
+            # As many as cost about what some passes do.
+            wanted = max(_ROWS, _PASSES * n_samples // n_free)
+            return Whole(self.curvature(probabilities, wanted, number, free), l2, free)
+        sample, generator = self.sample(probabilities, _ROWS, number)
         n_pairs = int(np.clip(np.sqrt(n_samples * n_free) / 5, *_PAIRS))
         return Pairs(sample, l2, n_pairs, generator)
 
-    def _sample(self, of_chunks: OfRows, wanted: int, generator: np.random.Generator) -> Sample:
+    def curvature(
+        self, probabilities: OfRows, wanted: int, number: int, free: np.ndarray
+    ) -> np.ndarray:
+        """The mean loss's Hessian of the parameters that are free, from rows that are drawn.
+
+        Args:
+          probabilities: of the held rows.
+          wanted: how many rows of all workers, about.
+          number: of the draw.
+          free: which parameters are.
+
+        Returns:
+          float32 ``[n_free, n_free]``, in the order of ``parameters[free]``.
+        """
+        own, _ = self._drawn(probabilities, wanted, number)
+        (total,) = self._rows.workers.sum([curvature_of(own, free)])
+        return np.require(total, requirements=["W"])
+
+    def sample(
+        self, probabilities: OfRows, wanted: int, number: int
+    ) -> tuple[Sample, np.random.Generator]:
+        """The rows that are drawn, as for `curvature`, and what has drawn them."""
+        own, generator = self._drawn(probabilities, wanted, number)
+        return own.gathered(self._rows.workers), generator
+
+    def _drawn(
+        self, of_chunks: OfRows, wanted: int, number: int
+    ) -> tuple[Sample, np.random.Generator]:
+        """Those of this process's rows; which ones does not depend on what others have."""
+        generator = np.random.default_rng([self._seed, DRAWING_STREAM, number])
         rows, P = self._rows, self._of_all(of_chunks)
         sizes = rows.weights * np.maximum(1 - np.square(P).sum(1), _SUREST)
-        chances = chances_of(sizes, wanted)
-        drawn = np.flatnonzero(generator.random(len(P), np.float32) < chances)
+        chances = chances_of(sizes, wanted, rows.workers)
+        lots = generator.random(rows.n_samples, np.float32)[rows.held]
+        drawn = np.flatnonzero(lots < chances)
         counts = rows.weights[drawn] / (rows.n_samples * chances[drawn])
-        return Sample(self._inputs(drawn), P[drawn], counts)
+        return Sample(self._inputs(drawn), P[drawn], counts), generator
 
     def _of_all(self, of_chunks: OfRows) -> np.ndarray:
-        """Probabilities of all rows, ``[n_samples, n_classes]``."""
+        """Probabilities of the held rows, ``[n_held, n_classes]``."""
         return self._rows.in_order([np.asarray(own).transpose(0, 2, 1) for own in of_chunks])
 
     def _inputs(self, indices: np.ndarray) -> np.ndarray:
@@ -134,29 +147,19 @@ class Draw:
         return np.column_stack([scaled, np.ones(len(indices), np.float32)])
 
 
-def chances_of(sizes: np.ndarray, wanted: int) -> np.ndarray:
-    """Chances ``min(1, c * size)`` of drawing each of several, `wanted` of them in the mean.
-
-    >>> chances_of(np.array([1.0, 1.0, 2.0, 9.0]), 3).tolist()
-    [0.5, 0.5, 1.0, 1.0]
-    """
-    if np.count_nonzero(sizes) <= wanted:
-        return (sizes > 0).astype(np.float64)
-    chances = sizes * (wanted / sizes.sum(dtype=np.float64))
-    while (full := chances >= 1).any():
-        scale = (wanted - full.sum()) / chances[~full].sum()
-        if scale <= 1 + 1e-6:
-            break
-        chances = np.where(full, 1.0, chances * scale)
-    return np.minimum(chances, 1.0)
-
-
 class Whole:
-    """The Hessian of the sampled rows and of l2, of the free parameters, factored."""
+    """The Hessian of the free parameters, with l2, factored."""
 
-    def __init__(self, sample: Sample, l2: float, free: np.ndarray):
-        self._free = free
-        self._factor = Factor(_hessian(sample, l2, free), _FLAT)
+    def __init__(self, curvature: np.ndarray, l2: float, free: np.ndarray):
+        """Factors it.
+
+        Args:
+          curvature: of the mean loss, ``[n_free, n_free]``, which is overwritten.
+          l2: strength of the penalty on squares.
+          free: which parameters are.
+        """
+        add_l2(curvature, l2, free)
+        self._free, self._factor = free, Factor(curvature, _FLAT)
 
     def solve(self, right: np.ndarray) -> np.ndarray:
         """The Hessian's inverse times ``[n_classes, n_inputs + 1]``; 0 where nothing is free."""
@@ -203,8 +206,8 @@ class Factor:
         return scales * cho_solve(self._factor, scales * right, check_finite=False)
 
 
-def _hessian(sample: Sample, l2: float, free: np.ndarray) -> np.ndarray:
-    """Of the sampled rows' loss and of l2, with respect to the parameters that are free."""
+def curvature_of(sample: Sample, free: np.ndarray) -> np.ndarray:
+    """The Hessian of the sampled rows' loss with respect to the parameters that are free."""
     X, P, counts = sample
     columns = [np.flatnonzero(own) for own in free]
     ends = np.cumsum([0, *map(len, columns)])
@@ -223,11 +226,16 @@ def _hessian(sample: Sample, l2: float, free: np.ndarray) -> np.ndarray:
     # The same number added to all biases changes nothing: here it would leave H singular.
     biases = ends[1:] - 1
     H[np.ix_(biases, biases)] += counts.sum() / len(columns)
+    return H
+
+
+def add_l2(H: np.ndarray, l2: float, free: np.ndarray) -> np.ndarray:
+    """Adds the penalty's curvature to that of the free parameters, and returns its diagonal."""
     diagonal = np.einsum("ii->i", H)
     held = np.full(free.shape, l2)
     held[:, -1] = 0
     diagonal += held[free]
-    return H
+    return diagonal
 
 
 class Pairs:

@@ -17,8 +17,15 @@ import numpy as np
 from scipy.linalg import qr
 
 from tfsoftmax.training.newton.passes import OfRows
-from tfsoftmax.training.newton.preconditioner import MOST_WHOLE, Draw, Inverse, Sample, Whole
+from tfsoftmax.training.newton.preconditioner import (
+    MOST_WHOLE,
+    Draw,
+    Inverse,
+    Whole,
+    curvature_of,
+)
 from tfsoftmax.training.newton.rows import Rows
+from tfsoftmax.training.newton.sample import Sample
 from tfsoftmax.training.objective import Objective
 from tfsoftmax.training.seeds import DIRECTIONS_STREAM
 
@@ -124,9 +131,9 @@ class Principal:
           counts: how much of the mean loss each row is, ``[n_samples]``.
           l2: strength of the penalty on squares.
         """
-        sample = Sample(found.along, P, counts)
         self._axes = found.axes
-        self._along = Whole(sample, l2, np.ones((P.shape[1], found.along.shape[1]), bool))
+        free = np.ones((P.shape[1], found.along.shape[1]), bool)
+        self._along = Whole(curvature_of(Sample(found.along, P, counts), free), l2, free)
         others = max(1, len(P) - len(found.axes))
         curved = (P * (1 - P)).T @ (counts * found.lengths) / others
         self._across = (l2 + curved[:, None] + _TINY).astype(np.float32)

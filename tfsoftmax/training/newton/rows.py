@@ -14,6 +14,7 @@ from tfsoftmax.data.dataset import Split
 from tfsoftmax.data.features import features_of, read_rows
 from tfsoftmax.data.sparse_rows import SparseFeatures
 from tfsoftmax.device import read_ahead, to_tensor
+from tfsoftmax.distributed.workers import ALONE, Workers
 
 # Numbers in a block: 4 MB of float32, which the processor's cache holds.
 _BLOCK_NUMBERS = 2**20
@@ -54,17 +55,33 @@ class Counted(NamedTuple):
     new: tf.Tensor
 
 
+class Share(NamedTuple):
+    """What one of several workers has of the rows.
+
+    Attributes:
+      mine: its rows, among those of all workers; there may be none.
+      workers: all of them.
+    """
+
+    mine: range
+    workers: Workers
+
+
 class Rows:
     """All training rows: in memory as one chunk, or read chunk by chunk in each pass.
 
+    One of several workers goes through its own; without any it holds one that does not count.
+
     Attributes:
-      n_samples: how many there are.
+      n_samples: how many there are, on all workers.
+      held: those that this process goes through, all others being other workers'.
+      workers: the processes that have the rows.
       n_classes: of their labels.
-      multiplications: of all rows with one W.
-      few: whether they are so few that NumPy is the fastest.
+      multiplications: of the held rows with one W.
+      few: whether all of them are so few that NumPy is the fastest.
       sparse: the rows, where only their entries are gone through; these are one block.
       memory_limit: bytes of features in memory at a time.
-      weights: what each counts, ``[n_samples]``.
+      weights: what each held one counts, ``[n_held]``.
 
     >>> split = Split(np.zeros((1500, 1000), np.uint8), np.zeros(1500, np.int32))
     >>> rows = Rows(split, np.ones(1500, np.float32), n_classes=100)
@@ -80,35 +97,43 @@ class Rows:
         memory_limit: int = 2**30,
         on_device: tf.Tensor | None = None,
         sparse: bool = False,
+        share: Share | None = None,
     ):
         """Prepares the rows; nothing is read yet.
 
         Args:
-          split: the rows and their labels.
+          split: the rows and their labels, those of all workers.
           weights: what each row counts, ``[n_samples]``, with mean 1.
           n_classes: of the labels.
           memory_limit: bytes of features in memory at a time.
-          on_device: the features as a tensor, where there is one already.
+          on_device: the features of the held rows as a tensor, where there is one already.
           sparse: whether the features are `SparseFeatures` whose zeros need not be filled in.
+          share: what this process has of the rows; None is all.
         """
         self._on_device = on_device
-        self._features, self._labels = split.features, np.asarray(split.labels)
         self.n_samples, self.n_classes = len(split), n_classes
+        mine = share.mine if share else range(self.n_samples)
+        self.workers = share.workers if share else ALONE
+        self._shared, self._none = share is not None, not mine
+        self.held = slice(mine.start, mine.stop) if mine else slice(0, 1)
+        self._n_held = max(1, len(mine))
+        self._features, self._labels = split.features, np.asarray(split.labels)[self.held]
         features = features_of(split.features)
         self.sparse = features if sparse and isinstance(features, SparseFeatures) else None
         self.memory_limit = memory_limit
         affordable = memory_limit // max(1, features.row_bytes)
-        self._whole = sparse or self.n_samples <= affordable
-        streamed = min(self.n_samples, max(1, affordable // _CHUNKS_IN_MEMORY))
-        self._chunk_rows = self.n_samples if self._whole else streamed
-        self.multiplications = self.n_samples * features.shape[1] * n_classes
+        self._whole = sparse or self._n_held <= affordable
+        streamed = min(self._n_held, max(1, affordable // _CHUNKS_IN_MEMORY))
+        self._chunk_rows = self._n_held if self._whole else streamed
+        self.multiplications = self._n_held * features.shape[1] * n_classes
         self.few = are_few(split, n_classes, memory_limit, sparse)
+        weights = weights[self.held] if mine else np.zeros(1)
         self.weights = weights if self.few else weights.astype(np.float32, copy=False)
         numbers = max(features.shape[1], n_classes)
         block_rows = max(_FEWEST_ROWS, _BLOCK_NUMBERS // numbers)
         if self.few:
             block_rows = max(_FEWEST_OF_FEW, _BLOCK_MULTIPLICATIONS // (numbers * n_classes))
-        self._block_rows = self.n_samples if sparse else min(self._chunk_rows, block_rows)
+        self._block_rows = self._n_held if sparse else min(self._chunk_rows, block_rows)
 
     def weighing(self, weights: np.ndarray) -> Rows:
         """The same rows, each counting what these say."""
@@ -130,28 +155,28 @@ class Rows:
         if self._whole:
             yield self.whole
         else:
-            yield from read_ahead(self._chunk, range(0, self.n_samples, self._chunk_rows))
+            yield from read_ahead(self._chunk, range(0, self._n_held, self._chunk_rows))
 
     def labels(self) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         """The labels and weights of each chunk, as `Chunk` has them; no features are read."""
-        for first in range(0, self.n_samples, self._chunk_rows):
+        for first in range(0, self._n_held, self._chunk_rows):
             yield (self.counted if self._whole else self._counted(first))[:2]
 
     def take(self, indices: np.ndarray) -> np.ndarray:
-        """The raw features of some rows, ``[n, n_features]``; ascending indices are fastest."""
-        return np.asarray(features_of(self._features).take(indices))
+        """The raw features of some held rows, ``[n, n_features]``; fastest in ascending order."""
+        return np.asarray(features_of(self._features).take(self.held.start + indices))
 
     def in_order(self, of_chunks: Sequence[np.ndarray]) -> np.ndarray:
-        """Arrays of all rows, ``[n_samples, ...]``, from those of each chunk's blocks."""
-        whole = np.empty((self.n_samples, *of_chunks[0].shape[2:]), of_chunks[0].dtype)
-        firsts = range(0, self.n_samples, self._chunk_rows)
+        """Arrays of the held rows, ``[n_held, ...]``, from those of each chunk's blocks."""
+        whole = np.zeros((self._n_held, *of_chunks[0].shape[2:]), of_chunks[0].dtype)
+        firsts = range(0, self._n_held, self._chunk_rows)
         for first, own in zip(firsts, of_chunks, strict=True):
             places, new = self._places(first)
             whole[places[new]] = own[new]
         return whole
 
     def in_blocks(self, of_rows: np.ndarray) -> np.ndarray:
-        """An array of all rows as those of `whole` are, ``[n_blocks, block_rows, ...]``."""
+        """An array of the held rows as those of `whole` are, ``[n_blocks, block_rows, ...]``."""
         return of_rows[self._places(0)[0]]
 
     @cached_property
@@ -165,11 +190,13 @@ class Rows:
         return self._chunk(0)
 
     def _chunk(self, first: int) -> Chunk:
-        start = min(first, self.n_samples - self._chunk_rows)
-        part = [slice(start, start + self._chunk_rows)]
+        start = min(first, self._n_held - self._chunk_rows)
+        begin = self.held.start + start
+        part = [slice(begin, begin + self._chunk_rows)]
         if self._whole and self._on_device is not None:
             return Chunk(self._on_device, *self.counted)
-        features = self._features if self._whole else read_rows(self._features, part)
+        all_rows = self._whole and not self._shared
+        features = self._features if all_rows else read_rows(self._features, part)
         return Chunk(to_tensor(features), *self._counted(first))
 
     def _counted(self, first: int) -> Counted:
@@ -180,11 +207,12 @@ class Rows:
 
     def _places(self, first: int) -> tuple[np.ndarray, np.ndarray]:
         """The rows of each block of the chunk that begins with this row, and which are new."""
-        start = min(first, self.n_samples - self._chunk_rows)
+        start = min(first, self._n_held - self._chunk_rows)
         blocks = np.arange(0, self._chunk_rows, self._block_rows)
         starts = np.minimum(blocks, self._chunk_rows - self._block_rows)
         places = start + starts[:, None] + np.arange(self._block_rows)
-        return places, places >= np.maximum(first, start + blocks)[:, None]
+        new = places >= np.maximum(first, start + blocks)[:, None]
+        return places, new & (not self._none)
 
 
 def are_few(split: Split, n_classes: int, memory_limit: int, sparse: bool = False) -> bool:

@@ -38,34 +38,38 @@ class NumpyPasses(Passes):
         P, losses, plain = self._answers(logits[0])
         gradient = self._to_parameters(self._slopes(P) * self.counts(P.dtype))
         new, right = self.rows.counted.new.numpy(), logits[0].argmax(1) == self._labels
-        log_loss, accuracy = (float(of[new].mean(dtype=np.float64)) for of in (plain, right))
-        return Point(self._mean(losses), gradient, [P], log_loss, accuracy)
+        totals = [of[new].sum(dtype=np.float64) for of in (plain, right)]
+        loss, *totals, gradient = self._of_all(self._mean(losses), *totals, gradient)
+        log_loss, accuracy = (float(total) / self.n_samples for total in totals)
+        return Point(float(loss), gradient, [P], log_loss, accuracy)
 
     def curved(self, probabilities: OfRows, direction: Joint) -> Joint:
         """As for `Passes`."""
         self._begin(1)
-        P = np.asarray(probabilities[0])
+        P = np.asarray(probabilities[0], self.dtype)
         moved = P * self._products(direction, P.dtype)
-        return self._to_parameters((moved - P * moved.sum(1, keepdims=True)) * self.counts(P.dtype))
+        moved = (moved - P * moved.sum(1, keepdims=True)) * self.counts(P.dtype)
+        return self._of_all(self._to_parameters(moved))[0]
 
     def loss_along(self, logits: OfRows, ahead: OfRows, size: float) -> float:
         """As for `Passes`."""
         moved = logits[0] + logits[0].dtype.type(size) * ahead[0]
-        return self._mean(self._answers(moved)[1])
+        return float(self._of_all(self._mean(self._answers(moved)[1]))[0])
 
     def entropy(self, probabilities: OfRows, share: float) -> float:
         """As for `Passes`."""
         target = self._target(np.float64)
-        return self._mean(entr(target + share * (probabilities[0] - target)).sum(1))
+        entropies = entr(target + share * (probabilities[0] - target)).sum(1)
+        return float(self._of_all(self._mean(entropies))[0])
 
     def of_bias(self, logits: OfRows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """As for `Passes`."""
         P, *_ = self._answers(logits[0])
         weighted = P * (self.counts(P.dtype) / self.n_samples)
         wanted = self._target(P.dtype) * (self.counts(P.dtype) / self.n_samples)
-        found = weighted.sum((0, 2))
-        curvature = np.diag(found) - (weighted @ P.transpose(0, 2, 1)).sum(0)
-        return wanted.sum((0, 2)), found, curvature
+        squares = (weighted @ P.transpose(0, 2, 1)).sum(0)
+        wanted, found, squares = self._of_all(wanted.sum((0, 2)), weighted.sum((0, 2)), squares)
+        return wanted, found, np.diag(found) - squares
 
     def _begin(self, share: float) -> None:
         self.count += share
@@ -119,6 +123,7 @@ class NumpyPasses(Passes):
         return {each.dtype: each for each in (exact, exact.astype(np.float32))}
 
     def _mean(self, of_rows: np.ndarray) -> float:
+        """What numbers of the held rows add to the mean of all."""
         return float((self.counts(np.float64)[:, 0] * of_rows).sum()) / self.n_samples
 
     @abstractmethod
@@ -142,7 +147,7 @@ class SmallPasses(NumpyPasses):
         """
         super().__init__(objective, rows, compiled=False)
         self._scaled = objective.scaled(rows.whole.features).numpy()
-        if self._scaled.size <= _EXACT:
+        if self.n_samples * self._scaled.shape[1] <= _EXACT:
             self.dtype = np.float64
 
     @cached_property
@@ -155,7 +160,7 @@ class SmallPasses(NumpyPasses):
 
     def _exact(self) -> np.ndarray:
         # Made anew, because a proof alone needs it, and it is twice as large as all else.
-        inputs = np.ones((self.n_samples, self._scaled.shape[1] + 1))
+        inputs = np.ones((len(self._scaled), self._scaled.shape[1] + 1))
         inputs[:, :-1] = self._scaled
         if (center := self._objective.center) is not None:
             inputs[:, :-1] -= center

@@ -23,6 +23,9 @@ def draw_for(objective: Objective, passes: Passes, n_inputs: int, l1: float, see
       seed: for what is drawn.
     """
     rows = passes.rows
+    if rows.workers.count > 1:
+        # What others are made of takes all rows in one process.
+        return Draw(objective, rows, seed)
     if isinstance(passes, SparsePasses):
         return OfEntries(objective, passes, seed)
     if not l1 and is_wide(rows.n_samples, n_inputs, rows.n_classes):

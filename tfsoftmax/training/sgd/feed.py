@@ -73,7 +73,7 @@ class Feed:
       chunk_steps: most steps in a chunk.
       step_numbers: numbers in the rows of a step, about, each multiplied for each class.
       rows: all rows, to evaluate on; on the device if they fit.
-      n_own: how many of the rows are this process's.
+      mine: which of the rows are this process's.
 
     >>> split = Split(np.zeros((10, 3), np.uint8), np.zeros(10, np.int32))
     >>> feed = Feed(split, batch_size=4, seed=0, memory_limit=2**30)
@@ -82,7 +82,7 @@ class Feed:
     """
 
     def __init__(self, split: Split, batch_size: int, seed: int, memory_limit: int):
-        self.n_samples = self.n_own = len(split)
+        self.n_samples, self.mine = len(split), range(len(split))
         # A batch larger than the data is padding only, and padding is memory.
         self.batch_size = min(batch_size, self.n_samples)
         self.steps = -(-self.n_samples // self.batch_size)

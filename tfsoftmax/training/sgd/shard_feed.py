@@ -69,7 +69,7 @@ class ShardFeed(Feed):
     Attributes:
       n_samples, batch_size, steps: of all workers.
       rows: the worker's own, on the device; if there are none, one that is not.
-      n_own: how many are the worker's own.
+      mine: the worker's own, among those of all.
 
     >>> split = Split(np.zeros((10, 3), np.uint8), np.zeros(10, np.int32))
     >>> feed = ShardFeed(split, batch_size=4, seed=0, memory_limit=2**30, mine=range(0, 5))
@@ -86,13 +86,12 @@ class ShardFeed(Feed):
                 + setting("memory_limit", memory_limit)
                 + ": start more workers, or raise it"
             )
-        self._mine = mine
         # A worker without rows holds one that it takes from no batch.
         held = slice(mine.start, mine.stop) if mine else slice(0, 1)
         weights = None if split.weights is None else split.weights[held]
         own = Split(split.features[held], split.labels[held], weights)
         super().__init__(own, batch_size, seed, memory_limit)
-        self.n_samples, self.n_own = len(split), len(mine)
+        self.n_samples, self.mine = len(split), mine
         self.batch_size = min(batch_size, self.n_samples)
         self.steps = self.chunk_steps = -(-self.n_samples // self.batch_size)
         self.step_numbers = self.batch_size * split.features.shape[1]
@@ -102,14 +101,14 @@ class ShardFeed(Feed):
         generator = np.random.default_rng([self._seed, ORDER_STREAM, epoch])
         order = generator.permutation(self.n_samples)
         batches = np.arange(self.n_samples) // self.batch_size
-        mine = (order >= self._mine.start) & (order < self._mine.stop)
+        mine = (order >= self.mine.start) & (order < self.mine.stop)
         own = np.bincount(batches[mine], minlength=self.steps).astype(np.int32)
         # Its part varies by about half of this; padded to a multiple of it, epochs seldom differ in
         # their width, for each of which the steps would be compiled.
         padded_to = math.isqrt(self.batch_size)
         width = max(1, -(-int(own.max()) // padded_to)) * padded_to
         places = np.zeros((self.steps, width), np.int32)
-        places[np.arange(width) < own[:, None]] = order[mine] - self._mine.start
+        places[np.arange(width) < own[:, None]] = order[mine] - self.mine.start
         totals = np.bincount(batches).astype(np.int32)
         features, labels, weights = self._held
         yield ShardChunk(features, labels, weights, own, totals, places, taken)
