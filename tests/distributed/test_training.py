@@ -4,32 +4,59 @@ import numpy as np
 import pytest
 from support.workers import run_workers
 
-from tfsoftmax import Recipe, fit, load_dataset
+from tfsoftmax import Checkpoints, Recipe, fit, load_dataset
 
 TRAIN = """
 import json, sys
+from pathlib import Path
 import numpy as np
 from tfsoftmax import join_workers
 
-folder, fields, bounds = json.loads(sys.argv[1])
+folder, fields, bounds, saved, last = json.loads(sys.argv[1])
 workers = join_workers(200)
-from tfsoftmax import Recipe, fit, load_dataset
+from tfsoftmax import Checkpoints, Recipe, fit, load_dataset
+from tfsoftmax.errors import PeerError
 from tfsoftmax.training import build
 
 if bounds:
     build.shard_of = lambda n_samples, index, count: range(*bounds[index : index + 2])
-model, history = fit(load_dataset("digits"), Recipe(**fields), workers=workers)
-figures = [[epoch.train_log_loss, epoch.test_log_loss] for epoch in history.epochs]
-np.savez(f"{folder}/{workers.index}.npz", W=model.W, b=model.b, figures=figures)
+
+def stop(metrics):
+    if metrics.epoch == last and workers.is_chief:
+        raise KeyboardInterrupt
+
+def trained(name, checkpoints):
+    model, history = fit(
+        load_dataset("digits"),
+        Recipe(**fields),
+        workers=workers,
+        checkpoints=checkpoints,
+        on_epoch=stop,
+    )
+    figures = [[epoch.train_log_loss, epoch.test_log_loss] for epoch in history.epochs]
+    np.savez(f"{folder}/{name}-{workers.index}.npz", W=model.W, b=model.b, figures=figures)
+
+if not last:
+    trained("whole", None)
+if saved:
+    try:
+        trained("resumed", Checkpoints(Path(saved), resume=True))
+    except (KeyboardInterrupt, PeerError):
+        assert last
 """
 PLAIN = {"epochs": 3, "l2": 7e-4, "batch_size": 256}
 
 
-def assert_trains_as_one(tmp_path, count, fields, bounds=None):
-    model, history = fit(load_dataset("digits"), Recipe(**fields))
-    codes, said = run_workers(TRAIN, count, tmp_path, str(tmp_path), fields, bounds)
+def run_together(tmp_path, count, fields, bounds=None, saved=None, last=None):
+    saved = saved and str(saved)
+    codes, said = run_workers(TRAIN, count, tmp_path, str(tmp_path), fields, bounds, saved, last)
     assert codes == [0] * count, said
-    found = [np.load(tmp_path / f"{index}.npz") for index in range(count)]
+
+
+def assert_trained_as(result, tmp_path, count, name="whole"):
+    """Compares what all workers got with what one process did; the weights of the first."""
+    model, history = result
+    found = [np.load(tmp_path / f"{name}-{index}.npz") for index in range(count)]
     np.testing.assert_allclose(found[0]["W"], model.W, rtol=0, atol=1e-5)
     np.testing.assert_allclose(found[0]["b"], model.b, rtol=0, atol=1e-5)
     figures = [[epoch.train_log_loss, epoch.test_log_loss] for epoch in history.epochs]
@@ -40,8 +67,35 @@ def assert_trains_as_one(tmp_path, count, fields, bounds=None):
     return found[0]["W"]
 
 
-def test_two_workers_train_the_model_of_one(tmp_path):
-    assert_trains_as_one(tmp_path, 2, PLAIN)
+def assert_trains_as_one(tmp_path, count, fields, bounds=None):
+    run_together(tmp_path, count, fields, bounds)
+    return assert_trained_as(fit(load_dataset("digits"), Recipe(**fields)), tmp_path, count)
+
+
+def test_two_workers_train_the_model_of_one_and_go_on_with_its_run(tmp_path):
+    def stop(metrics):
+        raise KeyboardInterrupt
+
+    saved = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        fit(load_dataset("digits"), Recipe(**PLAIN), checkpoints=Checkpoints(saved), on_epoch=stop)
+    run_together(tmp_path, 2, PLAIN, saved=saved)
+    result = fit(load_dataset("digits"), Recipe(**PLAIN))
+    assert_trained_as(result, tmp_path, 2)
+    assert_trained_as(result, tmp_path, 2, "resumed")
+
+
+@pytest.mark.slow
+def test_four_workers_begin_two_go_on_and_three_end_a_run(tmp_path):
+    fields = {**PLAIN, "epochs": 6, "batch_size": 64, "momentum": 0.9, "averaging": 0.5}
+    saved = tmp_path / "run"
+    run_together(tmp_path, 4, fields, saved=saved, last=2)
+    run_together(tmp_path, 2, fields, saved=saved, last=4)
+    assert not list(tmp_path.glob("resumed-*"))
+    run_together(tmp_path, 3, fields, saved=saved)
+    result = fit(load_dataset("digits"), Recipe(**fields))
+    assert_trained_as(result, tmp_path, 3, "resumed")
+    assert_trained_as(result, tmp_path, 3)
 
 
 @pytest.mark.slow
