@@ -149,7 +149,7 @@ def test_a_keras_file_is_converted_and_compared(tmp_path):
     np.savetxt(tmp_path / "rows.csv", rows, delimiter=",", header="a,b,c,d", comments="")
     result = run(
         *(main, "convert", tmp_path / "tuned.keras", "-o", tmp_path / "tuned", "--tflite", "none"),
-        *("--check-on", tmp_path / "rows.csv", "--json"),
+        *("--check-on", tmp_path / "rows.csv", "--json", "--class-names", 'low,"no, high",high'),
     )
     assert result.exit_code == 0, result.stderr
     found = json.loads(result.stdout)["compared"]
@@ -157,8 +157,23 @@ def test_a_keras_file_is_converted_and_compared(tmp_path):
     assert found["max_difference"] < 1e-6
     expected = np.exp(made.predict(rows, verbose=0))
     expected /= expected.sum(axis=1, keepdims=True)
-    answers = load_predictor(tmp_path / "tuned").predict_proba(rows)
-    np.testing.assert_allclose(answers, expected, atol=1e-5)
+    exported = load_predictor(tmp_path / "tuned")
+    assert exported.spec.class_names == ("low", "no, high", "high")
+    np.testing.assert_allclose(exported.predict_proba(rows), expected, atol=1e-5)
+
+
+def test_class_names_must_fit_the_classes_of_a_keras_file(table, tmp_path):
+    keras_file(tmp_path / "m.keras", lambda layers: layers.Dense(2, activation="softmax"))
+    own = table[0] / "people.skops"
+    for file, names, said in (
+        (tmp_path / "m.keras", "a,b,c", "--class-names must be 2 different names, .* not .*'c'"),
+        (tmp_path / "m.keras", "a,a", "--class-names must be 2 different names"),
+        (tmp_path / "m.keras", "a,", "has an empty name; expected names as in"),
+        (own, "a,b", "its classes have names of their own; --class-names is for .keras files"),
+    ):
+        arguments = "convert", file, "-o", tmp_path / "out", "--class-names", names
+        assert_one_line(run(main, *arguments), 2, said)
+        assert not (tmp_path / "out").exists()
 
 
 def test_keras_files_that_cannot_be_read_or_compared_say_why(tmp_path):
