@@ -12,6 +12,7 @@ import math
 import os
 import re
 import signal
+import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -26,6 +27,7 @@ from tfsoftmax.system.startup import import_tensorflow, silence_native_log
 HEARTBEAT_SECONDS = 10
 _GROUP_KEY = 1
 _PROBE_SECONDS = 2.0
+_PROBES, _PROBE_PAUSE = 10, 0.5
 
 
 class Workers:
@@ -145,9 +147,14 @@ class _Joined(Workers):
     def _gone(self, said: str) -> str:
         """Who is gone, by what TensorFlow said or else by who does not answer."""
         others = [index for index in range(self.count) if index != self.index]
-        gone = [index for index in others if not _answers(self._addresses[index])]
-        gone = gone or [index for index in _tasks_in(said) if index in others]
-        return _named(gone, self._addresses) if gone else "another worker (" + said[:200] + ")"
+        told = [index for index in _tasks_in(said) if index in others]
+        for _ in range(_PROBES):
+            gone = [index for index in others if not _answers(self._addresses[index])] or told
+            if gone:
+                return _named(gone, self._addresses)
+            # One that was killed may answer for a moment more, while the system ends it.
+            time.sleep(_PROBE_PAUSE)
+        return "another worker (" + said[:200] + ")"
 
 
 _joined: _Joined | None = None
