@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 
 from tfsoftmax.choices import Choices, Option, options_of, types_in_words
 from tfsoftmax.cli._flags import flag, render
-from tfsoftmax.cli._types import ClassWeights, Delimiter, ImageSize, NumberOrAuto, Size
+from tfsoftmax.cli._types import ClassWeights, CountOr, Delimiter, ImageSize, NumberOrAuto, Size
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -133,7 +133,7 @@ def _type(declared: Option) -> Any:
     if float in kinds:
         return NumberOrAuto(**bounds) if words else click.FloatRange(**bounds)
     if int in kinds:
-        return click.IntRange(**bounds)
+        return CountOr(*get_args(words[0]), **bounds) if words else click.IntRange(**bounds)
     if tuple[int, int] in kinds:
         return ImageSize()
     return click.STRING if str in kinds else ClassWeights()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tfsoftmax.training.history import EpochMetrics
 
 _HEADER = "epoch   moving  train acc  train loss  test acc  test loss  seconds"
+_HEADER_OF_WORKERS = "   rows/s  network  slowest"
 # Longer runs print only some of their epochs.
 _MAX_LINES = 25
 # Lines of progress where only steps are counted.
@@ -26,11 +27,13 @@ _COUNTED_LINES = 4
 class TrainingProgress(TrainingBar):
     """Prints a line for each epoch, and advances the bar if there is one."""
 
-    def __init__(self, console: Console, epochs: int | None, bar: Bar):
+    def __init__(
+        self, console: Console, epochs: int | None, bar: Bar, shared_rows: int | None = None
+    ):
         super().__init__(bar, counted=bool(epochs))
-        self._console, self._epochs = console, epochs
+        self._console, self._epochs, self._shared_rows = console, epochs, shared_rows
         self._epochs_per_line = max(1, (epochs or 0) // _MAX_LINES)
-        self._print(_HEADER)
+        self._print(_HEADER + (_HEADER_OF_WORKERS if shared_rows else ""))
 
     def on_epoch(self, metrics: EpochMetrics) -> None:
         """Prints the epoch's metrics; long runs print only some of their epochs."""
@@ -43,24 +46,34 @@ class TrainingProgress(TrainingBar):
         self._print(
             number.ljust(6) + f"{metrics.moving_loss:8.4f}  {metrics.train_accuracy:9.4f}  "
             f"{metrics.train_log_loss:10.4f}  {metrics.test_accuracy:8.4f}  "
-            f"{metrics.test_log_loss:9.4f}  {metrics.seconds:7.2f}"
+            f"{metrics.test_log_loss:9.4f}  {metrics.seconds:7.2f}" + self._of_workers(metrics)
         )
+
+    def _of_workers(self, metrics: EpochMetrics) -> str:
+        if not self._shared_rows or metrics.slowest_worker is None:
+            return ""
+        seconds = metrics.train_seconds
+        share = (metrics.communication_seconds or 0.0) / seconds
+        return f"{self._shared_rows / seconds:9,.0f}  {share:7.0%}  {metrics.slowest_worker:7}"
 
     def _print(self, line: str) -> None:
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager
-def training_progress(epochs: int | None, quiet: bool) -> Iterator[TrainingProgress]:
+def training_progress(
+    epochs: int | None, quiet: bool, shared_rows: int | None = None
+) -> Iterator[TrainingProgress]:
     """Opens a display of training's progress on standard error.
 
     Args:
       epochs: that there will be; None where nobody knows.
       quiet: show nothing.
+      shared_rows: training rows of several workers together; None where one process trains alone.
     """
     console = Console(stderr=True, quiet=quiet)
     with _bar_on(console) as bar:
-        yield TrainingProgress(console, epochs, bar)
+        yield TrainingProgress(console, epochs, bar, shared_rows)
 
 
 @contextmanager

@@ -87,7 +87,8 @@ def trained_on(
     # Newton's method takes as many steps as it needs.
     sgd = recipe.solver == "sgd"
     epochs = recipe.epochs_for(len(dataset.train), sparse=sparse) if sgd else None
-    with training_progress(epochs, quiet) as progress:
+    shared_rows = len(dataset.train) if workers.count > 1 else None
+    with training_progress(epochs, quiet, shared_rows) as progress:
         import_tensorflow()
         from tfsoftmax import fit
         from tfsoftmax.report.tensorboard import open_event_log
@@ -166,6 +167,8 @@ def write_history(path: Path, history: History) -> None:
 
 def summarize(history: History, record: RunRecord, exported: ExportResult) -> None:
     """Prints the figures of a run, and its files."""
+    from tfsoftmax.training.workers_record import WorkersRecord
+
     test = record.test
     if history.best_epoch:
         click.echo(f"{'best epoch':<14} {history.best_epoch}, of {len(history.epochs)} trained")
@@ -180,6 +183,8 @@ def summarize(history: History, record: RunRecord, exported: ExportResult) -> No
         click.echo(f"{'answers':<14} {test['answered']:.4f} of the test rows{of_these}")
     if record.scaled:
         click.echo(f"{'features':<14} {record.scaled}")
+    if record.workers:
+        click.echo(f"{'workers':<14} {WorkersRecord.from_json(record.workers).sentence}")
     if history.chosen_l2:
         click.echo(f"{'l2':<14} {history.chosen_l2.sentence}")
     if record.convergence:

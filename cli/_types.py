@@ -23,6 +23,18 @@ class NumberOrAuto(click.FloatRange):
         return value if value == "auto" else super().convert(value, param, ctx)
 
 
+class CountOr(click.IntRange):
+    """A whole number within bounds, or a word."""
+
+    def __init__(self, word: str, **bounds: Any):
+        super().__init__(**bounds)
+        self._word, self.name = word, f"integer or {word}"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Parses and checks a number; returns the word unchanged."""
+        return value if value == self._word else super().convert(value, param, ctx)
+
+
 class ClassWeights(click.ParamType):
     """``balanced``, or NAME=WEIGHT pairs separated by commas."""
 

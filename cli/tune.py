@@ -80,7 +80,7 @@ def _check_suffix(*suffixes: str) -> Callable[..., Path | None]:
     show_default=True,
     help="The best mean, or the strongest penalty within a standard error of it.",
 )
-@partial(recipe_options, without=SWEPT)
+@partial(recipe_options, without={*SWEPT, "sync_every"})
 @click.option(
     "--output-dir",
     type=click.Path(path_type=Path),

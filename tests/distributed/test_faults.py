@@ -20,7 +20,7 @@ MOST_SECONDS = 240
 NOTICED_SECONDS = 60
 RUN = [
     "digits", "--epochs", "40", "--l2", "7e-4", "--batch-size", "32", "--momentum", "0.9",
-    "--tflite", "none",
+    "--sync-every", "1", "--tflite", "none",
 ]  # fmt: skip
 
 

@@ -44,7 +44,7 @@ if saved:
     except (KeyboardInterrupt, PeerError):
         assert last
 """
-PLAIN = {"epochs": 3, "l2": 7e-4, "batch_size": 256}
+PLAIN = {"epochs": 3, "l2": 7e-4, "batch_size": 256, "sync_every": 1}
 
 
 def run_together(tmp_path, count, fields, bounds=None, saved=None, last=None):

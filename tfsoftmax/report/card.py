@@ -18,6 +18,7 @@ from tfsoftmax.spec import Spec
 from tfsoftmax.training.penalty import ChosenL2
 from tfsoftmax.training.record import RunRecord
 from tfsoftmax.training.scaling import described
+from tfsoftmax.training.workers_record import WorkersRecord
 
 if TYPE_CHECKING:
     from tfsoftmax.model import SoftmaxRegression
@@ -151,6 +152,8 @@ def _training(record: RunRecord, spec: Spec) -> list[tuple[str, str]]:
         facts.append(("features", scaled))
     if record.chosen_l2:
         facts.append(("l2", ChosenL2.from_json(record.chosen_l2).sentence))
+    if record.workers:
+        facts.append(("workers", WorkersRecord.from_json(record.workers).sentence))
     if record.tuning:
         tried, folds = len(record.tuning["candidates"]), record.tuning["folds"]
         facts.append(("chosen", f"by cross-validation, of {tried} candidates on {folds} folds"))

@@ -149,7 +149,9 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
         else:
             decrements = _decrements(objective, found, sample, center, centered)
             decrement = float(decrements.sum())
-        step = relative_step(recipe, _thinned(sample), len(train)) if recipe.epochs else 1.0
+        step = 1.0
+        if recipe.epochs:
+            step = relative_step(recipe, _thinned(sample), len(train), history.workers)
     test = _test(model, dataset)
     loss, norm, decrement, step = (
         number if math.isfinite(number) else _LARGEST for number in (loss, norm, decrement, step)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.data.dataset import Split
 from tfsoftmax.data.sparse_rows import taken_sparse
+from tfsoftmax.distributed.timed import TimedSums
 from tfsoftmax.distributed.workers import ALONE, Workers
 from tfsoftmax.errors import UsageError
 from tfsoftmax.messages import setting
@@ -22,10 +24,11 @@ from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.training.seeds import WEIGHTS_STREAM
 from tfsoftmax.training.sgd import schedules
 from tfsoftmax.training.sgd.feed import Feed
+from tfsoftmax.training.sgd.local_loop import LocalLoop
 from tfsoftmax.training.sgd.loop import Loop
 from tfsoftmax.training.sgd.rules import AdaGrad, Descent, Ftrl, Rule
 from tfsoftmax.training.sgd.schedules import PerStep
-from tfsoftmax.training.sgd.shard_feed import ShardFeed, shard_of
+from tfsoftmax.training.sgd.shard_feed import LocalFeed, ShardFeed, shard_of
 from tfsoftmax.training.sgd.sparse_feed import SparseFeed
 from tfsoftmax.training.sgd.updates import Updates
 
@@ -47,13 +50,16 @@ def build_loop(
       center: subtracted from the scaled features, ``[n_inputs]``; side by side,
         ``[n_weightings, 1, 1, n_inputs]``; None subtracts nothing.
       models: how many side by side, ``(n_weightings, n_recipes)``; ``()`` is a single model.
-      workers: that take every step together; the rows are those of all of them.
+      workers: that train together; the rows are those of all of them.
 
     Raises:
       UsageError: if the run ends before its warm-up does.
     """
     recipe = recipes[0]
     feed = feed_of(model, rows, recipe, workers)
+    # What a rule derives from the batch is derived from the one that a step has.
+    rows_a_step = recipe.rows_a_step(recipe.batch_size, workers.count)
+    stepping = [one.but(batch_size=rows_a_step) for one in recipes]
     objective = Objective.of(model, recipe, center)
     rates = [schedule_of(one, feed.steps) for one in recipes]
     if models:
@@ -69,15 +75,14 @@ def build_loop(
         ]
 
     first_averaged = round(recipe.epochs * feed.steps * (1 - recipe.averaging))
-    return Loop(
+    return _kind_of(feed, recipe, workers)(
         feed,
         objective,
-        rule_of(recipes, objective, model, rows, bool(models)),
+        rule_of(stepping, objective, model, rows, bool(models)),
         start,
         schedules.side_by_side(rates) if models else rates[0],
         schedules.tail_weights(first_averaged),
         recipe.xla,
-        workers,
     )
 
 
@@ -86,14 +91,27 @@ def feed_of(
 ) -> Feed:
     """What feeds rows to the loop: sparse ones (`Occurring`) at the cost of their entries.
 
-    A scaling that does not keep zeros leaves nothing sparse. Each of several workers holds a range
-    of the rows, all about as many.
+    A scaling that does not keep zeros leaves nothing sparse. Of several workers each holds some of
+    the rows, all about as many.
     """
+    choices = rows, recipe.batch_size, recipe.seed, recipe.memory_limit
     if workers.count > 1:
-        mine = shard_of(len(rows), workers.index, workers.count)
-        return ShardFeed(rows, recipe.batch_size, recipe.seed, recipe.memory_limit, mine)
+        shards = [shard_of(len(rows), index, workers.count) for index in range(workers.count)]
+        if recipe.sync_every == 1:
+            return ShardFeed(*choices, shards[workers.index])
+        return LocalFeed(*choices, shards, workers.index)
     kind = SparseFeed if taken_sparse(rows.features, model.spec) else Feed
-    return kind(rows, recipe.batch_size, recipe.seed, recipe.memory_limit)
+    return kind(*choices)
+
+
+def _kind_of(feed: Feed, recipe: Recipe, workers: Workers) -> Callable[..., Loop]:
+    """What makes the loop: for one process, for synchronous steps or for local ones."""
+    if workers.count == 1:
+        return Loop
+    sums = TimedSums(workers)
+    if isinstance(feed, LocalFeed):
+        return partial(LocalLoop, sums=sums, every=recipe.sync_every)
+    return partial(Loop, sums=sums)
 
 
 def rule_of(

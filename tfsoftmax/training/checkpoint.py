@@ -50,7 +50,8 @@ class Checkpoints:
 
     Attributes:
       folder: created if it is missing; only one run at a time can save in it.
-      every_steps: save after each multiple of this many steps.
+      every_steps: save after each multiple of this many steps; workers that train by themselves,
+        after the mean that follows it.
       every_seconds: save when this long has passed; None leaves it to `every_steps`.
       keep: how many of the latest files are kept.
       resume: continue the run that is saved there, if there is one.
@@ -239,6 +240,7 @@ class Saver:
         self._lock = lock_folder(checkpoints)
         self._failing = False
         self._saved_at = time.monotonic()
+        self._asked_at: int | None = None
         self._waiting: Snapshot | None = None
         self._changed = threading.Condition()
         self._closing = False
@@ -246,9 +248,12 @@ class Saver:
         self._thread.start()
 
     def is_due(self, step: int) -> bool:
-        """Whether a run should be saved now, after `step` steps."""
+        """Whether a run should be saved now, after `step` steps: at a multiple, or once past it."""
         every, seconds = self.checkpoints.every_steps, self.checkpoints.every_seconds
-        if every and step % every == 0:
+        before, self._asked_at = self._asked_at, step
+        if every and (
+            step % every == 0 or (before is not None and before // every < step // every)
+        ):
             return True
         return seconds is not None and time.monotonic() - self._saved_at >= seconds
 

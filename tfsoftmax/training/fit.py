@@ -86,10 +86,12 @@ def fit(
     rows it has. An l2 that the recipe leaves open is chosen by cross-validation where that is
     quick (`choose_l2`), unless there is a model to start from.
 
-    With several `workers` each calls it, with the same arguments. They take every step together,
-    each with its own rows of the batch; the chief alone measures on the test rows and saves the
-    run, and all return its model. That is the model of a single process, but for the rounding of
-    sums, if the training rows fit into one's memory limit.
+    With several `workers` each calls it, with the same arguments; the chief alone measures on the
+    test rows and saves the run, and all return its model. With ``sync_every=1`` they take every
+    step together, each with its own rows of the batch: the model is that of a single process, but
+    for the rounding of sums, if the training rows fit into one's memory limit. Else each trains by
+    itself on its share of the rows, and the means of the weights depend on how many workers there
+    are.
 
     Args:
       dataset: the training rows, and the test rows to measure on after every epoch.
@@ -167,14 +169,14 @@ def _fit(
     workers: Workers,
 ) -> FitResult:
     described = DataRecord.of(dataset)
-    dataset, resolved = prepare(dataset, asked)
+    dataset, resolved = prepare(dataset, asked, workers.count)
     check_divisible(dataset, resolved, workers)
     callbacks.bar.begin()
     chosen = None
     if workers.is_chief:
         chosen = _chosen_l2(dataset, asked, start, checkpoints, callbacks.on_choosing)
     if chosen:
-        resolved = resolve(asked.but(l2=chosen.l2), dataset)
+        resolved = resolve(asked.but(l2=chosen.l2), dataset, workers=workers.count)
     resolved = agreed(resolved, workers)
     model = start_of(dataset.spec, resolved)
     if start is not None:
@@ -188,7 +190,7 @@ def _fit(
 
         def after_call(progress: Progress) -> None:
             # In the middle of a step of Newton's there is nothing to go on from.
-            if on_step and not run.newton:
+            if on_step and not run.newton and run.trainer.loop.can_be_saved:
                 on_step()
             callbacks.on_progress(progress)
 

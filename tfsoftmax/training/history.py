@@ -32,6 +32,9 @@ class EpochMetrics:
       validation_accuracy, validation_log_loss: over the validation rows, where there are any.
       learning_rate: of the epoch's last step; of Newton's, its size.
       train_seconds, evaluation_seconds: wall time of the epoch's two halves.
+      communication_seconds: of `train_seconds`, how long sums of several workers took in the one
+        that waited least for the others; None where one process trains alone.
+      slowest_worker: the one that worked longest, 0 being the chief.
     """
 
     epoch: int
@@ -46,6 +49,8 @@ class EpochMetrics:
     learning_rate: float
     train_seconds: float
     evaluation_seconds: float
+    communication_seconds: float | None = None
+    slowest_worker: int | None = None
 
     @property
     def seconds(self) -> float:
@@ -67,8 +72,11 @@ class EpochMetrics:
         return epoch
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-ready dictionary of every figure."""
-        return {**asdict(self), "seconds": self.seconds}
+        """A JSON-ready dictionary of every figure; those of workers where there are several."""
+        figures = {**asdict(self), "seconds": self.seconds}
+        if self.slowest_worker is None:
+            del figures["communication_seconds"], figures["slowest_worker"]
+        return figures
 
 
 @dataclass(repr=False)
@@ -87,6 +95,7 @@ class History:
         on; more than one where it was resumed with another number of epochs.
       proof: how far from the optimum newton ended; None where it was not asked for.
       chosen_l2: how the recipe's l2 was chosen; None where it was not.
+      workers: how many trained together.
     """
 
     recipe: ResolvedRecipe
@@ -97,6 +106,7 @@ class History:
     lengths: list[tuple[int, int]] = field(default_factory=list)
     proof: Proof | None = None
     chosen_l2: ChosenL2 | None = None
+    workers: int = 1
 
     def __repr__(self) -> str:
         if not self.epochs:

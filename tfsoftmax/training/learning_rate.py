@@ -219,15 +219,18 @@ def reach(recipe: Recipe, batch_size: int) -> float:
     return rows / (1 - recipe.momentum)
 
 
-def relative_step(recipe: ResolvedRecipe, inputs: Inputs, n_samples: int) -> float:
+def relative_step(
+    recipe: ResolvedRecipe, inputs: Inputs, n_samples: int, workers: int = 1
+) -> float:
     """A run's longest step, in units of the longest step that can never overshoot.
 
     Args:
       recipe: how it was trained.
       inputs: training rows.
       n_samples: how many training rows there are in all.
+      workers: how many trained together.
     """
-    batch_size = min(recipe.batch_size, n_samples)
+    batch_size = min(recipe.rows_a_step(recipe.batch_size, workers), n_samples)
     bound = curvature(inputs, batch_size, recipe.center) + recipe.l2
     return recipe.rate * reach(recipe, batch_size) * bound
 

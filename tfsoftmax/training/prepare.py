@@ -30,12 +30,13 @@ from tfsoftmax.training.scaling import scaling_of, to_float32
 _SPARSE_L2 = 0.1
 
 
-def prepare(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, ResolvedRecipe]:
+def prepare(dataset: Dataset, recipe: Recipe, workers: int = 1) -> tuple[Dataset, ResolvedRecipe]:
     """Chooses what a recipe leaves open: validation rows, scaling, epochs, l2, learning rate.
 
     Args:
       dataset: has training rows; validation rows or a scaling that it has already are kept.
       recipe: as it was asked for.
+      workers: how many train together.
 
     Raises:
       DataError: if a class has too few rows to hold some out for validation, a feature has
@@ -55,11 +56,14 @@ def prepare(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, ResolvedRecipe]:
         dataset = replace(dataset, spec=spec)
     if dataset.model_spec != dataset.spec:
         dataset = replace(dataset, spec=dataset.model_spec)
-    return dataset, resolve(recipe, dataset)
+    return dataset, resolve(recipe, dataset, workers=workers)
 
 
 def resolve(
-    recipe: Recipe, dataset: Dataset, sample: Callable[[], Inputs] | None = None
+    recipe: Recipe,
+    dataset: Dataset,
+    sample: Callable[[], Inputs] | None = None,
+    workers: int = 1,
 ) -> ResolvedRecipe:
     """The recipe with numbers for its epochs, its batch size, its l2 and its learning rate.
 
@@ -71,6 +75,7 @@ def resolve(
       recipe: as it was asked for.
       dataset: to train on, with its scaling.
       sample: returns training rows; None is `sample_of`.
+      workers: how many train together; the learning rate suits a step of one of them.
 
     Raises:
       DataError: if features are so large that no learning rate suits them.
@@ -93,12 +98,14 @@ def resolve(
     wide = not recipe.l1 and is_wide(n_samples, dataset.spec.n_inputs, dataset.spec.n_classes)
     epochs = recipe.epochs_for(n_samples, few or wide, sparse)
     l2, learning_rate = l2_of(recipe, dataset, sample), recipe.learning_rate
+    batch_size = recipe.batch_size_for(n_samples, sparse)
     if learning_rate == "auto" and epochs:
-        learning_rate = learning_rate_for(recipe, l2, sample(), n_samples, dataset.name)
+        of_a_step = recipe.but(batch_size=recipe.rows_a_step(batch_size, workers))
+        learning_rate = learning_rate_for(of_a_step, l2, sample(), n_samples, dataset.name)
     return ResolvedRecipe.of(
         recipe,
         epochs=epochs,
-        batch_size=recipe.batch_size_for(n_samples, sparse),
+        batch_size=batch_size,
         l2=l2,
         learning_rate=learning_rate,
     )

@@ -76,6 +76,15 @@ class Recipe(Choices):
         usual=f"{_BATCH_SIZE}, or {_SPARSE_BATCH_SIZE} from {_MANY_SPARSE_ROWS:,} sparse rows on",
         always=True,
     )
+    sync_every: int | Literal["epoch"] = option(
+        100,
+        "Steps from one exchange of several workers to the next. 1: they take every step together, "
+        "as one process would. More: each takes so many by itself, or an epoch of them, on its own "
+        "rows and its share of "
+        + setting("batch_size")
+        + "; then all go on from the mean of their weights.",
+        least=1,
+    )
     learning_rate: float | Literal["auto"] = option(
         "auto",
         "The largest step size; 'auto' derives it from the rows, whatever their scale.",
@@ -291,6 +300,14 @@ class Recipe(Choices):
         """
         usual = _SPARSE_BATCH_SIZE if sparse and n_samples >= _MANY_SPARSE_ROWS else _BATCH_SIZE
         return self.batch_size or usual
+
+    def rows_a_step(self, batch_size: int, workers: int) -> int:
+        """The number of rows in a step of one worker: its share of a batch, if it is by itself.
+
+        >>> Recipe(sync_every=1).rows_a_step(64, workers=3), Recipe().rows_a_step(64, workers=3)
+        (64, 22)
+        """
+        return batch_size if self.sync_every == 1 else -(-batch_size // workers)
 
     def epochs_for(self, n_samples: int, few: bool = False, sparse: bool = False) -> int:
         """The number of epochs of SGD on this many training rows.

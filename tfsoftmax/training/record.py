@@ -20,6 +20,7 @@ from tfsoftmax.system.packages import installed_versions
 from tfsoftmax.training.history import EpochMetrics, History
 from tfsoftmax.training.recipe import RECIPES, Recipe
 from tfsoftmax.training.scaling import described
+from tfsoftmax.training.workers_record import WorkersRecord
 
 # Fields that even the first versions recorded; without them there is no record.
 _REQUIRED = ("dataset", "recipe", "history", "test")
@@ -45,6 +46,7 @@ class RunRecord:
       resumed: a note on a run whose length was changed on the way, where that matters.
       proof: how far from the optimum newton ended; None where it was not asked for.
       chosen_l2: how l2 was chosen; None where it was not.
+      workers: how several workers trained it together; None where one process did.
       convergence: the result of `diagnose`; None where it was not called.
       tuning: the candidates that the recipe was chosen from; None if it was not tuned.
       command: the command that makes the model again; None if it was made in Python.
@@ -71,6 +73,7 @@ class RunRecord:
     resumed: str | None = None
     proof: Mapping[str, Any] | None = None
     chosen_l2: Mapping[str, Any] | None = None
+    workers: Mapping[str, Any] | None = None
     convergence: Mapping[str, Any] | None = None
     tuning: Mapping[str, Any] | None = None
     command: tuple[str, ...] | None = None
@@ -89,6 +92,7 @@ class RunRecord:
         test: Split,
     ) -> RunRecord:
         """The record of a run that has just ended; it measures the model on the test rows."""
+        workers = WorkersRecord.of(history, len(train))
         return cls(
             dataset=dataset,
             recipe={"name": nearest_recipe(asked), **history.recipe.to_json()},
@@ -102,6 +106,7 @@ class RunRecord:
             resumed=history.lengths_sentence() if history.length_matters else None,
             proof=history.proof.to_json() if history.proof else None,
             chosen_l2=history.chosen_l2.to_json() if history.chosen_l2 else None,
+            workers=workers.to_json() if workers else None,
             trained_with=installed_versions(),
             parameters_sha256=parameters_sha256(model),
             profile=_profile(model, train).to_json(),

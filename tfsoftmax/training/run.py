@@ -70,7 +70,7 @@ class Run:
         self._test = self.test if trained is dataset else trained.test
         spare -= dataset.test.features.nbytes
         self._validation = trained.validation and to_device(trained.validation, spare)
-        self.history = History(recipe, lengths=[(0, recipe.epochs)])
+        self.history = History(recipe, lengths=[(0, recipe.epochs)], workers=workers.count)
         self.stopping = EarlyStopping.of(recipe)
         self.newton: NewtonPhase | None = None
         self._rows = trained.train
@@ -87,7 +87,8 @@ class Run:
         """What takes Newton's steps, from where the model is."""
         if self.newton is None:
             features = self._train.features
-            on_device = features if tf.is_tensor(features) else None
+            in_order = self.trainer.feed.in_order
+            on_device = features if tf.is_tensor(features) and in_order else None
             share = None
             if self._workers.count > 1:
                 share = Share(self.trainer.feed.mine, self._workers)
@@ -100,25 +101,30 @@ class Run:
         """Trains the next epoch, or the rest of it, or takes a step of Newton's; and measures."""
         epoch = len(self.history.epochs)
         train: Figures | Evaluation | TrainingFigures
+        shared: dict[str, Any] = {}
         started = time.perf_counter()
         if epoch < self.recipe.epochs:
             loop = self.trainer.loop
+            before = loop.sums.seconds if loop.sums else 0.0
             loss = self.trainer.run_epoch(epoch, on_progress)
             steps, self.history.xla = loop.done, loop.xla
             rate = float(loop.learning_rates(steps - 1, steps)[0])
-            trained, train = time.perf_counter(), self._measure_training()
+            trained = time.perf_counter()
+            if loop.sums:
+                shared = self._time_of_all(trained - started, loop.sums.seconds - before)
+            train = self._measure_training()
         else:
             newton = self.begin_newton()
             steps = self.history.last.steps if epoch else 0
-            before = self.history.last.moving_loss if epoch else newton.figures.loss
-            done = Progress(steps, steps, before)
+            reached = self.history.last.moving_loss if epoch else newton.figures.loss
+            done = Progress(steps, steps, reached)
             on_pass = partial(on_progress, done) if on_progress else None
             loss, rate = newton.step(on_pass)
             # A step has gone through the rows to see where it leads.
             trained, train = time.perf_counter(), newton.figures
         metrics = None
         if self._workers.is_chief:
-            figures = {"steps": steps, "moving_loss": loss, "learning_rate": rate}
+            figures = {"steps": steps, "moving_loss": loss, "learning_rate": rate, **shared}
             metrics = self._metrics(train, (started, trained), figures)
         metrics = EpochMetrics(**self._workers.chiefs(metrics and asdict(metrics)))
         self.history.epochs.append(metrics)
@@ -174,6 +180,20 @@ class Run:
             evaluation_seconds=time.perf_counter() - trained,
             **figures,
         )
+
+    def _time_of_all(self, seconds: float, in_sums: float) -> dict[str, Any]:
+        """The figures of an epoch's training that took this worker so long, and its sums so long.
+
+        A worker's time in sums is the network's and what it waits for others; the slowest waits
+        for nobody.
+        """
+        both = np.zeros((2, self._workers.count))
+        both[:, self._workers.index] = in_sums, seconds - in_sums
+        (both,) = (np.asarray(total) for total in self._workers.sum([both]))
+        return {
+            "communication_seconds": float(both[0].min()),
+            "slowest_worker": int(both[1].argmax()),
+        }
 
     def _measure_training(self) -> Figures | Evaluation:
         """How the model does on the training rows, those of all workers."""

@@ -13,22 +13,28 @@ from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.sparse_rows import taken_sparse
 from tfsoftmax.distributed.workers import Workers
 from tfsoftmax.errors import DataError, PeerError, UsageError
+from tfsoftmax.messages import setting
 from tfsoftmax.training.checkpoint import Checkpoints, Snapshot
 from tfsoftmax.training.newton.proof import Proof
-from tfsoftmax.training.recipe import Recipe
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.training.resume import restore, snapshot_of
 from tfsoftmax.training.run import Run
 
 
-def check_divisible(dataset: Dataset, recipe: Recipe, workers: Workers) -> None:
+def check_divisible(dataset: Dataset, recipe: ResolvedRecipe, workers: Workers) -> None:
     """Checks that more than one worker can train by a recipe.
 
     Raises:
-      UsageError: if rows are sparse.
+      UsageError: if rows are sparse, or a worker would get no row of a batch.
     """
     if workers.count == 1:
         return
+    if recipe.sync_every != 1 and recipe.batch_size < workers.count:
+        raise UsageError(
+            setting("batch_size", recipe.batch_size)
+            + f" has less than a row for each of {workers.count} workers: raise it, or take every "
+            "step together with " + setting("sync_every", 1)
+        )
     if taken_sparse(dataset.train.features, dataset.spec):
         raise UsageError(
             f"{dataset.name} has sparse rows, which {workers.count} workers cannot train on "

@@ -74,12 +74,15 @@ class Feed:
       step_numbers: numbers in the rows of a step, about, each multiplied for each class.
       rows: all rows, to evaluate on; on the device if they fit.
       mine: which of the rows are this process's.
+      in_order: whether `rows` are those in their order, not once all are shuffled.
 
     >>> split = Split(np.zeros((10, 3), np.uint8), np.zeros(10, np.int32))
     >>> feed = Feed(split, batch_size=4, seed=0, memory_limit=2**30)
     >>> [(chunk.n_samples, chunk.order.shape) for chunk in feed.epoch(0)], feed.steps
     ([(10, (3, 4))], 3)
     """
+
+    in_order = True
 
     def __init__(self, split: Split, batch_size: int, seed: int, memory_limit: int):
         self.n_samples, self.mine = len(split), range(len(split))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfsoftmax.distributed.workers import ALONE, Workers
+from tfsoftmax.distributed.timed import TimedSums
 from tfsoftmax.errors import CheckpointError
 from tfsoftmax.messages import setting
 from tfsoftmax.system import compile_cache
@@ -50,6 +50,7 @@ class Loop:
       done: steps taken since training began; this and `state` are enough to resume.
       xla: whether XLA compiles the steps; None until the first call has shown it.
       pause_every: no call goes past a multiple of this many steps; None sets no such bound.
+      sums: over the workers that train together; None where one process trains alone.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Loop:
         rates: PerStep,
         average_weights: PerStep,
         xla: bool = True,
-        workers: Workers = ALONE,
+        sums: TimedSums | None = None,
     ):
         """Prepares the loop; nothing is compiled before the first call.
 
@@ -74,7 +75,7 @@ class Loop:
             ``[steps, n_models]``.
           average_weights: the weight of each step's parameters in their mean.
           xla: compile with XLA where it is available.
-          workers: that take every step together, each with its part of the batch.
+          sums: over the workers that take every step together, each with its part of the batch.
         """
         self.feed = feed
         self._objective, self._rule = objective, rule
@@ -97,10 +98,8 @@ class Loop:
         self.pause_every: int | None = None
         self._rates, self._average_weights = rates, average_weights
         # Of a function that had the loop itself, its state would outlive it.
-        self._compile = partial(
-            compile_steps, objective, rule, self._batches, self._models, workers
-        )
-        self._workers = workers
+        self._compile = partial(compile_steps, objective, rule, self._batches, self._models, sums)
+        self.sums, self._most_steps = sums, _STEPS_TOGETHER if sums else None
         self.xla = None if xla else False
         self._begun = False
         self._run_steps = self._compile(xla)
@@ -145,6 +144,11 @@ class Loop:
         return all(
             tf.reduce_all(tf.math.is_finite(part)) for state in states for part in state.parameters
         )
+
+    @property
+    def can_be_saved(self) -> bool:
+        """Whether all workers have the same state now."""
+        return True
 
     def run_epoch(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Trains on the rest of the epoch that `done` is in, a call at a time.
@@ -191,14 +195,18 @@ class Loop:
         return None if times is None else tf.constant(times)
 
     def _steps_a_call(self) -> int:
-        n_models = int(np.prod(self._models))
-        cost = self.feed.step_numbers * int(self._kept.parameters[1].shape[-2]) * n_models
-        steps = max(1, MULTIPLICATIONS_A_CALL // cost)
-        if self._workers.count > 1:
-            steps = min(steps, _STEPS_TOGETHER)
+        steps = self._steps_at_once
         if self.pause_every:
             steps = min(steps, self.pause_every - self.done % self.pause_every)
         return steps
+
+    @property
+    def _steps_at_once(self) -> int:
+        """How many steps take no longer than Ctrl-C may wait."""
+        n_models = int(np.prod(self._models))
+        cost = self.feed.step_numbers * int(self._kept.parameters[1].shape[-2]) * n_models
+        steps = max(1, MULTIPLICATIONS_A_CALL // cost)
+        return min(steps, self._most_steps) if self._most_steps else steps
 
     def require(self, xla: bool | None) -> None:
         """Compiles the steps with XLA, or without, as the saved run did; None accepts either."""
@@ -236,7 +244,7 @@ def compile_steps(
     rule: Rule,
     batches: Batches,
     models: tuple[int, ...],
-    workers: Workers,
+    sums: TimedSums | None,
     xla: bool,
 ) -> Any:
     """Builds the function that takes many steps in one call, traced once for a shape of chunks.
@@ -246,7 +254,7 @@ def compile_steps(
       rule: how.
       batches: how a step reads its rows, and what it moves.
       models: how many models, ``(n_weightings, n_models)``; ``()`` is a single one.
-      workers: the processes that take every step together.
+      sums: over the workers that take every step together; None where there are none.
       xla: compile with XLA.
 
     Returns:
@@ -267,7 +275,7 @@ def compile_steps(
 
     of_step = Step(objective, rule, batches, len(models))
     slopes, moved = of_step.slopes, of_step.moved
-    if workers.count > 1:
+    if sums:
         # XLA has no sums over processes: what comes before and after one is compiled by itself.
         slopes, moved, xla = compiled(slopes), compiled(moved), False
 
@@ -280,7 +288,8 @@ def compile_steps(
             step: tf.Tensor, losses: tf.Tensor, state: State
         ) -> tuple[tf.Tensor, tf.Tensor, State]:
             mean, gradients, held = slopes(tensors, step, state, plan.moment(step))
-            mean, *gradients = workers.sum([mean, *gradients])
+            if sums:
+                mean, *gradients = sums([mean, *gradients])
             state = moved(tensors, step, state, gradients, held)
             return step + 1, tf.tensor_scatter_nd_update(losses, [[step]], [mean]), state
 
