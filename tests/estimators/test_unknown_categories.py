@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.model_selection import GridSearchCV
 
-from tfsoftmax import SoftmaxClassifier, UnknownCategoryWarning
+from tfsoftmax import SoftmaxClassifier, SoftmaxClassifierCV, UnknownCategoryWarning
 
 TOWNS = pd.DataFrame({"town": ["Ulm", "Bonn", "Ulm", "Bonn"] * 8, "age": np.arange(32.0)})
 IS_ULM = np.array(["Ulm", "Bonn", "Ulm", "Bonn"] * 8) == "Ulm"
@@ -67,3 +67,9 @@ def test_each_line_is_warned_once_so_a_search_is_too(fitted):
         for rows in (NEW, NEW[:3]):
             fitted.predict(rows)
     assert len(found) == 4
+
+
+def test_what_is_held_out_to_choose_a_penalty_brings_no_warning():
+    # Warnings are errors here.
+    rare = TOWNS.assign(town=[*TOWNS["town"][:-2], "Köln", "Rom"])
+    assert SoftmaxClassifierCV([0.1, 1.0], cv=2).fit(rare, IS_ULM).score(rare, IS_ULM) > 0.8

@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 
-from tfsoftmax.errors import ArgumentError
+from tfsoftmax.errors import ArgumentError, UnknownCategoryWarning
 from tfsoftmax.estimators.base import FittedClassifier, restores
 from tfsoftmax.estimators.classifier import SoftmaxClassifier
 from tfsoftmax.estimators.rows import checked_rows, classes_of, labelled_rows
@@ -110,7 +110,12 @@ class SoftmaxClassifierCV(FittedClassifier):
         splits = list(check_cv(self.cv, y, classifier=True).split(X, y, groups))
         self.Cs_ = self._strengths()
         scorer = _log_likelihood if self.scoring is None else check_scoring(self, self.scoring)
-        scores = [self._scores_of_splits(given, splits, scorer, ratio) for ratio in self.l1_ratios]
+        with warnings.catch_warnings():
+            # All rows of a rare category may be held out.
+            warnings.simplefilter("ignore", UnknownCategoryWarning)
+            scores = [
+                self._scores_of_splits(given, splits, scorer, ratio) for ratio in self.l1_ratios
+            ]
         self.scores_ = np.stack(scores, axis=1)
         best = np.unravel_index(self.scores_.mean(axis=0).argmax(), self.scores_.shape[1:])
         self.l1_ratio_, self.C_ = float(self.l1_ratios[best[0]]), float(self.Cs_[best[1]])
