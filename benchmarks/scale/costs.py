@@ -128,7 +128,7 @@ class Rates(NamedTuple):
       shared_steps: the same of steps that are taken with other workers, without the messages.
       newton: of a number in one of newton's passes.
       evaluation: of a number, where a model is measured.
-      order: of a row whose place in an epoch is drawn; every worker draws all of them.
+      order: of a row whose place in an epoch is drawn: of all, if every step is taken together.
       read: of a byte of the source.
     """
 
@@ -197,28 +197,38 @@ def synchronous(
     """Every step is one of all workers, `batch` rows of each, and ends with an all-reduce."""
     alone = cluster.workers == 1
     steps = rates.steps if alone else rates.shared_steps
-    return _descent(problem, rates, cluster, steps, batch, epochs, steps_a_message=1)
+    return _descent(problem, rates, cluster, steps, batch, epochs, 1, problem.rows)
 
 
 def local_steps(
     problem: Problem, rates: Rates, cluster: Cluster, batch: float, epochs: float, every: int
 ) -> Estimate:
     """Every worker takes `every` steps of `batch` rows, then all take the mean of their weights."""
-    return _descent(problem, rates, cluster, rates.steps, batch, epochs, every)
+    own = problem.rows / cluster.workers
+    return _descent(problem, rates, cluster, rates.steps, batch, epochs, every, own)
 
 
 def exact(
     problem: Problem, rates: Rates, cluster: Cluster, batch: float, passes: float, every: int
 ) -> Estimate:
-    """An epoch of local steps, then newton's passes, each of which ends with an all-reduce."""
+    """An epoch of local steps, then newton's passes."""
     begun = local_steps(problem, rates, cluster, batch, 1, every)
-    one = rates.newton.times(problem.rows * problem.numbers / cluster.workers)
-    message = cluster.network.all_reduce(_FLOAT64 * problem.parameters, cluster.workers)
+    one = newton_pass(problem, rates, cluster)
     return Estimate(
         begun.reading,
-        begun.computing + passes * _through(problem, rates, cluster, cluster.seconds(one)),
-        begun.communicating + passes * cluster.seconds(message),
+        begun.computing + passes * _through(problem, rates, cluster, one.computing),
+        begun.communicating + passes * one.communicating,
     )
+
+
+def newton_pass(problem: Problem, rates: Rates, cluster: Cluster) -> Estimate:
+    """A pass of newton's over rows in memory: the chief tells where, and all add up what they find.
+
+    Each is an all-reduce of as many float64 as there are parameters.
+    """
+    own = rates.newton.times(problem.rows * problem.numbers / cluster.workers)
+    message = cluster.network.all_reduce(_FLOAT64 * problem.parameters, cluster.workers)
+    return Estimate(0.0, cluster.seconds(own), 2 * cluster.seconds(message))
 
 
 def step(
@@ -245,10 +255,11 @@ def _descent(
     batch: float,
     epochs: float,
     steps_a_message: int,
+    drawn: float,
 ) -> Estimate:
     own = problem.rows / cluster.workers
     one = step(problem, steps, cluster, batch, steps_a_message)
-    order = cluster.seconds(rates.order.times(problem.rows))
+    order = cluster.seconds(rates.order.times(drawn))
     evaluation = cluster.seconds(rates.evaluation.times(own * problem.numbers))
     return Estimate(
         _reading(problem, rates, cluster),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from costs import Cluster, Estimate, Network, Problem, Rates, step
-from measure import CLASSES, FEATURES
+from costs import Cluster, Estimate, Network, Problem, Rates, newton_pass, step
+from measure import CLASSES, EVERY, FEATURES
 from shared import Cost
 
 # What the measured rows are.
@@ -18,25 +18,30 @@ class Check(NamedTuple):
 
     Attributes:
       workers, batch: how many, and the rows of each in a step.
+      every: steps from one message to the next.
       linked: whether a slow link is between them.
       predicted: its parts.
-      seconds: measured.
-      share: of these, of communication.
-      cpu: processor seconds of each worker.
+      measured: what it cost each worker.
+      silent: seconds of the same step of all workers without messages; None if not measured.
     """
 
     workers: int
     batch: int
+    every: int
     linked: bool
     predicted: Estimate
-    seconds: float
-    share: float
-    cpu: float
+    measured: Cost
+    silent: float | None
 
     @property
     def error(self) -> float:
         """How far the prediction is off, as a share of what was measured."""
-        return self.predicted.training / self.seconds - 1
+        return self.predicted.training / self.measured.wall - 1
+
+    @property
+    def share(self) -> float | None:
+        """Which share of the time is communication."""
+        return None if self.silent is None else 1 - self.silent / self.measured.wall
 
 
 def batches(found: dict[str, Any]) -> list[int]:
@@ -45,12 +50,24 @@ def batches(found: dict[str, Any]) -> list[int]:
 
 
 def network(found: dict[str, Any]) -> Network:
-    """Messages between two processes of this machine, of which an all-reduce of two has two."""
+    """Messages between two processes of this machine, of which an all-reduce of two has two.
+
+    What a message costs is taken from the smallest steps of two workers, because one in a loop of
+    messages alone is cheaper; what a byte costs, from such loops.
+    """
     sizes = sorted(int(name.split()[1]) for name in found if name.startswith("message "))
-    short, long = (Cost(*found[f"message {numbers}"]).over(2) for numbers in sizes)
+    short, long = (Cost(*found[f"message {numbers}"]) for numbers in sizes)
     # Each of the two messages has half of the numbers, of four bytes.
-    byte = (long - short).over((sizes[1] - sizes[0]) * 4 / 2)
-    return Network(short, Cost(*(max(0.0, part) for part in byte)))
+    byte = (long - short).over((sizes[1] - sizes[0]) * 4)
+    key = f"2 {batches(found)[0]}"
+    spent = Cost(*found[f"joined {key}"]) - found[f"silent {key}"]
+    message = spent.over(2) - byte.times(4 * DIGITS.parameters / 2)
+    return Network(_positive(message), _positive(byte))
+
+
+def _positive(cost: Cost) -> Cost:
+    """What noise has made less than nothing is nothing."""
+    return Cost(*(max(0.0, part) for part in cost))
 
 
 def rates(found: dict[str, Any]) -> Rates:
@@ -80,18 +97,36 @@ def sparse_rates(found: dict[str, Any]) -> Rates:
 
 def checks(found: dict[str, Any]) -> Iterator[Check]:
     """Every step of several workers that was measured."""
-    steps = rates(found).shared_steps
+    here, measured = network(found), rates(found)
     for workers in found["groups"]:
-        cluster = Cluster(workers, network(found), found["cores"], on_each=workers)
+        cluster = Cluster(workers, here, found["cores"], on_each=workers)
         for batch in batches(found):
             key = f"{workers} {batch}"
-            (silent, _), (joined, cpu) = found[f"silent {key}"], found[f"joined {key}"]
-            predicted = step(DIGITS, steps, cluster, batch)
-            yield Check(workers, batch, False, predicted, joined, 1 - silent / joined, cpu)
+            yield Check(
+                *(workers, batch, 1, False),
+                step(DIGITS, measured.shared_steps, cluster, batch),
+                Cost(*found[f"joined {key}"]),
+                found[f"silent {key}"][0],
+            )
+            if f"local {key}" in found:
+                predicted = step(DIGITS, measured.steps, cluster, batch, EVERY)
+                local = Cost(*found[f"local {key}"])
+                yield Check(workers, batch, EVERY, False, predicted, local, None)
     if found["link"]:
-        behind = network(found).behind(0.0, found["link"])
-        cluster = Cluster(2, behind, found["cores"], on_each=2)
+        cluster = Cluster(2, here.behind(0.0, found["link"]), found["cores"], on_each=2)
         for batch in batches(found):
-            silent, (joined, cpu) = found[f"silent 2 {batch}"][0], found[f"linked {batch}"]
-            predicted = step(DIGITS, steps, cluster, batch)
-            yield Check(2, batch, True, predicted, joined, 1 - silent / joined, cpu)
+            yield Check(
+                *(2, batch, 1, True),
+                step(DIGITS, measured.shared_steps, cluster, batch),
+                Cost(*found[f"linked {batch}"]),
+                found[f"silent 2 {batch}"][0],
+            )
+
+
+def newton_checks(found: dict[str, Any]) -> Iterator[tuple[int, Estimate, float]]:
+    """A pass of newton's of each number of workers: predicted, and the seconds measured."""
+    problem = DIGITS._replace(rows=found["newton"]["rows"])
+    for workers in found["groups"]:
+        cluster = Cluster(workers, network(found), found["cores"], on_each=workers)
+        seconds = found[f"newton {workers}"]["cost"][0] * problem.rows * problem.numbers
+        yield workers, newton_pass(problem, rates(found), cluster), seconds

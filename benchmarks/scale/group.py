@@ -58,11 +58,15 @@ class Group:
         """What the first of them answers, while the others rest."""
         return self._workers[0].ask(json.dumps({"do": what, "with": arguments}))
 
-    def ask_all(self, what: str, **arguments: Any) -> Cost:
-        """What something costs one of them, on average, if all do it at once."""
+    def ask_all(self, what: str, **arguments: Any) -> list[Any]:
+        """What each of them answers; all do it at once."""
         for worker in self._workers:
             worker.send(json.dumps({"do": what, "with": arguments}))
-        answers = [worker.answer() for worker in self._workers]
+        return [worker.answer() for worker in self._workers]
+
+    def cost(self, what: str, **arguments: Any) -> Cost:
+        """What something costs one of them, on average, if all do it at once."""
+        answers = self.ask_all(what, **arguments)
         return Cost(*(statistics.mean(parts) for parts in zip(*answers, strict=True)))
 
     def __enter__(self) -> Group:

@@ -18,6 +18,8 @@ from link import link
 from shared import Cost
 
 FEATURES, CLASSES = 784, 10
+# Local steps from one mean to the next.
+EVERY = 100
 
 
 class Sizes(NamedTuple):
@@ -30,7 +32,7 @@ class Sizes(NamedTuple):
         of a turn.
       rounds: turns of each.
       numbers: in the short and the long message, and how often a turn sends each.
-      batches: of all workers, to find out how many epochs each needs.
+      batches: of which it is found out how many steps they need.
       sparse: rows, columns, entries of a row, and rows a step.
       target: the log-loss on test rows to reach.
       newton_l2, newton_tol: of the exact way.
@@ -53,8 +55,8 @@ FULL = Sizes(
     link=12.5e6,
     steps={64: (400, 1), 1024: (40, 3), 16_384: (4, 3)},
     rounds=7,
-    numbers=((1, 300), (1_000_000, 5)),
-    batches=(64, 256, 1024, 4096, 16_384),
+    numbers=((1024, 200), (1_000_000, 5)),
+    batches=(64, 256, 1024),
     sparse=(200_000, 1_000_000, 39, (128, 1024)),
     target=0.275,
     newton_l2=1e-3,
@@ -65,7 +67,7 @@ QUICK = Sizes(
     link=None,
     steps={8: (4, 1), 32: (2, 1)},
     rounds=1,
-    numbers=((1, 2), (1000, 2)),
+    numbers=((64, 2), (100_000, 2)),
     batches=(64, 256),
     sparse=(2_000, 10_000, 39, (64, 128)),
     target=0.3,
@@ -98,7 +100,11 @@ def measured(source: str, sizes: Sizes) -> dict[str, Any]:
             "groups": sizes.groups,
             "link": sizes.link if ends else None,
         }
-        return found | _rounds(sizes, alone, groups, linked) | _once(sizes, alone, folder, source)
+        return (
+            found
+            | _rounds(sizes, alone, groups, linked)
+            | _once(sizes, alone, groups, folder, source)
+        )
 
 
 def _rounds(
@@ -118,23 +124,29 @@ def _rounds(
             }
             for group in groups:
                 for how in ("silent", "joined"):
-                    costs[how, str(group.count), key] = group.ask_all(
+                    costs[how, str(group.count), key] = group.cost(
                         "steps", how=how, count=group.count, at_once=True, **asked
                     )
+                if batch == min(sizes.steps):
+                    costs["local", str(group.count), key] = group.cost(
+                        "steps", how="joined", count=group.count, every=EVERY, at_once=True, **asked
+                    )
             if linked:
-                costs["linked", key] = linked.ask_all(
+                costs["linked", key] = linked.cost(
                     "steps", how="joined", count=2, at_once=True, **asked
                 )
             for name, cost in costs.items():
                 taken[name] += [cost] if turn else []
         for numbers, times in sizes.numbers:
-            cost = groups[0].ask_all("messages", numbers=numbers, times=times)
+            cost = groups[0].cost("messages", numbers=numbers, times=times)
             taken["message", str(numbers)] += [cost] if turn else []
     return {" ".join(name): _median(costs) for name, costs in taken.items()}
 
 
-def _once(sizes: Sizes, alone: Group, folder: Path, source: str) -> dict[str, Any]:
-    """What one process takes for everything else, while the others rest."""
+def _once(
+    sizes: Sizes, alone: Group, groups: Sequence[Group], folder: Path, source: str
+) -> dict[str, Any]:
+    """What one process takes for everything else, while the others rest, and a run of several."""
     batch, (steps, _) = max(sizes.steps.items())
     rows, columns, entries, batches = sizes.sparse
     click.echo("what one process reads, measures and draws", err=True)
@@ -146,15 +158,27 @@ def _once(sizes: Sizes, alone: Group, folder: Path, source: str) -> dict[str, An
             "sparse", rows=rows, columns=columns, entries=entries, batches=list(batches)
         ),
     }
-    click.echo(f"epochs and passes to a log-loss of {sizes.target} on {source}", err=True)
-    found["newton"] = alone.ask("newton", source=source, l2=sizes.newton_l2, tol=sizes.newton_tol)
+    click.echo(f"steps and passes to a log-loss of {sizes.target} on {source}", err=True)
+    asked = {"source": source, "l2": sizes.newton_l2, "tol": sizes.newton_tol}
+    found["newton"] = alone.ask("newton", **asked)
+    for group in groups:
+        found[f"newton {group.count}"] = group.ask_all("newton_together", **asked)[0]
     found["target"] = sizes.target
-    found["epochs"] = {
+    found["steps"] = {
         str(batch): alone.ask(
-            "epochs_to", source=source, log_loss=sizes.target, batch=batch, l2=1e-4
+            "steps_to", source=source, log_loss=sizes.target, batch=batch, l2=1e-4
         )
         for batch in sizes.batches
     }
+    click.echo(f"the same in local steps of {groups[-1].count} workers", err=True)
+    found["local steps"] = groups[-1].ask_all(
+        "steps_together",
+        source=source,
+        log_loss=sizes.target,
+        batch=groups[-1].count * min(sizes.steps),
+        l2=1e-4,
+        every=EVERY,
+    )[0]
     return found
 
 

@@ -11,14 +11,15 @@ from shared import Cost, cost_of
 
 import tfsoftmax
 from tfsoftmax import Dataset, Recipe, SoftmaxRegression, Spec, Split
+from tfsoftmax.distributed.workers import ALONE, Workers
 
 # Runs are tried in this order until one reaches the log-loss.
-_EPOCHS = (1, 2, 4, 8, 16, 32, 64)
+_EPOCHS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 def read(source: str) -> Cost:
-    """What it costs to read a byte of a source's features."""
-    datasets: list[Dataset] = []
+    """What it costs to read a byte of a source's features, once all that it takes is imported."""
+    datasets = [tfsoftmax.load_dataset(source)]
     cost = cost_of(lambda: datasets.append(tfsoftmax.load_dataset(source)))
     return cost.over(sum(split.features.nbytes for split in datasets[0].splits().values()))
 
@@ -30,38 +31,47 @@ def evaluation(model: SoftmaxRegression, rows: Split) -> Cost:
     return cost.over(len(rows) * rows.features.shape[1])
 
 
-def epochs_to(source: str, log_loss: float, batch: int, l2: float) -> tuple[int | None, float]:
-    """The least number of epochs whose run reaches a log-loss on test rows, and the best log-loss.
+def steps_to(
+    source: str,
+    log_loss: float,
+    batch: int,
+    l2: float,
+    every: int = 1,
+    workers: Workers = ALONE,
+) -> tuple[int | None, float]:
+    """The steps of the shortest run that reaches a log-loss on test rows, and the best log-loss.
 
-    The steps of several workers are those of one process with the same rows a step.
+    Steps that several workers take together are those of one process with as many rows a step.
     """
     dataset, best = tfsoftmax.load_dataset(source), np.inf
     for epochs in _EPOCHS:
-        recipe = Recipe(batch_size=batch, epochs=epochs, l2=l2)
-        best = min(best, tfsoftmax.fit(dataset, recipe).history.last.test_log_loss)
+        recipe = Recipe(batch_size=batch, epochs=epochs, l2=l2, sync_every=every)
+        history = tfsoftmax.fit(dataset, recipe, workers=workers).history
+        best = min(best, history.last.test_log_loss)
         if best <= log_loss:
-            return epochs, best
+            return history.last.steps, best
     return None, best
 
 
-def newton(source: str, l2: float, tol: float) -> dict[str, Any]:
+def newton(source: str, l2: float, tol: float, workers: Workers = ALONE) -> dict[str, Any]:
     """Newton's passes after an epoch of SGD: how many, and what they cost a number of a row.
 
     The second run is counted: the first one compiles.
     """
     dataset, recipe = tfsoftmax.load_dataset(source), Recipe(solver="newton", l2=l2, tol=tol)
     for _ in range(2):
-        times = []
+        times = [(time.perf_counter(), time.process_time())]
 
-        def note(metrics: Any, times: Any = times) -> None:
-            times.append((time.perf_counter(), time.process_time(), metrics))
+        def note(_: Any, times: Any = times) -> None:
+            times.append((time.perf_counter(), time.process_time()))
 
-        history = tfsoftmax.fit(dataset, recipe, on_epoch=note).history
-    first, last = times[history.recipe.epochs - 1], times[-1]
+        history = tfsoftmax.fit(dataset, recipe, on_epoch=note, workers=workers).history
+    first, last = times[history.recipe.epochs], times[-1]
     numbers = len(dataset.train) * dataset.train.features[:1].size
     passes = history.proof.passes
     cost = Cost(last[0] - first[0], last[1] - first[1]).over(passes * numbers)
     return {
+        "rows": len(dataset.train),
         "passes": passes,
         "cost": cost,
         "log_loss": history.last.test_log_loss,

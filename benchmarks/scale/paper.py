@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 from costs import Cluster, Estimate, Problem, exact, local_steps, synchronous
 from figures import network, rates, sparse_rates
+from measure import EVERY
 from shared import table_head, table_row
 
 # A machine and its network, as they are rented: bytes of memory for rows, bytes a second of its
 # disk and of the network, and the network's latency in seconds.
 MEMORY, DISK, BANDWIDTH, LATENCY = 64e9, 1e9, 1.25e9, 1e-4
-EVERY = 100
 USUAL_BATCH = 64
 
 ASKED = Problem(rows=255_000_000, features=784, classes=10, row_bytes=784)
@@ -27,7 +27,8 @@ class Plan(NamedTuple):
       way: the options of a command.
       cluster: where.
       epoch: an epoch; None of the exact way, which has one of SGD and then passes.
-      whole: as many epochs as the digits take to their log-loss; None where that is not known.
+      whole: as many steps as the digits take to their log-loss, but at least an epoch; None where
+        that is not known.
     """
 
     way: str
@@ -42,19 +43,24 @@ def machines(found: dict[str, Any], workers: int) -> Cluster:
     return Cluster(workers, between, found["cores"], memory=MEMORY, disk=DISK)
 
 
+def steps_needed(found: dict[str, Any], batch: int) -> int | None:
+    """How many steps of so many rows the digits need: no more than of fewer rows."""
+    measured = {int(size): steps for size, (steps, _) in found["steps"].items() if steps}
+    return next((measured[size] for size in sorted(measured)[::-1] if size <= batch), None)
+
+
 def plans(found: dict[str, Any], problem: Problem, workers: int) -> Iterator[Plan]:
     """The ways of so many machines to train on dense rows; one machine streams."""
     cluster, measured = machines(found, workers), rates(found)
     if workers > 1 and not cluster.holds(problem):
         return
-    epochs = {int(batch): count for batch, (count, _) in found["epochs"].items()}
 
-    def descent(batch: int, every: int, of_all: int) -> Plan:
+    def descent(batch: int, every: int, steps: int | None) -> Plan:
         ways = (
             f"`--sync-every {every} --batch-size {batch * workers}`",
             "`tfsoftmax-train`, streams",
         )
-        whole = epochs.get(of_all)
+        whole = max(1.0, steps * batch * workers / problem.rows) if steps else None
         estimates = [
             local_steps(problem, measured, cluster, batch, count, every)
             if every > 1
@@ -64,9 +70,9 @@ def plans(found: dict[str, Any], problem: Problem, workers: int) -> Iterator[Pla
         return Plan(ways[workers == 1], cluster, estimates[0], estimates[1] if whole else None)
 
     for batch in (USUAL_BATCH, 1024, 4096) if workers > 1 else (USUAL_BATCH,):
-        yield descent(batch, 1, batch * workers)
+        yield descent(batch, 1, steps_needed(found, batch * workers))
     if workers > 1:
-        yield descent(USUAL_BATCH, EVERY, USUAL_BATCH)
+        yield descent(USUAL_BATCH, EVERY, found["local steps"][0])
     passes = found["newton"]["passes"]
     solved = exact(problem, measured, cluster, USUAL_BATCH, passes, EVERY)
     yield Plan("`--solver newton`", cluster, None, solved)

@@ -12,7 +12,7 @@ from shared import Cost, cost_of
 from tfsoftmax import Dataset, Recipe, SoftmaxRegression, Spec, Split
 from tfsoftmax.distributed.workers import ALONE, Workers
 
-_RECIPE = Recipe(learning_rate=0.01, schedule="constant", l2=1e-4, epochs=1)
+_RECIPE = Recipe(learning_rate=0.01, schedule="constant", l2=1e-4, epochs=1, sync_every=1)
 
 
 class Silent(Workers):
@@ -35,20 +35,28 @@ class Measured:
         self._labels = np.load(f"{folder}/labels.npy").astype(np.int32)
 
     def steps(
-        self, how: str, batch: int, steps: int, turns: int, count: int = 1, at_once: bool = False
+        self,
+        how: str,
+        batch: int,
+        steps: int,
+        turns: int,
+        count: int = 1,
+        every: int = 1,
+        at_once: bool = False,
     ) -> Cost:
         """What a step costs.
 
         Args:
-          how: "alone" is the plain loop; "silent" is the loop of one of several workers, without
-            the messages; "joined" is with them.
+          how: "alone" is the plain loop; "silent" is the loop of one of several workers that take
+            every step together, without the messages; "joined" is with them.
           batch: rows of each worker.
           steps: of an epoch.
           turns: how many epochs.
           count: among how many workers a batch is divided.
+          every: steps from one message to the next.
           at_once: whether all of them do it, at the same time.
         """
-        loop = self._loop(how, batch, steps, count)
+        loop = self._loop(how, batch, steps, count, every)
         if at_once:
             self.together()
         cost = cost_of(lambda: [list(loop.run_epoch()) for _ in range(turns)])
@@ -59,16 +67,16 @@ class Measured:
         self.joined.sum([np.zeros(1, np.float32)])
 
     @cache  # noqa: B019
-    def _loop(self, how: str, batch: int, steps: int, count: int) -> Any:
+    def _loop(self, how: str, batch: int, steps: int, count: int, every: int) -> Any:
         """A loop that has compiled, over rows whose order is drawn once: it is timed elsewhere."""
         workers = {"alone": ALONE, "silent": Silent(self.joined.index, count)}
-        loop = self.trainer(batch, steps, workers.get(how, self.joined)).loop
+        loop = self.trainer(batch, steps, workers.get(how, self.joined), every).loop
         (chunk,) = loop.feed.epoch(0)
         loop.feed.epoch = lambda *_: iter([chunk])
         list(loop.run_epoch())
         return loop
 
-    def trainer(self, batch: int, steps: int, workers: Workers = ALONE) -> Any:
+    def trainer(self, batch: int, steps: int, workers: Workers = ALONE, every: int = 1) -> Any:
         """What trains on so many steps' rows, `batch` for each of the workers in each step."""
         from tfsoftmax.training.prepare import prepare
         from tfsoftmax.training.trainer import Trainer
@@ -80,7 +88,8 @@ class Measured:
         names = tuple(map(str, range(int(self._labels.max()) + 1)))
         spec = Spec((self._rows.shape[1],), "uint8", names, (0.0, 255.0))
         made = Dataset("made", spec, rows, rows.take(np.arange(10)))
-        dataset, recipe = prepare(made, _RECIPE.but(batch_size=batch * workers.count))
+        asked = _RECIPE.but(batch_size=batch * workers.count, sync_every=every)
+        dataset, recipe = prepare(made, asked, workers.count)
         return Trainer(SoftmaxRegression(dataset.spec), dataset.train, recipe, workers)
 
     def messages(self, numbers: int, times: int) -> Cost:
@@ -116,3 +125,11 @@ class Measured:
         """What it costs to measure a model on a number of a row."""
         trainer = self.trainer(batch, steps)
         return one_process.evaluation(trainer.model, trainer.feed.rows)
+
+    def steps_together(self, **asked: Any) -> tuple[int | None, float]:
+        """The same as `one_process.steps_to`, of all workers."""
+        return one_process.steps_to(workers=self.joined, **asked)
+
+    def newton_together(self, **asked: Any) -> dict[str, Any]:
+        """The same as `one_process.newton`, of all workers."""
+        return one_process.newton(workers=self.joined, **asked)
