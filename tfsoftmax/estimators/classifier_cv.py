@@ -46,8 +46,8 @@ class SoftmaxClassifierCV(FittedClassifier):
       C_, l1_ratio_: what was chosen.
       Cs_: what was tried.
       scores_: ``[n_splits, n_l1_ratios, n_Cs]``, of fits that end within `tol` of the optimum, or
-        1e-6: mean log-likelihoods are then within 1e-3 of the optimum's. Where C is so large that
-        next to nothing is penalised, and classes are separable, fits may end before that.
+        1e-6, as a share of the objective: mean log-likelihoods are then within 1e-3 of the
+        optimum's. Splits that are fitted one by one may end before that, after `max_iter` steps.
       classes_, coef_, intercept_, n_features_in_, n_iter_, loss_curve_, gap_, model_: as those of
         `SoftmaxClassifier`, of the fit on all rows.
 

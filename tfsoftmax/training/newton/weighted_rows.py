@@ -78,21 +78,33 @@ class WeightedRows:
             sizes = np.where(falls, np.where(sizes > _SHORTEST, sizes / 2, 0.0), sizes)
 
     def score(self, here: Place) -> tuple[Many, list[np.ndarray]]:
-        """The gradient of what is maximised, and the probabilities of all rows."""
+        """The gradient of what is maximised, and the probabilities of all classes, block by block.
+
+        Each block's probabilities are ``[m, n_classes, n]``.
+        """
         total, probabilities = -self._held * penalised(here.parameters), []
         for (rows, labels, weights), own in zip(self._blocks(), here.logits, strict=True):
             log_sum = _log_sum(own)
-            P = np.exp(own - log_sum)
+            P = np.concatenate([np.exp(-log_sum), np.exp(own - log_sum)], axis=1)
             probabilities.append(P)
-            total += _summed(weights * _slopes(labels, P, np.exp(-log_sum)), rows)
+            # What the row's own class lacks is what the others have.
+            own_class = _is_own(labels, P.shape[1])
+            others = np.where(own_class, 0, P)
+            slopes = np.where(own_class, others.sum(axis=1, keepdims=True), -P)[:, 1:]
+            total += _summed(weights * slopes, rows)
         return total, probabilities
 
     def curved(self, probabilities: list[np.ndarray], many: Many) -> Many:
         """The information times directions."""
         total = self._held * penalised(many)
-        for (rows, _, weights), P in zip(self._blocks(), probabilities, strict=True):
-            moved = P * _products(many, rows)
-            moved -= P * moved.sum(axis=1, keepdims=True)
+        for (rows, labels, weights), P in zip(self._blocks(), probabilities, strict=True):
+            moved = P[:, 1:] * _products(many, rows)
+            mean = moved.sum(axis=1, keepdims=True)
+            moved -= P[:, 1:] * mean
+            # Over all classes it adds up to 0. Of a row that a model is sure of, rounding leaves
+            # nothing but that of its own class.
+            rest = moved.sum(axis=1, keepdims=True) - P[:, :1] * mean
+            moved -= _is_own(labels, P.shape[1])[1:] * rest
             total += _summed(weights * moved, rows)
         return total
 
@@ -107,9 +119,8 @@ class WeightedRows:
         """
         parts = []
         for (rows, _, weights), P in zip(self._blocks(), probabilities, strict=True):
-            of_reference = 1 - P.sum(axis=1)
-            trace = 1 - np.square(P).sum(axis=1) - np.square(of_reference)
-            curvature = (weights[:, 0] * trace).mean(axis=0) / P.shape[1]
+            trace = (P * (1 - P)).sum(axis=1)
+            curvature = (weights[:, 0] * trace).mean(axis=0) / (P.shape[1] - 1)
             parts.append(rows.T @ (curvature[:, None] * rows))
         return sum(parts[1:], parts[0])
 
@@ -137,27 +148,20 @@ class WeightedRows:
             done += len(rows)
 
 
-def _chosen(labels: np.ndarray, n_others: int) -> np.ndarray:
-    """Whether a class is the row's own, which may be the reference, ``[n_others, n]``."""
-    return labels == np.arange(1, n_others + 1)[:, None]
+def _is_own(labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """Whether a class is the row's own, ``[n_classes, n]``."""
+    return labels == np.arange(n_classes)[:, None]
 
 
 def _losses(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
     """``-log p`` of each row's class, ``[m, n]``: with all digits where p is nearly 1, too."""
-    chosen = _chosen(labels, logits.shape[1])
-    own = np.where(chosen, logits, 0).sum(axis=1, keepdims=True)
-    ahead = np.where(chosen, -np.inf, logits - own)
-    reference = np.where(labels == 0, -np.inf, -own)
+    own = _is_own(labels, logits.shape[1] + 1)
+    of_own = np.where(own[1:], logits, 0).sum(axis=1, keepdims=True)
+    ahead = np.where(own[1:], -np.inf, logits - of_own)
+    reference = np.where(own[0], -np.inf, -of_own)
     top = np.maximum(np.maximum(ahead.max(axis=1, keepdims=True), reference), 0)
     others = np.exp(ahead - top).sum(axis=1, keepdims=True) + np.exp(reference - top)
     return (top + np.log1p(others + np.expm1(-top)))[:, 0]
-
-
-def _slopes(labels: np.ndarray, P: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """1 for each row's class less the probabilities: its own is the sum of all others'."""
-    chosen = _chosen(labels, P.shape[1])
-    others = np.where(chosen, 0, P)
-    return np.where(chosen, others.sum(axis=1, keepdims=True) + reference, -others)
 
 
 def _products(many: Many, rows: np.ndarray) -> np.ndarray:
