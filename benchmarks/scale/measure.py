@@ -83,6 +83,7 @@ def measured(source: str, sizes: Sizes) -> dict[str, Any]:
       source: the digits to reach a log-loss on.
       sizes: how much of everything.
     """
+    load = os.getloadavg()[0]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         rows = max(sizes.groups) * max(batch * steps for batch, (steps, _) in sizes.steps.items())
@@ -95,6 +96,7 @@ def measured(source: str, sizes: Sizes) -> dict[str, Any]:
         for group in (alone, *groups, *([linked] if linked else [])):
             group.ready()
         found = {
+            "load": load,
             "cores": len(os.sched_getaffinity(0)),
             "rows": rows,
             "groups": sizes.groups,

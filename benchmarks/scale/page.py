@@ -14,6 +14,8 @@ from shared import Cost, table_head, table_row
 # How far off a prediction may be.
 BOUND = 0.3
 _SAMPLE = 0.01
+# With more load than this the machine had other things to do.
+_QUIET = 1.0
 
 _FORMULAS = """## The formulas
 
@@ -129,6 +131,12 @@ def rates_section(found: dict[str, Any]) -> Iterator[str]:
         "more than a step of the plain loop, before any message."
     )
     yield ""
+    if found["load"] > _QUIET:
+        yield (
+            f"**Other programs kept the machine busy (a load of {found['load']:.0f}): these "
+            "figures are too slow, and predictions cannot hold.**"
+        )
+        yield ""
     yield from table_head(
         ("rows a step", "steps/s, plain", "CPU ms", "steps/s, as one of two", "CPU ms", "ratio")
     )
