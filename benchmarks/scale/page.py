@@ -115,7 +115,11 @@ def _assumptions(found: dict[str, Any]) -> str:
         f"{8 * paper.BANDWIDTH / 1e9:.0f} Gbit/s and {paper.LATENCY * 1e3:g} ms. An epoch includes "
         "measuring on all training rows. A *whole run* has as many steps as MNIST needs for a "
         f"log-loss of {found['target']:g} on its test rows, but at least an epoch: {counts}; "
-        + (f"{local:,} of four workers' local ones" if local else "local ones did not reach it")
+        + (
+            f"{local:,} local ones of {found['groups'][-1]} workers"
+            if local
+            else "local ones did not reach it"
+        )
         + f"; newton goes to a gap of {newton['gap']:.0e} in {newton['passes']:.0f} passes (its "
         f"log-loss there is {newton['log_loss']:.4f}). Rows that are harder need more."
     )
@@ -219,8 +223,8 @@ def checks_section(found: dict[str, Any]) -> Iterator[str]:
         )
     else:
         yield (
-            "This machine could not make a slow link between two network namespaces, which takes "
-            "root: bandwidth and latency are left to the formulas."
+            "No slow link between two network namespaces was measured, which takes root: "
+            "bandwidth and latency are left to the formulas."
         )
     yield ""
 
