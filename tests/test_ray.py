@@ -80,7 +80,7 @@ def test_storage_that_is_no_folder_is_refused():
 @needs_ray
 @pytest.mark.slow
 def test_three_nodes_of_which_one_is_removed_train_the_model_of_one_process(tmp_path):
-    arguments = ["digits", "--tflite", "none", "--checkpoint-steps", "45"]
+    arguments = ["digits", "--tflite", "none", "--checkpoint-steps", "45", "--sync-every", "1"]
     for name, value in FIELDS.items():
         arguments += [f"--{name.replace('_', '-')}", str(value)]
     done = subprocess.run(

@@ -45,7 +45,7 @@ def trainer(
     ``checkpoint`` the exported model, whose folder `load_predictor` takes. If a worker is lost,
     and ``FailureConfig`` allows it, Ray starts all again, and they go on from the chief's last
     checkpoint; with ``ScalingConfig(num_workers=(2, 8))`` also with another number of workers.
-    The model is the same, but for the rounding of sums.
+    The model depends on how many there are, unless ``--sync-every 1`` is among the arguments.
 
     Args:
       arguments: of ``tfsoftmax-train``: the dataset and options.

@@ -24,6 +24,8 @@ MOST_SECONDS = 600
 TRAIN = [
     str(Path(sys.executable).with_name("tfsoftmax-train")), "digits", "--epochs", str(EPOCHS),
     "--l2", "7e-4", "--batch-size", "32", "--momentum", "0.9", "--tflite", "none",
+    # So that the weights are those of a single process.
+    "--sync-every", "1",
 ]  # fmt: skip
 _TOGETHER = ["--join-timeout", str(JOIN_SECONDS), "--checkpoint-steps", "9", "--resume"]
 

@@ -87,8 +87,9 @@ class Run:
         """What takes Newton's steps, from where the model is."""
         if self.newton is None:
             features = self._train.features
-            in_order = self.trainer.feed.in_order
-            on_device = features if tf.is_tensor(features) and in_order else None
+            # Without an epoch there is no feed, and no tensor.
+            usable = tf.is_tensor(features) and self.trainer.feed.in_order
+            on_device = features if usable else None
             share = None
             if self._workers.count > 1:
                 share = Share(self.trainer.feed.mine, self._workers)
