@@ -137,8 +137,8 @@ def rates_section(found: dict[str, Any]) -> Iterator[str]:
     yield ""
     if found["load"] > _QUIET:
         yield (
-            f"**Other programs kept the machine busy (a load of {found['load']:.0f}): these "
-            "figures are too slow, and predictions cannot hold.**"
+            f"**The machine had a load of {found['load']:.0f} from other programs when this began: "
+            "figures may be too slow, and predictions off.**"
         )
         yield ""
     yield from table_head(
