@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import NamedTuple
 
 from tfsoftmax.choices import with_choices
@@ -20,6 +21,7 @@ from tfsoftmax.training.penalty import ChosenL2, choose_l2
 from tfsoftmax.training.prepare import prepare, resolve
 from tfsoftmax.training.recipe import Recipe, recipe_of
 from tfsoftmax.training.record import RunRecord
+from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.training.resume import identity_of, saving
 from tfsoftmax.training.run import Run
 from tfsoftmax.training.together import (
@@ -177,6 +179,8 @@ def _fit(
         chosen = _chosen_l2(dataset, asked, start, checkpoints, callbacks.on_choosing)
     if chosen:
         resolved = resolve(asked.but(l2=chosen.l2), dataset, workers=workers.count)
+    if workers.is_chief:
+        resolved = _with_saved_rate(resolved, asked, checkpoints)
     resolved = agreed(resolved, workers)
     model = start_of(dataset.spec, resolved)
     if start is not None:
@@ -225,6 +229,21 @@ def _chosen_l2(
         return choose_l2(dataset, asked, on_choosing)
     found = saved.get("chosen_l2")
     return ChosenL2.from_json(found) if found else None
+
+
+def _with_saved_rate(
+    resolved: ResolvedRecipe, asked: Recipe, checkpoints: Checkpoints | None
+) -> ResolvedRecipe:
+    """The recipe with the learning rate that the saved run began with.
+
+    In local steps 'auto' suits a worker's share of the batch, and there may be more of them now.
+    """
+    if asked.learning_rate != "auto" or asked.sync_every == 1:
+        return resolved
+    saved = latest_facts(checkpoints.folder) if checkpoints and checkpoints.resume else None
+    if saved is None:
+        return resolved
+    return replace(resolved, learning_rate=saved["identity"]["recipe"]["learning_rate"])
 
 
 def _start_from(model: SoftmaxRegression, start: SoftmaxRegression) -> None:
