@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tfsoftmax.choices import with_choices
 from tfsoftmax.data.dataset import Dataset, check_dataset
@@ -174,13 +174,15 @@ def _fit(
     dataset, resolved = prepare(dataset, asked, workers.count)
     check_divisible(dataset, resolved, workers)
     callbacks.bar.begin()
-    chosen = None
+    chosen = saved_run = None
     if workers.is_chief:
-        chosen = _chosen_l2(dataset, asked, start, checkpoints, callbacks.on_choosing)
+        if checkpoints and checkpoints.resume:
+            saved_run = latest_facts(checkpoints.folder)
+        chosen = _chosen_l2(dataset, asked, start, saved_run, callbacks.on_choosing)
     if chosen:
         resolved = resolve(asked.but(l2=chosen.l2), dataset, workers=workers.count)
-    if workers.is_chief:
-        resolved = _with_saved_rate(resolved, asked, checkpoints)
+    if saved_run:
+        resolved = _with_saved_rate(resolved, asked, saved_run)
     resolved = agreed(resolved, workers)
     model = start_of(dataset.spec, resolved)
     if start is not None:
@@ -215,7 +217,7 @@ def _chosen_l2(
     dataset: Dataset,
     asked: Recipe,
     start: SoftmaxRegression | None,
-    checkpoints: Checkpoints | None,
+    saved: dict[str, Any] | None,
     on_choosing: Callable[[int, int], None] | None,
 ) -> ChosenL2 | None:
     """How l2 is chosen, or was when a run that is resumed began; None where it is not."""
@@ -224,7 +226,6 @@ def _chosen_l2(
     if asked.l2 is None and start is not None:
         # A few new rows alone do not tell how far to keep to what was learnt from others.
         return None
-    saved = latest_facts(checkpoints.folder) if checkpoints and checkpoints.resume else None
     if saved is None:
         return choose_l2(dataset, asked, on_choosing)
     found = saved.get("chosen_l2")
@@ -232,16 +233,13 @@ def _chosen_l2(
 
 
 def _with_saved_rate(
-    resolved: ResolvedRecipe, asked: Recipe, checkpoints: Checkpoints | None
+    resolved: ResolvedRecipe, asked: Recipe, saved: dict[str, Any]
 ) -> ResolvedRecipe:
     """The recipe with the learning rate that the saved run began with.
 
     In local steps 'auto' suits a worker's share of the batch, and there may be more of them now.
     """
     if asked.learning_rate != "auto" or asked.sync_every == 1:
-        return resolved
-    saved = latest_facts(checkpoints.folder) if checkpoints and checkpoints.resume else None
-    if saved is None:
         return resolved
     return replace(resolved, learning_rate=saved["identity"]["recipe"]["learning_rate"])
 
