@@ -27,13 +27,11 @@ _COUNTED_LINES = 4
 class TrainingProgress(TrainingBar):
     """Prints a line for each epoch, and advances the bar if there is one."""
 
-    def __init__(
-        self, console: Console, epochs: int | None, bar: Bar, shared_rows: int | None = None
-    ):
+    def __init__(self, console: Console, epochs: int | None, bar: Bar, shared: bool = False):
         super().__init__(bar, counted=bool(epochs))
-        self._console, self._epochs, self._shared_rows = console, epochs, shared_rows
+        self._console, self._epochs = console, epochs
         self._epochs_per_line = max(1, (epochs or 0) // _MAX_LINES)
-        self._print(_HEADER + (_HEADER_OF_WORKERS if shared_rows else ""))
+        self._print(_HEADER + (_HEADER_OF_WORKERS if shared else ""))
 
     def on_epoch(self, metrics: EpochMetrics) -> None:
         """Prints the epoch's metrics; long runs print only some of their epochs."""
@@ -46,34 +44,34 @@ class TrainingProgress(TrainingBar):
         self._print(
             number.ljust(6) + f"{metrics.moving_loss:8.4f}  {metrics.train_accuracy:9.4f}  "
             f"{metrics.train_log_loss:10.4f}  {metrics.test_accuracy:8.4f}  "
-            f"{metrics.test_log_loss:9.4f}  {metrics.seconds:7.2f}" + self._of_workers(metrics)
+            f"{metrics.test_log_loss:9.4f}  {metrics.seconds:7.2f}" + _of_workers(metrics)
         )
-
-    def _of_workers(self, metrics: EpochMetrics) -> str:
-        if not self._shared_rows or metrics.slowest_worker is None:
-            return ""
-        seconds = metrics.train_seconds
-        share = (metrics.communication_seconds or 0.0) / seconds
-        return f"{self._shared_rows / seconds:9,.0f}  {share:7.0%}  {metrics.slowest_worker:7}"
 
     def _print(self, line: str) -> None:
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
+def _of_workers(metrics: EpochMetrics) -> str:
+    if metrics.rows_a_second is None:
+        return ""
+    share = (metrics.communication_seconds or 0.0) / metrics.train_seconds
+    return f"{metrics.rows_a_second:9,.0f}  {share:7.0%}  {metrics.slowest_worker:7}"
+
+
 @contextmanager
 def training_progress(
-    epochs: int | None, quiet: bool, shared_rows: int | None = None
+    epochs: int | None, quiet: bool, shared: bool = False
 ) -> Iterator[TrainingProgress]:
     """Opens a display of training's progress on standard error.
 
     Args:
       epochs: that there will be; None where nobody knows.
       quiet: show nothing.
-      shared_rows: training rows of several workers together; None where one process trains alone.
+      shared: whether several workers train together.
     """
     console = Console(stderr=True, quiet=quiet)
     with _bar_on(console) as bar:
-        yield TrainingProgress(console, epochs, bar, shared_rows)
+        yield TrainingProgress(console, epochs, bar, shared)
 
 
 @contextmanager

@@ -87,8 +87,7 @@ def trained_on(
     # Newton's method takes as many steps as it needs.
     sgd = recipe.solver == "sgd"
     epochs = recipe.epochs_for(len(dataset.train), sparse=sparse) if sgd else None
-    shared_rows = len(dataset.train) if workers.count > 1 else None
-    with training_progress(epochs, quiet, shared_rows) as progress:
+    with training_progress(epochs, quiet, shared=workers.count > 1) as progress:
         import_tensorflow()
         from tfsoftmax import fit
         from tfsoftmax.report.tensorboard import open_event_log

@@ -43,6 +43,8 @@ np.savez(f"{folder}/{workers.index}.npz", W=model.W, b=model.b, figures=figures)
 record = model.record.workers
 assert record["count"] == workers.count and record["sync_every"] == fields["sync_every"], record
 assert 0 <= record["communication_share"] <= 1 and record["rows_a_second"] > 0, record
+last = history.last
+assert stop_after is not None or np.isclose(last.rows_a_second * last.train_seconds, 1437), last
 """
 PLAIN = {
     "epochs": 3, "l2": 7e-4, "batch_size": 64, "learning_rate": 1.0, "momentum": 0.5,

@@ -1,6 +1,8 @@
 """Newton's steps on several workers: the optimum of one, whatever rows each of them has."""
 
+import re
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -30,6 +32,7 @@ from tfsoftmax.training.newton.preconditioner import Draw
 from tfsoftmax.training.newton.rows import Rows, Share
 from tfsoftmax.training.newton.small import SmallPasses
 from tfsoftmax.training.objective import Objective
+from tfsoftmax.training.workers_record import WorkersRecord
 
 L2 = 1e-2
 NEWTON = Recipe(solver="newton", l2=L2, tol=1e-9, standardize="off")
@@ -188,6 +191,30 @@ def test_what_the_chief_no_longer_needs_is_forgotten_by_all(table, monkeypatch):
     made = max(team._made for team in teams)
     assert made > 12
     assert max(most) <= 6
+
+
+@pytest.mark.parametrize("slow", [0, 1])
+def test_the_figures_of_all_are_those_of_the_passes_and_name_the_slowest(table, monkeypatch, slow):
+    def slowed(passes, *arguments, curved=SmallPasses.curved):
+        time.sleep(0.02 * (passes.rows.workers.index == slow))
+        return curved(passes, *arguments)
+
+    monkeypatch.setattr(SmallPasses, "curved", slowed)
+    found = fit_in_threads(2, table, NEWTON.but(epochs=0))
+    steps = found.history.epochs
+    assert [step.slowest_worker for step in steps] == [slow] * len(steps)
+    gone_through = sum(step.rows_a_second * step.train_seconds for step in steps)
+    assert gone_through / 240 == pytest.approx(found.history.proof.passes, abs=1)
+    for step in steps:
+        # It alone works most of the time, and waits for nobody.
+        assert 0 < step.communication_seconds < step.train_seconds / 2
+    record = found.model.record.workers
+    assert record["slowest"] == slow
+    assert 0 < record["communication_share"] < 0.5
+    seconds = sum(step.train_seconds for step in steps)
+    assert record["rows_a_second"] == pytest.approx(gone_through / seconds)
+    said = WorkersRecord.from_json(record).sentence
+    assert re.search(rf"Newton's steps together; .* rows/s in all, .* worker {slow} the", said)
 
 
 def test_an_interrupt_in_the_middle_of_a_step_ends_all(table, monkeypatch):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from tfsoftmax.distributed.workers import Workers
@@ -48,3 +50,50 @@ class TimedSums:
         with tf.control_dependencies(totals):
             self._seconds.assign_add(tf.timestamp() - started)
         return totals
+
+
+class TimedWorkers(Workers):
+    """Workers that count the seconds that what they tell each other takes; outside of graphs.
+
+    Attributes:
+      seconds: what all of it so far has taken in this process.
+
+    >>> from tfsoftmax.distributed.workers import ALONE
+    >>> workers = TimedWorkers(ALONE)
+    >>> workers.sum([1.0, 2.0]), workers.chiefs("here")
+    ([1.0, 2.0], 'here')
+    >>> workers.seconds > 0
+    True
+    """
+
+    def __init__(self, workers: Workers):
+        self.count, self.index = workers.count, workers.index
+        self.seconds = 0.0
+        self._workers = workers
+
+    def sum(self, tensors: Sequence[Any]) -> list[Any]:
+        """As for `Workers`."""
+        with self._timed():
+            return self._workers.sum(tensors)
+
+    def chiefs(self, value: Any) -> Any:
+        """As for `Workers`."""
+        with self._timed():
+            return self._workers.chiefs(value)
+
+    def chiefs_bytes(self, content: bytes, length: int | None = None) -> bytes:
+        """As for `Workers`."""
+        with self._timed():
+            return self._workers.chiefs_bytes(content, length)
+
+    @contextmanager
+    def peer_errors(self) -> Iterator[None]:
+        """As for `Workers`."""
+        with self._workers.peer_errors():
+            yield
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.seconds += time.perf_counter() - started

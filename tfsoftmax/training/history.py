@@ -32,8 +32,10 @@ class EpochMetrics:
       validation_accuracy, validation_log_loss: over the validation rows, where there are any.
       learning_rate: of the epoch's last step; of Newton's, its size.
       train_seconds, evaluation_seconds: wall time of the epoch's two halves.
+      rows_a_second: training rows that several workers together went through in a second of
+        `train_seconds`, in each pass of a step of Newton's; None where one process trains alone.
       communication_seconds: of `train_seconds`, how long sums of several workers took in the one
-        that waited least for the others; None where one process trains alone.
+        that waited least for the others.
       slowest_worker: the one that worked longest, 0 being the chief.
     """
 
@@ -49,6 +51,7 @@ class EpochMetrics:
     learning_rate: float
     train_seconds: float
     evaluation_seconds: float
+    rows_a_second: float | None = None
     communication_seconds: float | None = None
     slowest_worker: int | None = None
 
@@ -75,7 +78,8 @@ class EpochMetrics:
         """A JSON-ready dictionary of every figure; those of workers where there are several."""
         figures = {**asdict(self), "seconds": self.seconds}
         if self.slowest_worker is None:
-            del figures["communication_seconds"], figures["slowest_worker"]
+            for name in ("rows_a_second", "communication_seconds", "slowest_worker"):
+                del figures[name]
         return figures
 
 

@@ -92,7 +92,7 @@ class RunRecord:
         test: Split,
     ) -> RunRecord:
         """The record of a run that has just ended; it measures the model on the test rows."""
-        workers = WorkersRecord.of(history, len(train))
+        workers = WorkersRecord.of(history)
         return cls(
             dataset=dataset,
             recipe={"name": nearest_recipe(asked), **history.recipe.to_json()},

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.device import to_device
+from tfsoftmax.distributed.timed import TimedWorkers
 from tfsoftmax.distributed.workers import ALONE, Workers
 from tfsoftmax.errors import UnansweredError
 from tfsoftmax.evaluation import evaluate
@@ -34,6 +35,24 @@ class Figures(NamedTuple):
 
     accuracy: float
     log_loss: float
+
+
+class _Trained(NamedTuple):
+    """What an epoch's training did.
+
+    Attributes:
+      steps: all that were taken since training began.
+      loss: moving loss.
+      rate: learning rate of the last step; size of one of Newton's.
+      passes: how often it went through the training rows.
+      in_sums: seconds that this worker spent in sums over all.
+    """
+
+    steps: int
+    loss: float
+    rate: float
+    passes: float
+    in_sums: float
 
 
 class Run:
@@ -61,7 +80,7 @@ class Run:
         if recipe.solver == "newton":
             check_rows(self.model, trained.train)
         self.trainer = Trainer(self.model, trained.train, recipe, workers)
-        self._workers = workers
+        self._workers, self._timed_workers = workers, TimedWorkers(workers)
         # Moved to the device once, not in every epoch, as far as there is room.
         on_device = recipe.epochs or workers.count > 1
         self._train = self.trainer.feed.rows if on_device else trained.train
@@ -92,7 +111,7 @@ class Run:
             on_device = features if usable else None
             share = None
             if self._workers.count > 1:
-                share = Share(self.trainer.feed.mine, self._workers)
+                share = Share(self.trainer.feed.mine, self._timed_workers)
             self.newton = NewtonPhase(
                 self.model, self._rows, self.recipe, self.trainer.center, on_device, share
             )
@@ -100,36 +119,47 @@ class Run:
 
     def epoch(self, on_progress: Callable[[Progress], None] | None) -> EpochMetrics:
         """Trains the next epoch, or the rest of it, or takes a step of Newton's; and measures."""
-        epoch = len(self.history.epochs)
-        train: Figures | Evaluation | TrainingFigures
-        shared: dict[str, Any] = {}
         started = time.perf_counter()
-        if epoch < self.recipe.epochs:
-            loop = self.trainer.loop
-            before = loop.sums.seconds if loop.sums else 0.0
-            loss = self.trainer.run_epoch(epoch, on_progress)
-            steps, self.history.xla = loop.done, loop.xla
-            rate = float(loop.learning_rates(steps - 1, steps)[0])
+        if len(self.history.epochs) < self.recipe.epochs:
+            did = self._descend(on_progress)
             trained = time.perf_counter()
-            if loop.sums:
-                shared = self._time_of_all(trained - started, loop.sums.seconds - before)
-            train = self._measure_training()
+            train: Figures | Evaluation | TrainingFigures = self._measure_training()
         else:
             newton = self.begin_newton()
-            steps = self.history.last.steps if epoch else 0
-            reached = self.history.last.moving_loss if epoch else newton.figures.loss
-            done = Progress(steps, steps, reached)
-            on_pass = partial(on_progress, done) if on_progress else None
-            loss, rate = newton.step(on_pass)
+            did = self._newton_step(newton, on_progress)
             # A step has gone through the rows to see where it leads.
             trained, train = time.perf_counter(), newton.figures
+        shared = self._of_all(trained - started, did)
         metrics = None
         if self._workers.is_chief:
-            figures = {"steps": steps, "moving_loss": loss, "learning_rate": rate, **shared}
+            figures = {"steps": did.steps, "moving_loss": did.loss, "learning_rate": did.rate}
+            figures |= shared
             metrics = self._metrics(train, (started, trained), figures)
         metrics = EpochMetrics(**self._workers.chiefs(metrics and asdict(metrics)))
         self.history.epochs.append(metrics)
         return metrics
+
+    def _descend(self, on_progress: Callable[[Progress], None] | None) -> _Trained:
+        """Trains the next epoch of SGD, or the rest of it."""
+        loop = self.trainer.loop
+        begun, in_sums = loop.done, loop.sums.seconds if loop.sums else 0.0
+        loss = self.trainer.run_epoch(len(self.history.epochs), on_progress)
+        self.history.xla = loop.xla
+        rate = float(loop.learning_rates(loop.done - 1, loop.done)[0])
+        in_sums = loop.sums.seconds - in_sums if loop.sums else 0.0
+        return _Trained(loop.done, loss, rate, (loop.done - begun) / loop.feed.steps, in_sums)
+
+    def _newton_step(
+        self, newton: NewtonPhase, on_progress: Callable[[Progress], None] | None
+    ) -> _Trained:
+        """Takes a step of Newton's."""
+        last = self.history.last if self.history.epochs else None
+        steps = last.steps if last else 0
+        done = Progress(steps, steps, last.moving_loss if last else newton.figures.loss)
+        passes, in_sums = newton.passes, self._timed_workers.seconds
+        loss, size = newton.step(partial(on_progress, done) if on_progress else None)
+        passes, in_sums = newton.passes - passes, self._timed_workers.seconds - in_sums
+        return _Trained(steps, loss, size, passes, in_sums)
 
     def end(self) -> None:
         """Restores the best epoch and calibrates, where the recipe asks for it.
@@ -182,16 +212,19 @@ class Run:
             **figures,
         )
 
-    def _time_of_all(self, seconds: float, in_sums: float) -> dict[str, Any]:
-        """The figures of an epoch's training that took this worker so long, and its sums so long.
+    def _of_all(self, seconds: float, did: _Trained) -> dict[str, Any]:
+        """The figures of several workers, of an epoch's training that took this one so long.
 
         A worker's time in sums is the network's and what it waits for others; the slowest waits
         for nobody.
         """
+        if self._workers.count == 1:
+            return {}
         both = np.zeros((2, self._workers.count))
-        both[:, self._workers.index] = in_sums, seconds - in_sums
+        both[:, self._workers.index] = did.in_sums, seconds - did.in_sums
         (both,) = (np.asarray(total) for total in self._workers.sum([both]))
         return {
+            "rows_a_second": did.passes * len(self._rows) / seconds,
             "communication_seconds": float(both[0].min()),
             "slowest_worker": int(both[1].argmax()),
         }

@@ -18,10 +18,11 @@ class WorkersRecord:
       count: how many they were.
       sync_every: how many steps each took by itself, as `Recipe` has it; None where newton went on
         from there to the optimum.
-      rows_a_second: training rows of all workers together, without evaluation.
+      rows_a_second: training rows that all workers together went through, in epochs of SGD and in
+        passes of newton; without evaluation.
       communication_share: share of that time in which sums went through the network.
       slowest: the worker that most often was the last one; 0 is the chief. The figures are None
-        where no epoch of SGD was measured.
+        where no epoch was measured.
 
     >>> print(WorkersRecord(2, 1, 15_000.0, 0.25, 1).sentence)
     2, which took every step together; 15,000 rows/s in all, 25 % ... worker 1 the slowest
@@ -34,19 +35,20 @@ class WorkersRecord:
     slowest: int | None
 
     @classmethod
-    def of(cls, history: History, n_samples: int) -> WorkersRecord | None:
-        """That of a run on so many training rows; None if one process trained alone."""
+    def of(cls, history: History) -> WorkersRecord | None:
+        """That of a run; None if one process trained alone."""
         if history.workers == 1:
             return None
-        measured = [epoch for epoch in history.epochs if epoch.slowest_worker is not None]
+        measured = [epoch for epoch in history.epochs if epoch.rows_a_second is not None]
         newton = history.recipe.solver == "newton"
         how = history.workers, None if newton else history.recipe.sync_every
         if not measured:
             return cls(*how, None, None, None)
         seconds = sum(epoch.train_seconds for epoch in measured)
+        rows = sum((epoch.rows_a_second or 0.0) * epoch.train_seconds for epoch in measured)
         talking = sum(epoch.communication_seconds or 0.0 for epoch in measured)
         slowest = Counter(epoch.slowest_worker for epoch in measured).most_common(1)[0][0]
-        return cls(*how, n_samples * len(measured) / seconds, talking / seconds, slowest)
+        return cls(*how, rows / seconds, talking / seconds, slowest)
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> WorkersRecord:

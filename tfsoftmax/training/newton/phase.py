@@ -116,6 +116,11 @@ class NewtonPhase:
 
         return TrainingFigures(*self._led(found))
 
+    @property
+    def passes(self) -> float:
+        """How often it has gone through the training rows."""
+        return self._passes.count
+
     def step(self, on_pass: Callable[[], None] | None = None) -> tuple[float, float]:
         """Takes a step, and tries to prove the optimum where it is near.
 
