@@ -12,6 +12,7 @@ import click
 from tfsoftmax.distributed.workers import ALONE, Workers, join_workers
 from tfsoftmax.errors import PeerError
 
+_log = logging.getLogger("tfsoftmax.cli")
 _OPTIONS = (
     click.option(
         "--distribute",
@@ -39,13 +40,24 @@ def workers_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def join(options: dict[str, Any]) -> Workers:
+def join(options: dict[str, Any], sync_every: object) -> Workers:
     """Meets the other processes, if there are any; raises as `join_workers` does.
 
-    All but the chief log errors only.
+    All but the chief log errors only. Logs a note if there are no others, and it was said how often
+    they exchange weights.
+
+    Args:
+      options: the command's; these two are removed.
+      sync_every: None where it was not given.
     """
     distribute, timeout = options.pop("distribute"), options.pop("join_timeout")
     workers = ALONE if distribute == "off" else join_workers(timeout)
+    if workers.count == 1 and sync_every is not None:
+        _log.warning(
+            "Note: --sync-every %s does nothing: this process trains alone, and it says how often "
+            "several exchange weights (tfsoftmax launch starts some)",
+            sync_every,
+        )
     if not workers.is_chief:
         logging.getLogger("tfsoftmax").setLevel(logging.ERROR)
     return workers

@@ -125,12 +125,13 @@ def train(
     """
     set_verbosity(verbose, quiet)
     started = time.perf_counter()
+    sync_every = options["sync_every"]
     recipe_name, recipe = options["recipe_name"], recipe_from(options)
     recipe = recipe.but(**data.memory_limit())
     checkpoints = checkpoints_from(options)
     name = locate(dataset_name).model_name if name is None else name
 
-    workers = join(options)
+    workers = join(options, sync_every)
     if workers.is_chief:
         place, files = (output_dir, name), {"--history": history}
         check_outputs(dataset_name, place, forms, files, tensorboard, checkpoints)

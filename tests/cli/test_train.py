@@ -98,6 +98,17 @@ def test_bad_input_to_train_gets_one_line_and_leaves_nothing(tmp_path, arguments
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("every", [None, "100", "1", "epoch"])
+def test_how_often_others_are_met_is_noted_where_there_are_none(tmp_path, every):
+    given = ["--sync-every", every] if every else []
+    result = run(train_command, *SHORT, *given, "--tflite", "none", "--output-dir", tmp_path)
+    assert result.exit_code == 0
+    notes = [line for line in result.stderr.splitlines() if line.startswith("Note:")]
+    assert len(notes) == bool(every)
+    for note in notes:
+        assert note.startswith(f"Note: --sync-every {every} does nothing: this process trains")
+
+
 def test_an_output_folder_that_cannot_be_written_fails_before_training(tmp_path):
     (tmp_path / "file").write_text("")
     result = run(train_command, *SHORT, "--output-dir", tmp_path / "file")
