@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.columns.entries import Entries, Numbered
@@ -119,10 +120,15 @@ class SparseBatches(NamedTuple):
     places that are left over.
 
     Attributes:
-      like: a state of one feature, for what there is of each.
+      like: the shapes and dtypes of a state of one feature, for what there is of each.
     """
 
     like: State
+
+    @classmethod
+    def of(cls, one: State) -> SparseBatches:
+        """Those of states like that of one feature."""
+        return cls(tf.nest.map_structure(lambda each: tf.TensorSpec(each.shape, each.dtype), one))
 
     def read(self, tensors: tuple[Any, ...], step: tf.Tensor) -> Batch:
         """As for `Batches`."""
@@ -146,13 +152,14 @@ class SparseBatches(NamedTuple):
 
     def blocks(self, n_inputs: int) -> list[slice]:
         """As for `Batches`: few, so that little of W is held twice."""
-        size = max(1, _BLOCK_NUMBERS // _rows(self.like).shape[1])
+        numbers = sum(_numbers_like(tensors[0]) for tensors in self.like if tensors)
+        size = max(1, _BLOCK_NUMBERS // numbers)
         return [slice(i, min(i + size, n_inputs)) for i in range(0, n_inputs, size)]
 
     def pack(self, state: Callable[[slice], State], blocks: list[slice]) -> State:
         """As for `Batches`."""
         rows = joined((_rows(state(block)) for block in blocks), blocks[-1].stop + 1)
-        return _kept(rows, self.like)
+        return _kept(rows, state(slice(1)))
 
     def unpack(self, state: State, block: slice) -> State:
         """As for `Batches`."""
@@ -164,7 +171,7 @@ class SparseBatches(NamedTuple):
         for like, tensors in zip(self.like, kept, strict=True):
             numbers = []
             if like:
-                last = first + _numbers(like[0]).shape[1]
+                last = first + _numbers_like(like[0])
                 numbers, first = [_from_numbers(rows[:, first:last], like[0])], last
             parts.append([*numbers, *tensors[len(tensors) - len(like[1:]) :]])
         return State(*parts)
@@ -188,7 +195,12 @@ def _numbers(numbers: tf.Tensor) -> tf.Tensor:
     return tf.reshape(tf.bitcast(first, tf.float32), [first.shape[0], -1])
 
 
-def _from_numbers(numbers: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+def _numbers_like(like: tf.TensorSpec) -> int:
+    """How many numbers these are of each feature, as `_numbers` has them."""
+    return int(np.prod(like.shape[:-1])) * (2 if like.dtype == tf.float64 else 1)
+
+
+def _from_numbers(numbers: tf.Tensor, like: tf.TensorSpec) -> tf.Tensor:
     """And back, to a tensor like another in all but the number of features."""
     parts = [2] if like.dtype == tf.float64 else []
     first = tf.bitcast(tf.reshape(numbers, [-1, *like.shape[:-1], *parts]), like.dtype)

@@ -6,7 +6,7 @@ while the last one trains; chunks have one shape, so one compiled function serve
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -96,6 +96,13 @@ class Feed:
             self._set_chunks(self._row_bytes(), memory_limit)
         self.chunk_steps = -(-self._chunk_rows // self.batch_size)
         self.step_numbers = self.batch_size * split.features.shape[1]
+
+    @property
+    def layout(self) -> Hashable:
+        """What the shapes and dtypes of chunks follow from, but for the number of entries."""
+        arrays = self.rows.features, self.rows.weights
+        kinds = ((tuple(a.shape), str(a.dtype)) for a in arrays if a is not None)
+        return self.batch_size, self.chunk_steps, *kinds
 
     def epoch(self, epoch: int, taken: int = 0) -> Iterator[Chunk]:
         """The chunks of an epoch; the same ones for the same seed and epoch.

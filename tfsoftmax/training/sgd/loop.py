@@ -20,12 +20,13 @@ from tfsoftmax.messages import setting
 from tfsoftmax.system import compile_cache
 from tfsoftmax.training.objective import Objective
 from tfsoftmax.training.sgd.batches import Batches, DenseBatches, SparseBatches
+from tfsoftmax.training.sgd.compiled import compile_steps
 from tfsoftmax.training.sgd.feed import Feed
 from tfsoftmax.training.sgd.rules import Moment, Rule
 from tfsoftmax.training.sgd.schedules import PerStep
 from tfsoftmax.training.sgd.shard_feed import ShardBatches, ShardFeed
 from tfsoftmax.training.sgd.sparse_feed import SparseFeed
-from tfsoftmax.training.sgd.step import Plan, Step
+from tfsoftmax.training.sgd.step import Plan
 from tfsoftmax.training.sgd.updates import State
 
 _log = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ class Loop:
 
         self._batches: Batches = DenseBatches(objective.scaled)
         if isinstance(feed, SparseFeed):
-            self._batches = SparseBatches(start(slice(1)))
+            self._batches = SparseBatches.of(start(slice(1)))
         elif isinstance(feed, ShardFeed):
             self._batches = ShardBatches(objective.scaled)
         self._blocks = self._batches.blocks(feed.rows.features.shape[1])
@@ -98,7 +99,9 @@ class Loop:
         self.pause_every: int | None = None
         self._rates, self._average_weights = rates, average_weights
         # Of a function that had the loop itself, its state would outlive it.
-        self._compile = partial(compile_steps, objective, rule, self._batches, self._models, sums)
+        self._compile = partial(
+            compile_steps, objective, rule, self._batches, self._models, sums, feed.layout
+        )
         self.sums, self._most_steps = sums, _STEPS_TOGETHER if sums else None
         self.xla = None if xla else False
         self._begun = False
@@ -237,69 +240,3 @@ class Loop:
             losses = self._run_steps(*arguments)
         self._begun, self.xla = True, self.xla is not False
         return losses.numpy()
-
-
-def compile_steps(
-    objective: Objective,
-    rule: Rule,
-    batches: Batches,
-    models: tuple[int, ...],
-    sums: TimedSums | None,
-    xla: bool,
-) -> Any:
-    """Builds the function that takes many steps in one call, traced once for a shape of chunks.
-
-    Args:
-      objective: what is minimised.
-      rule: how.
-      batches: how a step reads its rows, and what it moves.
-      models: how many models, ``(n_weightings, n_models)``; ``()`` is a single one.
-      sums: over the workers that take every step together; None where there are none.
-      xla: compile with XLA.
-
-    Returns:
-      A ``tf.function`` of
-
-      * kept, variables with the state of the update rule, which are moved,
-      * the tensors of a chunk,
-      * plan, a `Plan` for its steps,
-      * bounds, int32 ``[2]``: the first step to take and the one to stop before,
-
-      that returns the mean loss of each batch, float32 ``[steps, *models]``, 0 for steps not
-      taken.
-    """
-
-    def compiled(function: Callable[..., Any], with_xla: bool = xla) -> Any:
-        # AutoGraph needs the source at hand, which it does not always find.
-        return tf.function(function, jit_compile=with_xla or None, autograph=False)
-
-    of_step = Step(objective, rule, batches, len(models))
-    slopes, moved = of_step.slopes, of_step.moved
-    if sums:
-        # XLA has no sums over processes: what comes before and after one is compiled by itself.
-        slopes, moved, xla = compiled(slopes), compiled(moved), False
-
-    def run_steps(
-        kept: State, tensors: tuple[Any, ...], plan: Plan, bounds: tf.Tensor
-    ) -> tf.Tensor:
-        start = tf.nest.map_structure(lambda each: each.read_value(), kept)
-
-        def take_step(
-            step: tf.Tensor, losses: tf.Tensor, state: State
-        ) -> tuple[tf.Tensor, tf.Tensor, State]:
-            mean, gradients, held = slopes(tensors, step, state, plan.moment(step))
-            if sums:
-                mean, *gradients = sums([mean, *gradients])
-            state = moved(tensors, step, state, gradients, held)
-            return step + 1, tf.tensor_scatter_nd_update(losses, [[step]], [mean]), state
-
-        _, losses, state = tf.while_loop(
-            lambda step, *_: step < bounds[1],
-            take_step,
-            (bounds[0], tf.zeros([plan.rates.shape[0], *models]), start),
-            parallel_iterations=1,
-        )
-        tf.nest.map_structure(lambda each, value: each.assign(value), kept, state)
-        return losses
-
-    return compiled(run_steps, xla)
