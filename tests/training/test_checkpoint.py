@@ -112,11 +112,22 @@ def test_a_cut_at_any_byte_is_detected():
     assert Snapshot.from_bytes(CONTENT).arrays["W"].tolist() == list(range(6))
 
 
-def test_none_whole_is_an_error_and_none_at_all_a_beginning(tmp_path, made):
+def test_none_whole_is_an_error_before_all_else_and_none_at_all_a_beginning(tmp_path, made, log):
     assert not restore_latest(tmp_path / "nowhere", print)
-    (tmp_path / "step-000000000003.ckpt").write_bytes(b"")
+    damaged = tmp_path / "step-000000000003.ckpt"
+    damaged.write_bytes(b"")
+
+    def on_choosing(step, total_steps):
+        raise AssertionError("l2 is chosen for a run that will be refused")
+
     with pytest.raises(CheckpointError, match="none of its 1 checkpoints is whole"):
-        fit(made, checkpoints=Checkpoints(tmp_path, resume=True))
+        fit(
+            made,
+            Recipe(l2="auto"),
+            checkpoints=Checkpoints(tmp_path, resume=True),
+            on_choosing=on_choosing,
+        )
+    assert f"{damaged} is damaged" in log.text
 
 
 def test_another_run_is_not_taken_up(tmp_path, made):

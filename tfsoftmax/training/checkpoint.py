@@ -168,10 +168,16 @@ def restore_latest(folder: Path, restore: Callable[[Snapshot], None]) -> bool:
 
 
 def latest_facts(folder: Path) -> dict[str, Any] | None:
-    """The facts of the latest checkpoint in a folder that is whole; None if there is none."""
+    """The facts of the latest checkpoint in a folder that is whole; None if the folder has none.
+
+    Raises:
+      CheckpointError: if there are checkpoints and none is whole.
+    """
     for path in saved_checkpoints(folder):
         with suppress(OSError, *DAMAGE):
             return Snapshot.from_bytes(path.read_bytes()).facts
+    # Names what is damaged, if anything is.
+    restore_latest(folder, lambda snapshot: None)
     return None
 
 

@@ -170,14 +170,14 @@ def _fit(
     callbacks: _Callbacks,
     workers: Workers,
 ) -> FitResult:
+    chosen = saved_run = None
+    if workers.is_chief and checkpoints and checkpoints.resume:
+        saved_run = latest_facts(checkpoints.folder)
     described = DataRecord.of(dataset)
     dataset, resolved = prepare(dataset, asked, workers.count)
     check_divisible(dataset, resolved, workers)
     callbacks.bar.begin()
-    chosen = saved_run = None
     if workers.is_chief:
-        if checkpoints and checkpoints.resume:
-            saved_run = latest_facts(checkpoints.folder)
         chosen = _chosen_l2(dataset, asked, start, saved_run, callbacks.on_choosing)
     if chosen:
         resolved = resolve(asked.but(l2=chosen.l2), dataset, workers=workers.count)
