@@ -21,6 +21,8 @@ from tfsoftmax.spec import Scaling, Spec
 from tfsoftmax.training.learning_rate import Inputs, learning_rate_for, sample_rows
 from tfsoftmax.training.newton.principal import is_wide
 from tfsoftmax.training.newton.rows import are_few
+from tfsoftmax.training.newton.tall import is_tall
+from tfsoftmax.training.newton.uniform import has_many_classes
 from tfsoftmax.training.recipe import Recipe, Standardize
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.training.scaling import scaling_of, to_float32
@@ -28,6 +30,8 @@ from tfsoftmax.training.scaling import scaling_of, to_float32
 # The penalty on sparse rows of length 1, in units of 1 / n_samples: cross-validation on training
 # rows chose from 0.001 to 0.3 of six real sets of texts.
 _SPARSE_L2 = 0.1
+# Root mean square of rows' lengths, at most.
+_SHORT = 1.5
 
 
 def prepare(dataset: Dataset, recipe: Recipe, workers: int = 1) -> tuple[Dataset, ResolvedRecipe]:
@@ -94,9 +98,8 @@ def resolve(
     if sparse:
         # Every step would move all of W.
         recipe = recipe.but(center=False)
-    few = are_few(dataset.train, dataset.spec.n_classes, recipe.memory_limit, sparse)
-    wide = not recipe.l1 and is_wide(n_samples, dataset.spec.n_inputs, dataset.spec.n_classes)
-    epochs = recipe.epochs_for(n_samples, few or wide, sparse)
+    few = recipe.solver == "newton" and _needs_no_sgd(dataset, recipe, sample, workers)
+    epochs = recipe.epochs_for(n_samples, few, sparse)
     l2, learning_rate = l2_of(recipe, dataset, sample), recipe.learning_rate
     batch_size = recipe.batch_size_for(n_samples, sparse)
     if learning_rate == "auto" and epochs:
@@ -109,6 +112,26 @@ def resolve(
         l2=l2,
         learning_rate=learning_rate,
     )
+
+
+def _needs_no_sgd(
+    dataset: Dataset, recipe: Recipe, sample: Callable[[], Inputs], workers: int
+) -> bool:
+    """Whether Newton's steps take no longer from 0 than from where an epoch of SGD ends."""
+    rows, n_inputs, n_classes = dataset.train, dataset.spec.n_inputs, dataset.spec.n_classes
+    sparse, limit = taken_sparse(rows.features, dataset.spec), recipe.memory_limit
+    if are_few(rows, n_classes, limit, sparse):
+        return True
+    if recipe.l1:
+        return False
+    if is_wide(len(rows), n_inputs, n_classes):
+        return True
+    if sparse or workers > 1:
+        return False
+    if is_tall(rows, n_inputs, n_classes, limit):
+        return True
+    # Beside rows so short the bias holds SGD's learning rate down.
+    return has_many_classes(n_inputs, n_classes) and sample().row_size(without=[]) <= _SHORT
 
 
 def sample_of(dataset: Dataset, recipe: Recipe) -> Inputs:

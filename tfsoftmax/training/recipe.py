@@ -48,7 +48,8 @@ class Recipe(Choices):
         "Passes of SGD over the training rows; newton needs none.",
         least=0,
         usual=f"{_EPOCHS}, or as many as make {_STEPS:,} steps where rows are few; before newton "
-        "1, or 0 where rows are few or, without l1, fewer than features",
+        "1, or 0 where rows are few or, without l1, fewer than features, 1,000 for each weight, or "
+        "short and of 50 classes",
         always=True,
     )
     solver: Literal["sgd", "newton"] = option(

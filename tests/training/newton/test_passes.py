@@ -181,13 +181,13 @@ def test_loss_along_a_direction_is_the_loss_there(case, monkeypatch):
 def test_derivatives_of_the_bias_are_those_of_the_gradient(case, monkeypatch):
     passes = passes_over(case, monkeypatch, 50, 60 * 24)
     logits = passes.logits(case[3], exact=True)
-    wanted, found, curvature = passes.of_bias(logits)
-    point = passes.at(logits)
-    assert_allclose(found - wanted, point.gradient[:, -1], atol=1e-12)
+    of_bias, point = passes.of_bias(logits), passes.at(logits)
+    assert of_bias.loss == pytest.approx(point.loss, rel=1e-12)
+    assert_allclose(of_bias.found - of_bias.wanted, point.gradient[:, -1], atol=1e-12)
     moved = np.zeros_like(case[3])
     moved[1, -1] = 1
     narrow = [tf.cast(own, tf.float32) for own in point.probabilities]
-    assert_allclose(curvature[1], passes.curved(narrow, moved)[:, -1], atol=1e-6)
+    assert_allclose(of_bias.curvature[1], passes.curved(narrow, moved)[:, -1], atol=1e-6)
 
 
 def test_what_a_pass_calls_may_stop_it(case, monkeypatch):

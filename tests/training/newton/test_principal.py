@@ -90,7 +90,7 @@ def test_a_run_that_was_stopped_ends_the_same(wide, recipe, found, tmp_path):
 def test_it_takes_fewer_passes_than_rows_that_are_drawn(wide, recipe, found, monkeypatch):
     from tfsoftmax.training.newton import phase
 
-    def drawn(objective, passes, n_inputs, l1, seed):
+    def drawn(objective, passes, n_inputs, l1, seed, starts_at_0):
         return Draw(objective, passes.rows, seed)
 
     monkeypatch.setattr(phase, "draw_for", drawn)

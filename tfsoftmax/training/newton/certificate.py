@@ -10,7 +10,7 @@ from tfsoftmax.training.newton.passes import Joint, OfRows, Passes, Point
 
 # Steps for the bias: near its best value a few are enough, whatever is left is squared by each.
 _MOST_STEPS = 200
-_NOTHING = 1e-15
+_NOTHING, _LITTLE = 1e-15, 1e-8
 _TINY = 1e-300
 
 
@@ -57,8 +57,7 @@ def certify(passes: Passes, parameters: Joint, l2: float, l1: float = 0.0) -> Ce
     log-linear models (1972), for the bias.
     """
     logits = passes.logits(parameters, exact=True)
-    given, best, left = _at_best_bias(passes, logits)
-    point = passes.at(best)
+    given, point, left = _at_best_bias(passes, logits)
     gap = gap_of(passes, point, parameters, l2, l1) + max(0.0, given - point.loss) + left
     return Certificate(given + penalty_of(parameters, l2, l1), gap)
 
@@ -91,24 +90,34 @@ def gap_of(passes: Passes, point: Point, parameters: Joint, l2: float, l1: float
     return max(0.0, point.loss + l1 * float(np.abs(W).sum()) - entropy)
 
 
-def _at_best_bias(passes: Passes, logits: OfRows) -> tuple[float, OfRows, float]:
-    """The mean loss at these logits, those with the bias that makes it least, and what is left."""
-    first = loss = passes.loss_along(logits, logits, 0.0)
-    left = np.inf
+def _at_best_bias(passes: Passes, logits: OfRows) -> tuple[float, Point, float]:
+    """The mean loss at these logits, what a pass finds at the best bias, and what is left there."""
+    at = passes.of_bias(logits)
+    given, left = at.loss, np.inf
     for _ in range(_MOST_STEPS):
-        wanted, found, curvature = passes.of_bias(logits)
-        slope = found - wanted
-        # The same number added to all biases changes nothing: the shortest step is taken.
-        step = -np.linalg.lstsq(curvature, slope, rcond=1e-12)[0]
-        left = abs(float(slope @ step))
+        step, left = _step(at.found - at.wanted, at.curvature)
         if left < _NOTHING:
             break
         moved = passes.shifted(logits, step)
-        if np.abs(step).max() > 1 or (after := passes.loss_along(moved, moved, 0.0)) > loss:
+        if left < _LITTLE:
+            # As good as there: the pass that is needed there anyway says whether it is.
+            point = passes.at(moved)
+            _, left = _step(point.gradient[:, -1], at.curvature)
+            if left < _NOTHING and point.loss <= at.loss:
+                return given, point, left
+        after = passes.of_bias(moved)
+        if np.abs(step).max() > 1 or after.loss > at.loss:
             # Far away, where no row is in doubt, Newton's step leads anywhere; this one never
             # raises the loss: generalised iterative scaling.
-            step = np.log(np.maximum(wanted, _TINY) / np.maximum(found, _TINY))
+            step = np.log(np.maximum(at.wanted, _TINY) / np.maximum(at.found, _TINY))
             moved = passes.shifted(logits, step)
-            after = passes.loss_along(moved, moved, 0.0)
-        logits, loss = moved, after
-    return first, logits, left
+            after = passes.of_bias(moved)
+        logits, at = moved, after
+    return given, passes.at(logits), left
+
+
+def _step(slope: np.ndarray, curvature: np.ndarray) -> tuple[np.ndarray, float]:
+    """Newton's step for the bias, and twice what the loss falls by in it."""
+    # The same number added to all biases changes nothing: the shortest step is taken.
+    step = -np.linalg.lstsq(curvature, slope, rcond=1e-12)[0]
+    return step, abs(float(slope @ step))

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tfsoftmax.distributed.workers import Workers
-from tfsoftmax.training.newton.passes import Joint, OfRows, Passes, Point
+from tfsoftmax.training.newton.passes import Joint, OfBias, OfRows, Passes, Point
 from tfsoftmax.training.newton.preconditioner import Draw
 from tfsoftmax.training.newton.sample import Sample
 
@@ -193,10 +193,10 @@ class LedPasses(Passes):
         """As for `Passes`."""
         return float(self._team.ask("entropy", probabilities, share))
 
-    def of_bias(self, logits: OfRows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def of_bias(self, logits: OfRows) -> OfBias:
         """As for `Passes`."""
-        wanted, found, curvature = self._team.ask("of_bias", logits)
-        return wanted, found, curvature
+        found: OfBias = self._team.ask("of_bias", logits)
+        return found
 
     def between(self, one: OfRows, other: OfRows) -> OfRows:
         """As for `Passes`."""

@@ -44,8 +44,8 @@ class OfChunk:
       curved: from a center, features, weights, probabilities and a direction, as W and b, to the
         Hessian times that.
       loss: from labels, weights, logits, a direction of theirs and a size to the sum of losses.
-      bias: from labels, weights and logits to what the sum of losses is to the bias: the sums of
-        targets and of probabilities, ``[n_classes]``, and of these times each other.
+      bias: from labels, weights and logits to the sum of losses, and what it is to the bias: the
+        sums of targets and of probabilities, ``[n_classes]``, and of these times each other.
     """
 
     def __init__(self, objective: Objective, how: How):
@@ -129,11 +129,13 @@ class OfChunk:
         def sums(block: Any) -> list[Any]:
             P = ops.softmax(logits[block], axis=CLASSES)
             counts = tf.cast(weights[block], P.dtype)
+            loss = tf.tensordot(counts, self._objective.losses(logits[block], labels[block]), 1)
             target = self._objective.target(labels[block], n_classes, P.dtype)
             of_each = [tf.linalg.matvec(part, counts) for part in (target, P)]
-            return [*of_each, tf.matmul(P * counts, P, transpose_b=True)]
+            return [loss, *of_each, tf.matmul(P * counts, P, transpose_b=True)]
 
-        return _sum_of_blocks(n_blocks, sums, ([n_classes], [n_classes], [n_classes, n_classes]))
+        shapes: list[list[int]] = [[], [n_classes], [n_classes], [n_classes, n_classes]]
+        return _sum_of_blocks(n_blocks, sums, shapes)
 
     def _inputs(self, features: Any, block: Any, n_blocks: int, block_rows: int, dtype: Any) -> Any:
         """The scaled rows of a block."""
@@ -163,10 +165,11 @@ def _each_block(n_blocks: int, of_block: Callable[[Any], Any], shape: Any, dtype
     """What a function returns for each block, side by side."""
 
     def put(block: Any, found: Any) -> tuple[Any, Any]:
-        return block + 1, tf.tensor_scatter_nd_update(found, [[block]], [of_block(block)])
+        return block + 1, found.write(block, of_block(block))
 
     if n_blocks == 1:
         return of_block(0)[None]
-    start = tf.constant(0), tf.zeros([n_blocks, *shape], dtype)
+    # Not a tensor that each block updates: a plain graph copies all of it for every block.
+    start = tf.constant(0), tf.TensorArray(dtype, n_blocks, element_shape=shape)
     below = lambda block, _: block < n_blocks  # noqa: E731
-    return tf.while_loop(below, put, start, parallel_iterations=1)[1]
+    return tf.while_loop(below, put, start, parallel_iterations=1)[1].stack()

@@ -44,6 +44,22 @@ class Point(NamedTuple):
     accuracy: float
 
 
+class OfBias(NamedTuple):
+    """What the mean loss is to the bias.
+
+    Attributes:
+      loss: the mean loss, without penalties.
+      wanted: the mean of the rows' targets, ``[n_classes]``.
+      found: that of their probabilities; the gradient is what this is more.
+      curvature: the Hessian, ``[n_classes, n_classes]``.
+    """
+
+    loss: float
+    wanted: np.ndarray
+    found: np.ndarray
+    curvature: np.ndarray
+
+
 class Passes:
     """All training rows, and what a solver asks of them.
 
@@ -137,21 +153,16 @@ class Passes:
             total += float(tf.tensordot(tf.cast(tf.reshape(weights, [-1]), dtype), entropies, 1))
         return float(self._of_all(total)[0]) / self.n_samples
 
-    def of_bias(self, logits: OfRows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What the mean loss is to the bias.
-
-        Returns:
-          The mean of the rows' targets and that of their probabilities, ``[n_classes]``, whose
-          difference is the gradient; and the Hessian, ``[n_classes, n_classes]``.
-        """
+    def of_bias(self, logits: OfRows) -> OfBias:
+        """What the mean loss is to the bias where rows have these logits."""
         bias = self._for(logits).bias
         sums = [
             [part.numpy() for part in bias(labels, weights, own)]
             for (labels, weights), own in zip(self.rows.labels(), logits, strict=True)
         ]
         totals = self._of_all(*(sum(parts) for parts in zip(*sums, strict=True)))
-        wanted, found, squares = (total / self.n_samples for total in totals)
-        return wanted, found, np.diag(found) - squares
+        loss, wanted, found, squares = (total / self.n_samples for total in totals)
+        return OfBias(float(loss), wanted, found, np.diag(found) - squares)
 
     def between(self, one: OfRows, other: OfRows) -> OfRows:
         """What leads from some logits to others."""

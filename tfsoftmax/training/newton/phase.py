@@ -22,6 +22,7 @@ from tfsoftmax.training.newton.newton import Newton, State
 from tfsoftmax.training.newton.passes import Joint
 from tfsoftmax.training.newton.proof import Proof
 from tfsoftmax.training.newton.rows import Rows, Share
+from tfsoftmax.training.newton.tall import is_tall, start_from_some
 from tfsoftmax.training.newton.which_inverse import draw_for
 from tfsoftmax.training.newton.which_passes import passes_over
 from tfsoftmax.training.objective import Objective
@@ -95,7 +96,11 @@ class NewtonPhase:
         rows = Rows(split, weights, n_classes, limit, on_device, sparse, share)
         self._threads = one_thread if rows.few else nullcontext
         passes, start = passes_over(self._objective, rows, recipe.xla), self._of_model()
-        draw = draw_for(self._objective, passes, model.spec.n_inputs, recipe.l1, recipe.seed)
+        alone = not share and not recipe.l1 and not sparse
+        if alone and not start.any() and is_tall(split, model.spec.n_inputs, n_classes, limit):
+            start = start_from_some(self._objective, split, weights, recipe, start)
+        n_inputs, at_0 = model.spec.n_inputs, not recipe.epochs
+        draw = draw_for(self._objective, passes, n_inputs, recipe.l1, recipe.seed, at_0)
         self._team: Team | None = None
         if share:
             passes, draw, self._team = led_by_the_chief(passes, draw, start.size)

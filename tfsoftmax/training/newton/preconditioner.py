@@ -36,6 +36,8 @@ _SUREST = 1e-6
 _UNSEEN = 0.02
 # Share of the diagonal, or of its largest number, that is added for float32's rounding.
 _FLAT = 1e-6
+# A Hessian is added up over blocks of rows: of numbers that the processor's cache holds.
+_BLOCK_NUMBERS, _FEWEST_ROWS = 2**18, 1000
 # What pairs may weigh against the diagonal beside them: a few that were drawn are not to be trusted
 # further, and far beyond that float32 loses the sign of what is left. Found by so many powers.
 _STEEPEST = 300
@@ -208,10 +210,25 @@ class Factor:
 
 def curvature_of(sample: Sample, free: np.ndarray) -> np.ndarray:
     """The Hessian of the sampled rows' loss with respect to the parameters that are free."""
-    X, P, counts = sample
     columns = [np.flatnonzero(own) for own in free]
     ends = np.cumsum([0, *map(len, columns)])
     H = np.zeros((ends[-1], ends[-1]), np.float32)
+    n_rows = max(_FEWEST_ROWS, _BLOCK_NUMBERS // H.shape[1])
+    for first in range(0, len(sample.counts), n_rows):
+        _add_curvature(H, Sample(*(part[first : first + n_rows] for part in sample)), columns, ends)
+    for k, end in enumerate(ends[1:]):
+        H[end:, ends[k] : end] = H[ends[k] : end, end:].T
+    # The same number added to all biases changes nothing: here it would leave H singular.
+    biases = ends[1:] - 1
+    H[np.ix_(biases, biases)] += sample.counts.sum() / len(columns)
+    return H
+
+
+def _add_curvature(
+    H: np.ndarray, sample: Sample, columns: list[np.ndarray], ends: np.ndarray
+) -> None:
+    """Adds that of some rows to the blocks of classes on and above the diagonal."""
+    X, P, counts = sample
     inputs = [X if len(of_k) == X.shape[1] else X[:, of_k] for of_k in columns]
     for k, left in enumerate(inputs):
         # One large product is several times as fast as one for each class.
@@ -220,13 +237,7 @@ def curvature_of(sample: Sample, free: np.ndarray) -> np.ndarray:
             weight = (counts * P[:, k] * ((j == k) - P[:, j])).astype(np.float32)
             own = slice(ends[j] - ends[k], ends[j + 1] - ends[k])
             np.multiply(weight[:, None], inputs[j], out=weighted[:, own])
-        part = left.T @ weighted
-        H[ends[k] : ends[k + 1], ends[k] :] = part
-        H[ends[k] :, ends[k] : ends[k + 1]] = part.T
-    # The same number added to all biases changes nothing: here it would leave H singular.
-    biases = ends[1:] - 1
-    H[np.ix_(biases, biases)] += counts.sum() / len(columns)
-    return H
+        H[ends[k] : ends[k + 1], ends[k] :] += left.T @ weighted
 
 
 def add_l2(H: np.ndarray, l2: float, free: np.ndarray) -> np.ndarray:

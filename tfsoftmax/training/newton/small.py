@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import entr
 
-from tfsoftmax.training.newton.passes import Joint, OfRows, Passes, Point
+from tfsoftmax.training.newton.passes import Joint, OfBias, OfRows, Passes, Point
 from tfsoftmax.training.newton.rows import Rows
 from tfsoftmax.training.objective import Objective
 
@@ -62,14 +62,16 @@ class NumpyPasses(Passes):
         entropies = entr(target + share * (probabilities[0] - target)).sum(1)
         return float(self._of_all(self._mean(entropies))[0])
 
-    def of_bias(self, logits: OfRows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def of_bias(self, logits: OfRows) -> OfBias:
         """As for `Passes`."""
-        P, *_ = self._answers(logits[0])
+        P, losses, _ = self._answers(logits[0])
         weighted = P * (self.counts(P.dtype) / self.n_samples)
         wanted = self._target(P.dtype) * (self.counts(P.dtype) / self.n_samples)
         squares = (weighted @ P.transpose(0, 2, 1)).sum(0)
-        wanted, found, squares = self._of_all(wanted.sum((0, 2)), weighted.sum((0, 2)), squares)
-        return wanted, found, np.diag(found) - squares
+        loss, wanted, found, squares = self._of_all(
+            self._mean(losses), wanted.sum((0, 2)), weighted.sum((0, 2)), squares
+        )
+        return OfBias(float(loss), wanted, found, np.diag(found) - squares)
 
     def _begin(self, share: float) -> None:
         self.count += share
