@@ -24,8 +24,12 @@ _Result = TypeVar("_Result")
 
 
 def to_device(split: Split, memory_limit: int) -> Split:
-    """The rows as tensors on the current device if they fit; otherwise, or if sparse, unchanged."""
-    if isinstance(split.features, SparseFeatures) or split.features.nbytes > memory_limit:
+    """The rows as tensors on the current device if they fit; else unchanged.
+
+    So are sparse rows, and those that other workers have.
+    """
+    features = features_of(split.features)
+    if isinstance(features, SparseFeatures) or not features.here or features.nbytes > memory_limit:
         return split
     weights = None if split.weights is None else to_tensor(split.weights)
     return Split(to_tensor(split.features), to_tensor(split.labels), weights)

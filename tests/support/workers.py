@@ -109,6 +109,7 @@ def in_threads(count, task):
         except (KeyboardInterrupt, PeerError) as error:
             return error  # All end at the same place.
         except Exception as error:
+            time.sleep(1)  # Others with the same error may still be on their way out of a sum.
             meeting.barrier.abort()
             return error
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,8 @@ from tfsoftmax.data.dataset import check_finite
 from tfsoftmax.data.features import features_of
 from tfsoftmax.data.notes import SkippedRows, describe_skipped
 from tfsoftmax.data.sparse_rows import SparseRows, row_of_entries
+from tfsoftmax.distributed.gathering import said_by_all
+from tfsoftmax.distributed.workers import Workers
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
 
@@ -60,6 +63,15 @@ class BadRows:
     def skipped(self) -> tuple[SkippedRows, ...]:
         """The rows skipped so far, by reason."""
         return tuple(self._found.values())
+
+    def of_all(self, workers: Workers) -> None:
+        """Takes in what all workers have skipped, each of its own rows; all must call it."""
+        own = [asdict(skipped) for skipped in self.skipped()]
+        self._found = {}
+        for found in chain.from_iterable(said_by_all(own, workers)):
+            skipped = SkippedRows(**found)
+            known = self._found.get(skipped.reason, replace(skipped, rows=0))
+            self._found[skipped.reason] = replace(known, rows=known.rows + skipped.rows)
 
     def check(self, rows: int) -> None:
         """Checks that not too many of the source's rows are skipped.

@@ -7,7 +7,7 @@ import math
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfsoftmax.data.bad_rows import BadRows
-from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.dataset import CheckedFeatures, Dataset, Split
 from tfsoftmax.data.exact_numbers import WholeNumbers
 from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.data.labels import ClassNames, describe_doubts
 from tfsoftmax.data.notes import NO_NOTES, Notes
+from tfsoftmax.data.sharded_rows import Sharing, sharded
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.sparse_files import DamagedRowsError
 from tfsoftmax.data.sparse_rows import (
@@ -30,7 +31,9 @@ from tfsoftmax.data.sparse_rows import (
     stacked,
 )
 from tfsoftmax.data.split import indices_of_parts, split_rows
-from tfsoftmax.data.stored_rows import Cells, RowWriter, load_rows
+from tfsoftmax.data.stored_rows import Cells, RowWriter, StoredRows, load_rows
+from tfsoftmax.distributed.gathering import errors_of_all, gathered, said_by_all
+from tfsoftmax.distributed.workers import ALONE, Workers
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
@@ -40,6 +43,11 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _log = logging.getLogger(__name__)
+# Errors that an entry of the cache gives if it is damaged.
+_DAMAGED = (
+    *(OSError, EOFError, ValueError, KeyError, TypeError),
+    *(zipfile.BadZipFile, DamagedRowsError),
+)
 # Makes the spec, once the class names are known.
 Describe = Callable[[tuple[str, ...]], Spec]
 
@@ -54,8 +62,9 @@ class Collector:
       n_samples: rows collected: those added, minus those skipped.
     """
 
-    def __init__(self, source: Source, key: str, staging: Path):
+    def __init__(self, source: Source, key: str, staging: Path, workers: Workers = ALONE):
         self._source, self._key, self._staging = source, key, staging
+        self._workers = workers
         self._classes = ClassNames(source.name, source.options.encoding)
         self._blocks: list[Any] = []
         self._sparse: bool | None = None
@@ -157,6 +166,12 @@ class Collector:
                 usable[row] = False
         return codes[usable], usable
 
+    @contextmanager
+    def own_parts(self, path: Path) -> Iterator[None]:
+        """Reads in the block what is this worker's own; an error in any ends the block in all."""
+        with errors_of_all(self._workers), self._source.reading(path), _keeping(self._source):
+            yield
+
     def training_rows(self) -> np.ndarray:
         """The features of the rows that `dataset` would have to train on, in memory.
 
@@ -171,13 +186,23 @@ class Collector:
 
     def _classify(self) -> tuple[np.ndarray, tuple[str, ...]]:
         """The classes of all rows, and their names, once all rows are added."""
-        self._source.check_unchanged()
+        with errors_of_all(self._workers):
+            self._source.check_unchanged()
+        labels = np.concatenate([np.empty(0, np.int32), *self._labels])
+        n_samples = self.n_samples
+        if self._workers.count > 1:
+            labels = self._classes.of_all(self._workers)[labels]
+            n_samples = sum(said_by_all(n_samples, self._workers))
+            self.n_read = sum(said_by_all(self.n_read, self._workers))
+            self.bad_rows.of_all(self._workers)
+            self.whole_numbers.of_all(self._workers)
         self.bad_rows.check(self.n_read)
-        self.whole_numbers.check()
-        if not self.n_samples:
+        with errors_of_all(self._workers):
+            self.whole_numbers.check()
+        if not n_samples:
             raise DataError(f"{self._source.name}: no rows; there is nothing to train on")
         order = self._classes.order()
-        return order[np.concatenate(self._labels)], self._classes.sorted(order)
+        return order[labels], self._classes.sorted(order)
 
     def dataset(
         self, describe: Describe, notes: Notes = NO_NOTES, raw: Cells | None = None
@@ -194,23 +219,33 @@ class Collector:
         """
         labels, class_names = self._classify()
         spec = describe(class_names)
-        if not self._source.model:
-            for doubt in describe_doubts(spec.class_names, np.bincount(labels)):
-                _log.warning("Note: %s", doubt)
         notes = replace(notes, rows=self.n_read, skipped=self.bad_rows.skipped())
+        with errors_of_all(self._workers), _keeping(self._source):
+            own, entry = self._kept(spec, labels, notes, raw)
+        found = _of_all(own, self._source, self._workers)
+        if not self._source.model:
+            for doubt in describe_doubts(spec.class_names, np.bincount(found.rows.labels)):
+                _log.warning("Note: %s", doubt)
+        try:
+            return split_rows(self._source, *found)
+        except DataError:
+            if entry:
+                shutil.rmtree(entry)  # No run could use it.
+            raise
+
+    def _kept(
+        self, spec: Spec, labels: np.ndarray, notes: Notes, raw: Cells | None
+    ) -> tuple[StoredRows, Path | None]:
+        """The rows collected here, in memory or in an entry of the cache; and that entry."""
         weights = np.concatenate(self._weights) if self._weights else None
-        tests = np.concatenate(self._tests)
+        tests = np.concatenate([np.empty(0, bool), *self._tests])
         features = self._in_memory(spec)
         if features is not None:
             rows = Split(features, labels, weights, raw=raw)
-            return split_rows(self._source, spec, rows, tests, notes)
+            return StoredRows(spec, rows, tests, notes), None
         writer = self._writer or self._write_blocks()
         entry = writer.finish(spec, labels, weights, tests, notes, raw)
-        try:
-            return split_rows(self._source, *load_rows(entry))
-        except DataError:
-            shutil.rmtree(entry)  # No run could use it.
-            raise
+        return load_rows(entry), entry
 
     def _in_memory(self, spec: Spec) -> FeaturesLike | None:
         """All rows as they are kept; None if they are in files, or would take too much memory."""
@@ -218,7 +253,7 @@ class Collector:
             return None
         features: FeaturesLike
         if not self._sparse:
-            features = np.concatenate(self._blocks)
+            features = np.concatenate([np.empty((0, spec.n_features), spec.dtype), *self._blocks])
         else:
             shape = self.n_samples, spec.n_features
             n_entries = sum(block.nnz for block in self._blocks)
@@ -235,22 +270,33 @@ class Collector:
 
 
 @contextmanager
-def collecting(source: Source, key: str) -> Iterator[Collector]:
+def collecting(source: Source, key: str, workers: Workers = ALONE) -> Iterator[Collector]:
     """Yields a collector of a source's rows; rows beyond the memory limit are cached under a key.
+
+    Args:
+      source: of the rows.
+      key: `Source.key`, or of several workers `Source.key_of_own`.
+      workers: that read it together, each its own parts.
 
     Raises:
       DataError: if the cache cannot be written.
     """
+    with _keeping(source), staging_folder(source.cache.folder) as staging:
+        whole = staging / "whole"
+        whole.mkdir()
+        collector = Collector(source, key, whole, workers)
+        try:
+            yield collector
+        finally:
+            collector.close()
+
+
+@contextmanager
+def _keeping(source: Source) -> Iterator[None]:
+    """Turns the system's errors about the cache, in the block, into one that says what to do."""
     folder = source.cache.folder
     try:
-        with staging_folder(folder) as staging:
-            whole = staging / "whole"
-            whole.mkdir()
-            collector = Collector(source, key, whole)
-            try:
-                yield collector
-            finally:
-                collector.close()
+        yield
     except OSError as error:
         if error.filename and not str(error.filename).startswith(str(folder)):
             raise
@@ -260,13 +306,36 @@ def collecting(source: Source, key: str) -> Iterator[Collector]:
         ) from error
 
 
-def load_cached(source: Source, key: str) -> Dataset | None:
-    """The dataset cached under a key; None if there is none, or it is damaged."""
-    if not key:
+def load_cached(source: Source, key: str, workers: Workers = ALONE) -> Dataset | None:
+    """The dataset cached under a key; None if there is none, or it is damaged.
+
+    Args:
+      source: of the rows.
+      key: `Source.key`, or of several workers `Source.key_of_own`.
+      workers: that read it together; all must call it.
+    """
+    found: StoredRows | None = None
+    with suppress(*_DAMAGED):
+        found = load_rows(source.cache.folder / key) if key else None
+    everywhere = all(said_by_all(found is not None, workers))
+    if found is None or not everywhere:
         return None
-    try:
-        return split_rows(source, *load_rows(source.cache.folder / key))
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
-        return None
-    except DamagedRowsError:
-        return None
+    with suppress(*_DAMAGED):
+        return split_rows(source, *_of_all(found, source, workers))
+    return None
+
+
+def _of_all(own: StoredRows, source: Source, workers: Workers) -> StoredRows:
+    """The rows of all workers, of which each has its own; all call it."""
+    if workers.count == 1:
+        return own
+    spec, rows = own.spec, own.rows
+    sharing = Sharing(workers, source.cache.folder, source.options.memory_limit)
+    features = sharded(rows.features, sharing)
+    weights = None
+    if any(said_by_all(rows.weights is not None, workers)):
+        here = np.empty(0, np.float32) if rows.weights is None else rows.weights
+        weights = gathered(here, workers)
+    labels, tests = gathered(rows.labels, workers), gathered(own.tests, workers)
+    checked = CheckedFeatures(features, missing=spec.missing is not None)
+    return own._replace(rows=Split(features, labels, weights, checked=checked), tests=tests)

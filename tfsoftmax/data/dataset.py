@@ -12,6 +12,7 @@ import numpy as np
 
 from tfsoftmax.data.features import FeaturesLike, features_of, row_blocks
 from tfsoftmax.data.notes import NO_NOTES, Notes
+from tfsoftmax.data.sharded_rows import digest_of_rows
 from tfsoftmax.data.sparse_rows import SparseFeatures, row_of_entries, sparse_blocks
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.messages import setting
@@ -197,8 +198,10 @@ class Dataset:
                 if isinstance(array, SparseFeatures):
                     digest.update(_sparse_digest(array))
                     continue
-                for block in row_blocks(array):
-                    digest.update(block.data)
+                if array is split.features:
+                    digest.update(digest_of_rows(array))
+                    continue
+                digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
 

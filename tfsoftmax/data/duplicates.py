@@ -8,7 +8,9 @@ import numpy as np
 
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.features import FeaturesLike, row_blocks
+from tfsoftmax.data.sharded_rows import numbers_of_rows, own_rows, workers_with
 from tfsoftmax.data.sparse_rows import SparseFeatures, SparseRows, sparse_blocks, stacked
+from tfsoftmax.distributed.gathering import merged
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -56,7 +58,11 @@ def rows_among(features: FeaturesLike, known: FeaturesLike) -> np.ndarray:
     """
     if isinstance(features, SparseFeatures) != isinstance(known, SparseFeatures):
         features, known = _sparse(features), _sparse(known)
-    return np.isin(row_hashes(features), np.unique(row_hashes(known)))
+    hashes = numbers_of_rows(features, row_hashes)
+    found = np.isin(hashes, np.unique(row_hashes(own_rows(known))))
+    if (workers := workers_with(known)).count > 1:
+        found = merged(found.astype(np.int32), workers) > 0
+    return found
 
 
 def _sparse(features: FeaturesLike) -> SparseFeatures:
@@ -87,7 +93,7 @@ def row_hashes(features: FeaturesLike) -> np.ndarray:
     factors = np.random.default_rng(0).integers(2**63, size=n_words, dtype=np.uint64)
     factors = factors * np.uint64(2) + np.uint64(1)
     part_rows = max(1, _NUMBERS_PER_PART // n_words)
-    hashes = []
+    hashes = [np.empty(0, np.uint64)]
     for block in row_blocks(features):
         for start in range(0, len(block), part_rows):
             rows = block[start : start + part_rows]

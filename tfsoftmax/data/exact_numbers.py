@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tfsoftmax.distributed.gathering import said_by_all
+from tfsoftmax.distributed.workers import Workers
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
 
@@ -189,6 +191,12 @@ class WholeNumbers:
             if beyond.any():
                 raise error
             self._errors.setdefault(index, error)
+
+    def of_all(self, workers: Workers) -> None:
+        """Takes in the range of all workers' values, each of its own rows; all must call it."""
+        own = np.broadcast_arrays(self._low, self._high)
+        for low, high in said_by_all([each.tolist() for each in own], workers):
+            self._low, self._high = np.fmin(self._low, low), np.fmax(self._high, high)
 
     def check(self) -> None:
         """Checks columns as a whole, after all rows.

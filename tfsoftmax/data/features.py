@@ -30,6 +30,7 @@ class Features(Protocol):
       dtype: of the rows as they are read.
       in_file: whether they are in a file: then they are best read in the file's order, and
         another program may write to it while they are used.
+      here: whether this process can read all of them; other workers may have some.
 
     >>> class Squares(Features):
     ...     shape, dtype = (5, 2), np.dtype("float32")
@@ -44,6 +45,7 @@ class Features(Protocol):
     shape: tuple[int, ...]
     dtype: np.dtype
     in_file: bool = False
+    here: bool = True
 
     @abstractmethod
     def read(self, blocks: Sequence[slice], out: np.ndarray) -> int:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tfsoftmax.distributed.gathering import said_by_all
+from tfsoftmax.distributed.workers import Workers
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.messages import message_of, setting
 
@@ -108,6 +110,19 @@ class ClassNames:
 
     def _code(self, name: str) -> int:
         return self._codes.setdefault(name, len(self._codes))
+
+    def of_all(self, workers: Workers) -> np.ndarray:
+        """Takes in what all workers have seen, each in its own rows; all must call it.
+
+        Returns:
+          The code that each of the worker's own codes becomes, int32.
+        """
+        own = list(self._codes)
+        self._codes = {}
+        for names in said_by_all(own, workers):
+            for name in names:
+                self._code(name)
+        return np.array([self._codes[name] for name in own], np.int32)
 
     def order(self) -> np.ndarray:
         """The final class of each code that `codes` returned, int32.

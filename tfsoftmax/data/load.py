@@ -14,7 +14,8 @@ from tfsoftmax.data.kinds import BUNDLED, KINDS, SUGGESTED, TFDS, function_of
 from tfsoftmax.data.names import Location, locate, path_of_same_name
 from tfsoftmax.data.options import SourceOptions, check_applicable, source_options
 from tfsoftmax.data.source import Source
-from tfsoftmax.errors import DataError, UsageError
+from tfsoftmax.distributed.workers import ALONE, Workers
+from tfsoftmax.errors import UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
 from tfsoftmax.system.bar import cell_bar
@@ -39,6 +40,7 @@ def load_dataset(
     manual_dir: str | os.PathLike[str] | None = None,
     options: SourceOptions | None = None,
     model: Spec | None = None,
+    workers: Workers = ALONE,
     progress_bar: bool = True,
 ) -> Dataset:
     """Loads a dataset by name, from any kind of source.
@@ -55,6 +57,9 @@ def load_dataset(
       model: spec of a model that is only to be evaluated on the rows. Then they may all be of
         one class, a class may have a single row, and svmlight rows may lack the last features;
         where no rows can be held out, all are test rows.
+      workers: processes that train together, each of which calls this with the same arguments.
+        Then each reads its own parts of what has parts, TFRecord files or Parquet row groups of
+        numbers, and the dataset is for `fit` with these workers alone. Else each reads all.
       progress_bar: whether a bar is shown below the cell, in a notebook, where reading takes more
         than a second; elsewhere none is.
 
@@ -63,7 +68,8 @@ def load_dataset(
         one of the options, or `manual_dir`.
       UnknownDatasetError: if no source has the name, or a path may be of several kinds;
         it suggests what to write.
-      DataError: if the source cannot be read or used.
+      DataError: if the source cannot be read or used; in all workers if one of them finds it.
+      PeerError: if another worker is gone.
 
     >>> dataset = load_dataset("mnist5k")
     >>> dataset.train.features.shape, dataset.test.features.shape, dataset.spec.dtype
@@ -87,8 +93,9 @@ def load_dataset(
         _log.warning("Note: %s is the dataset of that name; the file or folder is %s", name, other)
     cache = DatasetCache(data_path)
     options = options.of_kind(location.kind)
-    source = Source(location.name, options, cache, model, manual_path)
-    with cell_bar(progress_bar, after=0 if location.kind is TFDS else _SHORT) as source.bar:
+    source = Source(location.name, options, cache, model, manual_path, workers)
+    shown = cell_bar(progress_bar, after=0 if location.kind is TFDS else _SHORT)
+    with workers.peer_errors(), shown as source.bar:
         return _read(location, source)
 
 
@@ -97,15 +104,9 @@ def _read(location: Location, source: Source) -> Dataset:
     if path is None:
         dataset: Dataset = read(source)
         return dataset
-    try:
+    with source.reading(path):
         dataset = read(path, source)
-        return dataset
-    except PermissionError as error:
-        file = error.filename or path
-        raise DataError(f"{source.name}: {file} may not be read: {error.strerror}") from error
-    except OSError as error:
-        reason = error.strerror or error
-        raise DataError(f"{source.name}: {path} cannot be read: {reason}") from error
+    return dataset
 
 
 def catalogue(data_dir: str | os.PathLike[str] | None = None) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.labels import check_classes
+from tfsoftmax.data.moved_rows import on_chief
 from tfsoftmax.data.notes import NO_NOTES, Notes
 from tfsoftmax.data.options import TEST_FRACTION
 from tfsoftmax.data.scale_check import warn_of_scales
@@ -48,6 +49,7 @@ def split_rows(
         indices = np.flatnonzero(~tests), np.flatnonzero(tests)
     # In the source's order, so that the dataset is the same in memory and on disk.
     train, test = (rows.take(np.sort(part)) for part in indices)
+    test = on_chief(test)
     if tests.any() and len(train):
         warn_of_scales(source.name, train, test, spec)
     notes.log(source.name)
@@ -164,7 +166,8 @@ def with_validation(dataset: Dataset, fraction: float) -> Dataset:
     """
     if dataset.validation is not None:
         return dataset
-    train, validation = stratified_split(
-        dataset.train, f"{dataset.name}: training split", fraction, dataset.spec.class_names
-    )
-    return replace(dataset, train=train, validation=validation)
+    rows, name = dataset.train, f"{dataset.name}: training split"
+    indices = stratified_indices(rows.labels, name, fraction, dataset.spec.class_names)
+    # In their order, so that it is the same in memory, on disk and for several workers.
+    train, validation = (rows.take(np.sort(part)) for part in indices)
+    return replace(dataset, train=train, validation=on_chief(validation))

@@ -10,7 +10,10 @@ import numpy as np
 
 from tfsoftmax.data.chosen_columns import ChosenColumns
 from tfsoftmax.data.features import FeaturesLike, row_blocks
+from tfsoftmax.data.sharded_rows import ShardedRows, own_rows, workers_with
 from tfsoftmax.data.sparse_rows import SparseFeatures, sparse_blocks
+from tfsoftmax.distributed.gathering import gathered
+from tfsoftmax.distributed.workers import Workers
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -56,6 +59,8 @@ class ColumnStatistics:
     @classmethod
     def of(cls, features: FeaturesLike) -> ColumnStatistics:
         """Statistics of rows ``[n_samples, n_features]``, read in one pass."""
+        if isinstance(features, ShardedRows):
+            return cls.of(features.own)._of_all(features.sharing.workers)
         found = cls.none(features.shape[1])
         if isinstance(features, SparseFeatures):
             left_out = np.full(features.shape[1], len(features))
@@ -104,6 +109,17 @@ class ColumnStatistics:
         self.squares[at] = self.squares[at] + squares + gap**2 * (self.count[at] * count / total)
         self.mean[at] += gap * (count / total)
         self.count[at] += count
+
+    def _of_all(self, workers: Workers) -> ColumnStatistics:
+        """Those of the rows of all workers, of which each has those of its own; all call it."""
+        own = [self.count, self.mean, self.squares, self.low, self.high, self.zeros]
+        found = ColumnStatistics.none(len(self.count))
+        for count, mean, squares, low, high, zeros in gathered(np.stack(own)[None], workers):
+            found._merge(slice(None), count.astype(np.int64), mean, squares)
+            found.zeros += zeros.astype(np.int64)
+            found.low, found.high = np.minimum(found.low, low), np.maximum(found.high, high)
+        found.n_samples = int(gathered(np.array([self.n_samples]), workers).sum())
+        return found
 
     def _add_zeros(self, count: np.ndarray) -> None:
         """Adds so many zeros to each column."""
@@ -215,13 +231,15 @@ def most_frequent(features: FeaturesLike, columns: np.ndarray) -> np.ndarray:
 
 def _columns(features: FeaturesLike, columns: np.ndarray) -> Iterator[np.ndarray]:
     """The values of each column, without missing ones."""
-    n_samples = len(features)
+    features, workers = own_rows(features), workers_with(features)
+    n_samples = max(1, len(features))
     a_group = max(1, _GROUP_BYTES // (n_samples * features.dtype.itemsize))
     for first in range(0, len(columns), a_group):
         wanted = columns[first : first + a_group]
-        group, done = np.empty((len(wanted), n_samples), features.dtype), 0
+        group, done = np.empty((len(wanted), len(features)), features.dtype), 0
         for block in row_blocks(ChosenColumns(features, wanted)):
             group[:, done : done + len(block)] = block.T
             done += len(block)
-        for values in group:
+        for own in group:
+            values = gathered(own, workers)
             yield values[values == values]  # NaN alone differs from itself.

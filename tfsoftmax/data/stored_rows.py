@@ -59,12 +59,12 @@ class RowWriter:
         self._source, self._key, self._staging = source, key, staging
         self._digest = hashlib.sha256(json.dumps(source.options.to_json()).encode())
         self._n_samples = self._n_entries = 0
-        self._files: list[_ArrayFile]
+        self._files: list[ArrayFile]
         if isinstance(like, np.ndarray):
-            self._files = [_ArrayFile(staging / _FEATURES, like.dtype, like.shape[1:])]
+            self._files = [ArrayFile(staging / _FEATURES, like.dtype, like.shape[1:])]
         else:
             self._files = [
-                _ArrayFile(staging / name, np.dtype(dtype))
+                ArrayFile(staging / name, np.dtype(dtype))
                 for name, dtype in zip(NAMES, DTYPES, strict=True)
             ]
             self._files[0].add(np.zeros(1, np.int64))
@@ -136,14 +136,14 @@ class RowWriter:
     def _fill_in_zeros(self, spec: Spec) -> None:
         """Writes sparse rows as rows with their zeros."""
         rows = SparseFileRows(self._staging, spec.n_features)
-        with closing(_ArrayFile(self._staging / _FEATURES, rows.dtype, rows.shape[1:])) as file:
+        with closing(ArrayFile(self._staging / _FEATURES, rows.dtype, rows.shape[1:])) as file:
             for block in row_blocks(rows):
                 file.add(block)
         for name in NAMES:
             (self._staging / name).unlink()
 
 
-class _ArrayFile:
+class ArrayFile:
     """Writes an ``.npy`` file row by row."""
 
     def __init__(self, path: Path, dtype: np.dtype, row_shape: tuple[int, ...] = ()):

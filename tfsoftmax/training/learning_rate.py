@@ -12,6 +12,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 from tfsoftmax.data.dataset import Split
 from tfsoftmax.data.features import features_of, read_rows
+from tfsoftmax.data.sharded_rows import in_memory
 from tfsoftmax.data.sparse_rows import SparseFeatures, taken_sparse
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.messages import setting
@@ -109,7 +110,9 @@ def sample_rows(
         rows = scaled(raw, scale_of(model), model.spec.n_inputs).astype(np.float64)
     else:
         source = features_of(features)
-        if source.in_file and len(indices) < n_samples:
+        if not source.here:
+            sample = in_memory(source.take(indices))
+        elif source.in_file and len(indices) < n_samples:
             # One by one: `take` would read all that is between.
             sample = read_rows(source, [slice(index, index + 1) for index in indices])
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,20 @@ from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.data.readers.folders import files_at
+from tfsoftmax.data.readers.row_groups import (
+    RowGroup,
+    RowGroups,
+    are_numbers,
+    by_file,
+    groups_in,
+    own_of,
+)
 from tfsoftmax.data.source import Source
-from tfsoftmax.data.tables.columns import check_once
-from tfsoftmax.data.tables.load import load_table
+from tfsoftmax.data.tables.cells import INDEXES
+from tfsoftmax.data.tables.columns import check_once, columns_of
+from tfsoftmax.data.tables.load import load_own_numbers, load_table
 from tfsoftmax.data.tables.table import Part, Table
+from tfsoftmax.distributed.gathering import errors_of_all
 from tfsoftmax.errors import DataError, UsageError
 
 FILES = "*.parquet"
@@ -33,6 +44,14 @@ def load_parquet(path: Path, source: Source) -> Dataset:
       DataError: naming the file, and row and column, from 1, of what is wrong.
     """
     files = files_at(path, source.name, FILES)
+    if source.workers.count > 1:
+        with errors_of_all(source.workers), source.reading(path):
+            groups = _groups_to_share(files, source)
+        if groups:
+            own = own_of(groups, source.name, source.workers)
+            key = source.key_of_own(dict.fromkeys(chain.from_iterable(one.bytes for one in own)))
+            table = _open(files, source.name, source.options, by_file(own))
+            return load_own_numbers(source, path, key, table)
     return load_table(source, files, lambda: _open(files, source.name, source.options))
 
 
@@ -54,12 +73,40 @@ def open_table(path: Path, name: str, options: SourceOptions, bad: BadRows) -> T
     return table
 
 
-def _open(files: list[Path], name: str, options: SourceOptions) -> Table:
+def _open(
+    files: list[Path],
+    name: str,
+    options: SourceOptions,
+    groups: Sequence[RowGroups] | None = None,
+) -> Table:
+    """Opens files as one table, of all their rows or of some row groups."""
+    groups = [RowGroups(file) for file in files] if groups is None else groups
+
     def read(columns: Sequence[str], *, label: str | None = None, **how: Any) -> Generator[Part]:
         raw = label if options.encoding != "utf-8" else None
-        return read_parts(files, name, list(columns), raw)
+        return _read_groups(groups, name, len(files) > 1, list(columns), raw)
 
     return Table(column_names(files, name), read)
+
+
+def _groups_to_share(files: list[Path], source: Source) -> list[RowGroup]:
+    """The row groups that several workers can read by themselves; none if they cannot.
+
+    What is found in a column of numbers adds up; kinds of columns and vocabularies are learned by
+    one that sees all rows.
+    """
+    options = source.options
+    if options.column or options.cross or options.buckets or options.encoding != "utf-8":
+        return []
+    columns = columns_of(source.name, column_names(files, source.name), options)
+    numbers = [*columns.features, *filter(None, [columns.weight])]
+    opened = [_opened(file, source.name) for file in files]
+    schemas = [each.schema_arrow for each in opened]
+    if set(numbers) & set(INDEXES) or not are_numbers(schemas, numbers):
+        return []
+    groups = [groups_in(file, each) for file, each in zip(files, opened, strict=True)]
+    found = list(chain.from_iterable(groups))
+    return found if len(found) > 1 else []
 
 
 def column_names(files: list[Path], name: str) -> list[str]:
@@ -83,27 +130,33 @@ def column_names(files: list[Path], name: str) -> list[str]:
     return first
 
 
-def read_parts(
-    files: list[Path], name: str, wanted: list[str], raw: str | None = None
+def _read_groups(
+    groups: Sequence[RowGroups], name: str, many: bool, wanted: list[str], raw: str | None
 ) -> Generator[Part]:
     """Reads some columns, a part at a time; rows are counted from the beginning of their file.
 
     Texts that are not UTF-8, and those of the column `raw`, are bytes.
+
+    Args:
+      groups: of rows, file by file.
+      name: of the source, for messages.
+      many: whether it has several files.
+      wanted: the columns.
+      raw: see above.
 
     Raises:
       DataError: if a file cannot be read.
     """
     import pyarrow
 
-    for file in files:
-        row = 1
+    for file, numbers, row in groups:
         opened = _opened(file, name)
         rows = max(1, _NUMBERS_PER_PART // len(wanted))
         if any(_is_text(field.type) for field in opened.schema_arrow if field.name in wanted):
             rows = min(rows, _TEXT_ROWS_PER_PART)
-        where = name if len(files) == 1 else f"{name}: {file.name}"
+        where = f"{name}: {file.name}" if many else name
         try:
-            for batch in opened.iter_batches(batch_size=rows, columns=wanted):
+            for batch in opened.iter_batches(rows, numbers, wanted):
                 # Metadata that pandas wrote about an index would remove that column, or be damaged.
                 plain = _checked(batch.replace_schema_metadata(None), raw)
                 yield Part(plain.to_pandas(types_mapper=_exact(plain)), row, where=where)

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfsoftmax.choices import Fill
-from tfsoftmax.data.collector import Collector, collecting
+from tfsoftmax.data.collector import Collector, collecting, load_cached
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.images import read_image
 from tfsoftmax.data.matrices import rows_of_matrix
@@ -32,7 +32,9 @@ from tfsoftmax.data.readers.folders import files_at
 from tfsoftmax.data.readers.image_folder import check_side, head_of
 from tfsoftmax.data.readers.sparse_records import entries_in, find_pair, matrix_of
 from tfsoftmax.data.source import Source
+from tfsoftmax.data.source_parts import own_parts
 from tfsoftmax.data.tables.columns import named
+from tfsoftmax.distributed.gathering import errors_of_all
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
@@ -84,6 +86,11 @@ def load_tfrecord(path: Path, source: Source) -> Dataset:
       DataError: naming the file and the record, from 1, of what is wrong.
     """
     files = files_at(path, source.name, "*.tfrecord*")
+    if source.workers.count > 1 and len(files) > 1:
+        with errors_of_all(source.workers), source.reading(path):
+            layout = _first_layout(files, source)
+        if layout and layout.kind != "sparse":
+            return _load_own(path, files, layout, source)
     key = source.key(files)
     found = cached_as_wide(source, key)
     if found is not None:
@@ -91,28 +98,69 @@ def load_tfrecord(path: Path, source: Source) -> Dataset:
     if source.model:
         key = ""  # The number of features may be the model's, and not the file's alone.
     import_tensorflow()
-    layout: Layout | None = None
+    layout = None
     count = FeatureCount(source)
     with collecting(source, key) as collector:
-        for file in files:
-            where, number = f"{source.name}: {file.name}" if path.is_dir() else source.name, 1
-            _check_frames(file, where, source.options.memory_limit)
-            for records in _parts(file, where):
-                layout = layout or _layout(records, where, source)
-                n_per_part = max(1, _NUMBERS_PER_PART // math.prod(layout.shape))
-                for start in range(0, len(records), n_per_part):
-                    part = records[start : start + n_per_part]
-                    if layout.kind == "sparse":
-                        _add_sparse(collector, part, layout, where, number, source, count)
-                    else:
-                        _add(collector, part, layout, where, number, source)
-                    number += len(part)
+        for where, first, records in _records(files, path, source):
+            layout = layout or _layout(records, where, source)
+            for number, part in _in_memory(records, first, layout):
+                if layout.kind == "sparse":
+                    _add_sparse(collector, part, layout, where, number, source, count)
+                else:
+                    _add(collector, part, layout, where, number, source)
         if layout is None:
             raise DataError(f"{source.name}: no records; there is nothing to train on")
         if layout.kind == "sparse":
             layout = layout._replace(shape=(count.result("records with ids and values"),))
         missing = source.options.fill
         return collector.dataset(lambda names: layout.spec(names, missing))
+
+
+def _load_own(path: Path, files: list[Path], layout: Layout, source: Source) -> Dataset:
+    """Reads a worker's own files of a folder, of rows that are not sparse."""
+    workers = source.workers
+    sizes = [(file.name, file.stat().st_size) for file in files]
+    mine = own_parts(source.name, sizes, workers)
+    own = files[mine.start : mine.stop]
+    key = source.key_of_own(own)
+    found = load_cached(source, key, workers)
+    if found is not None:
+        return found
+    with collecting(source, key, workers) as collector:
+        with collector.own_parts(path):
+            for where, first, records in _records(own, path, source):
+                for number, part in _in_memory(records, first, layout):
+                    _add(collector, part, layout, where, number, source)
+        missing = source.options.fill
+        return collector.dataset(lambda names: layout.spec(names, missing))
+
+
+def _first_layout(files: list[Path], source: Source) -> Layout | None:
+    """The form of the first record in the files of a folder; None if there is none."""
+    for where, _, records in _records(files, files[0].parent, source):
+        return _layout(records, where, source)
+    return None
+
+
+def _records(
+    files: list[Path], path: Path, source: Source
+) -> Iterator[tuple[str, int, list[bytes]]]:
+    """Reads files, some records at a time: the file's name for messages, the first's number."""
+    for file in files:
+        where, first = f"{source.name}: {file.name}" if path.is_dir() else source.name, 1
+        _check_frames(file, where, source.options.memory_limit)
+        for records in _parts(file, where):
+            yield where, first, records
+            first += len(records)
+
+
+def _in_memory(
+    records: list[bytes], first: int, layout: Layout
+) -> Iterator[tuple[int, list[bytes]]]:
+    """Parts of the records that are small once they are decoded, and the first's number."""
+    n_per_part = max(1, _NUMBERS_PER_PART // math.prod(layout.shape))
+    for start in range(0, len(records), n_per_part):
+        yield first + start, records[start : start + n_per_part]
 
 
 def _check_frames(file: Path, where: str, limit: int) -> None:

@@ -21,7 +21,7 @@ _ANY_NUMBER = "|".join(notation.pattern for notation in NOTATIONS)
 _LIKE_A_NUMBER = rf"(?:\(?\s*[+-]?\s*{MARK}?\s*\(?\s*(?:{_ANY_NUMBER})\s*\)?\s*{MARK}?\s*\)?)"
 # How pandas calls an index without a name, in a CSV file and in a Parquet file.
 NAMELESS = "Unnamed: 0"
-_INDEXES = (NAMELESS, "__index_level_0__")
+INDEXES = (NAMELESS, "__index_level_0__")
 # In fewer rows, all values may differ by chance.
 _ROWS_TO_IDENTIFY = 20
 # A number followed by a unit.
@@ -112,7 +112,7 @@ class ColumnReader:
     def numbers_rows(self) -> bool:
         """Whether it is an index that pandas wrote with the table."""
         whole = self.type == "number" and self.present and not self.texts
-        return self.name in _INDEXES and bool(whole) and self.distinct.possible
+        return self.name in INDEXES and bool(whole) and self.distinct.possible
 
     @property
     def names_rows(self) -> bool:

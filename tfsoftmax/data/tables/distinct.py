@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from tfsoftmax.distributed.gathering import gathered
+from tfsoftmax.distributed.workers import Workers
+
 _HEAD = 1000
 
 
@@ -36,6 +39,12 @@ class Distinct:
         """Decides that they do not all differ."""
         self.possible = False
         self._parts.clear()
+
+    def of_all(self, workers: Workers) -> None:
+        """Takes in the values of all workers, which are possible in all; all must call it."""
+        own = np.concatenate([np.empty(0), *self._parts])
+        # In two parts, so that they are compared.
+        self._parts = [gathered(own, workers), np.empty(0)]
 
     @property
     def holds(self) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tfsoftmax.columns.column import Encoding
 from tfsoftmax.data.bad_rows import BadRows
-from tfsoftmax.data.collector import Collector, collecting, load_cached
+from tfsoftmax.data.collector import Collector, Describe, collecting, load_cached
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.notes import NO_NOTES, Notes
 from tfsoftmax.data.options import Missing
@@ -70,6 +70,33 @@ def load_table(source: Source, files: Iterable[Path], open_table: Callable[[], T
     return _read_mixed(source, keys[1], table, columns, draft)
 
 
+def load_own_numbers(source: Source, path: Path, key: str, table: Table) -> Dataset:
+    """Reads the labelled rows of a table of numbers, of which each of several workers has some.
+
+    Args:
+      source: its name, options and workers.
+      path: of its files.
+      key: `Source.key_of_own`.
+      table: opened; it reads the worker's own rows alone.
+
+    Raises:
+      DataError: naming row and column of what is wrong; in all workers if one finds it.
+    """
+    found = load_cached(source, key, source.workers)
+    if found is not None:
+        return found
+    columns = columns_of(source.name, table.names, source.options)
+    numbers = numbers_of(source, columns)
+    reader = TableReader(source, columns, numbers)
+    with collecting(source, key, source.workers) as collector:
+        with collector.own_parts(path):
+            parts = table.read(_wanted(columns), label=columns.label, bad=collector.bad_rows)
+            for part in parts:
+                reader.add(collector, part.frame, part.first_row, part.usable, part.where)
+        numbers.of_all(source.workers)
+        return collector.dataset(_describe(source, numbers), reader.finish())
+
+
 def _opened(source: Source, table: Table, columns: Columns) -> tuple[BadRows, Generator[Part]]:
     bad = BadRows(source.name, source.options.bad_rows == "skip")
     return bad, table.read(_wanted(columns), label=columns.label, bad=bad)
@@ -83,12 +110,17 @@ def _read_numbers(
     with collecting(source, key) as collector:
         collector.bad_rows = bad
         notes = _add(collector, TableReader(source, columns, numbers), numbers, table, parts)
+        return collector.dataset(_describe(source, numbers), notes)
 
-        def describe(class_names: tuple[str, ...]) -> Spec:
-            shape, fill = (len(numbers.names),), source.options.fill
-            return Spec(shape, "float32", class_names, feature_names=numbers.names, missing=fill)
 
-        return collector.dataset(describe, notes)
+def _describe(source: Source, numbers: NumbersReader) -> Describe:
+    """What makes the spec of columns that are features as they are."""
+
+    def describe(class_names: tuple[str, ...]) -> Spec:
+        shape, fill = (len(numbers.names),), source.options.fill
+        return Spec(shape, "float32", class_names, feature_names=numbers.names, missing=fill)
+
+    return describe
 
 
 def _read_mixed(source: Source, key: str, table: Table, columns: Columns, draft: Draft) -> Dataset:

@@ -14,6 +14,8 @@ from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.data.tables.cells import NAMELESS, Cells, ColumnReader
 from tfsoftmax.data.tables.columns import listed
 from tfsoftmax.data.tables.notation import Notation
+from tfsoftmax.distributed.gathering import said_by_all
+from tfsoftmax.distributed.workers import Workers
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import Message, setting
 
@@ -289,6 +291,19 @@ class NumbersReader:
     def identifying(self) -> tuple[str, ...]:
         """Columns of whole numbers that have differed in every row so far."""
         return tuple(name for name in self.names if self._readers[name].identifies_rows)
+
+    def of_all(self, workers: Workers) -> None:
+        """Takes in what the others have found in columns of one type; all must call it."""
+        readers = [self._readers[name] for name in self.names]
+        own = [[reader.present, reader.distinct.possible] for reader in readers]
+        for reader, found in zip(
+            readers, zip(*said_by_all(own, workers), strict=True), strict=True
+        ):
+            reader.present = sum(present for present, _ in found)
+            if all(possible for _, possible in found):
+                reader.distinct.of_all(workers)
+            else:
+                reader.distinct.fail()
 
     def finish(self) -> Notes:
         """Summarises what was found in all parts.

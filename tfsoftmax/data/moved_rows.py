@@ -1,0 +1,78 @@
+"""Moves rows from those workers that have them to those that need them."""
+
+from __future__ import annotations
+
+import atexit
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import replace
+
+import numpy as np
+
+from tfsoftmax.data.dataset import CheckedFeatures, Split
+from tfsoftmax.data.features import FeaturesLike, aligned_empty
+from tfsoftmax.data.sharded_rows import ShardedRows, Sharing, exchanged, sharded
+from tfsoftmax.data.stored_rows import ArrayFile
+from tfsoftmax.errors import DataError
+from tfsoftmax.messages import setting
+from tfsoftmax.system.files import staging_folder
+
+
+def on_chief(split: Split) -> Split:
+    """The same rows, all of them the chief's; beyond its memory limit they are in a file.
+
+    Other workers lose theirs.
+    """
+    if not isinstance(split.features, ShardedRows):
+        return split
+    chief = split.features.sharing.workers.is_chief
+    everything = np.arange(len(split)) if chief else np.arange(0)
+    features = sharded(_kept(split.features, everything), split.features.sharing)
+    checked = split.checked and CheckedFeatures(features, split.checked.missing)
+    return replace(split, features=features, checked=checked)
+
+
+def taken_by_each(split: Split, indices: np.ndarray) -> Split:
+    """The rows that each worker takes for itself, of whoever has them.
+
+    Args:
+      split: the rows of all.
+      indices: ascending, others in each worker.
+    """
+    if not isinstance(split.features, ShardedRows):
+        return split.take(indices)
+    weights = None if split.weights is None else split.weights[indices]
+    return Split(_kept(split.features, indices), split.labels[indices], weights)
+
+
+def _kept(features: ShardedRows, wanted: np.ndarray) -> FeaturesLike:
+    """Rows of whoever has them, by ascending indices: in memory, or beyond its limit in a file."""
+    shape, blocks = (len(wanted), *features.shape[1:]), exchanged(features, wanted)
+    if math.prod(shape) * features.dtype.itemsize > features.sharing.memory_limit:
+        return _in_file(blocks, shape, features.dtype, features.sharing)
+    rows, done = aligned_empty(shape, features.dtype), 0
+    for block in blocks:
+        rows[done : done + len(block)] = block
+        done += len(block)
+    return rows
+
+
+def _in_file(
+    blocks: Iterator[np.ndarray], shape: tuple[int, ...], dtype: np.dtype, sharing: Sharing
+) -> FeaturesLike:
+    """Rows in a file that is there as long as this process is."""
+    folder = sharing.folder
+    try:
+        with ExitStack() as stack:
+            path = stack.enter_context(staging_folder(folder)) / "features.npy"
+            with closing(ArrayFile(path, dtype, shape[1:])) as file:
+                for block in blocks:
+                    file.add(block)
+            atexit.register(stack.pop_all().close)
+    except OSError as error:
+        raise DataError(
+            f"rows of other workers cannot be kept in {folder}: {error.strerror or error}; choose "
+            "another " + setting("data_dir") + ", or a higher " + setting("memory_limit")
+        ) from error
+    return np.load(path, mmap_mode="r", allow_pickle=False)
