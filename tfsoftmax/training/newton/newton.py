@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfsoftmax.system.threads import one_thread
 from tfsoftmax.training.newton.certificate import gap_of, penalty_of
 from tfsoftmax.training.newton.passes import Joint, OfRows, Passes, Point
 from tfsoftmax.training.newton.preconditioner import MOST_WHOLE, Draw, Inverse
@@ -115,7 +116,9 @@ class Newton:
         if self.l1 and free.sum() <= MOST_WHOLE:
             return self._proximal_step(free)
         objective, state = self.objective, self._precondition(free)
-        direction, iterations = self._solve(-slope, free, objective, tol)
+        # What is small is done by one thread: others would go on turning while passes need them.
+        with one_thread():
+            direction, iterations = self._solve(-slope, free, objective, tol)
         able = bool(direction.any() and np.isfinite(direction).all())
         moved, size = self._search(self._along(direction, slope)) if able else (parameters, 0.0)
         # Only now, so that a step that is interrupted leaves everything as it was.
