@@ -61,6 +61,8 @@ def joined(parts: Iterable[Any], n_rows: int) -> tf.Tensor:
     """
     rows, filled = np.empty(0), 0
     for part in parts:
+        if len(part) == n_rows:
+            return part
         if not filled:
             rows = aligned_zeros((n_rows, *part.shape[1:]), part.dtype.as_numpy_dtype)
         rows[filled : filled + len(part)] = part

@@ -59,7 +59,8 @@ def full_batch_optimum(dataset, updates, l2, l1, steps=6000):
     chunk = Chunk(
         tf.constant(rows.features), tf.constant(rows.labels), None, steps * n_samples, order
     )
-    plan = Plan(tf.fill([steps], tf.cast(1 / curvature, tf.float32)), tf.zeros([steps]), None, None)
+    rates = tf.fill([steps], tf.cast(1 / curvature, tf.float32))
+    plan = Plan(rates, tf.zeros([steps]), None, None, None)
     take = compile_steps(descended, rule, DenseBatches(descended.scaled), (), None, None, True)
     kept = tf.nest.map_structure(tf.Variable, rule.start(parameters_of(model)))
     take(kept, chunk.tensors, plan, tf.constant([0, steps]))

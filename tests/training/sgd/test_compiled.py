@@ -27,7 +27,6 @@ OTHERS = {
     "l1": RECIPE.but(l1=1e-3),
     "smoothing": RECIPE.but(label_smoothing=0.1),
     "sum": RECIPE.but(loss_reduction="sum"),
-    "no center": RECIPE.but(center=False),
     "scaling": RECIPE.but(standardize="off"),
     "momentum": RECIPE.but(momentum=0.5),
     "nesterov": RECIPE.but(momentum=0.5, nesterov=True),
@@ -107,12 +106,15 @@ def test_a_run_after_another_is_what_it_is_alone(made, name):
     assert fitted(made) != alone == fitted(made, OTHERS[name])
 
 
-def test_other_rows_of_the_same_shape_are_trained_on_as_they_are():
-    first, other = make_dataset(), make_dataset(seed=1)
+def test_other_rows_of_the_same_shape_trace_nothing_and_train_as_alone(traced):
+    """As in cross-validation: their means, which training is centred on, are others, too."""
+    first, other, unscaled = make_dataset(), make_dataset(seed=1), RECIPE.but(standardize="off")
+    alone = fitted(other, unscaled)
     compiled._kept_function.cache_clear()
-    alone = fitted(other)
-    compiled._kept_function.cache_clear()
-    assert fitted(first) != alone == fitted(other)
+    assert fitted(first, unscaled) != alone
+    traced.clear()
+    assert fitted(other, unscaled) == alone
+    assert not traced
 
 
 def test_neither_rows_nor_weights_are_kept(made):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -20,12 +21,14 @@ class Plan(NamedTuple):
       average_weights: float32 ``[steps]``.
       start: the number in its epoch of the chunk's first step, int32; None without times.
       times: as for `Moment`.
+      center: as for `Objective`.
     """
 
     rates: tf.Tensor
     average_weights: tf.Tensor
     start: tf.Tensor | None
     times: tf.Tensor | None
+    center: tf.Tensor | None
 
     def moment(self, step: tf.Tensor) -> Moment:
         """A step's place in the run; its rate is the learning rate."""
@@ -45,7 +48,7 @@ class Step(NamedTuple):
     """What a step does.
 
     Attributes:
-      objective: what is minimised.
+      objective: what is minimised; its center is that of the plan.
       rule: how.
       batches: how a step reads its rows, and what it moves.
       model_axes: how many leading axes tell models apart; 0 for a single one.
@@ -57,7 +60,12 @@ class Step(NamedTuple):
     model_axes: int
 
     def slopes(
-        self, tensors: tuple[Any, ...], step: tf.Tensor, state: State, moment: Moment
+        self,
+        tensors: tuple[Any, ...],
+        step: tf.Tensor,
+        state: State,
+        moment: Moment,
+        center: tf.Tensor | None,
     ) -> tuple[tf.Tensor, list[tf.Tensor], Held]:
         """The mean loss of a step's rows, for each model, and its gradients.
 
@@ -68,15 +76,17 @@ class Step(NamedTuple):
           step: its number in the chunk.
           state: before the step.
           moment: of the step, as `Plan` has it.
+          center: likewise.
         """
+        objective = replace(self.objective, center=center)
         batch, part = self.batches.read(tensors, step), self.batches.part(tensors, step, state)
-        moment = moment._replace(rate=self.objective.rate(moment.rate, batch.total))
-        parameters = self.rule.parameters(part, moment, self.objective)
+        moment = moment._replace(rate=objective.rate(moment.rate, batch.total))
+        parameters = self.rule.parameters(part, moment, objective)
         counted = tf.range(batch.labels.shape[0]) < batch.count
         with tf.GradientTape() as tape:
             tape.watch(parameters)
-            logits = self.objective.logits(parameters, batch.inputs)
-            row_losses = self.objective.losses(logits, batch.labels)
+            logits = objective.logits(parameters, batch.inputs)
+            row_losses = objective.losses(logits, batch.labels)
             if batch.weights is not None:
                 row_losses *= _aligned(batch.weights, self.model_axes)
             mean = tf.reduce_sum(tf.where(counted, row_losses, 0.0), -1)
