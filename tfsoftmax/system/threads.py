@@ -8,6 +8,9 @@ from functools import cache
 
 from threadpoolctl import ThreadpoolController
 
+# Whether a block has set the limit, which is the whole process's.
+_limited = False
+
 
 @contextmanager
 def one_thread() -> Iterator[None]:
@@ -21,8 +24,17 @@ def one_thread() -> Iterator[None]:
     >>> product.tolist()
     [[3.0, 3.0], [3.0, 3.0]]
     """
-    with _libraries().limit(limits=1):
+    global _limited
+    if _limited:
+        # A limit takes longer than a small product does.
         yield
+        return
+    with _libraries().limit(limits=1):
+        _limited = True
+        try:
+            yield
+        finally:
+            _limited = False
 
 
 @cache
