@@ -28,6 +28,8 @@ HEARTBEAT_SECONDS = 10
 _GROUP_KEY = 1
 _PROBE_SECONDS = 2.0
 _PROBES, _PROBE_PAUSE = 10, 0.5
+# Who has lost another stays for so long: others that are slower to notice do not miss it, too.
+_STAY_SECONDS = 2.0
 
 
 class Workers:
@@ -139,6 +141,7 @@ class _Joined(Workers):
             if not isinstance(error, _of_peers(tf.errors)):
                 raise
             gone = self._gone(str(error))
+            time.sleep(_STAY_SECONDS)
             raise PeerError(
                 f"worker {self.index} of {self.count} lost {gone}; start all of them again, "
                 "and they go on from the chief's last checkpoint if there is one"
@@ -147,7 +150,8 @@ class _Joined(Workers):
     def _gone(self, said: str) -> str:
         """Who is gone, by what TensorFlow said or else by who does not answer."""
         others = [index for index in range(self.count) if index != self.index]
-        told = [index for index in _tasks_in(said) if index in others]
+        # It may say which worker it says so to, first.
+        told = [index for index in _tasks_in(said) if index in others] or _first_lost(said)
         for _ in range(_PROBES):
             gone = [index for index in others if not _answers(self._addresses[index])] or told
             if gone:
@@ -259,6 +263,19 @@ def _tasks_in(message: str) -> list[int]:
     late = message.partition("timed out task names:")[2] or message
     late = late.partition("Additional GRPC error information")[0]  # That names who said it.
     return sorted({int(task) for task in re.findall(r"/job:worker/replica:0/task:(\d+)", late)})
+
+
+def _first_lost(message: str) -> list[int]:
+    """The task that could not be called any more, where one of TensorFlow's messages tells.
+
+    Who had lost another and was called then passes on what it was told, so the first is the one.
+
+    >>> _first_lost("Additional GRPC error information from remote target "
+    ...             "/job:worker/replica:0/task:2 while calling /tensorflow.WorkerService/RecvBuf:")
+    [2]
+    """
+    target = r"error information from remote target /job:worker/replica:0/task:(\d+)"
+    return [int(task) for task in re.findall(target, message)[:1]]
 
 
 def _named(indices: list[int], addresses: Sequence[str]) -> str:
