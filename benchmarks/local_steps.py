@@ -46,13 +46,14 @@ def arranged(dataset: Dataset, file: str) -> Dataset:
 def run_worker(name: str) -> None:
     """Trains with every interval on every file; the chief prints a line of JSON for each."""
     workers = join_workers()
-    from tfsoftmax.training.sgd.shard_feed import LocalFeed, ShardFeed
+    from tfsoftmax.training.sgd.feed import Feed
+    from tfsoftmax.training.sgd.shard_feed import ShardFeed
 
-    dataset, shuffled = load_dataset(name), LocalFeed._rows_of
+    dataset, shuffled = load_dataset(name), Feed._own
     alone = workers.count == 1
     for file in FILES[: 1 if alone else None]:
         rows = arranged(dataset, file)
-        LocalFeed._rows_of = ShardFeed._rows_of if file == FILES[2] else shuffled
+        Feed._own = ShardFeed._own if file == FILES[2] else shuffled
         for interval in INTERVALS[: 1 if alone else None]:
             for seed in SEEDS if alone else SEEDS[:1]:
                 recipe = Recipe(epochs=EPOCHS, sync_every=interval, seed=seed, l2=1e-4)

@@ -1,16 +1,24 @@
 """Workers that train by themselves between means: real processes, and NumPy beside them."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 from support.commands import assert_one_line, run
-from support.local_steps import local_steps
+from support.local_steps import in_memory, local_steps
+from support.runs import bytes_of
 from support.workers import run_workers
 
 from tfsoftmax import Recipe, Split, UsageError, fit, load_dataset
 from tfsoftmax.cli.train import main as train_command
-from tfsoftmax.training.sgd.shard_feed import LocalFeed, shard_of
+from tfsoftmax.distributed.timed import TimedSums
+from tfsoftmax.distributed.workers import ALONE
+from tfsoftmax.training import build
+from tfsoftmax.training.sgd import feed
+from tfsoftmax.training.sgd.feed import Feed
+from tfsoftmax.training.sgd.local_loop import LocalLoop
+from tfsoftmax.training.sgd.shard_feed import shard_of
 
 TRAIN = """
 import json, sys
@@ -23,6 +31,10 @@ workers = join_workers(200)
 from tfsoftmax import Checkpoints, PeerError, Recipe, fit, load_dataset
 from tfsoftmax.training import build
 
+if "memory_limit" in fields:
+    from tfsoftmax.training.sgd import feed
+
+    feed._BLOCK_BYTES = 2048
 if bounds:
     build.shard_of = lambda n_samples, index, count: range(*bounds[index : index + 2])
 
@@ -69,7 +81,9 @@ def trained(folder, fields, bounds, stop_after=None, code=0):
 
 def assert_as_in_numpy(folder, fields, bounds):
     found = trained(folder, fields, bounds)
-    expected = local_steps(load_dataset("digits"), Recipe(**fields), bounds)
+    digits, recipe = load_dataset("digits"), Recipe(**fields)
+    batches = (streamed if "memory_limit" in fields else in_memory)(digits, recipe, bounds)
+    expected = local_steps(digits, recipe, len(bounds) - 1, batches)
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)
 
 
@@ -84,9 +98,11 @@ def test_two_workers_of_uneven_shards_do_as_numpy_does(tmp_path):
         ({"sync_every": "epoch"}, [0, 718, 1437]),
         ({"sync_every": 100, "averaging": 0.5}, [0, 1437, 1437]),
         ({"sync_every": 2, "averaging": 0.5}, [0, 0, 10, 1437]),
+        ({"sync_every": 3, "memory_limit": 20_000}, [0, 718, 1437]),
+        ({"sync_every": 100, "memory_limit": 30_000}, [0, 0, 100, 1437]),
     ],
 )
-def test_other_intervals_and_empty_shards_do_so_too(tmp_path, changes, bounds):
+def test_other_intervals_empty_shards_and_rows_beyond_memory_do_so_too(tmp_path, changes, bounds):
     assert_as_in_numpy(tmp_path, {**PLAIN, **changes}, bounds)
 
 
@@ -120,32 +136,85 @@ def test_every_rule_does_about_as_well_as_one_process(tmp_path, fields):
     assert loss < alone.test_log_loss * 1.1 + 0.01
 
 
-def feeds(labels, bounds, batch_size=4):
-    split = Split(np.arange(len(labels), dtype=np.float32)[:, None], np.int32(labels))
+def feeds(split, bounds, batch_size=4, memory_limit=2**20):
     shards = [range(*bounds[i : i + 2]) for i in range(len(bounds) - 1)]
-    return [LocalFeed(split, batch_size, 0, 2**20, shards, i) for i in range(len(shards))]
+    return [Feed(split, batch_size, 0, memory_limit, shards, i) for i in range(len(shards))]
 
 
+def batches_of(rows, epoch):
+    """The features and labels of each step of an epoch."""
+    return [
+        (chunk.features.numpy()[places[:count]], chunk.labels.numpy()[places[:count]])
+        for chunk in rows.epoch(epoch)
+        for places, count in zip(chunk.order[: chunk.steps], chunk.counts, strict=False)
+    ]
+
+
+def streamed(dataset, recipe, bounds):
+    """As `in_memory`, of rows beyond the memory limit, in the order that the feeds have."""
+    numbers = {row.tobytes(): number for number, row in enumerate(dataset.train.features)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(feed, "_BLOCK_BYTES", 2048)
+        rows = feeds(dataset.train, bounds, recipe.batch_size, recipe.memory_limit)
+        epochs = [[batches_of(own, epoch) for own in rows] for epoch in range(recipe.epochs)]
+    return lambda epoch, worker: [
+        np.array([numbers[row.tobytes()] for row in features], int)
+        for features, _ in epochs[epoch][worker]
+    ]
+
+
+@pytest.mark.parametrize("memory_limit", [2**20, 16])
 @pytest.mark.parametrize("bounds", [[0, 5, 10, 15, 20], [0, 20, 20], [0, 0, 1, 20], [0, 13, 20]])
-def test_an_epoch_takes_every_row_once(bounds):
+def test_an_epoch_takes_every_row_once(bounds, memory_limit, monkeypatch):
+    monkeypatch.setattr(feed, "_BLOCK_BYTES", 8)
+    split = Split(np.arange(20, dtype=np.float32)[:, None], np.arange(20, dtype=np.int32))
+    chunks = set()
     for epoch in (0, 1):
         seen, taken = [], []
-        for feed in feeds(np.zeros(20), bounds):
-            (chunk,) = feed.epoch(epoch)
-            assert (feed.steps, chunk.steps, chunk.order.shape[0]) == (5, 5, 5)
-            pairs = zip(chunk.order, chunk.own, strict=True)
-            rows = [row for order, own in pairs for row in order[:own]]
-            seen += chunk.features.numpy()[rows, 0].tolist()
-            taken.append(np.cumsum(chunk.own))
+        for own in feeds(split, bounds, memory_limit=memory_limit):
+            steps = batches_of(own, epoch)
+            assert len(steps) == own.steps == 5
+            for features, labels in steps:
+                np.testing.assert_array_equal(features[:, 0], labels)
+                seen += labels.tolist()
+            taken.append([len(labels) for _, labels in steps])
+            parts = [chunk.taken for chunk in own.epoch(epoch)]
+            chunks.add(len(parts))
         assert sorted(seen) == list(range(20))
-        after = feed.taken_after(np.arange(1, 6))
-        np.testing.assert_array_equal(np.transpose(taken), after)
+        # All know what each takes.
+        np.testing.assert_array_equal(np.transpose(taken), np.concatenate(parts))
+    assert chunks == {1} if memory_limit > 16 else min(chunks) > 1
+
+
+@pytest.mark.parametrize("memory_limit", [2**20, 16])
+def test_the_feed_of_one_worker_is_that_of_one_process(memory_limit, monkeypatch):
+    monkeypatch.setattr(feed, "_BLOCK_BYTES", 8)
+    split = Split(np.arange(21, dtype=np.float32)[:, None], np.arange(21, dtype=np.int32))
+    (own,), alone = (
+        feeds(split, [0, 21], memory_limit=memory_limit),
+        Feed(split, 4, 0, memory_limit),
+    )
+    for epoch in (0, 1):
+        for ours, theirs in zip(batches_of(own, epoch), batches_of(alone, epoch), strict=True):
+            np.testing.assert_array_equal(ours[1], theirs[1])
+
+
+@pytest.mark.parametrize("memory_limit", [2**20, 20_000])
+@pytest.mark.parametrize("every", [5, "epoch"])
+def test_one_worker_goes_the_way_of_one_process(every, memory_limit, monkeypatch):
+    monkeypatch.setattr(feed, "_BLOCK_BYTES", 2048)
+    recipe, digits = Recipe(**PLAIN).but(memory_limit=memory_limit), load_dataset("digits")
+    alone = fit(digits, recipe)
+    local = partial(LocalLoop, sums=TimedSums(ALONE), every=every)
+    monkeypatch.setattr(build, "_kind_of", lambda *_: local)
+    assert bytes_of(fit(digits, recipe)) == bytes_of(alone)
 
 
 def test_a_file_that_is_sorted_by_class_is_dealt_out_mixed():
-    labels = np.repeat(np.arange(10), 100)
-    for feed in feeds(labels, [0, 250, 500, 750, 1000]):
-        counts = np.bincount(feed.rows.labels.numpy(), minlength=10)
+    labels = np.repeat(np.arange(10, dtype=np.int32), 100)
+    split = Split(labels[:, None].astype(np.float32), labels)
+    for own in feeds(split, [0, 250, 500, 750, 1000]):
+        counts = np.bincount(own.rows.labels.numpy(), minlength=10)
         # 25 of each are expected; five standard deviations of the hypergeometric one.
         assert np.abs(counts - 25).max() < 5 * np.sqrt(25 * 0.9 * 0.75)
 

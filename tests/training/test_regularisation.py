@@ -56,9 +56,9 @@ def full_batch_optimum(dataset, updates, l2, l1, steps=6000):
     descended = Objective(model.scaled, l2=l2, l1=l1)
     rule, rows = Descent(updates, timed=False), dataset.train
     order = np.tile(np.arange(n_samples, dtype=np.int32), (steps, 1))
-    chunk = Chunk(
-        tf.constant(rows.features), tf.constant(rows.labels), None, steps * n_samples, order
-    )
+    counts = np.full(steps, n_samples, np.int32)
+    tensors = tf.constant(rows.features), tf.constant(rows.labels)
+    chunk = Chunk(*tensors, None, order, counts, counts, counts[:, None])
     rates = tf.fill([steps], tf.cast(1 / curvature, tf.float32))
     plan = Plan(rates, tf.zeros([steps]), None, None, None)
     take = compile_steps(descended, rule, DenseBatches(descended.scaled), (), None, None, True)

@@ -28,7 +28,7 @@ from tfsoftmax.training.sgd.local_loop import LocalLoop
 from tfsoftmax.training.sgd.loop import Loop
 from tfsoftmax.training.sgd.rules import AdaGrad, Descent, Ftrl, Rule
 from tfsoftmax.training.sgd.schedules import PerStep
-from tfsoftmax.training.sgd.shard_feed import LocalFeed, ShardFeed, shard_of
+from tfsoftmax.training.sgd.shard_feed import ShardFeed, shard_of
 from tfsoftmax.training.sgd.sparse_feed import SparseFeed
 from tfsoftmax.training.sgd.updates import Updates
 
@@ -75,7 +75,7 @@ def build_loop(
         ]
 
     first_averaged = round(recipe.epochs * feed.steps * (1 - recipe.averaging))
-    return _kind_of(feed, recipe, workers)(
+    return _kind_of(recipe, workers)(
         feed,
         objective,
         rule_of(stepping, objective, model, rows, bool(models)),
@@ -95,23 +95,23 @@ def feed_of(
     the rows, all about as many.
     """
     choices = rows, recipe.batch_size, recipe.seed, recipe.memory_limit
-    if workers.count > 1:
-        shards = [shard_of(len(rows), index, workers.count) for index in range(workers.count)]
-        if recipe.sync_every == 1:
-            return ShardFeed(*choices, shards[workers.index])
-        return LocalFeed(*choices, shards, workers.index)
-    kind = SparseFeed if taken_sparse(rows.features, model.spec) else Feed
-    return kind(*choices)
+    kind: type[Feed] = SparseFeed if taken_sparse(rows.features, model.spec) else Feed
+    if workers.count == 1:
+        return kind(*choices)
+    if recipe.sync_every == 1:
+        kind = ShardFeed
+    shards = [shard_of(len(rows), index, workers.count) for index in range(workers.count)]
+    return kind(*choices, shards, workers.index)
 
 
-def _kind_of(feed: Feed, recipe: Recipe, workers: Workers) -> Callable[..., Loop]:
+def _kind_of(recipe: Recipe, workers: Workers) -> Callable[..., Loop]:
     """What makes the loop: for one process, for synchronous steps or for local ones."""
     if workers.count == 1:
         return Loop
     sums = TimedSums(workers)
-    if isinstance(feed, LocalFeed):
-        return partial(LocalLoop, sums=sums, every=recipe.sync_every)
-    return partial(Loop, sums=sums)
+    if recipe.sync_every == 1:
+        return partial(Loop, sums=sums)
+    return partial(LocalLoop, sums=sums, every=recipe.sync_every)
 
 
 def rule_of(

@@ -21,9 +21,14 @@ def numbered(n_samples, n_features=4, dtype="int64"):
     return Split(features, numbers.astype(np.int32))
 
 
+def order_of(chunk):
+    """A chunk's row numbers, those of each step after another."""
+    return np.concatenate([o[:n] for o, n in zip(chunk.order, chunk.counts, strict=True)])
+
+
 def rows_of(chunk):
     """The row numbers of a chunk, in the order they are trained on."""
-    order = chunk.order.ravel()[: chunk.n_samples]
+    order = order_of(chunk)
     features, labels = chunk.features.numpy()[order], chunk.labels.numpy()[order]
     np.testing.assert_array_equal(features[:, 0], labels)
     return labels.tolist()
@@ -61,8 +66,11 @@ def test_chunks_hold_every_row_once_in_as_many_steps(n_samples, batch_size, memo
         rows = Feed(numbered(n_samples), batch_size, seed, memory_limit)
         chunks = list(rows.epoch(1))
         assert sorted(row for chunk in chunks for row in rows_of(chunk)) == list(range(n_samples))
-        steps = [-(-chunk.n_samples // rows.batch_size) for chunk in chunks]
-        assert sum(steps) == rows.steps == -(-n_samples // rows.batch_size)
+        counts = [count for chunk in chunks for count in chunk.counts[: chunk.steps]]
+        assert all(chunk.counts[: chunk.steps].sum() == chunk.counts.sum() for chunk in chunks)
+        # All but the last row's step are full.
+        assert sum(count < rows.batch_size for count in counts) <= 1
+        assert len(counts) == rows.steps == -(-n_samples // rows.batch_size)
         # One shape for all, or they would be compiled one by one.
         shapes = {(c.features.shape, c.labels.shape, c.order.shape) for c in chunks}
         assert len(shapes) == 1
@@ -105,8 +113,8 @@ def test_a_streamed_run_equals_steps_written_out(small_blocks):
         chunks = list(rows.epoch(epoch))
         assert len(chunks) > 3
         for chunk in chunks:
-            order = chunk.order.ravel()[: chunk.n_samples]
-            for start in range(0, chunk.n_samples, 16):
+            order = order_of(chunk)
+            for start in range(0, len(order), 16):
                 batch = order[start : start + 16]
                 X = chunk.features.numpy()[batch].astype(np.float64)
                 exponentials = np.exp(X @ W + b)

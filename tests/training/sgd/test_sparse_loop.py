@@ -137,7 +137,7 @@ def test_rows_beyond_the_memory_limit_are_each_used_once_an_epoch(monkeypatch):
     monkeypatch.setattr(feed, "_BLOCK_BYTES", 256)
     matrix = scipy.sparse.csr_array(np.diag(np.arange(1, 301)).astype(np.float32))
     split = Split(InFile(matrix), np.arange(300, dtype=np.int32))
-    rows = SparseFeed(split, 8, seed=0, memory_limit=1200)
+    rows = SparseFeed(split, 8, 0, 1200)
     chunks = list(rows.epoch(1))
     assert len(chunks) > 5
     assert sum(chunk.steps for chunk in chunks) == rows.steps

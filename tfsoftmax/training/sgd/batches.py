@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -70,25 +70,12 @@ class DenseBatches:
 
     def read(self, tensors: tuple[Any, ...], step: tf.Tensor) -> Batch:
         """As for `Batches`; rows are gathered on the device and only they are cast."""
-        features, labels, weights, n_samples, order = tensors
-        batch_size = order.shape[1]
-        rows = order[step]
-        # All of the batch, but for what pads the last one.
-        count = tf.minimum(n_samples - step * batch_size, batch_size)
-        return self.gathered(features, labels, weights, rows, count)
-
-    def gathered(
-        self,
-        features: tf.Tensor,
-        labels: tf.Tensor,
-        weights: tf.Tensor | None,
-        rows: tf.Tensor,
-        count: tf.Tensor,
-    ) -> Batch:
-        """The batch that has these rows, the first `count` of which are no padding."""
+        features, labels, weights, order, counts, totals = tensors
+        # In a slice XLA would take the step for a constant, and compile for each.
+        rows, count, total = (tf.gather(each, step) for each in (order, counts, totals))
         own = None if weights is None else tf.gather(weights, rows)
         inputs = self.scaled(tf.gather(features, rows))
-        return Batch(inputs, tf.gather(labels, rows), own, count, count)
+        return Batch(inputs, tf.gather(labels, rows), own, count, total)
 
     def part(self, tensors: tuple[Any, ...], step: tf.Tensor, state: State) -> State:
         """As for `Batches`."""
@@ -138,7 +125,7 @@ class SparseBatches(NamedTuple):
         own = None if weights is None else weights[step]
         entries = Numbered(owners[step], values[step], others)
         count = counts[step]
-        return Batch(entries, labels[step], own, count, count)
+        return Batch(entries, labels[step], own, count, tf.maximum(count, 1))
 
     def part(self, tensors: tuple[Any, ...], step: tf.Tensor, state: State) -> State:
         """As for `Batches`."""
@@ -158,8 +145,16 @@ class SparseBatches(NamedTuple):
 
     def pack(self, state: Callable[[slice], State], blocks: list[slice]) -> State:
         """As for `Batches`."""
-        rows = joined((_rows(state(block)) for block in blocks), blocks[-1].stop + 1)
-        return _kept(rows, state(slice(1)))
+        of_block: list[State] = []
+
+        def rows() -> Iterator[tf.Tensor]:
+            for block in blocks:
+                of_block[:] = [state(block)]
+                yield _rows(of_block[0])
+
+        of_all = joined(rows(), blocks[-1].stop + 1)
+        # That of each block has all of b.
+        return _kept(of_all, of_block[0])
 
     def unpack(self, state: State, block: slice) -> State:
         """As for `Batches`."""

@@ -9,8 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.distributed.timed import TimedSums
+from tfsoftmax.training.objective import Objective
+from tfsoftmax.training.sgd.feed import Feed
 from tfsoftmax.training.sgd.loop import Loop
-from tfsoftmax.training.sgd.shard_feed import LocalFeed
+from tfsoftmax.training.sgd.rules import Moment, Rule
 from tfsoftmax.training.sgd.updates import State
 
 
@@ -26,24 +28,33 @@ class LocalLoop(Loop):
     data (AISTATS 2017), algorithm 1.
     """
 
-    feed: LocalFeed
     sums: TimedSums
 
     def __init__(
-        self, feed: LocalFeed, *choices: Any, sums: TimedSums, every: int | Literal["epoch"]
+        self,
+        feed: Feed,
+        objective: Objective,
+        rule: Rule,
+        *choices: Any,
+        sums: TimedSums,
+        every: int | Literal["epoch"],
     ):
         """Prepares the loop; nothing is compiled before the first call.
 
         Args:
           feed: the worker's rows.
-          choices: as for `Loop`.
+          objective: what is minimised.
+          rule: how.
+          *choices: the others, as for `Loop`.
           sums: over all workers.
           every: how many steps there are from one mean to the next.
         """
-        super().__init__(feed, *choices)
+        super().__init__(feed, objective, rule, *choices)
         self.sums = sums
         self._every = feed.steps if every == "epoch" else min(every, feed.steps)
-        self._go_on_from_mean = compile_mean(sums)
+        self._mean = compile_mean(objective, rule, sums)
+        # Rows that each worker has taken since the last mean.
+        self._since_mean = np.zeros(1, np.int64)
 
     @property
     def can_be_saved(self) -> bool:
@@ -58,12 +69,24 @@ class LocalLoop(Loop):
         calls: list[tuple[np.ndarray, np.ndarray]] = []
         for each in super().run_epoch():
             calls.append(each)
-            if self.can_be_saved:
-                self._average()
             if self._is_long(sum(len(rates) for _, rates in calls)):
                 losses, rates = (np.concatenate(parts) for parts in zip(*calls, strict=True))
                 calls = []
-                yield self._of_all(losses), rates
+                (means,) = self.sums([tf.constant(losses, tf.float32)])
+                yield means.numpy(), rates
+
+    def _run_chunk(
+        self, chunk: Any, epoch: int, times: tf.Tensor | None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """As for `Loop`, with means; losses are this worker's part of the mean of all."""
+        first = chunk.first_step
+        for losses, rates in super()._run_chunk(chunk, epoch, times):
+            taken = chunk.taken[first : first + len(losses)]
+            first += len(losses)
+            self._since_mean = self._since_mean + taken.sum(axis=0)
+            if self.can_be_saved:
+                self._go_on_from_mean(times)
+            yield losses * (taken[:, self.feed.index] / taken.sum(axis=1)), rates
 
     @property
     def _taken(self) -> int:
@@ -81,40 +104,39 @@ class LocalLoop(Loop):
         rare = bool(self.pause_every) or self._every > self._steps_at_once
         return self.can_be_saved and rare
 
-    def _average(self) -> None:
-        first = (self._taken - 1) // self._every * self._every
-        own, total = self._rows_of(np.array([first, self._taken]))
-        self._go_on_from_mean(self._kept, tf.constant(own[0] / total[0], tf.float32))
+    def _go_on_from_mean(self, times: tf.Tensor | None) -> None:
+        share = self._since_mean[self.feed.index] / self._since_mean.sum()
+        share, self._since_mean = tf.constant(share, tf.float32), np.zeros(1, np.int64)
+        number, state = tf.constant(self._taken), self.state
 
-    def _of_all(self, losses: np.ndarray) -> np.ndarray:
-        """The mean losses of the last steps' rows of all workers, from those of the worker's."""
-        own, total = self._rows_of(np.arange(self._taken - len(losses), self._taken + 1))
-        (means,) = self.sums([tf.constant(losses * (own / total), tf.float32)])
-        return means.numpy()
+        def mean(block: slice) -> State:
+            return self._mean(self._batches.unpack(state, block), number, times, share)
 
-    def _rows_of(self, bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Between these steps of an epoch, how many rows this worker takes, and how many all do."""
-        taken = np.diff(self.feed.taken_after(bounds), axis=0)
-        return taken[:, self.feed.index], taken.sum(axis=1)
+        self.state = self._batches.pack(mean, self._blocks)
 
 
-def compile_mean(sums: TimedSums) -> Callable[[State, tf.Tensor], None]:
-    """Builds the function that moves a worker's state to the mean of all workers'.
+def compile_mean(
+    objective: Objective, rule: Rule, sums: TimedSums
+) -> Callable[[State, tf.Tensor, tf.Tensor | None, tf.Tensor], State]:
+    """Builds the function from a worker's state to the mean of all workers'.
 
     Args:
+      objective: what is minimised.
+      rule: how.
       sums: over all workers.
 
     Returns:
-      A ``tf.function`` of the variables with the state, and of the worker's share in the mean; the
-      shares of all workers add up to 1.
+      A ``tf.function`` of the state, of how many steps of the epoch are done, of the epoch's times
+      as in `Moment`, and of the worker's share in the mean; the shares of all workers add up to 1.
     """
 
-    def go_on_from_mean(kept: State, share: tf.Tensor) -> None:
-        # Every step touches all features of a row that has its zeros, so these are the same.
-        variables = tf.nest.flatten(kept._replace(touched=[]))
+    def mean(state: State, number: tf.Tensor, times: tf.Tensor | None, share: tf.Tensor) -> State:
+        settled = rule.settled(state, Moment(0.0, 0.0, number, times), objective)
+        # All have had their penalties up to now.
+        parts = settled._replace(touched=[])
         # What a worker without rows has does not matter, whatever it is.
-        shares = [tf.math.multiply_no_nan(each.read_value(), share) for each in variables]
-        for variable, mean in zip(variables, sums(shares), strict=True):
-            variable.assign(mean)
+        shares = [tf.math.multiply_no_nan(each, share) for each in tf.nest.flatten(parts)]
+        means: State = tf.nest.pack_sequence_as(parts, sums(shares))
+        return means._replace(touched=settled.touched)
 
-    return tf.function(go_on_from_mean, autograph=False)
+    return tf.function(mean, autograph=False)

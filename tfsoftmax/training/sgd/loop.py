@@ -24,7 +24,6 @@ from tfsoftmax.training.sgd.compiled import compile_steps
 from tfsoftmax.training.sgd.feed import Feed
 from tfsoftmax.training.sgd.rules import Moment, Rule
 from tfsoftmax.training.sgd.schedules import PerStep
-from tfsoftmax.training.sgd.shard_feed import ShardBatches, ShardFeed
 from tfsoftmax.training.sgd.sparse_feed import SparseFeed
 from tfsoftmax.training.sgd.step import Plan
 from tfsoftmax.training.sgd.updates import State
@@ -88,8 +87,6 @@ class Loop:
         self._batches: Batches = DenseBatches(objective.scaled)
         if isinstance(feed, SparseFeed):
             self._batches = SparseBatches.of(start(slice(1)))
-        elif isinstance(feed, ShardFeed):
-            self._batches = ShardBatches(objective.scaled)
         self._blocks = self._batches.blocks(feed.rows.features.shape[1])
         # Variables, because the compiled loop moves those where they are; tensors it copies.
         self._kept: State = tf.nest.map_structure(

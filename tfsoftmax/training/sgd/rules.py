@@ -73,6 +73,9 @@ class Rule(Protocol):
     def parameters(self, state: State, moment: Moment, objective: Objective) -> list[tf.Tensor]:
         """W and b as they are before a step."""
 
+    def settled(self, state: State, moment: Moment, objective: Objective) -> State:
+        """The state before a step, with nothing left to be made up for."""
+
     def step(
         self,
         state: State,
@@ -128,6 +131,10 @@ class Descent(NamedTuple):
         W, b = state.parameters
         return [_made_up(W, state, 1.0, moment, objective), b]
 
+    def settled(self, state: State, moment: Moment, objective: Objective) -> State:
+        """As for `Rule`."""
+        return _settled(self, state, moment, objective)
+
     def step(
         self,
         state: State,
@@ -176,6 +183,10 @@ class AdaGrad(NamedTuple):
         """As for `Rule`."""
         W, b = state.parameters
         return [_made_up(W, state, _slowed(state.sums[0]), moment, objective), b]
+
+    def settled(self, state: State, moment: Moment, objective: Objective) -> State:
+        """As for `Rule`."""
+        return _settled(self, state, moment, objective)
 
     def step(
         self,
@@ -244,6 +255,10 @@ class Ftrl(NamedTuple):
         W = W / (slopes[0] + steps * each_model(objective.l2))
         return [W, self.unit * (-z_b / slopes[1])]
 
+    def settled(self, state: State, moment: Moment, objective: Objective) -> State:
+        """As for `Rule`: what is kept follows from gradients alone."""
+        return state
+
     def step(
         self,
         state: State,
@@ -309,6 +324,13 @@ def _made_up(
         return W
     passed = tf.cast(moment.now - state.touched[0][..., None, :], tf.float32)
     return penalised(W, slowed * passed, objective)
+
+
+def _settled(rule: Rule, state: State, moment: Moment, objective: Objective) -> State:
+    if not state.touched:
+        return state
+    now = [tf.zeros_like(times) + moment.now[..., 0] for times in state.touched]
+    return state._replace(parameters=rule.parameters(state, moment, objective), touched=now)
 
 
 def _touched(state: State, before: State, moment: Moment) -> State:

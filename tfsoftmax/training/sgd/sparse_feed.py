@@ -15,10 +15,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.data.dataset import Split
-from tfsoftmax.data.features import aligned_empty, read_rows
+from tfsoftmax.data.features import aligned_empty, aligned_zeros, read_rows
 from tfsoftmax.data.sparse_rows import SparseFeatures, SparseRows
 from tfsoftmax.device import read_ahead, to_tensor
-from tfsoftmax.training.sgd.feed import Feed
+from tfsoftmax.training.sgd.feed import Feed, in_steps
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -45,8 +45,7 @@ class SparseChunk(NamedTuple):
       weights: of the rows, ``[chunk_steps, batch_size]`` or with one for each of several
         weightings; None where all count the same.
       counts: int32 ``[chunk_steps]``, the rows of each step that are no padding.
-      steps: how many steps the chunk has.
-      first_step: the first that has not been taken yet.
+      taken, first_step: as for `Chunk`.
     """
 
     features: tf.Tensor
@@ -56,8 +55,13 @@ class SparseChunk(NamedTuple):
     labels: tf.Tensor
     weights: tf.Tensor | None
     counts: tf.Tensor
-    steps: int
+    taken: np.ndarray
     first_step: int = 0
+
+    @property
+    def steps(self) -> int:
+        """How many steps the chunk has."""
+        return len(self.taken)
 
     @property
     def tensors(self) -> tuple[Any, ...]:
@@ -74,31 +78,35 @@ class SparseFeed(Feed):
     >>> from tfsoftmax.data.sparse_rows import SparseRows
     >>> rows = SparseRows(scipy.sparse.csr_array(np.eye(6, 1000, dtype=np.float32)))
     >>> split = Split(rows, np.zeros(6, np.int32))
-    >>> feed = SparseFeed(split, batch_size=4, seed=0, memory_limit=2**30)
+    >>> feed = SparseFeed(split, 4, 0, 2**30)
     >>> [(chunk.steps, chunk.counts.numpy().tolist()) for chunk in feed.epoch(0)]
     [(2, [4, 2])]
     """
 
-    def __init__(self, split: Split, batch_size: int, seed: int, memory_limit: int):
+    def __init__(self, split: Split, *choices: Any):
         """Prepares the feed, as `Feed` does; the split is of `SparseFeatures`, scaled already."""
-        super().__init__(split, batch_size, seed, memory_limit)
-        self.step_numbers = self.batch_size * max(1, self._row_bytes() // _ENTRY_BYTES)
+        super().__init__(split, *choices)
+        entries = max(1, self._row_bytes(split) // _ENTRY_BYTES)
+        self.step_numbers = self.batch_size * entries
         self.chunk_steps = min(self.chunk_steps, max(1, _CHUNK_ENTRIES // self.step_numbers))
         self._n_inputs = split.features.shape[1]
         self._marks = np.empty(self._n_inputs, np.int32)
         # Chunks have one shape as long as they fit into it, or they would be compiled one by one.
         self._n_local = self._n_others = 0
 
-    def _hold(self, split: Split, memory_limit: int) -> tuple[Split, Any]:
-        rows = split.features
+    def _hold(self, own: Split, fit: bool) -> tuple[Split, Any]:
+        rows = own.features
         assert isinstance(rows, SparseFeatures)
-        if rows.nbytes > memory_limit:
-            return split, None
+        if not fit:
+            return own, None
         held = SparseRows(rows.read_sparse([slice(None)])) if rows.in_file else rows
-        return split, (held, np.asarray(split.labels), split.weights)
+        return own, (held, np.asarray(own.labels), own.weights)
 
-    def _row_bytes(self) -> int:
-        return max(1, -(-self.rows.features.nbytes // self.n_samples))
+    def _bytes(self, split: Split, n_rows: int) -> int:
+        return split.features.nbytes * n_rows // len(split)
+
+    def _row_bytes(self, split: Split) -> int:
+        return max(1, -(-split.features.nbytes // len(split)))
 
     def _read(self, blocks: np.ndarray) -> Any:
         slices, features = self._slices(blocks), self.rows.features
@@ -110,39 +118,41 @@ class SparseFeed(Feed):
         return SparseRows(features.read_sparse(slices)), labels, weights
 
     def _chunks(
-        self, rows: Any, n_samples: int, order: np.ndarray, taken: int
+        self, rows: Any, order: np.ndarray, taken_by: np.ndarray, taken: int
     ) -> Iterator[SparseChunk]:
         features, labels, weights = rows
-        order = order.ravel()[:n_samples]
-        chunk_rows = self.chunk_steps * self.batch_size
-        skipped = taken // self.chunk_steps
-        taken -= skipped * self.chunk_steps
+        bounds = np.append(0, np.cumsum(taken_by[:, self.index]))
+        skipped = taken // self.chunk_steps * self.chunk_steps
+        taken -= skipped
 
         def ready(start: int) -> SparseChunk:
-            chosen = order[start : start + chunk_rows]
+            of_all = taken_by[start : start + self.chunk_steps]
+            chosen = order[bounds[start] : bounds[start + len(of_all)]]
             own = None if weights is None else weights[chosen]
             entries = features.take(chosen).read_sparse([slice(None)])
-            return self._chunk(entries, labels[chosen], own)
+            return self._chunk(entries, labels[chosen], own, of_all)
 
-        for chunk in read_ahead(ready, range(skipped * chunk_rows, n_samples, chunk_rows)):
+        for chunk in read_ahead(ready, range(skipped, len(taken_by), self.chunk_steps)):
             yield chunk._replace(first_step=taken)
             taken = 0
 
     def _chunk(
-        self, rows: csr_array, labels: np.ndarray, weights: np.ndarray | None
+        self,
+        rows: csr_array,
+        labels: np.ndarray,
+        weights: np.ndarray | None,
+        taken_by: np.ndarray,
     ) -> SparseChunk:
-        batch_size, n_rows = self.batch_size, len(labels)
-        steps = -(-n_rows // batch_size)
-        starts = np.append(rows.indptr[:-1:batch_size], rows.indptr[-1])
-        leading, others, places = self._numbered(rows.indices, starts)
+        own = taken_by[:, self.index]
+        ends = np.append(0, np.cumsum(own))
+        leading, others, places = self._numbered(rows.indices, rows.indptr[ends])
         self._n_local = _room(self._n_local, leading)
         self._n_others = _room(self._n_others, others)
-        owners = np.repeat(np.arange(n_rows, dtype=np.int32) % batch_size, np.diff(rows.indptr))
-        shape, n_local, n_others = (
-            (self.chunk_steps, room) for room in (batch_size, self._n_local, self._n_others)
-        )
-        counts = _filled((self.chunk_steps,), np.int32)
-        counts[:steps] = np.minimum(batch_size, n_rows - batch_size * np.arange(steps))
+        in_batch = (np.arange(len(labels)) - np.repeat(ends[:-1], own)).astype(np.int32)
+        owners = np.repeat(in_batch, np.diff(rows.indptr))
+        n_local, n_others = ((self.chunk_steps, room) for room in (self._n_local, self._n_others))
+        counts = aligned_zeros((self.chunk_steps,), np.int32)
+        counts[: len(own)] = own
         return SparseChunk(
             features=_padded(_taken(rows.indices, leading), n_local, np.int32, self._n_inputs),
             owners=_padded(_taken(owners, leading), n_local, np.int32),
@@ -152,10 +162,12 @@ class SparseFeed(Feed):
                 _padded(places, n_others, np.int32),
                 _padded(_taken(rows.data, others), n_others, np.float32),
             ),
-            labels=to_tensor(_reshaped(labels, shape, np.int32)),
-            weights=None if weights is None else to_tensor(_reshaped(weights, shape, np.float32)),
+            labels=to_tensor(in_steps(labels, counts, self.batch_size)),
+            weights=None
+            if weights is None
+            else to_tensor(in_steps(weights, counts, self.batch_size)),
             counts=to_tensor(counts),
-            steps=steps,
+            taken=taken_by,
         )
 
     def _numbered(self, indices: np.ndarray, starts: np.ndarray) -> Numbers:
@@ -202,12 +214,6 @@ def _room(before: int, parts: list[np.ndarray]) -> int:
     return int(-(-wanted // unit) * unit)
 
 
-def _filled(shape: tuple[int, ...], dtype: Any, value: int = 0) -> np.ndarray:
-    out = aligned_empty(shape, np.dtype(dtype))
-    out.fill(value)
-    return out
-
-
 def _taken(numbers: np.ndarray, parts: list[np.ndarray]) -> Iterator[np.ndarray]:
     return (numbers.take(part) for part in parts)
 
@@ -223,10 +229,3 @@ def _padded(
         filled += 1
     out[filled:] = pad
     return to_tensor(out)
-
-
-def _reshaped(rows: np.ndarray, shape: tuple[int, int], dtype: Any) -> np.ndarray:
-    """Rows batch by batch, and 0 in what is left over."""
-    out = _filled((*shape, *rows.shape[1:]), dtype)
-    out.reshape(-1, *rows.shape[1:])[: len(rows)] = rows
-    return out
