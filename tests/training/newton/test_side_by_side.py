@@ -1,9 +1,11 @@
 """Optima of many weightings of the same rows, in float32, where models are sure of every row."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from scipy.special import log_softmax, softmax
 
 from tfsoftmax.training.newton.side_by_side import optima
@@ -62,3 +64,18 @@ def test_weak_penalties_end_near_the_optimum(separable, enough):
             objective = -w @ log_softmax(logits, axis=1)[own] / N + l2 / 2 * (penalised**2).sum()
             slope = ((softmax(logits, axis=1) - own) * w[:, None]).T @ X / N + l2 * penalised
             assert (slope[:, :-1] ** 2).sum() / (2 * l2) <= enough * objective
+
+
+def test_threads_change_no_bit(separable):
+    X, y, weightings = separable
+
+    def cut():
+        for first in range(0, N, 7):
+            part = slice(first, first + 7)
+            yield X[part].astype(np.float32), y[part], np.ones(len(y[part]), np.float32)
+
+    given = cut, weightings.astype(np.float32), 3, 6, [1e-1, 1e-2, 1e-3, 1e-4], 1e-6
+    alone = list(optima(*given))
+    with ThreadPoolExecutor(3) as threads:
+        for one, other in zip(alone, optima(*given, threads), strict=True):
+            assert_array_equal(one, other)

@@ -6,7 +6,9 @@ side by side where l2 alone varies and the rows are in memory, else fold by fold
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import tensorflow as tf
@@ -35,7 +37,10 @@ _MOST_STEPS = 50
 _MOST_INPUTS = 2500
 # Arrays of all rows and models that are in memory side by side, and numbers in a block of one.
 _ARRAYS = 8
-_BLOCK_NUMBERS = 2**18
+_BLOCK_NUMBERS = 2**17
+
+# What blocks are dealt to.
+_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 Progress = Callable[[int, int], None] | None
 
@@ -122,9 +127,11 @@ def _side_by_side(
 
     found = np.zeros((folds, len(recipes), n_classes, n_inputs + 1))
     columns = [*varying, n_inputs]
-    # Products are so small that a core that waits for others takes longer than it works.
-    with one_thread():
-        along = optima(blocks, weights.T, n_classes, len(varying), strengths.tolist(), enough)
+    # Each core has blocks of its own: of one product all but one would wait longer than they work.
+    with one_thread(), ThreadPoolExecutor(_CORES) as pool:
+        threads = pool if n_samples > size else None
+        shape = n_classes, len(varying)
+        along = optima(blocks, weights.T, *shape, strengths.tolist(), enough, threads)
         for at in along:
             of_all = np.concatenate([np.zeros_like(at[:, :1]), at], axis=1)
             of_all -= of_all.mean(axis=1, keepdims=True)

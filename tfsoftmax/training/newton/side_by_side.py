@@ -8,6 +8,7 @@ them share a preconditioner: their mean curvature of each row, the same for all 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -34,6 +35,7 @@ def optima(
     n_inputs: int,
     strengths: Sequence[float],
     enough: float,
+    threads: ThreadPoolExecutor | None = None,
 ) -> Iterator[Many]:
     """Finds the optimum of every weighting at one l2 after another.
 
@@ -47,6 +49,7 @@ def optima(
       enough: a step is the last one if it gains no more than this share of the objective, because
         the next one would gain far less; or if that was to be more, but sums of float32 show none
         of it.
+      threads: as for `WeightedRows`.
 
     Yields:
       For each l2 the parameters as `likelihood` has them, ``[m, n_classes - 1, n_inputs + 1]``.
@@ -58,7 +61,7 @@ def optima(
     found = before = np.zeros((len(weightings), n_classes - 1, n_inputs + 1))
     shared = None
     for done, l2 in enumerate(strengths):
-        rows = WeightedRows(blocks, weightings, l2)
+        rows = WeightedRows(blocks, weightings, l2, threads)
         here = rows.at(found)
         if done > 1:
             ratio = _log_ratio(strengths[done - 1], l2) / _log_ratio(*strengths[done - 2 : done])

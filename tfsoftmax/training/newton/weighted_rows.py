@@ -6,8 +6,10 @@ parameters it depends on, are those of `likelihood`. Products have the rows' pre
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +19,13 @@ from tfsoftmax.training.newton.likelihood import Blocks, penalised
 _SHORTEST = 2.0**-20
 # Shares of what is maximised that sums over rows of either precision do not resolve.
 _ROUNDING = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-6}
+
+
+# Blocks that threads are given.
+_AT_A_TIME = 16
+
+# Rows, their labels, and what they count under each weighting.
+Block = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class Place(NamedTuple):
@@ -44,15 +53,23 @@ class WeightedRows:
     ([-2.0, -2.0], [[[0.5, 0.0]], [[-1.0, -1.0]]])
     """
 
-    def __init__(self, blocks: Blocks, weightings: np.ndarray, l2: float):
+    def __init__(
+        self,
+        blocks: Blocks,
+        weightings: np.ndarray,
+        l2: float,
+        threads: ThreadPoolExecutor | None = None,
+    ):
         """Prepares the passes.
 
         Args:
           blocks: goes through all rows.
           weightings: what rows count, ``[m, n_samples]``.
           l2: strength of the penalty, beside the mean loss of rows that count 1.
+          threads: go through several blocks at a time, which changes no bit of what is found; None
+            is one after another.
         """
-        self._all, self._weightings = blocks, weightings
+        self._all, self._weightings, self._threads = blocks, weightings, threads
         self._held = weightings.shape[1] * l2
 
     def at(self, many: Many) -> Place:
@@ -82,22 +99,28 @@ class WeightedRows:
 
         Each block's probabilities are ``[m, n_classes, n]``.
         """
-        total, probabilities = -self._held * penalised(here.parameters), []
-        for (rows, labels, weights), own in zip(self._blocks(), here.logits, strict=True):
+
+        def of_block(block: Block, own: np.ndarray) -> tuple[np.ndarray, Many]:
+            rows, labels, weights = block
             log_sum = _log_sum(own)
             P = np.concatenate([np.exp(-log_sum), np.exp(own - log_sum)], axis=1)
-            probabilities.append(P)
             # What the row's own class lacks is what the others have.
             own_class = _is_own(labels, P.shape[1])
             others = np.where(own_class, 0, P)
             slopes = np.where(own_class, others.sum(axis=1, keepdims=True), -P)[:, 1:]
-            total += _summed(weights * slopes, rows)
+            return P, _summed(weights * slopes, rows)
+
+        total, probabilities = -self._held * penalised(here.parameters), []
+        for P, part in self._each(of_block, here.logits):
+            probabilities.append(P)
+            total += part
         return total, probabilities
 
     def curved(self, probabilities: list[np.ndarray], many: Many) -> Many:
         """The information times directions."""
-        total = self._held * penalised(many)
-        for (rows, labels, weights), P in zip(self._blocks(), probabilities, strict=True):
+
+        def of_block(block: Block, P: np.ndarray) -> Many:
+            rows, labels, weights = block
             moved = P[:, 1:] * _products(many, rows)
             mean = moved.sum(axis=1, keepdims=True)
             moved -= P[:, 1:] * mean
@@ -105,7 +128,11 @@ class WeightedRows:
             # nothing but that of its own class.
             rest = moved.sum(axis=1, keepdims=True) - P[:, :1] * mean
             moved -= _is_own(labels, P.shape[1])[1:] * rest
-            total += _summed(weights * moved, rows)
+            return _summed(weights * moved, rows)
+
+        total = self._held * penalised(many)
+        for part in self._each(of_block, probabilities):
+            total += part
         return total
 
     def gram(self, probabilities: list[np.ndarray]) -> np.ndarray:
@@ -117,12 +144,15 @@ class WeightedRows:
         Returns:
           ``[n_inputs + 1, n_inputs + 1]``, in the rows' precision.
         """
-        parts = []
-        for (rows, _, weights), P in zip(self._blocks(), probabilities, strict=True):
+
+        def of_block(block: Block, P: np.ndarray) -> np.ndarray:
+            rows, _, weights = block
             trace = (P * (1 - P)).sum(axis=1)
             curvature = (weights[:, 0] * trace).mean(axis=0) / (P.shape[1] - 1)
-            parts.append(rows.T @ (curvature[:, None] * rows))
-        return sum(parts[1:], parts[0])
+            return rows.T @ (curvature[:, None] * rows)
+
+        parts = self._each(of_block, probabilities)
+        return sum(parts, next(parts))
 
     def farthest(self, away: Many) -> np.ndarray:
         """How far the logit of a row that counts has moved, at most, ``[m]``."""
@@ -133,15 +163,29 @@ class WeightedRows:
 
     def _logits(self, many: Many) -> list[np.ndarray]:
         """The logits of all rows, or what directions add to them."""
-        return [_products(many, rows) for rows, _, _ in self._blocks()]
+        return list(self._each(lambda block: _products(many, block[0])))
 
     def _values(self, many: Many, logits: list[np.ndarray]) -> np.ndarray:
+        def of_block(block: Block, own: np.ndarray) -> np.ndarray:
+            _, labels, weights = block
+            return (weights[:, 0] * _losses(labels, own)).sum(axis=1, dtype=np.float64)
+
         total = -self._held / 2 * (many * penalised(many)).sum(axis=(1, 2))
-        for (_, labels, weights), own in zip(self._blocks(), logits, strict=True):
-            total -= (weights[:, 0] * _losses(labels, own)).sum(axis=1, dtype=np.float64)
+        for part in self._each(of_block, logits):
+            total -= part
         return total
 
-    def _blocks(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def _each(self, of_block: Callable[..., Any], *of_rows: list[np.ndarray]) -> Iterator[Any]:
+        """What a function finds in each block and what belongs to its rows, in order."""
+        parts = zip(self._blocks(), *of_rows, strict=False)
+        if self._threads is None:
+            yield from (of_block(*part) for part in parts)
+            return
+        # A few at a time: what is found may be much larger than a block.
+        while some := list(islice(parts, _AT_A_TIME)):
+            yield from self._threads.map(lambda part: of_block(*part), some)
+
+    def _blocks(self) -> Iterator[Block]:
         done = 0
         for rows, labels, _ in self._all():
             yield rows, labels, self._weightings[:, None, done : done + len(rows)]
