@@ -58,14 +58,6 @@ def recipe_for(estimator: SoftmaxClassifier, n_classes: int, total_weight: float
     """
     check_arguments(estimator)
     options: dict[str, Any] = _penalties(estimator, n_classes, total_weight)
-    newton = estimator.solver == "newton" or (
-        estimator.solver == "auto"
-        and not estimator.early_stopping
-        and (options["l2"] != 0 or options["l1"] > 0)
-    )
-    options["solver"] = "newton" if newton else "sgd"
-    if newton:
-        options |= {"tol": float(estimator.tol), "max_steps": int(estimator.max_iter)}
     if estimator.early_stopping:
         options |= {
             "early_stopping": "log_loss",
@@ -76,12 +68,16 @@ def recipe_for(estimator: SoftmaxClassifier, n_classes: int, total_weight: float
     for name in ("epochs", "batch_size", "learning_rate"):
         value = getattr(estimator, name)
         options[name] = value.item() if isinstance(value, np.generic) else value
-    return Recipe(
+    recipe = Recipe(
         **options,
         **(estimator.recipe_options or {}),
+        solver=estimator.solver,
         standardize=_SCALINGS[estimator.scaling],
         seed=seed_of(estimator.random_state),
     )
+    if recipe.solver == "sgd":
+        return recipe
+    return recipe.but(tol=float(estimator.tol), max_steps=int(estimator.max_iter))
 
 
 def _penalties(estimator: SoftmaxClassifier, n_classes: int, total_weight: float) -> dict[str, Any]:

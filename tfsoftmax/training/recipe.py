@@ -52,16 +52,16 @@ class Recipe(Choices):
         "short and of 50 classes",
         always=True,
     )
-    solver: Literal["sgd", "newton"] = option(
+    solver: Literal["auto", "sgd", "newton"] = option(
         "sgd",
         "What finds the weights: sgd alone; newton goes on from there, step by step, until the "
         "optimum is proven to be no further away than "
         + setting("tol")
-        + ". "
+        + ", for which "
         + setting("l2")
         + " or "
         + setting("l1")
-        + " must be above 0.",
+        + " must be above 0. auto is newton, or sgd without a penalty or with early stopping.",
     )
     tol: float = option(
         1e-6,
@@ -224,6 +224,9 @@ class Recipe(Choices):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.solver == "auto":
+            # Decided here, so that all that a recipe is shown to or kept by names what is used.
+            object.__setattr__(self, "solver", "sgd" if self._no_optimum() else "newton")
         if self.nesterov and not self.momentum:
             raise UsageError(
                 setting("nesterov")
@@ -269,18 +272,22 @@ class Recipe(Choices):
 
     def _check_newton(self) -> None:
         """Refuses choices that leave no optimum to find, or stop on the way to it."""
-        reasons = {
-            "early_stopping": self.early_stopping and "which stops before the optimum",
-            "l2": self.l2 == 0 and not self.l1 and "without a penalty there may be no optimum",
-        }
-        for name, reason in reasons.items():
-            if reason:
-                raise UsageError(
-                    setting("solver", "newton")
-                    + " and "
-                    + setting(name, getattr(self, name))
-                    + f" exclude each other: {reason}"
-                )
+        for name, reason in self._no_optimum().items():
+            raise UsageError(
+                setting("solver", "newton")
+                + " and "
+                + setting(name, getattr(self, name))
+                + f" exclude each other: {reason}"
+            )
+
+    def _no_optimum(self) -> dict[str, str]:
+        """Which choices newton is of no use with, and why."""
+        reasons = {}
+        if self.early_stopping:
+            reasons["early_stopping"] = "which stops before the optimum"
+        if self.l2 == 0 and not self.l1:
+            reasons["l2"] = "without a penalty there may be no optimum"
+        return reasons
 
     def _check_unused(self, needed: str, example: str, *names: str) -> None:
         """Refuses choices that would have no effect without another one."""

@@ -322,3 +322,22 @@ def test_the_objective_is_the_models(table, found):
     loss = (np.log(np.exp(logits).sum(axis=1)) - own).mean()
     penalty = float(Objective(model.scaled, l2=L2).penalty(model.W))
     assert found.history.proof.objective == pytest.approx(loss + penalty, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("choices", "solver"),
+    [
+        ({}, "newton"),
+        ({"l2": 0.0}, "sgd"),
+        ({"l2": 0.0, "l1": 0.1}, "newton"),
+        ({"l2": "auto"}, "newton"),
+        ({"early_stopping": "log_loss"}, "sgd"),
+    ],
+)
+def test_auto_is_newton_where_there_is_an_optimum_to_find(choices, solver):
+    assert Recipe(solver="auto", **choices) == Recipe(solver=solver, **choices)
+
+
+def test_auto_does_not_drop_a_tolerance():
+    with pytest.raises(UsageError, match="tol.* has no effect without .*newton"):
+        Recipe(solver="auto", l2=0.0, tol=1e-3)
