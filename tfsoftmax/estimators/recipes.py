@@ -58,6 +58,7 @@ def recipe_for(estimator: SoftmaxClassifier, n_classes: int, total_weight: float
     """
     check_arguments(estimator)
     options: dict[str, Any] = _penalties(estimator, n_classes, total_weight)
+    options["solver"] = estimator.solver
     if estimator.early_stopping:
         options |= {
             "early_stopping": "log_loss",
@@ -71,7 +72,6 @@ def recipe_for(estimator: SoftmaxClassifier, n_classes: int, total_weight: float
     recipe = Recipe(
         **options,
         **(estimator.recipe_options or {}),
-        solver=estimator.solver,
         standardize=_SCALINGS[estimator.scaling],
         seed=seed_of(estimator.random_state),
     )
