@@ -15,6 +15,7 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 import pytest
+from hypothesis import settings
 from support.datasets import make_dataset
 from support.once import make_once
 
@@ -22,6 +23,9 @@ from tfsoftmax import load_dataset
 from tfsoftmax.messages import Message
 from tfsoftmax.system import compile_cache
 
+# How long an example takes depends on what else the machine does.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 SHARED_MNIST = Path(__file__).parents[2] / "shared" / "data" / "mnist"
 
 
