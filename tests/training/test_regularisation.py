@@ -60,7 +60,7 @@ def full_batch_optimum(dataset, updates, l2, l1, steps=6000):
     tensors = tf.constant(rows.features), tf.constant(rows.labels)
     chunk = Chunk(*tensors, None, order, counts, counts, counts[:, None])
     rates = tf.fill([steps], tf.cast(1 / curvature, tf.float32))
-    plan = Plan(rates, tf.zeros([steps]), None, None, None)
+    plan = Plan(rates, tf.zeros([steps]), None, None, descended.numbers)
     take = compile_steps(descended, rule, DenseBatches(descended.scaled), (), None, None, True)
     kept = tf.nest.map_structure(tf.Variable, rule.start(parameters_of(model)))
     take(kept, chunk.tensors, plan, tf.constant([0, steps]))

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,6 +52,19 @@ class Sums(NamedTuple):
     gradient: list[tf.Tensor]
     logits: tf.Tensor
     probabilities: tf.Tensor
+
+
+class Numbers(NamedTuple):
+    """The numbers of an objective that differ from run to run; None where it has none.
+
+    Attributes:
+      center: as for `Objective`.
+      l2, l1: likewise, float32.
+    """
+
+    center: tf.Tensor | None
+    l2: tf.Tensor | None
+    l1: tf.Tensor | None
 
 
 @dataclass(frozen=True)
@@ -93,6 +106,17 @@ class Objective:
             l1=recipe.l1,
             sum_of_batch=recipe.loss_reduction == "sum",
         )
+
+    @property
+    def numbers(self) -> Numbers:
+        """Its numbers as tensors, for what is traced once for all objectives of a kind."""
+        l2, l1 = (tf.constant(x, tf.float32) if penalises(x) else None for x in (self.l2, self.l1))
+        return Numbers(None if self.center is None else tf.constant(self.center), l2, l1)
+
+    def with_numbers(self, numbers: Numbers) -> Objective:
+        """The objective with other numbers."""
+        l2, l1 = (0.0 if strength is None else strength for strength in (numbers.l2, numbers.l1))
+        return replace(self, center=numbers.center, l2=l2, l1=l1)
 
     def logits(self, parameters: Parameters, inputs: tf.Tensor) -> tf.Tensor:
         """``W (x - c) + b`` of each row, linear in the parameters.
@@ -206,14 +230,14 @@ class Objective:
     def with_l2(self, gradients: Parameters, parameters: Parameters) -> list[tf.Tensor]:
         """Gradients of the mean loss with that of the l2 penalty, ``l2 W``, added."""
         of_W, of_b = gradients
-        if np.any(self.l2):
+        if penalises(self.l2):
             of_W += each_model(self.l2) * parameters[0]
         return [of_W, of_b]
 
     @property
     def proximal(self) -> Callable[[tf.Tensor, Hyper], tf.Tensor] | None:
         """From W and a step's size to W after the proximal step of l1; None without l1."""
-        if not np.any(self.l1):
+        if not penalises(self.l1):
             return None
         return lambda W, step: soft_threshold(W, step * self.l1)
 
@@ -277,6 +301,15 @@ def soft_threshold(W: tf.Tensor, amount: Hyper) -> tf.Tensor:
     """
     limit = each_model(amount)
     return tf.maximum(W - limit, 0.0) + tf.minimum(W + limit, 0.0)
+
+
+def penalises(strength: Hyper) -> bool:
+    """Whether a penalty is above 0 for a model; of a tensor in a trace it may be.
+
+    >>> penalises(0.0), penalises(np.array([0.0, 0.1]))
+    (False, True)
+    """
+    return tf.is_tensor(strength) or bool(np.any(strength))
 
 
 def each_model(hyper: Hyper) -> Any:

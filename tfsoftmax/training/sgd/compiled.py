@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.distributed.timed import TimedSums
-from tfsoftmax.training.objective import Objective
+from tfsoftmax.training.objective import Numbers, Objective
 from tfsoftmax.training.sgd.batches import Batches
 from tfsoftmax.training.sgd.rules import Rule
 from tfsoftmax.training.sgd.step import Plan, Step
@@ -36,7 +36,7 @@ def compile_steps(
     compiled already. It outlives its run, so rows and weights are none of what it is built of.
 
     Args:
-      objective: what is minimised; it is told its center in each call.
+      objective: what is minimised; it is told its numbers in each call.
       rule: how.
       batches: how a step reads its rows, and what it moves.
       models: how many models, ``(n_weightings, n_models)``; ``()`` is a single one.
@@ -55,7 +55,7 @@ def compile_steps(
       that returns the mean loss of each batch, float32 ``[steps, *models]``, 0 for steps not
       taken.
     """
-    step = Step(replace(objective, center=None), rule, batches, len(models))
+    step = Step(objective.with_numbers(Numbers(None, None, None)), rule, batches, len(models))
     if sums:
         # Traces of several processes must come in the same order, which what is left of earlier
         # runs would change.
@@ -116,10 +116,12 @@ def _function(step: Step, models: tuple[int, ...], sums: TimedSums | None, xla: 
         def take_step(
             number: tf.Tensor, losses: tf.Tensor, state: State
         ) -> tuple[tf.Tensor, tf.Tensor, State]:
-            mean, gradients, held = slopes(tensors, number, state, plan.moment(number), plan.center)
+            mean, gradients, held = slopes(
+                tensors, number, state, plan.moment(number), plan.numbers
+            )
             if sums:
                 mean, *gradients = sums([mean, *gradients])
-            state = moved(tensors, number, state, gradients, held)
+            state = moved(tensors, number, state, gradients, held, plan.numbers)
             return number + 1, tf.tensor_scatter_nd_update(losses, [[number]], [mean]), state
 
         _, losses, state = tf.while_loop(

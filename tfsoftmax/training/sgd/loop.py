@@ -79,7 +79,7 @@ class Loop:
         """
         self.feed = feed
         self._objective, self._rule = objective, rule
-        self._center = None if objective.center is None else tf.constant(objective.center)
+        self._numbers = objective.numbers
 
         def start(block: slice) -> State:
             return rule.start(objective.to_centered(parameters(block)))
@@ -177,7 +177,7 @@ class Loop:
             tf.constant(self._average_weights(steps), tf.float32),
             None if times is None else tf.constant(start - epoch * self.feed.steps),
             times,
-            self._center,
+            self._numbers,
         )
         first, tensors = chunk.first_step, chunk.tensors
         while first < chunk.steps:

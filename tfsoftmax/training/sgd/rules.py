@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import tensorflow as tf
 
-from tfsoftmax.training.objective import Hyper, Objective, each_model
+from tfsoftmax.training.objective import Hyper, Objective, each_model, penalises
 from tfsoftmax.training.sgd.schedules import PerStep
 from tfsoftmax.training.sgd.updates import State, Updates
 
@@ -309,9 +309,9 @@ def penalised(
     """
     l2, l1 = each_model(objective.l2), each_model(objective.l1)
     W = W * tf.exp(-l2 * time) + moved
-    if not np.any(objective.l1):
+    if not penalises(objective.l1):
         return W
-    divisor = each_model(np.where(np.asarray(objective.l2) > 0, objective.l2, 1).astype(np.float32))
+    divisor = tf.where(l2 > 0, l2, 1.0)
     amount = l1 * tf.where(l2 > 0, -tf.math.expm1(-l2 * time) / divisor, time)
     return tf.maximum(W - amount, 0.0) + tf.minimum(W + amount, 0.0)
 
@@ -320,7 +320,7 @@ def _made_up(
     W: tf.Tensor, state: State, slowed: Any, moment: Moment, objective: Objective
 ) -> tf.Tensor:
     """W as it is now, with what penalties have done since its features last occurred."""
-    if not state.touched or not (np.any(objective.l2) or np.any(objective.l1)):
+    if not state.touched or not (penalises(objective.l2) or penalises(objective.l1)):
         return W
     passed = tf.cast(moment.now - state.touched[0][..., None, :], tf.float32)
     return penalised(W, slowed * passed, objective)

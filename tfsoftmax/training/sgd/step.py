@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfsoftmax.training.objective import Objective
+from tfsoftmax.training.objective import Numbers, Objective
 from tfsoftmax.training.sgd.batches import Batches
 from tfsoftmax.training.sgd.rules import Moment, Rule
 from tfsoftmax.training.sgd.updates import State
@@ -21,14 +20,14 @@ class Plan(NamedTuple):
       average_weights: float32 ``[steps]``.
       start: the number in its epoch of the chunk's first step, int32; None without times.
       times: as for `Moment`.
-      center: as for `Objective`.
+      numbers: of the objective.
     """
 
     rates: tf.Tensor
     average_weights: tf.Tensor
     start: tf.Tensor | None
     times: tf.Tensor | None
-    center: tf.Tensor | None
+    numbers: Numbers
 
     def moment(self, step: tf.Tensor) -> Moment:
         """A step's place in the run; its rate is the learning rate."""
@@ -48,7 +47,7 @@ class Step(NamedTuple):
     """What a step does.
 
     Attributes:
-      objective: what is minimised; its center is that of the plan.
+      objective: what is minimised; its numbers are those of the plan.
       rule: how.
       batches: how a step reads its rows, and what it moves.
       model_axes: how many leading axes tell models apart; 0 for a single one.
@@ -65,7 +64,7 @@ class Step(NamedTuple):
         step: tf.Tensor,
         state: State,
         moment: Moment,
-        center: tf.Tensor | None,
+        numbers: Numbers,
     ) -> tuple[tf.Tensor, list[tf.Tensor], Held]:
         """The mean loss of a step's rows, for each model, and its gradients.
 
@@ -76,9 +75,9 @@ class Step(NamedTuple):
           step: its number in the chunk.
           state: before the step.
           moment: of the step, as `Plan` has it.
-          center: likewise.
+          numbers: likewise.
         """
-        objective = replace(self.objective, center=center)
+        objective = self.objective.with_numbers(numbers)
         batch, part = self.batches.read(tensors, step), self.batches.part(tensors, step, state)
         moment = moment._replace(rate=objective.rate(moment.rate, batch.total))
         parameters = self.rule.parameters(part, moment, objective)
@@ -102,9 +101,11 @@ class Step(NamedTuple):
         state: State,
         gradients: list[tf.Tensor],
         held: Held,
+        numbers: Numbers,
     ) -> State:
         """The state after a step, from the gradients of its mean loss and what `slopes` held."""
-        part = self.rule.step(held.part, held.parameters, gradients, held.moment, self.objective)
+        objective = self.objective.with_numbers(numbers)
+        part = self.rule.step(held.part, held.parameters, gradients, held.moment, objective)
         return self.batches.put(tensors, step, state, part)
 
 
