@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfsoftmax.errors import ExportError, TfsoftmaxError
+from tfsoftmax.errors import ExportError, PeerError, TfsoftmaxError
 from tfsoftmax.messages import message_of
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def rescue_on_failure(
 
     Raises:
       ExportError: in place of the block's own error; it says where the model is.
+      PeerError: the same where another worker is gone, as then all can be tried again.
     """
     try:
         yield
@@ -43,7 +44,8 @@ def rescue_on_failure(
         else:
             again = shlex.join(["tfsoftmax", "export", str(path), "--output-dir", "DIR"])
             kept = f"the trained model is kept in {path}: '{again}' exports it"
-        raise ExportError(_explain(error) + f"; {kept}") from error
+        kind = PeerError if isinstance(error, PeerError) else ExportError
+        raise kind(_explain(error) + f"; {kept}") from error
 
 
 def _explain(error: Exception) -> str:

@@ -15,6 +15,7 @@ from tfsoftmax.cli._options import add_options, arguments_for, make_option, pop_
 from tfsoftmax.data.kinds import BUNDLED, KINDS
 from tfsoftmax.data.names import locate
 from tfsoftmax.data.options import SourceOptions, check_applicable, takers
+from tfsoftmax.distributed.workers import ALONE, Workers
 
 if TYPE_CHECKING:
     from tfsoftmax import Dataset, Spec
@@ -73,9 +74,13 @@ class Data:
         return options
 
     def load(
-        self, name: str, recorded: dict[str, Any] | None = None, model: Spec | None = None
+        self,
+        name: str,
+        recorded: dict[str, Any] | None = None,
+        model: Spec | None = None,
+        workers: Workers = ALONE,
     ) -> Dataset:
-        """Loads a dataset, `model` as for `load_dataset`; raises as that does."""
+        """Loads a dataset, `model` and `workers` as for `load_dataset`; raises as that does."""
         from tfsoftmax import load_dataset
 
         return load_dataset(
@@ -84,6 +89,7 @@ class Data:
             manual_dir=self.manual_dir,
             options=self.options(name, recorded),
             model=model,
+            workers=workers,
         )
 
     def memory_limit(self) -> dict[str, int]:

@@ -31,10 +31,13 @@ if TYPE_CHECKING:
     )
     from tfsoftmax.cli._formats import Forms
     from tfsoftmax.cli._sources import Data
+    from tfsoftmax.data.features import FeaturesLike
     from tfsoftmax.training.record import RunRecord
     from tfsoftmax.training.trainer import Progress
 
 _log = logging.getLogger("tfsoftmax.cli")
+# As many as the formats take.
+_CALIBRATION_ROWS = 500
 
 
 def record_data(dataset: Dataset) -> Dataset:
@@ -149,11 +152,25 @@ def command_of(dataset: Dataset, data: Data, recipe: Recipe, recipe_name: str) -
     return [*again, *arguments_of(recipe, recipe_name)]
 
 
-def export_trained(trained: FitResult, place: tuple[Path, str], forms: Forms) -> ExportResult:
-    """Exports a model that was just trained to (output folder, name)."""
-    from tfsoftmax.cli._models import export_to
+def rows_to_calibrate_on(dataset: Dataset) -> FeaturesLike:
+    """Raw training rows for integer formats: of rows that several workers have, enough of them."""
+    from tfsoftmax.data.moved_rows import evenly_spaced, on_chief
 
-    return export_to(trained.model, place, trained.dataset, forms)
+    return on_chief(evenly_spaced(dataset.train, _CALIBRATION_ROWS)).features
+
+
+def export_trained(
+    trained: FitResult,
+    place: tuple[Path, str],
+    forms: Forms,
+    calibrate_on: FeaturesLike | None = None,
+) -> ExportResult:
+    """Exports a model that was just trained to (output folder, name)."""
+    from tfsoftmax.cli._models import export_rows
+
+    dataset = trained.dataset
+    rows = dataset.train.features if calibrate_on is None else calibrate_on
+    return export_rows(trained.model, place, dataset.test, rows, forms)
 
 
 def write_history(path: Path, history: History) -> None:

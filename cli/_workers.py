@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from tfsoftmax.distributed.workers import ALONE, Workers, join_workers
 from tfsoftmax.errors import PeerError
 
 _log = logging.getLogger("tfsoftmax.cli")
+if TYPE_CHECKING:
+    from tfsoftmax import Dataset, FitResult
+
 _OPTIONS = (
     click.option(
         "--distribute",
@@ -61,6 +64,21 @@ def join(options: dict[str, Any], sync_every: object) -> Workers:
     if not workers.is_chief:
         logging.getLogger("tfsoftmax").setLevel(logging.ERROR)
     return workers
+
+
+def assist(trained: FitResult, loaded: Dataset, workers: Workers) -> None:
+    """Does a worker's part of what the chief asks of the rows of all, once it has trained."""
+    from tfsoftmax import diagnose
+    from tfsoftmax.cli._training import rows_to_calibrate_on
+    from tfsoftmax.data.dataset import check_unchanged
+    from tfsoftmax.data.sharded_rows import workers_with
+
+    if workers_with(trained.dataset.train.features).count == 1:
+        return  # The chief has them all.
+    with workers.peer_errors():
+        diagnose(trained.model, trained.dataset, trained.history)
+        check_unchanged(loaded, trained.record.dataset.sha256)
+        rows_to_calibrate_on(trained.dataset)
 
 
 def let_go(workers: Workers) -> None:

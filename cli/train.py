@@ -28,12 +28,14 @@ from tfsoftmax.cli._training import (
     export_trained,
     print_end,
     record_data,
+    rows_to_calibrate_on,
     summarize,
     trained_on,
     write_history,
 )
-from tfsoftmax.cli._workers import join, let_go, workers_options
+from tfsoftmax.cli._workers import assist, join, let_go, workers_options
 from tfsoftmax.data.names import locate
+from tfsoftmax.distributed.workers import ALONE
 
 if TYPE_CHECKING:
     from tfsoftmax import SoftmaxRegression
@@ -143,20 +145,24 @@ def train(
     from tfsoftmax.export.versions import model_folder
 
     before, reading = _start(start_from) if start_from else (None, {})
-    loaded = dataset = record_data(data.load(dataset_name, reading))
     start = None
-    if before:
-        from tfsoftmax import warm_start
+    with workers.peer_errors():
+        # What a model is matched to is read whole.
+        readers = ALONE if before else workers
+        loaded = dataset = record_data(data.load(dataset_name, reading, workers=readers))
+        if before:
+            from tfsoftmax import warm_start
 
-        start, dataset = warm_start(before, dataset, new_classes)
-    if recipe.held_out:
-        dataset = with_validation(dataset, recipe.held_out)
+            start, dataset = warm_start(before, dataset, new_classes)
+        if recipe.held_out:
+            dataset = with_validation(dataset, recipe.held_out)
     if not quiet:
         announce(dataset, recipe_name)
     check_formats(forms.formats, dataset.model_spec)
     note_another_task(model_folder(output_dir, name), dataset.spec)
     trained = trained_on(dataset, recipe, quiet, start, checkpoints, tensorboard, workers)
     if not workers.is_chief:
+        assist(trained, loaded, workers)
         # A scheduler may not start again what has succeeded, and the chief still has the export.
         workers.meet()
         return 0
@@ -164,9 +170,11 @@ def train(
         command = command_of(dataset, data, trained.history.recipe, recipe_name)
         if start_from:
             command += ["--from", str(start_from), "--new-classes", new_classes]
-        record = complete_record(trained, command)
-        check_unchanged(loaded, record.dataset.sha256)
-        exported = export_trained(trained, (output_dir, name), forms)
+        with workers.peer_errors():
+            record = complete_record(trained, command)
+            check_unchanged(loaded, record.dataset.sha256)
+            calibrate_on = rows_to_calibrate_on(trained.dataset)
+        exported = export_trained(trained, (output_dir, name), forms, calibrate_on)
     if history:
         write_history(history, trained.history)
     let_go(workers)

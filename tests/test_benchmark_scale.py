@@ -38,6 +38,9 @@ def made(module):
             steps=((990.0, Cost(1e-3, 1e-3)), (9900.0, Cost(4e-3, 6e-3))),
             shared_steps=((990.0, Cost(2e-3, 2e-3)), (9900.0, Cost(5e-3, 7e-3))),
             newton=Cost(2e-9, 3e-9),
+            leading=Cost(5e-3, 9e-3),
+            inverse=Cost(0.5, 0.9),
+            messages=3.5,
             evaluation=Cost(3e-9, 3e-9),
             order=Cost(1e-7, 1e-7),
             read=Cost(1e-9, 1e-9),
@@ -85,13 +88,21 @@ def test_local_steps_send_one_message_for_many_steps(made):
     assert together.computing - found.computing == pytest.approx(3 * saved)
 
 
-def test_a_pass_of_newtons_is_two_all_reduces_of_float64(made):
+def test_a_pass_of_newtons_is_some_all_reduces_of_float64(made):
     less, more = (
         made.costs.exact(made.problem, made.rates, made.cluster(4), 10, passes, 50)
         for passes in (20, 21)
     )
-    assert more.computing - less.computing == pytest.approx(3000 * 99 * 2e-9)
-    assert more.communicating - less.communicating == pytest.approx(12 * (1e-3 + 2000 * 1e-8))
+    assert more.computing - less.computing == pytest.approx(3000 * 99 * 2e-9 + 5e-3)
+    sums = 3.5 * 6 * (1e-3 + 2000 * 1e-8)
+    assert more.communicating - less.communicating == pytest.approx(sums)
+
+
+def test_what_the_chief_does_alone_takes_as_long_with_any_number_of_workers(made):
+    rates = made.rates._replace(newton=made.Cost(0.0, 0.0))
+    for cluster in (made.cluster(1), made.cluster(64), made.cluster(8, on_each=8)):
+        found = made.costs.newton(made.problem, rates, cluster, 20)
+        assert found.computing == pytest.approx(20 * 5e-3 + 0.5)
 
 
 def test_one_worker_does_not_communicate(made):
@@ -104,7 +115,8 @@ def test_one_worker_does_not_communicate(made):
 
 def test_a_perfect_network_divides_the_steps_by_the_workers(made):
     free = made.costs.Network(made.Cost(0.0, 0.0), made.Cost(0.0, 0.0))
-    rates = made.rates._replace(order=made.Cost(0.0, 0.0), shared_steps=made.rates.steps)
+    none = dict.fromkeys(("order", "leading", "inverse"), made.Cost(0.0, 0.0))
+    rates = made.rates._replace(**none, shared_steps=made.rates.steps)
     one = made.ways(made.cluster(1, network=free), rates=rates)
     for workers in (2, 5, 16):
         for way, found in made.ways(made.cluster(workers, network=free), rates=rates).items():
@@ -181,7 +193,8 @@ def _found(made):
         "order": step,
         "read": step,
     }
-    found["newton"] = {"cost": step}
+    solver = {"cost": made.Cost(4e-9, 7e-9), "leading": step, "inverse": made.Cost(0.3, 0.5)}
+    found["newton"] = {**solver, "rows": 60_000, "messages": 3.5}
     for numbers in (1024, 1_000_000):
         found[f"message {numbers}"] = network.all_reduce(4 * numbers, 2)
     found["alone 64"], found["part 64"] = step, step
@@ -191,6 +204,12 @@ def _found(made):
         sent = network.all_reduce(4 * 7850, workers)
         found[f"silent {workers} 64"] = silent
         found[f"joined {workers} 64"] = silent + made.Cost(cluster.seconds(sent), sent.cpu)
+        told = network.all_reduce(8 * 7850, workers)
+        # 20 passes over all numbers, each worker's part on its part of two cores.
+        rows = cluster.seconds(solver["cost"].times(60_000 * 784 / workers))
+        seconds = 0.3 + 20 * (rows + step.wall + 3.5 * cluster.seconds(told))
+        cpu = 0.5 + 20 * (7e-9 * 60_000 * 784 / workers + step.cpu + 3.5 * told.cpu)
+        found[f"newton {workers}"] = {"passes": 20, "spent": (seconds, cpu)}
     return found, network
 
 
@@ -205,6 +224,9 @@ def test_what_keeps_to_the_formulas_is_predicted(made, module):
     for check in checks:
         assert check.error == pytest.approx(0, abs=1e-4)
         assert check.predicted.share == pytest.approx(check.share, abs=1e-4)
+    for check in module("figures").newton_checks(found):
+        assert check.error == pytest.approx(0, abs=1e-4)
+        assert check.error_cpu == pytest.approx(0, abs=1e-4)
 
 
 def test_what_does_not_is_shown_to_be_off(made, module):
@@ -213,6 +235,21 @@ def test_what_does_not_is_shown_to_be_off(made, module):
     first, second = module("figures").checks(found)
     assert abs(first.error) < 1e-4
     assert second.error == pytest.approx(-0.5, abs=1e-4)
+
+
+def test_what_calls_cost_is_counted_in_the_block_only(module):
+    class Slow:
+        def wait(self, seconds, twice=False):
+            time.sleep(seconds * (1 + twice))
+            return seconds
+
+    slow = Slow()
+    with module("one_process")._spent(Slow, ["wait"]) as costs:
+        assert [slow.wait(0.01), slow.wait(0.02, twice=True)] == [0.01, 0.02]
+    slow.wait(0.01)
+    assert len(costs) == 2
+    assert costs[0].wall >= 0.01
+    assert costs[1].wall >= 0.04
 
 
 def test_batches_that_were_not_measured_need_as_many_steps_as_smaller_ones(module):

@@ -1,6 +1,6 @@
 """What several workers cost: measures, predicts, and writes docs/scale.md.
 
-    python benchmarks/scale [--mnist DATASET] [--quick]
+    python benchmarks/scale [--mnist DATASET] [--quick | --newton | --redraw]
 
 measures the steps of 1, 2 and 4 processes and what messages between them take, and holds the
 formulas of costs.py against that. As root it also makes a slow link between two of them.
@@ -17,7 +17,7 @@ import click
 
 sys.path.append(str(Path(__file__).parents[1]))
 
-from measure import FULL, QUICK, measured
+from measure import FULL, QUICK, measured, newton_again
 from page import page
 from shared import DOCS, write_page
 
@@ -26,17 +26,18 @@ from shared import DOCS, write_page
 @click.option("--mnist", default="mnist", show_default=True, help="As for tfsoftmax-train.")
 @click.option("--rounds", default=FULL.rounds, show_default=True, help="Turns that count.")
 @click.option("--quick", is_flag=True, help="A few small steps of the digits, and no page.")
+@click.option("--newton", is_flag=True, help="Measure newton again, the rest is the last one's.")
 @click.option("--redraw", is_flag=True, help="Write the page from the last scale.json.")
-def main(mnist: str, rounds: int, quick: bool, redraw: bool) -> None:
+def main(mnist: str, rounds: int, quick: bool, newton: bool, redraw: bool) -> None:
     """Measure everything and write docs/scale.md."""
     # So that the link and the processes go, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     kept = DOCS / "scale.json"
-    if redraw:
-        found = json.loads(kept.read_text())
-    else:
+    found = json.loads(kept.read_text()) if newton or redraw else {}
+    if not redraw:
         sizes = QUICK if quick else FULL._replace(rounds=rounds)
-        found = json.loads(json.dumps(measured(mnist, sizes)))
+        made = (newton_again if newton else measured)(mnist, sizes)
+        found |= json.loads(json.dumps(made))
     if quick:
         click.echo("\n".join(page(found)))
         return

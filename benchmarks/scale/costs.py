@@ -127,6 +127,10 @@ class Rates(NamedTuple):
       steps: of steps of different sizes, the numbers in their rows and their cost.
       shared_steps: the same of steps that are taken with other workers, without the messages.
       newton: of a number in one of newton's passes.
+      leading: of newton's solver, for each pass: what it does beside going through the rows.
+      inverse: of the approximate inverse of the Hessian that newton begins with, from a few
+        thousand rows whatever their number.
+      messages: all-reduces in one of newton's passes: what the chief asks for, and the sums.
       evaluation: of a number, where a model is measured.
       order: of a row whose place in an epoch is drawn: of all, if every step is taken together.
       read: of a byte of the source.
@@ -135,6 +139,9 @@ class Rates(NamedTuple):
     steps: tuple[tuple[float, Cost], ...]
     shared_steps: tuple[tuple[float, Cost], ...]
     newton: Cost
+    leading: Cost
+    inverse: Cost
+    messages: float
     evaluation: Cost
     order: Cost
     read: Cost
@@ -213,22 +220,30 @@ def exact(
 ) -> Estimate:
     """An epoch of local steps, then newton's passes."""
     begun = local_steps(problem, rates, cluster, batch, 1, every)
-    one = newton_pass(problem, rates, cluster)
-    return Estimate(
-        begun.reading,
-        begun.computing + passes * _through(problem, rates, cluster, one.computing),
-        begun.communicating + passes * one.communicating,
-    )
+    solved = newton(problem, rates, cluster, passes)
+    return Estimate(*(sum(parts) for parts in zip(begun, solved, strict=True)))
 
 
-def newton_pass(problem: Problem, rates: Rates, cluster: Cluster) -> Estimate:
-    """A pass of newton's over rows in memory: the chief tells where, and all add up what they find.
+def newton(problem: Problem, rates: Rates, cluster: Cluster, passes: float) -> Estimate:
+    """Newton's passes: the chief tells where, and all add up what they find in their rows.
 
-    Each is an all-reduce of as many float64 as there are parameters.
+    Each message is an all-reduce of as many float64 as there are parameters. Between passes the
+    chief works alone, with all cores of its machine, however many workers wait for it.
+    Reference: Amdahl, Validity of the single processor approach to achieving large scale
+    computing capabilities (1967).
+
+    >>> def of(wall):
+    ...     return Cost(wall, 0.0)
+    >>> rates = Rates((), (), of(1e-6), of(0.1), of(2.0), 3.5, *3 * [of(0.0)])
+    >>> problem, network = Problem(1_000_000, 10, 2, 10), Network(of(0.0), of(0.0))
+    >>> [newton(problem, rates, Cluster(p, network, 2), passes=1).seconds for p in (1, 10, 1000)]
+    [12.1, 3.1, 2.11]
     """
-    own = rates.newton.times(problem.rows * problem.numbers / cluster.workers)
+    own = cluster.seconds(rates.newton.times(problem.rows * problem.numbers / cluster.workers))
+    alone = rates.inverse.wall + passes * rates.leading.wall
     message = cluster.network.all_reduce(_FLOAT64 * problem.parameters, cluster.workers)
-    return Estimate(0.0, cluster.seconds(own), 2 * cluster.seconds(message))
+    sums = rates.messages * cluster.seconds(message) if cluster.workers > 1 else 0.0
+    return Estimate(0.0, passes * _through(problem, rates, cluster, own) + alone, passes * sums)
 
 
 def step(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from costs import Cluster, Estimate, Network, Problem, Rates, newton_pass, step
+from costs import Cluster, Estimate, Network, Problem, Rates, newton, step
 from measure import CLASSES, EVERY, FEATURES
 from shared import Cost
 
@@ -80,6 +80,9 @@ def rates(found: dict[str, Any]) -> Rates:
         steps=steps("alone"),
         shared_steps=steps("part"),
         newton=Cost(*found["newton"]["cost"]),
+        leading=Cost(*found["newton"]["leading"]),
+        inverse=Cost(*found["newton"]["inverse"]),
+        messages=found["newton"]["messages"],
         evaluation=Cost(*found["evaluation"]),
         order=Cost(*found["order"]),
         read=Cost(*found["read"]),
@@ -92,7 +95,8 @@ def sparse_rates(found: dict[str, Any]) -> Rates:
     evaluation, order, read = (
         Cost(*cost) for cost in (found["sparse"]["evaluation"], found["order"], found["read"])
     )
-    return Rates(steps, steps, Cost(0.0, 0.0), evaluation, order, read)
+    none = Cost(0.0, 0.0)
+    return Rates(steps, steps, none, none, none, 0.0, evaluation, order, read)
 
 
 def checks(found: dict[str, Any]) -> Iterator[Check]:
@@ -123,10 +127,52 @@ def checks(found: dict[str, Any]) -> Iterator[Check]:
             )
 
 
-def newton_checks(found: dict[str, Any]) -> Iterator[tuple[int, Estimate, float]]:
-    """A pass of newton's of each number of workers: predicted, and the seconds measured."""
-    problem = DIGITS._replace(rows=found["newton"]["rows"])
+class NewtonCheck(NamedTuple):
+    """Newton's passes of several workers, predicted and measured.
+
+    Attributes:
+      workers: how many.
+      passes: as many as were taken.
+      predicted: their parts.
+      predicted_cpu: seconds of processor of the chief, which other programs hardly change.
+      measured: what they cost the chief.
+    """
+
+    workers: int
+    passes: float
+    predicted: Estimate
+    predicted_cpu: float
+    measured: Cost
+
+    @property
+    def error(self) -> float:
+        """How far the prediction of seconds is off, as a share of what was measured."""
+        return self.predicted.training / self.measured.wall - 1
+
+    @property
+    def error_cpu(self) -> float:
+        """The same of the chief's seconds of processor."""
+        return self.predicted_cpu / self.measured.cpu - 1
+
+
+def newton_checks(found: dict[str, Any]) -> Iterator[NewtonCheck]:
+    """Newton's passes of each number of workers."""
+    problem, measured = DIGITS._replace(rows=found["newton"]["rows"]), rates(found)
     for workers in found["groups"]:
-        cluster = Cluster(workers, network(found), found["cores"], on_each=workers)
-        seconds = found[f"newton {workers}"]["cost"][0] * problem.rows * problem.numbers
-        yield workers, newton_pass(problem, rates(found), cluster), seconds
+        between, taken = network(found), found[f"newton {workers}"]
+        here = Cluster(workers, between, found["cores"], on_each=workers)
+        # Processor seconds are those of a machine where nobody waits for anything.
+        busy = Cluster(workers, Network(*map(_of_cpu, between)), cores=1)
+        names = ("newton", "leading", "inverse")
+        cpu = measured._replace(**{name: _of_cpu(getattr(measured, name)) for name in names})
+        predicted, spent = (
+            newton(problem, given, cluster, taken["passes"])
+            for given, cluster in ((measured, here), (cpu, busy))
+        )
+        yield NewtonCheck(
+            workers, taken["passes"], predicted, spent.training, Cost(*taken["spent"])
+        )
+
+
+def _of_cpu(cost: Cost) -> Cost:
+    return Cost(cost.cpu, cost.cpu)

@@ -20,6 +20,8 @@ from shared import Cost
 FEATURES, CLASSES = 784, 10
 # Local steps from one mean to the next.
 EVERY = 100
+# Newton's turns take several seconds each.
+_NEWTON_TURNS = 3
 
 
 class Sizes(NamedTuple):
@@ -160,11 +162,8 @@ def _once(
             "sparse", rows=rows, columns=columns, entries=entries, batches=list(batches)
         ),
     }
-    click.echo(f"steps and passes to a log-loss of {sizes.target} on {source}", err=True)
-    asked = {"source": source, "l2": sizes.newton_l2, "tol": sizes.newton_tol}
-    found["newton"] = alone.ask("newton", **asked)
-    for group in groups:
-        found[f"newton {group.count}"] = group.ask_all("newton_together", **asked)[0]
+    found |= _newton(sizes, alone, groups, source)
+    click.echo(f"steps to a log-loss of {sizes.target} on {source}", err=True)
     found["target"] = sizes.target
     found["steps"] = {
         str(batch): alone.ask(
@@ -182,6 +181,33 @@ def _once(
         every=EVERY,
     )[0]
     return found
+
+
+def newton_again(source: str, sizes: Sizes) -> dict[str, Any]:
+    """What `measured` finds of newton, and nothing else; as for it."""
+    load = os.getloadavg()[0]
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        stream.write_source(folder, 1)
+        alone, *groups = (stack.enter_context(Group(folder, count)) for count in (1, *sizes.groups))
+        for group in (alone, *groups):
+            group.ready()
+        return {"newton load": load} | _newton(sizes, alone, groups, source)
+
+
+def _newton(sizes: Sizes, alone: Group, groups: Sequence[Group], source: str) -> dict[str, Any]:
+    """What newton takes in one process and in several, in turns; the fastest turn of each.
+
+    A turn takes seconds, and other programs only add to them.
+    """
+    asked = {"source": source, "l2": sizes.newton_l2, "tol": sizes.newton_tol}
+    taken: dict[str, list[Any]] = defaultdict(list)
+    for turn in range(min(sizes.rounds, _NEWTON_TURNS)):
+        click.echo(f"newton, turn {turn + 1}", err=True)
+        taken["newton"].append(alone.ask("newton", **asked))
+        for group in groups:
+            taken[f"newton {group.count}"].append(group.ask_all("newton_together", **asked)[0])
+    return {name: min(turns, key=lambda each: each["spent"]) for name, turns in taken.items()}
 
 
 def _median(costs: Sequence[Cost]) -> Cost:

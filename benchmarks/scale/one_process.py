@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
+from unittest import mock
 
 import made_sparse
 import numpy as np
@@ -15,6 +18,9 @@ from tfsoftmax.distributed.workers import ALONE, Workers
 
 # Runs are tried in this order until one reaches the log-loss.
 _EPOCHS = (1, 2, 4, 8, 16, 32, 64, 128)
+# What `Passes` are asked for: numbers of each row, which stay where it is, or sums over all rows.
+_OF_ROWS = ("logits", "between", "shifted")
+_SUMS = ("at", "curved", "loss_along", "entropy", "of_bias")
 
 
 def read(source: str) -> Cost:
@@ -54,29 +60,61 @@ def steps_to(
 
 
 def newton(source: str, l2: float, tol: float, workers: Workers = ALONE) -> dict[str, Any]:
-    """Newton's passes after an epoch of SGD: how many, and what they cost a number of a row.
+    """Newton's passes after an epoch of SGD: how many, and what they cost, by what it is for.
 
-    The second run is counted: the first one compiles.
+    The second run is counted: the first one compiles. Rows so few that NumPy goes through them
+    (`SmallPasses`) count as what the solver does beside them.
     """
+    from tfsoftmax.training.newton.passes import Passes
+    from tfsoftmax.training.newton.preconditioner import Draw
+
     dataset, recipe = tfsoftmax.load_dataset(source), Recipe(solver="newton", l2=l2, tol=tol)
     for _ in range(2):
-        times = [(time.perf_counter(), time.process_time())]
+        times = [Cost(time.perf_counter(), time.process_time())]
 
         def note(_: Any, times: Any = times) -> None:
-            times.append((time.perf_counter(), time.process_time()))
+            times.append(Cost(time.perf_counter(), time.process_time()))
 
-        history = tfsoftmax.fit(dataset, recipe, on_epoch=note, workers=workers).history
-    first, last = times[history.recipe.epochs], times[-1]
-    numbers = len(dataset.train) * dataset.train.features[:1].size
-    passes = history.proof.passes
-    cost = Cost(last[0] - first[0], last[1] - first[1]).over(passes * numbers)
+        with (
+            _spent(Passes, _OF_ROWS) as of_rows,
+            _spent(Passes, _SUMS) as of_sums,
+            _spent(Draw, ["inverse"]) as of_inverses,
+        ):
+            history = tfsoftmax.fit(dataset, recipe, on_epoch=note, workers=workers).history
+    spent = times[-1] - times[history.recipe.epochs]
+    numbers, passes = len(dataset.train) * dataset.train.features[:1].size, history.proof.passes
+    rows, inverse = (sum(costs, Cost(0.0, 0.0)) for costs in (of_rows + of_sums, of_inverses))
     return {
         "rows": len(dataset.train),
         "passes": passes,
-        "cost": cost,
+        "spent": spent,
+        "cost": rows.over(passes * numbers),
+        "inverse": inverse,
+        # What is asked for is a message, and so is a sum.
+        "messages": (len(of_rows) + 2 * len(of_sums)) / passes,
+        "leading": (spent - rows - inverse).over(passes),
         "log_loss": history.last.test_log_loss,
         "gap": history.proof.relative_gap,
     }
+
+
+@contextmanager
+def _spent(owner: type, names: Sequence[str]) -> Iterator[list[Cost]]:
+    """What each call of a class's methods costs in the block; they do not call each other."""
+    costs: list[Cost] = []
+
+    def counted(method: Any) -> Any:
+        def call(*arguments: Any, **named: Any) -> Any:
+            found: list[Any] = []
+            costs.append(cost_of(lambda: found.append(method(*arguments, **named))))
+            return found[0]
+
+        return call
+
+    with ExitStack() as stack:
+        for name in names:
+            stack.enter_context(mock.patch.object(owner, name, counted(getattr(owner, name))))
+        yield costs
 
 
 def sparse(rows: int, columns: int, entries: int, batches: list[int]) -> dict[str, Any]:

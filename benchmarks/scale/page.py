@@ -26,8 +26,10 @@ One worker's message is all of W and b: `m = 4 (features + 1) classes` bytes, 31
   latencies do (Patarasuk and Yuan 2009).
 - **Every step together:** `rows / (p batch)` times `step(batch) + all-reduce`.
 - **Local steps:** as many steps, and an all-reduce after every K of them.
-- **Exact:** an epoch of local steps, then passes of `rows / p` rows, each with two all-reduces of
-  8-byte numbers: where the chief wants to go, and what all found.
+- **Exact:** an epoch of local steps, then passes of `rows / p` rows, each with a few all-reduces of
+  8-byte numbers: what the chief asks for, and what all found. Between passes the chief works alone,
+  and before all of them it inverts the Hessian of a few thousand rows: that neither shrinks with p,
+  nor grows with the rows.
 - **Every worker** also reads all of the source once, and if every step is taken together it draws
   the places of all rows in every epoch; that does not shrink with p.
 - **p processes on c cores** take no less than one takes alone, and no less than
@@ -141,6 +143,12 @@ def rates_section(found: dict[str, Any]) -> Iterator[str]:
             "figures may be too slow, and predictions off.**"
         )
         yield ""
+    if found.get("newton load", 0.0) > _QUIET:
+        yield (
+            f"**Newton was measured again later, with a load of {found['newton load']:.0f}: its "
+            "seconds are too many, those of CPU hardly.**"
+        )
+        yield ""
     yield from table_head(
         ("rows a step", "steps/s, plain", "CPU ms", "steps/s, as one of two", "CPU ms", "ratio")
     )
@@ -166,16 +174,20 @@ def rates_section(found: dict[str, Any]) -> Iterator[str]:
         f"{1e-9 / rates.read.wall:.2f} GB/s from the system's cache, draws the place of a row in "
         f"{rates.order.wall * 1e9:.0f} ns, measures a model on a row in "
         f"{rates.evaluation.wall * FEATURES * 1e9:.0f} ns, and takes "
-        f"{rates.newton.wall * FEATURES * 1e9:.0f} ns a row for one of newton's passes."
+        f"{rates.newton.wall * FEATURES * 1e9:.0f} ns a row for one of newton's passes, "
+        f"{rates.leading.wall * 1e3:.0f} ms for its solver between two of them, and "
+        f"{rates.inverse.wall:.1f} s for the approximate inverse of the Hessian. A pass has "
+        f"{rates.messages:.1f} all-reduces."
     )
     yield ""
 
 
 def checks_section(found: dict[str, Any]) -> Iterator[str]:
     """Predicted beside measured."""
-    checked = list(figures.checks(found))
+    checked, newtons = list(figures.checks(found)), list(figures.newton_checks(found))
     # The cost of a message is taken from the first.
-    within = sum(abs(check.error) <= BOUND for check in checked[1:])
+    others = [*checked[1:], *newtons]
+    within = sum(abs(check.error) <= BOUND for check in others)
     yield "## Predicted and measured"
     yield ""
     yield (
@@ -183,7 +195,7 @@ def checks_section(found: dict[str, Any]) -> Iterator[str]:
         "Predictions take only what the last section says. The measured share of "
         "communication is what a step takes longer than the same step of all processes without "
         f"messages. The cost of a message is that of the first line; {within} of the "
-        f"{len(checked) - 1} other predictions are within {BOUND:.0%}."
+        f"{len(others)} other predictions, of steps and of newton's passes, are within {BOUND:.0%}."
     )
     yield ""
     heads = ("workers", "rows of each", "a message", "link", "steps/s, predicted", "measured")
@@ -207,14 +219,25 @@ def checks_section(found: dict[str, Any]) -> Iterator[str]:
         )
     yield ""
     yield (
-        "A pass of newton's over the digits, with two messages: "
-        + "; ".join(
-            f"{workers} workers {predicted.training * 1e3:.0f} ms predicted, "
-            f"{seconds * 1e3:.0f} measured"
-            for workers, predicted, seconds in figures.newton_checks(found)
-        )
-        + "."
+        "Newton's passes over the digits, with what the chief does alone. Its seconds of processor "
+        "hardly depend on what other programs do."
     )
+    yield ""
+    heads = ("workers", "passes", "seconds, predicted", "measured", "off by")
+    yield from table_head([*heads, "CPU s of the chief, predicted", "measured", "off by"])
+    for newton in newtons:
+        yield table_row(
+            [
+                str(newton.workers),
+                f"{newton.passes:g}",
+                f"{newton.predicted.training:.2f}",
+                f"{newton.measured.wall:.2f}",
+                f"{newton.error:+.0%}",
+                f"{newton.predicted_cpu:.2f}",
+                f"{newton.measured.cpu:.2f}",
+                f"{newton.error_cpu:+.0%}",
+            ]
+        )
     yield ""
     if found["link"]:
         yield (

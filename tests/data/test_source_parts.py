@@ -10,7 +10,7 @@ import pytest
 from support.tfrecord import example, framed
 from support.workers import in_threads
 
-from tfsoftmax import DataError, SourceOptions, UsageError, load_dataset
+from tfsoftmax import DataError, SourceOptions, UsageError, fit, load_dataset
 from tfsoftmax.data.record import DataRecord
 from tfsoftmax.data.sharded_rows import in_memory, own_rows
 from tfsoftmax.data.source_parts import own_parts, shares
@@ -215,6 +215,17 @@ def test_rows_of_others_are_refused(tmp_path):
     for error in in_threads(2, read):
         assert isinstance(error, UsageError)
         assert "has read its own parts" in str(error)
+
+
+def test_only_the_workers_that_have_read_the_parts_train_on_them(tmp_path):
+    name = tfrecords(tmp_path)
+
+    def train(workers):
+        return fit(load_dataset(name, workers=workers))
+
+    for error in in_threads(2, train):
+        assert isinstance(error, UsageError)
+        assert "was read by 2 workers" in str(error)
 
 
 def test_parts_are_dealt_in_order_by_their_size():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.workers import run_workers
+from support.workers import assert_same_training, run_workers
 
 from tfsoftmax import Checkpoints, Recipe, fit, load_dataset
 
@@ -55,15 +55,8 @@ def run_together(tmp_path, count, fields, bounds=None, saved=None, last=None):
 
 def assert_trained_as(result, tmp_path, count, name="whole"):
     """Compares what all workers got with what one process did; the weights of the first."""
-    model, history = result
     found = [np.load(tmp_path / f"{name}-{index}.npz") for index in range(count)]
-    np.testing.assert_allclose(found[0]["W"], model.W, rtol=0, atol=1e-5)
-    np.testing.assert_allclose(found[0]["b"], model.b, rtol=0, atol=1e-5)
-    figures = [[epoch.train_log_loss, epoch.test_log_loss] for epoch in history.epochs]
-    np.testing.assert_allclose(found[0]["figures"], figures, rtol=0, atol=1e-5)
-    for other in found[1:]:
-        assert other["W"].tobytes() == found[0]["W"].tobytes()
-        assert other["b"].tobytes() == found[0]["b"].tobytes()
+    assert_same_training(result, found)
     return found[0]["W"]
 
 

@@ -11,7 +11,8 @@ from support.datasets import make_dataset
 from support.marks import slow
 from support.process import TFSOFTMAX, TRAIN
 
-from tfsoftmax import Checkpoints, ModelError, Recipe, SoftmaxRegression, fit
+from tfsoftmax import Checkpoints, ModelError, PeerError, Recipe, SoftmaxRegression, fit
+from tfsoftmax.cli._rescue import rescue_on_failure
 from tfsoftmax.report.tensorboard import open_event_log
 
 TRAIN_DIGITS = [TRAIN, "--dataset", "digits", "--l2", "0.0007", "--epochs"]
@@ -52,6 +53,14 @@ def test_an_error_of_the_run_is_not_taken_for_one_of_the_event_file(tmp_path):
 
     with pytest.raises(tf.errors.InternalError), open_event_log(tmp_path):
         raise tf.errors.InternalError(None, None, "of the loop")
+
+
+def test_a_worker_lost_while_the_last_figures_are_computed_can_be_started_again(tmp_path, made):
+    model, _ = fit(made, RECIPE)
+    kept = pytest.raises(PeerError, match=r"lost worker 1; the trained model is kept in .*rescued")
+    with kept, rescue_on_failure(model, tmp_path, "rescued"):
+        raise PeerError("lost worker 1")
+    assert list(tmp_path.iterdir())
 
 
 def command(*arguments, limit=None, **streams):

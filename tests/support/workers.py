@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.distributed.launch import configs
@@ -64,6 +65,23 @@ def run_workers(script, count, folder, *arguments):
     with workers(script, count, folder, *arguments) as started:
         codes = [worker.end(deadline) for worker in started]
         return codes, [worker.said for worker in started]
+
+
+def assert_same_training(result, found):
+    """Compares what several workers got, and saved, with what one process did.
+
+    Args:
+      result: what `fit` returned to the one.
+      found: ``W``, ``b`` and ``figures`` of each worker.
+    """
+    model, history = result
+    np.testing.assert_allclose(found[0]["W"], model.W, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(found[0]["b"], model.b, rtol=0, atol=1e-5)
+    figures = [[epoch.train_log_loss, epoch.test_log_loss] for epoch in history.epochs]
+    np.testing.assert_allclose(found[0]["figures"], figures, rtol=0, atol=1e-5)
+    for other in found[1:]:
+        assert other["W"].tobytes() == found[0]["W"].tobytes()
+        assert other["b"].tobytes() == found[0]["b"].tobytes()
 
 
 class _Meeting:

@@ -12,9 +12,9 @@ import numpy as np
 
 from tfsoftmax.data.dataset import CheckedFeatures, Split
 from tfsoftmax.data.features import FeaturesLike, aligned_empty
-from tfsoftmax.data.sharded_rows import ShardedRows, Sharing, exchanged, sharded
+from tfsoftmax.data.sharded_rows import ShardedRows, Sharing, exchanged, in_memory, sharded
 from tfsoftmax.data.stored_rows import ArrayFile
-from tfsoftmax.errors import DataError
+from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.system.files import staging_folder
 
@@ -31,6 +31,47 @@ def on_chief(split: Split) -> Split:
     features = sharded(_kept(split.features, everything), split.features.sharing)
     checked = split.checked and CheckedFeatures(features, split.checked.missing)
     return replace(split, features=features, checked=checked)
+
+
+def in_each(split: Split, why: str) -> Split:
+    """The same rows, all of them in the memory of each worker.
+
+    Args:
+      split: the rows of all.
+      why: they are needed, for an error.
+
+    Raises:
+      UsageError: if they do not fit into the memory limit.
+    """
+    features = split.features
+    if not isinstance(features, ShardedRows):
+        return split
+    if (n_bytes := len(features) * features.row_bytes) > features.sharing.memory_limit:
+        raise UsageError(
+            why
+            + f", and the {n_bytes:,} bytes of the rows of all workers do not fit into "
+            + setting("memory_limit", features.sharing.memory_limit)
+        )
+    rows = in_memory(features)
+    checked = split.checked and CheckedFeatures(rows, split.checked.missing)
+    return replace(split, features=rows, checked=checked)
+
+
+def evenly_spaced(split: Split, n_rows: int) -> Split:
+    """So many of the rows, from all over, if several workers have them; else all of them."""
+    if not isinstance(split.features, ShardedRows):
+        return split
+    indices = np.linspace(0, len(split) - 1, min(n_rows, len(split))).astype(np.int64)
+    return split.take(np.unique(indices))
+
+
+def own_split(split: Split) -> tuple[Split, slice]:
+    """The rows that this process has, and which they are of all."""
+    if not isinstance(split.features, ShardedRows):
+        return split, slice(0, len(split))
+    mine = slice(split.features.mine.start, split.features.mine.stop)
+    weights = None if split.weights is None else split.weights[mine]
+    return Split(split.features.own, split.labels[mine], weights), mine
 
 
 def taken_by_each(split: Split, indices: np.ndarray) -> Split:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
@@ -13,9 +13,12 @@ import tensorflow as tf
 from tfsoftmax import ops
 from tfsoftmax.columns.entries import entries_of
 from tfsoftmax.data.dataset import Dataset, Split
-from tfsoftmax.data.features import row_blocks
+from tfsoftmax.data.features import features_of, row_blocks
+from tfsoftmax.data.moved_rows import own_split
+from tfsoftmax.data.sharded_rows import workers_with
 from tfsoftmax.data.sparse_rows import sparse_blocks, taken_sparse
 from tfsoftmax.data.split import with_validation
+from tfsoftmax.distributed.gathering import gathered
 from tfsoftmax.errors import UnansweredError
 from tfsoftmax.evaluation import evaluate
 from tfsoftmax.messages import Message
@@ -139,7 +142,7 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
     weights = full_row_weights(train, model.spec.class_names, recipe.class_weight)
     # Huge weights overflow; the results are made finite below.
     with np.errstate(all="ignore"):
-        found = _over_all_rows(objective, centered, _parts(model, train, center), train, weights)
+        found = _over_all_rows(model, objective, centered, center, train, weights)
         loss = found.loss + float(objective.penalty(parameters[0]))
         of_W, of_b = found.gradient
         slopes = objective.shortest_subgradient([of_W + of_b * center, of_b], parameters)
@@ -152,7 +155,7 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
         step = 1.0
         if recipe.epochs:
             step = relative_step(recipe, _thinned(sample), len(train), history.workers)
-    test = _test(model, dataset)
+    test = Tested(*workers_with(train.features).chiefs(_test(model, dataset)))
     loss, norm, decrement, step = (
         number if math.isfinite(number) else _LARGEST for number in (loss, norm, decrement, step)
     )
@@ -189,8 +192,13 @@ def _proof_of(history: History, loss: float) -> Proof | None:
     return proof if proof and math.isclose(loss, proof.objective, rel_tol=_SAME_LOSS) else None
 
 
-def _test(model: SoftmaxRegression, dataset: Dataset) -> Tested:
-    """Compares the model on the test rows with guessing by the classes' shares."""
+def _test(model: SoftmaxRegression, dataset: Dataset) -> Tested | None:
+    """Compares the model on the test rows with guessing by the classes' shares.
+
+    None where they are another worker's.
+    """
+    if not features_of(dataset.test.features).here:
+        return None
     try:
         found = evaluate(model, dataset.test)
         log_loss, error = found.log_loss, found.log_loss_error or 0.0
@@ -250,16 +258,19 @@ class _Found(NamedTuple):
 
 
 def _over_all_rows(
+    model: SoftmaxRegression,
     objective: Objective,
     parameters: Parameters,
-    parts: Iterable[Any],
+    center: np.ndarray,
     split: Split,
     weights: np.ndarray,
 ) -> _Found:
-    labels, n_samples = np.asarray(split.labels), len(split)
+    n_samples, workers = len(split), workers_with(split.features)
+    split, mine = own_split(split)
+    labels, weights = np.asarray(split.labels), weights[mine]
     loss, margin, done = 0.0, np.inf, 0
     gradient, diagonal = ([np.zeros(part.shape) for part in parameters] for _ in range(2))
-    for inputs in parts:
+    for inputs in _parts(model, split, center):
         part = slice(done, done + inputs.shape[0])
         here, count = labels[part], weights[part]
         sums = objective.sums(parameters, inputs, tf.constant(here), tf.constant(count))
@@ -268,8 +279,11 @@ def _over_all_rows(
         _add(diagonal, objective.hessian_diagonal(sums.probabilities, inputs, count))
         margin = min(margin, _smallest_margin(sums.logits.numpy(), here, count))
         done = part.stop
-    gradient, diagonal = ([sums / n_samples for sums in of] for of in (gradient, diagonal))
-    return _Found(loss / n_samples, gradient, diagonal, margin > 0, n_samples)
+    of_all = workers.sum([np.float64(loss), *gradient, *diagonal])
+    total, *means = (np.asarray(each) / n_samples for each in of_all)
+    gradient, diagonal = means[:2], means[2:]
+    margin = float(gathered(np.array([margin]), workers).min())
+    return _Found(float(total), gradient, diagonal, margin > 0, n_samples)
 
 
 def _add(totals: list[np.ndarray], parts: Parameters) -> None:

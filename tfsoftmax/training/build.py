@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.data.dataset import Split
+from tfsoftmax.data.sharded_rows import shards_of
 from tfsoftmax.data.sparse_rows import taken_sparse
 from tfsoftmax.distributed.timed import TimedSums
 from tfsoftmax.distributed.workers import ALONE, Workers
@@ -98,9 +99,10 @@ def feed_of(
     kind: type[Feed] = SparseFeed if taken_sparse(rows.features, model.spec) else Feed
     if workers.count == 1:
         return kind(*choices)
-    if recipe.sync_every == 1:
-        kind = ShardFeed
     shards = [shard_of(len(rows), index, workers.count) for index in range(workers.count)]
+    if recipe.sync_every == 1:
+        # Each row is taken by the worker that has it.
+        kind, shards = ShardFeed, shards_of(rows.features) or shards
     return kind(*choices, shards, workers.index)
 
 

@@ -9,15 +9,18 @@ from typing import Any, NamedTuple
 
 from tfsoftmax.choices import with_choices
 from tfsoftmax.data.dataset import Dataset, check_dataset
+from tfsoftmax.data.moved_rows import in_each
 from tfsoftmax.data.profile import Profile
 from tfsoftmax.data.record import DataRecord
+from tfsoftmax.data.sharded_rows import workers_with
 from tfsoftmax.distributed.workers import ALONE, Workers
 from tfsoftmax.errors import UsageError
+from tfsoftmax.messages import setting
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.training.build import start_of
 from tfsoftmax.training.checkpoint import Checkpoints, latest_facts
 from tfsoftmax.training.history import EpochMetrics, History
-from tfsoftmax.training.penalty import ChosenL2, choose_l2
+from tfsoftmax.training.penalty import ChosenL2, choose_l2, parts_to_hold_out
 from tfsoftmax.training.prepare import prepare, resolve
 from tfsoftmax.training.recipe import Recipe, recipe_of
 from tfsoftmax.training.record import RunRecord
@@ -28,6 +31,7 @@ from tfsoftmax.training.together import (
     agreed,
     begin_together,
     check_divisible,
+    check_shared,
     end_together,
     stopping_together,
 )
@@ -129,6 +133,7 @@ def fit(
     True
     """
     dataset, recipe = check_dataset(dataset), recipe_of(recipe)
+    check_shared(dataset, workers)
     shown = progress_bar and workers.is_chief
     with workers.peer_errors(), training_bar(shown, recipe) as bar:
         callbacks = _Callbacks(on_epoch, on_progress, on_choosing, workers, bar)
@@ -177,10 +182,11 @@ def _fit(
     dataset, resolved = prepare(dataset, asked, workers.count)
     check_divisible(dataset, resolved, workers)
     callbacks.bar.begin()
+    whole = _with_rows_to_choose_by(dataset, asked, start)
     if workers.is_chief:
-        chosen = _chosen_l2(dataset, asked, start, saved_run, callbacks.on_choosing)
+        chosen = _chosen_l2(whole, asked, start, saved_run, callbacks.on_choosing)
     if chosen:
-        resolved = resolve(asked.but(l2=chosen.l2), dataset, workers=workers.count)
+        resolved = resolve(asked.but(l2=chosen.l2), whole, workers=workers.count)
     if saved_run:
         resolved = _with_saved_rate(resolved, asked, saved_run)
     resolved = agreed(resolved, workers)
@@ -211,6 +217,18 @@ def _fit(
     if model.record.profile:
         model.profile = Profile.from_json(model.record.profile)
     return FitResult(model, run.history, model.record, dataset)
+
+
+def _with_rows_to_choose_by(
+    dataset: Dataset, asked: Recipe, start: SoftmaxRegression | None
+) -> Dataset:
+    """The dataset with all training rows in each worker, if l2 may be chosen by them."""
+    if asked.l2 is None and start is not None:
+        return dataset
+    if workers_with(dataset.train.features).count == 1 or not parts_to_hold_out(dataset, asked)[1]:
+        return dataset
+    why = setting("l2", asked.l2) + " is chosen by all training rows in one process"
+    return replace(dataset, train=in_each(dataset.train, why))
 
 
 def _chosen_l2(

@@ -118,21 +118,9 @@ def choose_l2(
     >>> chosen.l2 < chosen.usual
     True
     """
-    if recipe.l2 not in (None, "auto"):
+    parts, scored = parts_to_hold_out(dataset, recipe)
+    if not scored:
         return None
-    counts = np.bincount(np.asarray(dataset.train.labels))
-    fewest = int(counts[counts > 0].min())
-    if recipe.l2 == "auto":
-        parts = scored = min(_PARTS, fewest)
-        if parts < 2:
-            raise DataError(
-                f"{dataset.name}: a class has a single training row, which cannot be held out to "
-                "choose " + setting("l2") + " by: give a number, or add rows"
-            )
-    else:
-        parts, scored = _PARTS, _quick_parts(dataset, recipe)
-        if fewest < parts or not scored or not _may_choose(dataset, recipe):
-            return None
     held_out = held_out_rows(dataset, parts, recipe.seed)[:scored]
     sample = cache(lambda: sample_of(dataset, recipe))
     usual = l2_of(recipe, dataset, sample)
@@ -142,6 +130,36 @@ def choose_l2(
     means = tuple(float(mean) if np.isfinite(mean) else None for mean in losses.mean(axis=1))
     l2 = tried[_nearest_of_the_best(losses, tried.index(usual))]
     return ChosenL2(l2, usual, tried, means, losses.shape[1])
+
+
+def parts_to_hold_out(dataset: Dataset, recipe: Recipe) -> tuple[int, int]:
+    """Into how many parts `choose_l2` deals the training rows, and how many it holds out in turn.
+
+    Args:
+      dataset: as for `choose_l2`.
+      recipe: as for `choose_l2`.
+
+    Returns:
+      Both; the second is 0 where nothing is chosen.
+
+    Raises:
+      DataError: as `choose_l2`.
+    """
+    if recipe.l2 not in (None, "auto"):
+        return _PARTS, 0
+    counts = np.bincount(np.asarray(dataset.train.labels))
+    fewest = int(counts[counts > 0].min())
+    if recipe.l2 == "auto":
+        parts = min(_PARTS, fewest)
+        if parts < 2:
+            raise DataError(
+                f"{dataset.name}: a class has a single training row, which cannot be held out to "
+                "choose " + setting("l2") + " by: give a number, or add rows"
+            )
+        return parts, parts
+    if fewest < _PARTS or not _may_choose(dataset, recipe):
+        return _PARTS, 0
+    return _PARTS, _quick_parts(dataset, recipe)
 
 
 def _may_choose(dataset: Dataset, recipe: Recipe) -> bool:

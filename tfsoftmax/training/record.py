@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from tfsoftmax.data.dataset import Split
-from tfsoftmax.data.features import ChosenRows
+from tfsoftmax.data.features import ChosenRows, features_of
+from tfsoftmax.data.moved_rows import on_chief
 from tfsoftmax.data.profile import Profile
 from tfsoftmax.data.record import DataRecord
+from tfsoftmax.data.sharded_rows import workers_with
 from tfsoftmax.data.sparse_rows import SparseFeatures
 from tfsoftmax.evaluation import evaluate
 from tfsoftmax.model import SoftmaxRegression
@@ -91,7 +93,31 @@ class RunRecord:
         train: Split,
         test: Split,
     ) -> RunRecord:
-        """The record of a run that has just ended; it measures the model on the test rows."""
+        """The record of a run that has just ended; it measures the model on the test rows.
+
+        Of rows that several workers have, the chief makes it; all call it.
+        """
+        sharing = workers_with(train.features)
+        profiled = on_chief(_profiled(train))
+        if not sharing.is_chief:
+            said = cls.from_json(sharing.chiefs(None))
+            assert said
+            return said
+        record = cls._of_rows(model, history, asked, dataset, profiled, test)
+        if sharing.count > 1:
+            sharing.chiefs(record.to_json())
+        return record
+
+    @classmethod
+    def _of_rows(
+        cls,
+        model: SoftmaxRegression,
+        history: History,
+        asked: Recipe,
+        dataset: DataRecord,
+        profiled: Split,
+        test: Split,
+    ) -> RunRecord:
         workers = WorkersRecord.of(history)
         return cls(
             dataset=dataset,
@@ -109,7 +135,7 @@ class RunRecord:
             workers=workers.to_json() if workers else None,
             trained_with=installed_versions(),
             parameters_sha256=parameters_sha256(model),
-            profile=_profile(model, train).to_json(),
+            profile=_profile(model, profiled).to_json(),
         )
 
     def is_of(self, model: SoftmaxRegression) -> bool:
@@ -173,14 +199,19 @@ def nearest_recipe(recipe: Recipe) -> str:
     return min(RECIPES, key=differences)
 
 
+def _profiled(train: Split) -> Split:
+    """The training rows of a profile."""
+    if len(train) <= _PROFILED:
+        return train
+    chosen = np.sort(np.random.default_rng(0).choice(len(train), _PROFILED, replace=False))
+    features = features_of(train.features)
+    # Rows may be large pictures, of which a copy would take gigabytes.
+    copied = isinstance(features, SparseFeatures) or not features.here
+    taken = features.take(chosen) if copied else ChosenRows(features, chosen)
+    return Split(taken, train.labels[chosen])
+
+
 def _profile(model: SoftmaxRegression, train: Split) -> Profile:
-    if len(train) > _PROFILED:
-        chosen = np.sort(np.random.default_rng(0).choice(len(train), _PROFILED, replace=False))
-        features = train.features
-        # Rows may be large pictures, of which a copy would take gigabytes.
-        sparse = isinstance(features, SparseFeatures)
-        taken = features.take(chosen) if sparse else ChosenRows(features, chosen)
-        train = Split(taken, train.labels[chosen])
     # Its confusion matrix counts what is predicted, by a function that is traced already.
     counts = np.asarray(evaluate(model, train).confusion.sum(axis=0)).ravel()
     return Profile.of(model.spec, train.features, np.repeat(np.arange(len(counts)), counts))

@@ -13,6 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.features import features_of
+from tfsoftmax.data.sharded_rows import shards_of
 from tfsoftmax.device import to_device
 from tfsoftmax.distributed.timed import TimedWorkers
 from tfsoftmax.distributed.workers import ALONE, Workers
@@ -88,7 +90,10 @@ class Run:
         self.test = to_device(dataset.test, spare)
         self._test = self.test if trained is dataset else trained.test
         spare -= dataset.test.features.nbytes
-        self._validation = trained.validation and to_device(trained.validation, spare)
+        self._validation: Split | None = None
+        validation = trained.validation
+        if validation and features_of(validation.features).here:  # Else the chief has it.
+            self._validation = to_device(validation, spare)
         self.history = History(recipe, lengths=[(0, recipe.epochs)], workers=workers.count)
         self.stopping = EarlyStopping.of(recipe)
         self.newton: NewtonPhase | None = None
@@ -111,7 +116,9 @@ class Run:
             on_device = features if usable else None
             share = None
             if self._workers.count > 1:
-                share = Share(self.trainer.feed.mine, self._timed_workers)
+                shards = shards_of(self._rows.features)
+                mine = shards[self._workers.index] if shards else self.trainer.feed.mine
+                share = Share(mine, self._timed_workers)
             self.newton = NewtonPhase(
                 self.model, self._rows, self.recipe, self.trainer.center, on_device, share
             )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.data.sharded_rows import workers_with
 from tfsoftmax.data.sparse_rows import taken_sparse
 from tfsoftmax.distributed.workers import Workers
 from tfsoftmax.errors import DataError, PeerError, UsageError
@@ -19,6 +20,20 @@ from tfsoftmax.training.newton.proof import Proof
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
 from tfsoftmax.training.resume import restore, snapshot_of
 from tfsoftmax.training.run import Run
+
+
+def check_shared(dataset: Dataset, workers: Workers) -> None:
+    """Checks that workers who each have read their own parts of a source train on it together.
+
+    Raises:
+      UsageError: if others train.
+    """
+    readers = workers_with(dataset.train.features)
+    if readers.count > 1 and readers is not workers:
+        raise UsageError(
+            f"{dataset.name} was read by {readers.count} workers, each its own parts of it: give "
+            "the same " + setting("workers") + " to fit, or read all in each process"
+        )
 
 
 def check_divisible(dataset: Dataset, recipe: ResolvedRecipe, workers: Workers) -> None:
