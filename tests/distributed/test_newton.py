@@ -6,7 +6,6 @@ import time
 
 import numpy as np
 import pytest
-import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
@@ -18,9 +17,7 @@ from tfsoftmax import (
     Recipe,
     Spec,
     Split,
-    UsageError,
     fit,
-    from_arrays,
     load_dataset,
 )
 from tfsoftmax.errors import TRY_AGAIN
@@ -234,14 +231,6 @@ def test_an_interrupt_in_the_middle_of_a_step_ends_all(table, monkeypatch):
     found = in_threads(3, interrupted)
     assert [type(each) for each in found] == [PeerError, KeyboardInterrupt, PeerError]
     assert "worker 1 of 3 was asked to stop" in str(found[0])
-
-
-def test_sparse_rows_are_refused_before_they_are_gone_through():
-    rows = scipy.sparse.random_array((60, 3000), density=0.002, format="csr", dtype="f4")
-    sparse = from_arrays(rows, np.arange(60) % 3)
-    for error in in_threads(2, lambda workers: fit(sparse, NEWTON, workers=workers)):
-        assert isinstance(error, UsageError)
-        assert "has sparse rows, which 2 workers cannot train on together" in str(error)
 
 
 TRAIN = """

@@ -4,7 +4,25 @@ import numpy as np
 import scipy.sparse
 
 from tfsoftmax import Dataset, Spec, Split
-from tfsoftmax.data.sparse_rows import SparseRows
+from tfsoftmax.data.sparse_rows import SparseFeatures, SparseRows
+
+
+class InFile(SparseFeatures):
+    """Sparse rows that are read anew each time, as from a file."""
+
+    in_file = True
+
+    def __init__(self, matrix):
+        self._rows, self.shape = SparseRows(matrix), matrix.shape
+        self.nbytes = self._rows.nbytes
+
+    nbytes = 0
+
+    def read_sparse(self, blocks):
+        return self._rows.read_sparse(blocks)
+
+    def take(self, indices):
+        return self._rows.take(indices)
 
 
 def sparse_matrix(n_rows=300, n_features=700, entries=8, seed=0):

@@ -58,9 +58,6 @@ def build_loop(
     """
     recipe = recipes[0]
     feed = feed_of(model, rows, recipe, workers)
-    # What a rule derives from the batch is derived from the one that a step has.
-    rows_a_step = recipe.rows_a_step(recipe.batch_size, workers.count)
-    stepping = [one.but(batch_size=rows_a_step) for one in recipes]
     objective = Objective.of(model, recipe, center)
     rates = [schedule_of(one, feed.steps) for one in recipes]
     if models:
@@ -79,7 +76,7 @@ def build_loop(
     return _kind_of(recipe, workers)(
         feed,
         objective,
-        rule_of(stepping, objective, model, rows, bool(models)),
+        rule_of(recipes, objective, model, rows, bool(models)),
         start,
         schedules.side_by_side(rates) if models else rates[0],
         schedules.tail_weights(first_averaged),
@@ -92,7 +89,7 @@ def feed_of(
 ) -> Feed:
     """What feeds rows to the loop: sparse ones (`Occurring`) at the cost of their entries.
 
-    A scaling that does not keep zeros leaves nothing sparse. Of several workers each holds some of
+    A scaling that does not keep zeros leaves nothing sparse. Of several workers each has some of
     the rows, all about as many.
     """
     choices = rows, recipe.batch_size, recipe.seed, recipe.memory_limit
@@ -142,6 +139,8 @@ def rule_of(
             + " moves every weight in every step, which sparse rows have too many of: leave it out"
         )
     optimizer = recipe.optimizer_for(sparse)
+    # In local steps a row moves its features as many times further as there are workers, and the
+    # mean takes that back: what a row does in the end is as in a batch of all.
     if optimizer in ("adagrad", "ftrl"):
         unit = feature_unit(model, rows, recipe)
     if optimizer == "adagrad":

@@ -40,7 +40,8 @@ def check_divisible(dataset: Dataset, recipe: ResolvedRecipe, workers: Workers) 
     """Checks that more than one worker can train by a recipe.
 
     Raises:
-      UsageError: if rows are sparse, or a worker would get no row of a batch.
+      UsageError: if a worker would get no row of a batch, or for steps of sparse rows that only
+        one process takes.
     """
     if workers.count == 1:
         return
@@ -50,11 +51,19 @@ def check_divisible(dataset: Dataset, recipe: ResolvedRecipe, workers: Workers) 
             + f" has less than a row for each of {workers.count} workers: raise it, or take every "
             "step together with " + setting("sync_every", 1)
         )
-    if taken_sparse(dataset.train.features, dataset.spec):
+    if not taken_sparse(dataset.train.features, dataset.spec):
+        return
+    if recipe.sync_every == 1:
         raise UsageError(
-            f"{dataset.name} has sparse rows, which {workers.count} workers cannot train on "
-            "together: the weights of all features would go through the network in every step; "
-            "train with one worker"
+            f"{dataset.name} has sparse rows, on which workers cannot take every step together: "
+            "the weights of all features would go through the network in each; leave out "
+            + setting("sync_every", 1)
+        )
+    if recipe.solver == "newton":
+        raise UsageError(
+            f"{dataset.name} has sparse rows, for which "
+            + setting("solver", "newton")
+            + f" needs one process, not {workers.count} workers: leave it out, or train with one"
         )
 
 

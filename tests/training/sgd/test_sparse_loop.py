@@ -8,10 +8,10 @@ import scipy.sparse
 import tensorflow as tf
 from support.marks import slow
 from support.runs import bytes_of
-from support.sparse import sparse_dataset, sparse_matrix, with_zeros
+from support.sparse import InFile, sparse_dataset, sparse_matrix, with_zeros
 
 from tfsoftmax import Checkpoints, Recipe, Split, UsageError, fit, tune
-from tfsoftmax.data.sparse_rows import SparseFeatures, SparseRows
+from tfsoftmax.data.sparse_rows import SparseRows
 from tfsoftmax.spec import Scaling
 from tfsoftmax.training.sgd import batches, feed
 from tfsoftmax.training.sgd.sparse_feed import SparseFeed
@@ -22,24 +22,6 @@ PLAIN = Recipe(
     epochs=2, batch_size=16, learning_rate=0.4, l2=0.05, center=False, standardize="off",
     optimizer="sgd", xla=False,
 )  # fmt: skip
-
-
-class InFile(SparseFeatures):
-    """Sparse rows that are read anew each time, as from a file."""
-
-    in_file = True
-
-    def __init__(self, matrix):
-        self._rows, self.shape = SparseRows(matrix), matrix.shape
-        self.nbytes = self._rows.nbytes
-
-    nbytes = 0
-
-    def read_sparse(self, blocks):
-        return self._rows.read_sparse(blocks)
-
-    def take(self, indices):
-        return self._rows.take(indices)
 
 
 def assert_same(first, second, tolerance=2e-6):
