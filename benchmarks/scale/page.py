@@ -30,11 +30,12 @@ One worker's message is all of W and b: `m = 4 (features + 1) classes` bytes, 31
   8-byte numbers: what the chief asks for, and what all found. Between passes the chief works alone,
   and before all of them it inverts the Hessian of a few thousand rows: that neither shrinks with p,
   nor grows with the rows.
-- **Every worker** also reads all of the source once, and if every step is taken together it draws
-  the places of all rows in every epoch; that does not shrink with p.
+- **Every worker** also reads all of the source once; of a source with parts it would read its own
+  (distributed.md), which is not counted on here. If every step is taken together it draws the
+  places of all rows in every epoch. Neither shrinks with p.
 - **p processes on c cores** take no less than one takes alone, and no less than
   `p CPU seconds / c`.
-- **Memory** must hold a worker's part of the rows. Only a process that works alone streams; it
+- **Memory** must hold a worker's part of the rows if every step is taken together. Whoever streams
   reads while it computes, so a pass takes the longer of the two.
 - **Cost** is seconds times machines; multiply machine-hours by your price.
 
@@ -285,13 +286,14 @@ def breaks(found: dict[str, Any]) -> Iterator[str]:
     yield "## Where it breaks"
     yield ""
     yield from [
-        "- **Sparse rows are not shared out.** A message would be all of W. Sums of only those "
-        f"features that a step touches would be {touched / 1e3:.0f} kB of 1,024 rows instead of "
-        f"{4 * CRITEO.parameters / 1e6:.0f} MB; nobody has built that here.",
-        "- **Every worker reads the whole source**, and nothing of that shrinks with more.",
+        "- **Sparse rows are shared out in local steps only.** A message is all of W that occurs. "
+        f"Sums of only those features that a step touches would be {touched / 1e3:.0f} kB of 1,024 "
+        f"rows instead of {4 * CRITEO.parameters / 1e6:.0f} MB; nobody has built that here.",
+        "- **Every worker reads the whole source** if it has no parts, and nothing of that shrinks "
+        "with more.",
         "- **For steps together every worker draws the order of all rows**: 24 GB for 1e9 "
         f"rows; from about {crossing:.0f} workers on that takes as long as their steps.",
-        "- **Several workers do not stream**: together they must hold the rows.",
+        "- **Steps that are taken together do not stream**: workers must hold the rows.",
         "- **Large batches need about as many steps**, so twice the epochs: where rows are "
         "few, several workers gain nothing.",
         "- **One slow worker** slows all down. The formulas know equal machines only.",
