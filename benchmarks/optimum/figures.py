@@ -40,15 +40,19 @@ def _between(start: float, end: float, share: float) -> float:
     return round(float(start + share * (end - start)), 6)
 
 
+def arrivals(case: Case, found: dict[str, Any], name: str) -> list[tuple[float, float] | None]:
+    """Of each of a solver's runs, the seconds to the gap; ours are a whole run, to its proof."""
+    runs = found["runs"].get(name, [])
+    if name == OWN:
+        return [_own_cost(case, run) if run["proven"] is not None else None for run in runs]
+    return [arrival(run["points"], least(found), case.gap) for run in runs]
+
+
 def costs(case: Case, found: dict[str, Any]) -> dict[str, tuple[float, float] | None]:
-    """Of each solver, the median seconds to the gap; ours are a whole run, to its proof."""
+    """Of each solver, the median seconds to the gap of those runs that arrived."""
     reached = {}
-    for name, runs in found["runs"].items():
-        if name == OWN:
-            each = [_own_cost(case, run) for run in runs if run["proven"] is not None]
-        else:
-            each = [arrival(run["points"], least(found), case.gap) for run in runs]
-        whole = [one for one in each if one]
+    for name in found["runs"]:
+        whole = [one for one in arrivals(case, found, name) if one]
         reached[name] = (
             tuple(statistics.median(part) for part in zip(*whole, strict=True)) if whole else None
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import path
 from cases import CASES, OWN
-from figures import OTHERS, SCIKIT, compared, costs, least
+from figures import OTHERS, SCIKIT, arrivals, compared, costs, least
 from measure import EXACT
 from picture import PICTURE
 from shared import table_head, table_row
@@ -32,7 +32,8 @@ they would do once they have arrived is not counted. scikit-learn has float64 ro
 otherwise; saga and Cyanure begin anew for each of their points, and only the run itself is counted.
 Whoever has not arrived after half as long again as the best before it is stopped, and so is whoever
 would clearly not arrive in the seconds that are allowed: "not in N" is when that was. Where none
-arrived, the ratio is to the shortest N.
+arrived, the ratio is to the shortest N. Who has arrived in some turns only, the others having
+ended by these rules, has the median of those, and their number beside its name.
 """
 
 
@@ -102,7 +103,9 @@ def section(title: str, found: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield from table_head(_HEADS)
     for name, runs in found["runs"].items():
-        points, cost = runs[-1]["points"], reached[name]
+        arrived = [one is not None for one in arrivals(case, found, name)]
+        last = max((number for number, one in enumerate(arrived) if one), default=-1)
+        points, cost = runs[last]["points"], reached[name]
         if not points:
             yield table_row([name, runs[-1]["why"], "", "", "", ""])
             continue
@@ -112,5 +115,6 @@ def section(title: str, found: dict[str, Any]) -> Iterator[str]:
             yield table_row([name, *late, "", "", f"{gap:.1e}"])
             continue
         beside = [f"{a / b:.3f}" for a, b in zip(own, cost, strict=True)] if own else ["", ""]
-        yield table_row([name, *(f"{part:.2f}" for part in cost), *beside, f"{gap:.1e}"])
+        turns = "" if all(arrived) else f" (in {sum(arrived)} of {len(arrived)} turns)"
+        yield table_row([name + turns, *(f"{part:.2f}" for part in cost), *beside, f"{gap:.1e}"])
     yield ""
