@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -64,15 +65,19 @@ class DenseBatches:
 
     Attributes:
       scaled: from raw features to the numbers that W multiplies.
+      by_itself: whether a step is compiled by itself, not the loop that it is in.
     """
 
     scaled: Callable[[tf.Tensor], tf.Tensor]
+    by_itself: bool = False
 
     def read(self, tensors: tuple[Any, ...], step: tf.Tensor) -> Batch:
         """As for `Batches`; rows are gathered on the device and only they are cast."""
         features, labels, weights, order, counts, totals = tensors
-        # In a slice XLA would take the step for a constant, and compile for each.
-        rows, count, total = (tf.gather(each, step) for each in (order, counts, totals))
+        # Of a step that is compiled by itself XLA takes a slice's place for a constant, and would
+        # compile for each; in a loop slices are faster.
+        at = tf.gather if self.by_itself else operator.getitem
+        rows, count, total = (at(each, step) for each in (order, counts, totals))
         own = None if weights is None else tf.gather(weights, rows)
         inputs = self.scaled(tf.gather(features, rows))
         return Batch(inputs, tf.gather(labels, rows), own, count, total)

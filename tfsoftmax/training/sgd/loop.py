@@ -84,7 +84,7 @@ class Loop:
         def start(block: slice) -> State:
             return rule.start(objective.to_centered(parameters(block)))
 
-        self._batches: Batches = DenseBatches(objective.scaled)
+        self._batches: Batches = DenseBatches(objective.scaled, by_itself=sums is not None)
         if isinstance(feed, SparseFeed):
             self._batches = SparseBatches.of(start(slice(1)))
         self._blocks = self._batches.blocks(feed.rows.features.shape[1])
