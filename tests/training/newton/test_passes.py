@@ -18,6 +18,7 @@ from tfsoftmax.training.newton.passes import Passes
 from tfsoftmax.training.newton.rows import Rows
 from tfsoftmax.training.newton.small import SmallPasses
 from tfsoftmax.training.newton.sparse import SparsePasses
+from tfsoftmax.training.newton.streamed import StreamedPasses
 from tfsoftmax.training.objective import Objective
 
 N_ROWS, N_FEATURES, N_CLASSES = 157, 6, 4
@@ -45,7 +46,9 @@ def passes_over(case, monkeypatch, block_rows, memory_limit, compiled=False, sma
     center = X.mean(axis=0)
     objective = Objective(model.scaled, center=center, smoothing=SMOOTHING)
     rows = Rows(Split(X, y), weights, N_CLASSES, memory_limit)
-    return SmallPasses(objective, rows) if small else Passes(objective, rows, compiled)
+    if small:
+        return SmallPasses(objective, rows)
+    return (Passes if rows.in_memory else StreamedPasses)(objective, rows, compiled)
 
 
 def expected(case):
@@ -190,6 +193,26 @@ def test_derivatives_of_the_bias_are_those_of_the_gradient(case, monkeypatch):
     assert_allclose(of_bias.curvature[1], passes.curved(narrow, moved)[:, -1], atol=1e-6)
 
 
+@pytest.mark.parametrize("exact", [False, True])
+def test_logits_that_are_made_anew_are_those_that_are_kept(case, monkeypatch, exact):
+    step, found = np.array([0.5, -1.0, 0.0, 0.25]), []
+    for memory_limit in (2**20, 60 * 24):
+        passes = passes_over(case, monkeypatch, 50, memory_limit)
+        logits, ahead = passes.logits(case[3], exact), passes.logits(case[4], exact)
+        there = passes.shifted(passes.logits(case[3] + case[4], exact), step)
+        along = passes.loss_along(logits, passes.between(logits, there), 0.5)
+        point = passes.at(there)
+        assert (passes.rows.n_chunks > 1) == (memory_limit < 2**20)
+        found.append([along, passes.loss_along(logits, ahead, 1.0), *passes.of_bias(there)])
+        drawn = np.array([0, 3, 58, 59, 60, 156])
+        last = [np.asarray(own).transpose(0, 2, 1) for own in point.probabilities]
+        found[-1] += [*point[:2], passes.rows.in_order(last), passes.rows.some_of(last, drawn)]
+        assert_allclose(found[-1][-1], found[-1][-2][drawn], rtol=0)
+        monkeypatch.undo()
+    for kept, anew in zip(*found, strict=True):
+        assert_allclose(anew, kept, atol=1e-12 if exact else 2e-6)
+
+
 def test_what_a_pass_calls_may_stop_it(case, monkeypatch):
     def stop():
         raise KeyboardInterrupt
@@ -197,7 +220,7 @@ def test_what_a_pass_calls_may_stop_it(case, monkeypatch):
     passes = passes_over(case, monkeypatch, 50, 60 * 24)
     passes.on_pass = stop
     with pytest.raises(KeyboardInterrupt):
-        passes.logits(case[3])
+        passes.at(passes.logits(case[3]))
 
 
 @pytest.mark.parametrize("small", [False, True], ids=["plain", "small"])

@@ -57,7 +57,8 @@ def certify(passes: Passes, parameters: Joint, l2: float, l1: float = 0.0) -> Ce
     log-linear models (1972), for the bias.
     """
     logits = passes.logits(parameters, exact=True)
-    given, point, left = _at_best_bias(passes, logits)
+    # Only l1 needs probabilities of all rows, which are as large as logits.
+    given, point, left = _at_best_bias(passes, logits, keep=bool(l1))
     gap = gap_of(passes, point, parameters, l2, l1) + max(0.0, given - point.loss) + left
     return Certificate(given + penalty_of(parameters, l2, l1), gap)
 
@@ -90,7 +91,7 @@ def gap_of(passes: Passes, point: Point, parameters: Joint, l2: float, l1: float
     return max(0.0, point.loss + l1 * float(np.abs(W).sum()) - entropy)
 
 
-def _at_best_bias(passes: Passes, logits: OfRows) -> tuple[float, Point, float]:
+def _at_best_bias(passes: Passes, logits: OfRows, keep: bool) -> tuple[float, Point, float]:
     """The mean loss at these logits, what a pass finds at the best bias, and what is left there."""
     at = passes.of_bias(logits)
     given, left = at.loss, np.inf
@@ -101,7 +102,7 @@ def _at_best_bias(passes: Passes, logits: OfRows) -> tuple[float, Point, float]:
         moved = passes.shifted(logits, step)
         if left < _LITTLE:
             # As good as there: the pass that is needed there anyway says whether it is.
-            point = passes.at(moved)
+            point = passes.at(moved, keep)
             _, left = _step(point.gradient[:, -1], at.curvature)
             if left < _NOTHING and point.loss <= at.loss:
                 return given, point, left
@@ -113,7 +114,7 @@ def _at_best_bias(passes: Passes, logits: OfRows) -> tuple[float, Point, float]:
             moved = passes.shifted(logits, step)
             after = passes.of_bias(moved)
         logits, at = moved, after
-    return given, passes.at(logits), left
+    return given, passes.at(logits, keep), left
 
 
 def _step(slope: np.ndarray, curvature: np.ndarray) -> tuple[np.ndarray, float]:

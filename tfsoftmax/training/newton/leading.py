@@ -175,9 +175,9 @@ class LedPasses(Passes):
         found: OfRows = self._team.ask("logits", parameters, exact)
         return found
 
-    def at(self, logits: OfRows) -> Point:
+    def at(self, logits: OfRows, keep: bool = True) -> Point:
         """As for `Passes`."""
-        found: Point = self._team.ask("at", logits)
+        found: Point = self._team.ask("at", logits, keep)
         return found
 
     def curved(self, probabilities: OfRows, direction: Joint) -> Joint:

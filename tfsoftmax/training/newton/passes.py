@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.training.newton.of_chunk import How, OfChunk, of_chunk
-from tfsoftmax.training.newton.rows import Chunk, Rows
+from tfsoftmax.training.newton.rows import Chunk, Counted, Rows
 from tfsoftmax.training.objective import Objective
 
 # W and b, or a direction to move them in, side by side: float64 ``[n_classes, n_inputs + 1]``.
@@ -32,7 +32,7 @@ class Point(NamedTuple):
     Attributes:
       loss: mean of the rows', without penalties.
       gradient: of the mean loss.
-      probabilities: of all rows.
+      probabilities: of all rows; none where they were not to be kept.
       log_loss: mean of the rows' cross-entropies, in nats, each counting the same.
       accuracy: share of the rows whose class is the most likely one.
     """
@@ -106,20 +106,24 @@ class Passes:
           exact: in float64.
         """
         self.count += 0.5
-        W, b = _split(parameters, tf.float64 if exact else tf.float32)
-        logits = partial((self._float64 if exact else self._float32).logits, self._center)
-        return [logits(chunk.features, chunk.weights, W, b) for chunk in self._chunks()]
+        made = self._to_logits(parameters, tf.float64 if exact else tf.float32)
+        return [made(chunk.features, chunk.weights) for chunk in self._chunks()]
 
-    def at(self, logits: OfRows) -> Point:
-        """Loss and gradient where rows have these logits; exact ones if the logits are."""
+    def at(self, logits: OfRows, keep: bool = True) -> Point:
+        """Loss and gradient where rows have these logits; exact ones if the logits are.
+
+        Args:
+          logits: of all rows.
+          keep: whether the rows' probabilities are.
+        """
         self.count += 0.5
         figures, gradients, probabilities = [], [], []
         point = partial(self._for(logits).point, self._center)
-        for chunk, own in zip(self._chunks(), logits, strict=True):
+        for chunk, own in self._with_features(logits):
             of_chunk, of_W, of_b, found = point(*chunk, own)
             figures.append(of_chunk.numpy())
             gradients.append(np.concatenate([of_W, of_b], axis=1))
-            probabilities.append(found)
+            probabilities += [found] if keep else []
         total, gradient = self._of_all(sum(figures), sum(gradients))
         loss, log_loss, accuracy = (total / self.n_samples).tolist()
         return Point(loss, gradient / self.n_samples, probabilities, log_loss, accuracy)
@@ -138,27 +142,28 @@ class Passes:
         """The mean loss once logits have moved by `size` times those `ahead`."""
         step, total = tf.constant(size, logits[0].dtype), 0.0
         loss = self._for(logits).loss
-        for (labels, weights), own, moved in zip(self.rows.labels(), logits, ahead, strict=True):
-            total += float(loss(labels, weights, own, moved, step))
+        for (counted, own), moved in zip(self._with_labels(logits), ahead, strict=True):
+            total += float(loss(counted.labels, counted.weights, own, moved, step))
         return float(self._of_all(total)[0]) / self.n_samples
 
     def entropy(self, probabilities: OfRows, share: float) -> float:
         """The rows' mean entropy, in nats, that share of the way from targets to probabilities."""
         n_classes, dtype = probabilities[0].shape[1], tf.float64
         total = 0.0
-        for (labels, weights), own in zip(self.rows.labels(), probabilities, strict=True):
-            target = self._objective.target(tf.reshape(labels, [-1]), n_classes, dtype)
+        for counted, own in zip(self.rows.labels(), probabilities, strict=True):
+            labels, weights = (tf.reshape(part, [-1]) for part in counted[:2])
+            target = self._objective.target(labels, n_classes, dtype)
             P = target + share * (tf.cast(_side_by_side(own), dtype) - target)
             entropies = -tf.reduce_sum(tf.math.xlogy(P, P), 0)
-            total += float(tf.tensordot(tf.cast(tf.reshape(weights, [-1]), dtype), entropies, 1))
+            total += float(tf.tensordot(tf.cast(weights, dtype), entropies, 1))
         return float(self._of_all(total)[0]) / self.n_samples
 
     def of_bias(self, logits: OfRows) -> OfBias:
         """What the mean loss is to the bias where rows have these logits."""
         bias = self._for(logits).bias
         sums = [
-            [part.numpy() for part in bias(labels, weights, own)]
-            for (labels, weights), own in zip(self.rows.labels(), logits, strict=True)
+            [part.numpy() for part in bias(counted.labels, counted.weights, own)]
+            for counted, own in self._with_labels(logits)
         ]
         totals = self._of_all(*(sum(parts) for parts in zip(*sums, strict=True)))
         loss, wanted, found, squares = (total / self.n_samples for total in totals)
@@ -178,7 +183,23 @@ class Passes:
         return [np.asarray(total) for total in sums]
 
     def _for(self, logits: OfRows) -> OfChunk:
-        return self._float64 if logits[0].dtype == tf.float64 else self._float32
+        return self._of_chunk(logits[0].dtype)
+
+    def _of_chunk(self, dtype: tf.DType) -> OfChunk:
+        return self._float64 if dtype == tf.float64 else self._float32
+
+    def _to_logits(self, parameters: Joint, dtype: tf.DType) -> Callable[..., tf.Tensor]:
+        """From the features and weights of a chunk to its logits."""
+        logits, joint = self._of_chunk(dtype).logits, _split(parameters, dtype)
+        return lambda features, weights: logits(self._center, features, weights, *joint)
+
+    def _with_features(self, logits: OfRows) -> Iterator[tuple[Chunk, tf.Tensor]]:
+        """Each chunk of rows, and its logits."""
+        return zip(self._chunks(), logits, strict=True)
+
+    def _with_labels(self, logits: OfRows) -> Iterator[tuple[Counted, tf.Tensor]]:
+        """Each chunk without its features, and its logits."""
+        return zip(self.rows.labels(), logits, strict=True)
 
     def _chunks(self) -> Iterator[Chunk]:
         for chunk in self.rows.chunks():

@@ -129,17 +129,18 @@ class Draw:
     ) -> tuple[Sample, np.random.Generator]:
         """Those of this process's rows; which ones does not depend on what others have."""
         generator = np.random.default_rng([self._seed, DRAWING_STREAM, number])
-        rows, P = self._rows, self._of_all(of_chunks)
-        sizes = rows.weights * np.maximum(1 - np.square(P).sum(1), _SUREST)
+        rows, P = self._rows, _classes_last(of_chunks)
+        doubts = rows.in_order([1 - np.square(own).sum(2) for own in P])
+        sizes = rows.weights * np.maximum(doubts, _SUREST)
         chances = chances_of(sizes, wanted, rows.workers)
         lots = generator.random(rows.n_samples, np.float32)[rows.held]
         drawn = np.flatnonzero(lots < chances)
         counts = rows.weights[drawn] / (rows.n_samples * chances[drawn])
-        return Sample(self._inputs(drawn), P[drawn], counts), generator
+        return Sample(self._inputs(drawn), rows.some_of(P, drawn), counts), generator
 
     def _of_all(self, of_chunks: OfRows) -> np.ndarray:
         """Probabilities of the held rows, ``[n_held, n_classes]``."""
-        return self._rows.in_order([np.asarray(own).transpose(0, 2, 1) for own in of_chunks])
+        return self._rows.in_order(_classes_last(of_chunks))
 
     def _inputs(self, indices: np.ndarray) -> np.ndarray:
         """Some rows as a `Sample` has them."""
@@ -147,6 +148,11 @@ class Draw:
         if self._objective.center is not None:
             scaled = scaled - self._objective.center
         return np.column_stack([scaled, np.ones(len(indices), np.float32)])
+
+
+def _classes_last(of_chunks: OfRows) -> list[np.ndarray]:
+    """The same of each chunk, ``[n_blocks, block_rows, n_classes]``."""
+    return [np.asarray(own).transpose(0, 2, 1) for own in of_chunks]
 
 
 class Whole:

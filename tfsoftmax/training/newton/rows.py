@@ -24,9 +24,9 @@ _FEWEST_ROWS = 64
 _FEW = 2**26
 _BLOCK_MULTIPLICATIONS = 2**18
 _FEWEST_OF_FEW = 16
-# A streamed chunk is in memory twice, as one is read while the other is used; the rest of the
-# memory is for what is kept of each row.
-_CHUNKS_IN_MEMORY = 4
+# Of the memory for rows, a streamed chunk is so small a part: it is there three times for a moment,
+# as one is read while another is used, and probabilities of all rows are kept beside it.
+_CHUNKS_IN_MEMORY = 16
 
 
 class Chunk(NamedTuple):
@@ -81,6 +81,7 @@ class Rows:
       few: whether all of them are so few that NumPy is the fastest.
       sparse: the rows, where only their entries are gone through; these are one block.
       memory_limit: bytes of features in memory at a time.
+      in_memory: whether all held rows are, as one chunk, or are read in each pass.
       weights: what each held one counts, ``[n_held]``.
 
     >>> split = Split(np.zeros((1500, 1000), np.uint8), np.zeros(1500, np.int32))
@@ -122,9 +123,9 @@ class Rows:
         self.sparse = features if sparse and isinstance(features, SparseFeatures) else None
         self.memory_limit = memory_limit
         affordable = memory_limit // max(1, features.row_bytes)
-        self._whole = sparse or self._n_held <= affordable
+        self.in_memory = sparse or self._n_held <= affordable
         streamed = min(self._n_held, max(1, affordable // _CHUNKS_IN_MEMORY))
-        self._chunk_rows = self._n_held if self._whole else streamed
+        self._chunk_rows = self._n_held if self.in_memory else streamed
         self.multiplications = self._n_held * features.shape[1] * n_classes
         self.few = are_few(split, n_classes, memory_limit, sparse)
         weights = weights[self.held] if mine else np.zeros(1)
@@ -140,7 +141,7 @@ class Rows:
         other = copy(self)
         other.weights = weights
         # Features that are on the device already stay the same tensor.
-        if self._whole and self.sparse is None:
+        if self.in_memory and self.sparse is None:
             other._on_device = self.whole.features
         for made in ("whole", "counted"):
             other.__dict__.pop(made, None)
@@ -152,15 +153,15 @@ class Rows:
         Raises:
           DataError: if rows cannot be read from the file they are in.
         """
-        if self._whole:
+        if self.in_memory:
             yield self.whole
         else:
-            yield from read_ahead(self._chunk, range(0, self._n_held, self._chunk_rows))
+            yield from read_ahead(self._chunk, self._firsts)
 
-    def labels(self) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-        """The labels and weights of each chunk, as `Chunk` has them; no features are read."""
-        for first in range(0, self._n_held, self._chunk_rows):
-            yield (self.counted if self._whole else self._counted(first))[:2]
+    def labels(self) -> Iterator[Counted]:
+        """The labels and weights of each chunk; no features are read."""
+        for first in self._firsts:
+            yield self.counted if self.in_memory else self._counted(first)
 
     def take(self, indices: np.ndarray) -> np.ndarray:
         """The raw features of some held rows, ``[n, n_features]``; fastest in ascending order."""
@@ -169,15 +170,35 @@ class Rows:
     def in_order(self, of_chunks: Sequence[np.ndarray]) -> np.ndarray:
         """Arrays of the held rows, ``[n_held, ...]``, from those of each chunk's blocks."""
         whole = np.zeros((self._n_held, *of_chunks[0].shape[2:]), of_chunks[0].dtype)
-        firsts = range(0, self._n_held, self._chunk_rows)
-        for first, own in zip(firsts, of_chunks, strict=True):
+        for first, own in zip(self._firsts, of_chunks, strict=True):
             places, new = self._places(first)
             whole[places[new]] = own[new]
         return whole
 
+    def some_of(self, of_chunks: Sequence[np.ndarray], indices: np.ndarray) -> np.ndarray:
+        """As `in_order`, of some held rows; their indices are in ascending order."""
+        wanted = np.zeros(self._n_held, bool)
+        wanted[indices] = True
+        places = (self._places(first) for first in self._firsts)
+        parts = [
+            own[new & wanted[of_rows]]
+            for own, (of_rows, new) in zip(of_chunks, places, strict=True)
+        ]
+        return np.concatenate(parts)
+
     def in_blocks(self, of_rows: np.ndarray) -> np.ndarray:
         """An array of the held rows as those of `whole` are, ``[n_blocks, block_rows, ...]``."""
         return of_rows[self._places(0)[0]]
+
+    @property
+    def n_chunks(self) -> int:
+        """How many there are."""
+        return len(self._firsts)
+
+    @property
+    def _firsts(self) -> range:
+        """The first row of each chunk, among the held ones."""
+        return range(0, self._n_held, self._chunk_rows)
 
     @cached_property
     def counted(self) -> Counted:
@@ -193,9 +214,9 @@ class Rows:
         start = min(first, self._n_held - self._chunk_rows)
         begin = self.held.start + start
         part = [slice(begin, begin + self._chunk_rows)]
-        if self._whole and self._on_device is not None:
+        if self.in_memory and self._on_device is not None:
             return Chunk(self._on_device, *self.counted)
-        all_rows = self._whole and not self._shared
+        all_rows = self.in_memory and not self._shared
         features = self._features if all_rows else read_rows(self._features, part)
         return Chunk(to_tensor(features), *self._counted(first))
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tfsoftmax.distributed.gathering import gathered
 from tfsoftmax.distributed.workers import ALONE, Workers
 
 
@@ -26,14 +27,7 @@ class Sample(NamedTuple):
         """The rows that all workers have drawn, in the workers' order; all must call it."""
         if workers.count == 1:
             return self
-        sizes = np.zeros(workers.count, np.int32)
-        sizes[workers.index] = len(self.counts)
-        ends = np.cumsum(np.asarray(workers.sum([sizes])[0]))
-        own = np.column_stack(self).astype(np.float32)
-        # What another has is 0 here, so that the sum is each one's own.
-        rows = np.zeros((ends[-1], own.shape[1]), np.float32)
-        rows[ends[workers.index] - len(own) : ends[workers.index]] = own
-        rows = np.asarray(workers.sum([rows])[0])
+        rows = gathered(np.column_stack(self).astype(np.float32), workers)
         n_columns = self.inputs.shape[1]
         return Sample(rows[:, :n_columns], rows[:, n_columns:-1], rows[:, -1])
 

@@ -32,7 +32,7 @@ class NumpyPasses(Passes):
         self._begin(0.5)
         return [self._products(parameters, np.dtype(np.float64 if exact else self.dtype))]
 
-    def at(self, logits: OfRows) -> Point:
+    def at(self, logits: OfRows, keep: bool = True) -> Point:
         """As for `Passes`."""
         self._begin(0.5)
         P, losses, plain = self._answers(logits[0])
@@ -41,7 +41,7 @@ class NumpyPasses(Passes):
         totals = [of[new].sum(dtype=np.float64) for of in (plain, right)]
         loss, *totals, gradient = self._of_all(self._mean(losses), *totals, gradient)
         log_loss, accuracy = (float(total) / self.n_samples for total in totals)
-        return Point(float(loss), gradient, [P], log_loss, accuracy)
+        return Point(float(loss), gradient, [P] if keep else [], log_loss, accuracy)
 
     def curved(self, probabilities: OfRows, direction: Joint) -> Joint:
         """As for `Passes`."""

@@ -6,6 +6,7 @@ from tfsoftmax.training.newton.passes import Passes
 from tfsoftmax.training.newton.rows import Rows
 from tfsoftmax.training.newton.small import SmallPasses
 from tfsoftmax.training.newton.sparse import SparsePasses
+from tfsoftmax.training.newton.streamed import StreamedPasses
 from tfsoftmax.training.objective import Objective
 
 # Fewer multiplications in a pass than this take less time than compiling for them.
@@ -13,7 +14,7 @@ _COMPILE_FROM = 2**24
 
 
 def passes_over(objective: Objective, rows: Rows, xla: bool) -> Passes:
-    """Passes over these rows, in NumPy where they are sparse or few.
+    """Passes over these rows, in NumPy where they are sparse or few, or reading them in each.
 
     Args:
       objective: what is minimised.
@@ -24,4 +25,5 @@ def passes_over(objective: Objective, rows: Rows, xla: bool) -> Passes:
         return SparsePasses(objective, rows)
     if rows.few:
         return SmallPasses(objective, rows)
-    return Passes(objective, rows, xla and rows.multiplications >= _COMPILE_FROM)
+    kind = Passes if rows.in_memory else StreamedPasses
+    return kind(objective, rows, xla and rows.multiplications >= _COMPILE_FROM)
