@@ -6,9 +6,10 @@ import time
 
 import numpy as np
 import pytest
+import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
+from support.optimum import assert_same_optimum, fit_in_threads
 from support.workers import in_threads, run_workers
 
 from tfsoftmax import (
@@ -20,6 +21,7 @@ from tfsoftmax import (
     fit,
     load_dataset,
 )
+from tfsoftmax.data.sparse_rows import SparseRows
 from tfsoftmax.errors import TRY_AGAIN
 from tfsoftmax.training import build
 from tfsoftmax.training.newton import leading, preconditioner
@@ -28,6 +30,7 @@ from tfsoftmax.training.newton.passes import Passes
 from tfsoftmax.training.newton.preconditioner import Draw
 from tfsoftmax.training.newton.rows import Rows, Share
 from tfsoftmax.training.newton.small import SmallPasses
+from tfsoftmax.training.newton.sparse import SparsePasses
 from tfsoftmax.training.objective import Objective
 from tfsoftmax.training.workers_record import WorkersRecord
 
@@ -43,39 +46,6 @@ def table():
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     y = (X @ rng.normal(size=(8, 3)) + rng.gumbel(size=(240, 3))).argmax(axis=1).astype(np.int32)
     return Dataset("table", Spec((8,), "float32", ("a", "b", "c")), Split(X, y), Split(X, y))
-
-
-def objective_of(dataset, model, l1=0.0, l2=L2):
-    """The mean loss and the penalties, in NumPy's float64."""
-    W, b = (parameter.numpy().astype(np.float64) for parameter in model.parameters)
-    logs = log_softmax(dataset.train.features.astype(np.float64) @ W + b, axis=1)
-    loss = -logs[np.arange(len(logs)), dataset.train.labels].mean()
-    return loss + l2 / 2 * np.square(W).sum() + l1 * np.abs(W).sum()
-
-
-def fit_in_threads(count, dataset, recipe, **others):
-    found = in_threads(count, lambda workers: fit(dataset, recipe, workers=workers, **others))
-    for each in found:
-        if isinstance(each, BaseException):
-            raise each
-    for other in found[1:]:
-        for own, chiefs in zip(other.model.parameters, found[0].model.parameters, strict=True):
-            assert_array_equal(own.numpy(), chiefs.numpy())
-        assert other.history.proof == found[0].history.proof
-        assert other.history.last == found[0].history.last
-    return found[0]
-
-
-def assert_same_optimum(dataset, recipe, count, **others):
-    alone, found = fit(dataset, recipe, **others), fit_in_threads(count, dataset, recipe, **others)
-    assert found.history.proof.relative_gap <= recipe.tol
-    own, one = (objective_of(dataset, each.model, recipe.l1, recipe.l2) for each in (found, alone))
-    assert own == pytest.approx(one, rel=1e-9)
-    assert found.history.proof.objective == pytest.approx(own, rel=1e-9)
-    last = found.history.last, alone.history.last
-    assert last[0].train_accuracy == last[1].train_accuracy
-    assert last[0].train_log_loss == pytest.approx(last[1].train_log_loss, abs=1e-6)
-    return found
 
 
 @pytest.mark.parametrize("count", [2, 4])
@@ -144,15 +114,18 @@ def test_which_rows_are_drawn_does_not_depend_on_how_many_workers_have_them(tabl
             assert_allclose(part, expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", [Passes, SmallPasses])
+@pytest.mark.parametrize("kind", [Passes, SmallPasses, SparsePasses])
 def test_what_passes_find_is_of_the_rows_of_all(table, kind):
     rng = np.random.default_rng(1)
     weights = rng.uniform(0, 2, 240)
     here, step, along = rng.normal(size=(3, 3, 9))
-    objective = Objective(lambda features: features, smoothing=0.1)
+    objective, split = Objective(lambda features: features, smoothing=0.1), table.train
+    if sparse := kind is SparsePasses:
+        split = Split(SparseRows(scipy.sparse.csr_array(split.features)), split.labels)
 
     def found(workers, mine):
-        rows = Rows(table.train, weights, 3, share=Share(mine, workers) if workers else None)
+        share = Share(mine, workers) if workers else None
+        rows = Rows(split, weights, 3, sparse=sparse, share=share)
         passes = kind(objective, rows, compiled=False) if kind is Passes else kind(objective, rows)
         logits, there = (passes.logits(each, exact=True) for each in (here, here + step))
         point = passes.at(passes.shifted(logits, np.array([0.5, 0, -0.5])))

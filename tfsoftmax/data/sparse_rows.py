@@ -99,7 +99,10 @@ class SparseRows(SparseFeatures):
         return np.diff(self._matrix.indptr[start : stop + 1])
 
     def take(self, indices: np.ndarray) -> SparseRows:
-        """Selects rows, in the order of their indices ``[n]``."""
+        """Selects rows, in the order of their indices ``[n]``; neighbours are not copied."""
+        if len(indices) and (np.diff(indices) == 1).all():
+            neighbours = slice(int(indices[0]), int(indices[-1]) + 1)
+            return SparseRows(_rows_of(self._matrix, neighbours))
         return SparseRows(self._matrix[indices])
 
 

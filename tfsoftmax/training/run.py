@@ -80,7 +80,7 @@ class Run:
         self._occurring = Occurring.of(model, dataset)
         self.model, trained, self.recipe = self._occurring.model, self._occurring.dataset, recipe
         if recipe.solver == "newton":
-            check_rows(self.model, trained.train)
+            check_rows(self.model, trained.train, workers.count)
         self.trainer = Trainer(self.model, trained.train, recipe, workers)
         self._workers, self._timed_workers = workers, TimedWorkers(workers)
         # Moved to the device once, not in every epoch, as far as there is room.

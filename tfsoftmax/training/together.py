@@ -59,12 +59,6 @@ def check_divisible(dataset: Dataset, recipe: ResolvedRecipe, workers: Workers) 
             "the weights of all features would go through the network in each; leave out "
             + setting("sync_every", 1)
         )
-    if recipe.solver == "newton":
-        raise UsageError(
-            f"{dataset.name} has sparse rows, for which "
-            + setting("solver", "newton")
-            + f" needs one process, not {workers.count} workers: leave it out, or train with one"
-        )
 
 
 def agreed(recipe: ResolvedRecipe, workers: Workers) -> ResolvedRecipe:

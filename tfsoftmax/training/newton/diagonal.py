@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfsoftmax.training.newton.passes import OfRows
+from tfsoftmax.training.newton.passes import Joint, OfRows
 from tfsoftmax.training.newton.preconditioner import Draw, Inverse
 from tfsoftmax.training.newton.sparse import SparsePasses
 from tfsoftmax.training.objective import Objective
@@ -18,23 +18,31 @@ class OfEntries(Draw):
     # In each step anew: it takes no longer than an iteration.
     many_iterations = 0
     most_builds = 1000
+    of_rows = "curvature", "diagonal"
 
     def __init__(self, objective: Objective, passes: SparsePasses, seed: int):
         super().__init__(objective, passes.rows, seed)
         self._passes, self._columns = passes, np.arange(0)
 
-    def hessian(
-        self, probabilities: OfRows, l2: float, number: int, free: np.ndarray
+    def inverse(self, probabilities: OfRows, l2: float, number: int, free: np.ndarray) -> Inverse:
+        """As for `Draw`."""
+        return Diagonal(self.diagonal(probabilities), l2, free)
+
+    def diagonal(self, probabilities: OfRows) -> Joint:
+        """Of the mean loss's Hessian, ``[n_classes, n_inputs + 1]``."""
+        P = np.asarray(probabilities[0])
+        return self._passes.squares(P * (1 - P) * self._passes.counts(P.dtype))
+
+    def curvature(
+        self, probabilities: OfRows, wanted: int, number: int, free: np.ndarray
     ) -> np.ndarray:
         """As for `Draw`; rows are read without the columns that have no parameter free to move."""
         used = np.asarray(free.any(axis=0))
         self._columns = np.flatnonzero(used[:-1])
-        return super().hessian(probabilities, l2, number, free[:, used])
+        return super().curvature(probabilities, wanted, number, free[:, used])
 
-    def inverse(self, probabilities: OfRows, l2: float, number: int, free: np.ndarray) -> Inverse:
-        """As for `Draw`."""
-        P = np.asarray(probabilities[0])
-        return Diagonal(self._passes.squares(P * (1 - P) * self._passes.counts(P.dtype)), l2, free)
+    def _width(self, free: np.ndarray) -> int:
+        return int(free.any(axis=0).sum())
 
     def _inputs(self, indices: np.ndarray) -> np.ndarray:
         return np.column_stack(

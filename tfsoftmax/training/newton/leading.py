@@ -13,6 +13,8 @@ import math
 import time
 import weakref
 from collections.abc import Callable, Mapping
+from copy import copy
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,7 +22,6 @@ import numpy as np
 from tfsoftmax.distributed.workers import Workers
 from tfsoftmax.training.newton.passes import Joint, OfBias, OfRows, Passes, Point
 from tfsoftmax.training.newton.preconditioner import Draw
-from tfsoftmax.training.newton.sample import Sample
 
 # Bytes of a request beside its numbers, and the most numbers of rows to forget in one.
 _HEADER = 1024
@@ -209,31 +210,7 @@ class LedPasses(Passes):
         return found
 
 
-class LedDraw(Draw):
-    """`Draw` that the chief asks for rows of all workers."""
-
-    def __init__(self, own: Draw, team: Team):
-        super().__init__(own._objective, own._rows, own._seed)
-        self._team = team
-
-    def curvature(
-        self, probabilities: OfRows, wanted: int, number: int, free: np.ndarray
-    ) -> np.ndarray:
-        """As for `Draw`."""
-        found: np.ndarray = self._team.ask("curvature", probabilities, wanted, number, free)
-        return found
-
-    def sample(
-        self, probabilities: OfRows, wanted: int, number: int
-    ) -> tuple[Sample, np.random.Generator]:
-        """As for `Draw`."""
-        drawn, generator = self._team.ask("sample", probabilities, wanted, number)
-        return drawn, generator
-
-
-def led_by_the_chief(
-    passes: Passes, draw: Draw, n_parameters: int
-) -> tuple[LedPasses, LedDraw, Team]:
+def led_by_the_chief(passes: Passes, draw: Draw, n_parameters: int) -> tuple[LedPasses, Draw, Team]:
     """What the chief's solver is given instead of its own rows, and those that it leads.
 
     Args:
@@ -242,10 +219,12 @@ def led_by_the_chief(
       n_parameters: of W and b.
     """
     of_rows: dict[str, Callable[..., Any]] = {
-        name: getattr(owner, name)
-        for owner, asked in ((passes, LedPasses), (draw, LedDraw))
-        for name, method in vars(asked).items()
+        name: getattr(passes, name)
+        for name, method in vars(LedPasses).items()
         if inspect.isfunction(method) and not name.startswith("_")
     }
-    team = Team(passes.rows.workers, of_rows, n_parameters)
-    return LedPasses(passes, team), LedDraw(draw, team), team
+    of_rows |= {name: getattr(draw, name) for name in draw.of_rows}
+    team, led = Team(passes.rows.workers, of_rows, n_parameters), copy(draw)
+    for name in draw.of_rows:
+        setattr(led, name, partial(team.ask, name))
+    return LedPasses(passes, team), led, team

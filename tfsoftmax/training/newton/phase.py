@@ -86,7 +86,7 @@ class NewtonPhase:
         Raises:
           UsageError: if rows are sparse, and too many (`check_rows`).
         """
-        check_rows(model, split)
+        check_rows(model, split, share.workers.count if share else 1)
         self.model, self._tol, self._most_steps = model, recipe.tol, recipe.max_steps
         self._objective = Objective.of(model, recipe, center)
         weights = full_row_weights(split, model.spec.class_names, recipe.class_weight)
@@ -238,22 +238,23 @@ class NewtonPhase:
         return 0.0 if center is None else W @ center
 
 
-def check_rows(model: SoftmaxRegression, split: Split) -> None:
+def check_rows(model: SoftmaxRegression, split: Split, workers: int = 1) -> None:
     """Refuses sparse rows that are too many for Newton's steps, which keep numbers of every one.
 
     Args:
       model: of the features that occur.
       split: the training rows, of these features.
+      workers: that share the rows.
 
     Raises:
       UsageError: if they are.
     """
     n_samples, n_features, n_classes = len(split), model.spec.n_features, model.spec.n_classes
-    numbers = (n_samples + n_features) * n_classes
+    numbers = (n_samples // workers + n_features) * n_classes
     if taken_sparse(split.features, model.spec) and numbers > _MOST_NUMBERS:
         raise UsageError(
             setting("solver", "newton")
             + f" keeps numbers of every class for each sparse row and feature, and {n_samples:,} "
             f"rows in which {n_features:,} features occur, of {n_classes:,} classes, are too many: "
-            "leave " + setting("solver") + " out"
+            "leave " + setting("solver") + " out, or share them among more workers"
         )

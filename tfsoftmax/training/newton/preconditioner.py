@@ -61,6 +61,8 @@ class Draw:
     # A step that needed so many iterations gets a new inverse, which may be made so often.
     many_iterations = 25
     most_builds = 10
+    # Its methods that go through rows, and add up what is found in those of all workers.
+    of_rows: tuple[str, ...] = "curvature", "sample"
 
     def __init__(self, objective: Objective, rows: Rows, seed: int):
         self._objective, self._rows, self._seed = objective, rows, seed
@@ -75,7 +77,7 @@ class Draw:
         Returns:
           float32 ``[n_free, n_free]``, in the order of ``parameters[free]``.
         """
-        most = min(_MULTIPLICATIONS / free.sum() ** 2, _NUMBERS / free.shape[1])
+        most = min(_MULTIPLICATIONS / free.sum() ** 2, _NUMBERS / self._width(free))
         H = self.curvature(probabilities, max(_ROWS, int(most)), number, free)
         diagonal = add_l2(H, l2, free)
         diagonal += _FLAT * diagonal.max()
@@ -137,6 +139,10 @@ class Draw:
         drawn = np.flatnonzero(lots < chances)
         counts = rows.weights[drawn] / (rows.n_samples * chances[drawn])
         return Sample(self._inputs(drawn), rows.some_of(P, drawn), counts), generator
+
+    def _width(self, free: np.ndarray) -> int:
+        """How many numbers are read of a row for a Hessian of these parameters."""
+        return free.shape[1]
 
     def _of_all(self, of_chunks: OfRows) -> np.ndarray:
         """Probabilities of the held rows, ``[n_held, n_classes]``."""

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.data.dataset import Split
-from tfsoftmax.data.features import features_of, read_rows
+from tfsoftmax.data.features import Features, features_of, read_rows
 from tfsoftmax.data.sparse_rows import SparseFeatures
 from tfsoftmax.device import read_ahead, to_tensor
 from tfsoftmax.distributed.workers import ALONE, Workers
@@ -79,7 +79,7 @@ class Rows:
       n_classes: of their labels.
       multiplications: of the held rows with one W.
       few: whether all of them are so few that NumPy is the fastest.
-      sparse: the rows, where only their entries are gone through; these are one block.
+      sparse: the held rows, where only their entries are gone through; these are one block.
       memory_limit: bytes of features in memory at a time.
       in_memory: whether all held rows are, as one chunk, or are read in each pass.
       weights: what each held one counts, ``[n_held]``.
@@ -120,7 +120,7 @@ class Rows:
         self._n_held = max(1, len(mine))
         self._features, self._labels = split.features, np.asarray(split.labels)[self.held]
         features = features_of(split.features)
-        self.sparse = features if sparse and isinstance(features, SparseFeatures) else None
+        self.sparse = _part(features, self.held, bool(share)) if sparse else None
         self.memory_limit = memory_limit
         affordable = memory_limit // max(1, features.row_bytes)
         self.in_memory = sparse or self._n_held <= affordable
@@ -234,6 +234,13 @@ class Rows:
         places = start + starts[:, None] + np.arange(self._block_rows)
         new = places >= np.maximum(first, start + blocks)[:, None]
         return places, new & (not self._none)
+
+
+def _part(features: Features, held: slice, shared: bool) -> SparseFeatures:
+    """The held ones of sparse rows; where these are not shared out, all of them."""
+    taken = features.take(np.arange(held.start, held.stop)) if shared else features
+    assert isinstance(taken, SparseFeatures)
+    return taken
 
 
 def are_few(split: Split, n_classes: int, memory_limit: int, sparse: bool = False) -> bool:

@@ -43,11 +43,11 @@ class SparsePasses(NumpyPasses):
             self._kept = [(every, _exact(features.read_sparse([every])))]
 
     def squares(self, of_logits: np.ndarray) -> Joint:
-        """As `_to_parameters`, of squared inputs."""
-        return self._summed(of_logits, squared=True)
+        """As `_to_parameters`, of squared inputs, and of the rows of all workers."""
+        return self._of_all(self._summed(of_logits, squared=True))[0]
 
     def columns(self, indices: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Some columns of some rows, with their zeros, float32 ``[n, n_columns]``."""
+        """Some columns of some held rows, with their zeros, float32 ``[n, n_columns]``."""
         assert self.rows.sparse is not None
         taken = self.rows.sparse.take(indices)
         assert isinstance(taken, SparseFeatures)
@@ -56,7 +56,7 @@ class SparsePasses(NumpyPasses):
 
     def _products(self, joint: Joint, dtype: np.dtype) -> np.ndarray:
         W = np.ascontiguousarray(joint[:, :-1].T)
-        found = np.empty((len(joint), self.n_samples))
+        found = np.empty((len(joint), len(self.rows.weights)))
         for part, block in self._blocks():
             found[:, part] = (block @ W).T
         found += joint[:, -1:]

@@ -31,11 +31,11 @@ def draw_for(
       starts_at_0: whether the first one is made where all weights are 0.
     """
     rows = passes.rows
+    if isinstance(passes, SparsePasses):
+        return OfEntries(objective, passes, seed)
     if rows.workers.count > 1:
         # What others are made of takes all rows in one process.
         return Draw(objective, rows, seed)
-    if isinstance(passes, SparsePasses):
-        return OfEntries(objective, passes, seed)
     if not l1 and is_wide(rows.n_samples, n_inputs, rows.n_classes):
         return AllRows(objective, rows, seed)
     if isinstance(passes, SmallPasses):
