@@ -113,7 +113,7 @@ def criteo_table(found: dict[str, Any]) -> Iterator[str]:
     yield from table_head([*heads, "rows/s", "machine-hours"])
     for workers in (1, 4, 24, 89):
         cluster = machines(found, workers)
-        # Their memory is not the question here: sparse rows are not shared out yet.
+        # Their memory is not the question here: every machine reads all rows.
         cluster = cluster if workers == 1 else cluster._replace(memory=float("inf"))
         ways = {f"streams, batches of {batch:,}": synchronous(CRITEO, measured, cluster, batch, 1)}
         if workers > 1:

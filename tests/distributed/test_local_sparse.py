@@ -3,9 +3,8 @@
 import pytest
 from support.sparse import sparse_dataset
 from support.sparse_workers import PLAIN, assert_same, trained
-from support.workers import in_threads
 
-from tfsoftmax import Recipe, UsageError, fit
+from tfsoftmax import Recipe, fit
 
 LOCAL = {**PLAIN, "sync_every": 4}
 
@@ -34,11 +33,3 @@ def test_streamed_rows_give_the_same_bytes_twice_and_resumed(tmp_path, optimizer
             assert found[name][part].tobytes() == found["streamed"][part].tobytes()
     alone = fit(sparse_dataset(), Recipe(**fields)).history.last
     assert found["streamed"]["figures"][-1][1] < 1.1 * alone.test_log_loss
-
-
-def test_steps_taken_together_are_refused_before_rows_are_gone_through():
-    recipe = Recipe(sync_every=1)
-    found = in_threads(2, lambda workers: fit(sparse_dataset(), recipe, workers=workers))
-    for error in found:
-        with pytest.raises(UsageError, match="made has sparse rows.*leave out sync_every=1"):
-            raise error

@@ -252,16 +252,16 @@ def test_a_batch_has_a_row_for_each_worker():
     three = Workers()
     three.count = 3
     for sync_every in (1, 100):
-        dataset, recipe = prepare(
+        _, recipe = prepare(
             load_dataset("digits"),
             Recipe(batch_size=2, sync_every=sync_every, l2=0.1, learning_rate=0.1),
             workers=3,
         )
         if sync_every == 1:
-            check_divisible(dataset, recipe, three)
+            check_divisible(recipe, three)
             continue
         with pytest.raises(UsageError, match=r"batch_size=2 has less than a row .* 3 workers"):
-            check_divisible(dataset, recipe, three)
+            check_divisible(recipe, three)
 
 
 def test_the_learning_rate_suits_a_workers_own_batch():

@@ -31,6 +31,7 @@ from tfsoftmax.training.sgd.rules import AdaGrad, Descent, Ftrl, Rule
 from tfsoftmax.training.sgd.schedules import PerStep
 from tfsoftmax.training.sgd.shard_feed import ShardFeed, shard_of
 from tfsoftmax.training.sgd.sparse_feed import SparseFeed
+from tfsoftmax.training.sgd.sparse_shard_feed import SparseShardFeed
 from tfsoftmax.training.sgd.updates import Updates
 
 
@@ -93,13 +94,15 @@ def feed_of(
     the rows, all about as many.
     """
     choices = rows, recipe.batch_size, recipe.seed, recipe.memory_limit
-    kind: type[Feed] = SparseFeed if taken_sparse(rows.features, model.spec) else Feed
+    sparse = taken_sparse(rows.features, model.spec)
+    kind: Callable[..., Feed] = SparseFeed if sparse else Feed
     if workers.count == 1:
         return kind(*choices)
     shards = [shard_of(len(rows), index, workers.count) for index in range(workers.count)]
     if recipe.sync_every == 1:
         # Each row is taken by the worker that has it.
-        kind, shards = ShardFeed, shards_of(rows.features) or shards
+        kind = partial(SparseShardFeed, workers=workers) if sparse else ShardFeed
+        shards = shards_of(rows.features) or shards
     return kind(*choices, shards, workers.index)
 
 

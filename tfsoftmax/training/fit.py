@@ -180,7 +180,7 @@ def _fit(
         saved_run = latest_facts(checkpoints.folder)
     described = DataRecord.of(dataset)
     dataset, resolved = prepare(dataset, asked, workers.count)
-    check_divisible(dataset, resolved, workers)
+    check_divisible(resolved, workers)
     callbacks.bar.begin()
     whole = _with_rows_to_choose_by(dataset, asked, start)
     if workers.is_chief:

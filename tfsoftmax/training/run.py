@@ -149,11 +149,11 @@ class Run:
     def _descend(self, on_progress: Callable[[Progress], None] | None) -> _Trained:
         """Trains the next epoch of SGD, or the rest of it."""
         loop = self.trainer.loop
-        begun, in_sums = loop.done, loop.sums.seconds if loop.sums else 0.0
+        begun, in_sums = loop.done, loop.communication_seconds
         loss = self.trainer.run_epoch(len(self.history.epochs), on_progress)
         self.history.xla = loop.xla
         rate = float(loop.learning_rates(loop.done - 1, loop.done)[0])
-        in_sums = loop.sums.seconds - in_sums if loop.sums else 0.0
+        in_sums = loop.communication_seconds - in_sums
         return _Trained(loop.done, loss, rate, (loop.done - begun) / loop.feed.steps, in_sums)
 
     def _newton_step(

@@ -11,7 +11,6 @@ import numpy as np
 
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.sharded_rows import workers_with
-from tfsoftmax.data.sparse_rows import taken_sparse
 from tfsoftmax.distributed.workers import Workers
 from tfsoftmax.errors import DataError, PeerError, UsageError
 from tfsoftmax.messages import setting
@@ -36,28 +35,17 @@ def check_shared(dataset: Dataset, workers: Workers) -> None:
         )
 
 
-def check_divisible(dataset: Dataset, recipe: ResolvedRecipe, workers: Workers) -> None:
+def check_divisible(recipe: ResolvedRecipe, workers: Workers) -> None:
     """Checks that more than one worker can train by a recipe.
 
     Raises:
-      UsageError: if a worker would get no row of a batch, or for steps of sparse rows that only
-        one process takes.
+      UsageError: if a worker would get no row of a batch.
     """
-    if workers.count == 1:
-        return
     if recipe.sync_every != 1 and recipe.batch_size < workers.count:
         raise UsageError(
             setting("batch_size", recipe.batch_size)
             + f" has less than a row for each of {workers.count} workers: raise it, or take every "
             "step together with " + setting("sync_every", 1)
-        )
-    if not taken_sparse(dataset.train.features, dataset.spec):
-        return
-    if recipe.sync_every == 1:
-        raise UsageError(
-            f"{dataset.name} has sparse rows, on which workers cannot take every step together: "
-            "the weights of all features would go through the network in each; leave out "
-            + setting("sync_every", 1)
         )
 
 

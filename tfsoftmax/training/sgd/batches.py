@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -74,10 +74,8 @@ class DenseBatches:
     def read(self, tensors: tuple[Any, ...], step: tf.Tensor) -> Batch:
         """As for `Batches`; rows are gathered on the device and only they are cast."""
         features, labels, weights, order, counts, totals = tensors
-        # Of a step that is compiled by itself XLA takes a slice's place for a constant, and would
-        # compile for each; in a loop slices are faster.
-        at = tf.gather if self.by_itself else operator.getitem
-        rows, count, total = (at(each, step) for each in (order, counts, totals))
+        of_step = partial(_step_of, self.by_itself, step)
+        rows, count, total = map(of_step, (order, counts, totals))
         own = None if weights is None else tf.gather(weights, rows)
         inputs = self.scaled(tf.gather(features, rows))
         return Batch(inputs, tf.gather(labels, rows), own, count, total)
@@ -113,24 +111,27 @@ class SparseBatches(NamedTuple):
 
     Attributes:
       like: the shapes and dtypes of a state of one feature, for what there is of each.
+      by_itself: as for `DenseBatches`.
     """
 
     like: State
+    by_itself: bool = False
 
     @classmethod
-    def of(cls, one: State) -> SparseBatches:
+    def of(cls, one: State, by_itself: bool = False) -> SparseBatches:
         """Those of states like that of one feature."""
-        return cls(tf.nest.map_structure(lambda each: tf.TensorSpec(each.shape, each.dtype), one))
+        like = tf.nest.map_structure(lambda each: tf.TensorSpec(each.shape, each.dtype), one)
+        return cls(like, by_itself)
 
     def read(self, tensors: tuple[Any, ...], step: tf.Tensor) -> Batch:
         """As for `Batches`."""
-        _, owners, values, others, labels, weights, counts = tensors
-        rows, features, numbers = (part[step] for part in others)
+        of_step = partial(_step_of, self.by_itself, step)
+        _, owners, values, others, labels, weights, counts, totals = tensors
+        rows, features, numbers = map(of_step, others)
         others = Entries(rows, features, numbers, labels.shape[1])
-        own = None if weights is None else weights[step]
-        entries = Numbered(owners[step], values[step], others)
-        count = counts[step]
-        return Batch(entries, labels[step], own, count, tf.maximum(count, 1))
+        own = None if weights is None else of_step(weights)
+        entries = Numbered(of_step(owners), of_step(values), others)
+        return Batch(entries, of_step(labels), own, of_step(counts), of_step(totals))
 
     def part(self, tensors: tuple[Any, ...], step: tf.Tensor, state: State) -> State:
         """As for `Batches`."""
@@ -175,6 +176,13 @@ class SparseBatches(NamedTuple):
                 numbers, first = [_from_numbers(rows[:, first:last], like[0])], last
             parts.append([*numbers, *tensors[len(tensors) - len(like[1:]) :]])
         return State(*parts)
+
+
+def _step_of(by_itself: bool, step: tf.Tensor, tensor: tf.Tensor) -> tf.Tensor:
+    """What a chunk's tensor has of a step."""
+    # Of a step that is compiled by itself XLA takes a slice's place for a constant, and would
+    # compile for each; in a loop slices are faster.
+    return tf.gather(tensor, step) if by_itself else tensor[step]
 
 
 def _kept(rows: tf.Tensor, state: State) -> State:

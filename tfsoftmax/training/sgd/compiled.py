@@ -116,12 +116,12 @@ def _function(step: Step, models: tuple[int, ...], sums: TimedSums | None, xla: 
         def take_step(
             number: tf.Tensor, losses: tf.Tensor, state: State
         ) -> tuple[tf.Tensor, tf.Tensor, State]:
-            mean, gradients, held = slopes(
-                tensors, number, state, plan.moment(number), plan.numbers
-            )
+            part, moment = step.batches.part(tensors, number, state), plan.moment(number)
+            mean, gradients, held = slopes(tensors, number, part, moment, plan.numbers)
             if sums:
                 mean, *gradients = sums([mean, *gradients])
-            state = moved(tensors, number, state, gradients, held, plan.numbers)
+            part = moved(gradients, held, plan.numbers)
+            state = step.batches.put(tensors, number, state, part)
             return number + 1, tf.tensor_scatter_nd_update(losses, [[number]], [mean]), state
 
         _, losses, state = tf.while_loop(

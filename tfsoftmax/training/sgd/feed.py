@@ -128,7 +128,7 @@ class Feed:
         self._batch = min(batch_size, n_samples)
         self.steps = -(-n_samples // self._batch)
         largest = int(self._sizes.max())
-        self.batch_size = -(-self._batch * largest // n_samples)
+        self.batch_size = self._most_rows(largest)
         row_bytes = self._row_bytes(split)
         fit = self._bytes(split, largest) <= memory_limit
         self._block_steps, chunk_blocks = self.steps, 1
@@ -136,7 +136,7 @@ class Feed:
             self._block_steps, chunk_blocks = self._blocks(row_bytes, memory_limit)
         self._chunk_blocks = chunk_blocks
         self.chunk_steps = chunk_blocks * self._block_steps
-        self.step_numbers = self.batch_size * split.features.shape[1]
+        self.step_numbers = self.batch_size * self._row_numbers(split)
         self.rows, self._held = self._hold(self._own(split, fit, memory_limit), fit)
 
     @property
@@ -173,6 +173,11 @@ class Feed:
             yield from self._chunks(rows, order, of_all, taken)
             taken = 0
 
+    @property
+    def communication_seconds(self) -> float:
+        """What it has told other workers so far, and waited for them."""
+        return 0.0
+
     def _own(self, split: Split, fit: bool, memory_limit: int) -> Split:
         """The worker's rows; those that are read in blocks are dealt out in blocks, too."""
         if self.in_order:
@@ -202,6 +207,22 @@ class Feed:
         """Size of a row in a chunk."""
         return features_of(split.features).row_bytes
 
+    def _row_numbers(self, split: Split) -> int:
+        """How many numbers a row has, about, each multiplied for each class."""
+        return split.features.shape[1]
+
+    def _most_rows(self, largest: int) -> int:
+        """`batch_size`, of workers of which none has more rows."""
+        return -(-self._batch * largest // self.n_samples)
+
+    def _width(self, taken_by: np.ndarray) -> int:
+        """Room for the rows of a step."""
+        return self.batch_size
+
+    def _totals(self, taken_by: np.ndarray) -> np.ndarray:
+        """`Chunk.totals` of steps."""
+        return np.maximum(taken_by[:, self.index], 1)
+
     def _chunks(
         self, rows: Any, order: np.ndarray, taken_by: np.ndarray, taken: int
     ) -> Iterator[Any]:
@@ -214,10 +235,9 @@ class Feed:
           taken: how many of these steps are done already.
         """
         features, labels, weights = rows
-        counts = np.zeros(self.chunk_steps, np.int32)
-        counts[: len(taken_by)] = taken_by[:, self.index]
-        places = in_steps(order, counts, self.batch_size)
-        totals = np.maximum(counts, 1)
+        counts = filled_up(taken_by[:, self.index], self.chunk_steps)
+        totals = filled_up(self._totals(taken_by), self.chunk_steps)
+        places = in_steps(order, counts, self._width(taken_by))
         yield Chunk(features, labels, weights, places, counts, totals, taken_by, taken)
 
     def _blocks(self, row_bytes: int, memory_limit: int) -> tuple[int, int]:
@@ -257,6 +277,13 @@ class Feed:
         )
         slices = [slice(*bounds) for bounds in zip(starts, stops, strict=True)]
         return slices if (starts < stops).any() else [slice(0, 1)]
+
+
+def filled_up(of_steps: np.ndarray, n_steps: int) -> np.ndarray:
+    """Numbers of rows, int32; those of steps that a chunk does not have are 0."""
+    whole = aligned_zeros((n_steps,), np.int32)
+    whole[: len(of_steps)] = of_steps
+    return whole
 
 
 def in_steps(rows: np.ndarray, counts: np.ndarray, width: int) -> np.ndarray:

@@ -86,7 +86,7 @@ class Loop:
 
         self._batches: Batches = DenseBatches(objective.scaled, by_itself=sums is not None)
         if isinstance(feed, SparseFeed):
-            self._batches = SparseBatches.of(start(slice(1)))
+            self._batches = SparseBatches.of(start(slice(1)), by_itself=sums is not None)
         self._blocks = self._batches.blocks(feed.rows.features.shape[1])
         # Variables, because the compiled loop moves those where they are; tensors it copies.
         self._kept: State = tf.nest.map_structure(
@@ -145,6 +145,11 @@ class Loop:
         return all(
             tf.reduce_all(tf.math.is_finite(part)) for state in states for part in state.parameters
         )
+
+    @property
+    def communication_seconds(self) -> float:
+        """What it has told other workers so far, and waited for them."""
+        return self.feed.communication_seconds + (self.sums.seconds if self.sums else 0.0)
 
     @property
     def can_be_saved(self) -> bool:

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from tfsoftmax.data.dataset import Split
+from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import setting
 from tfsoftmax.training.seeds import ORDER_STREAM
-from tfsoftmax.training.sgd.feed import Chunk, Feed, in_steps
+from tfsoftmax.training.sgd.feed import Feed
 
 
 def shard_of(n_samples: int, index: int, count: int) -> range:
@@ -51,12 +52,11 @@ class ShardFeed(Feed):
           DataError: if a worker's rows do not fit into memory.
         """
         super().__init__(split, *choices)
-        self.in_order, self.batch_size = True, self._batch
-        self.step_numbers = self.batch_size * split.features.shape[1]
+        self.in_order = True
         self._stops = np.cumsum(self._sizes)
 
     def epoch(self, epoch: int, taken: int = 0) -> Iterator[Any]:
-        """As for `Feed`; one chunk."""
+        """As for `Feed`; one chunk, if rows are not sparse."""
         generator = np.random.default_rng([self._seed, ORDER_STREAM, epoch])
         order = generator.permutation(self.n_samples)
         n_workers = len(self._sizes)
@@ -64,16 +64,8 @@ class ShardFeed(Feed):
         owners = np.searchsorted(self._stops, order, side="right")
         of_all = np.bincount(batches * n_workers + owners, minlength=self.steps * n_workers)
         of_all = of_all.reshape(self.steps, n_workers)
-        counts = of_all[:, self.index].astype(np.int32)
-        # Its part varies by about half of this; padded to a multiple of it, epochs seldom differ in
-        # their width, for each of which the steps would be compiled.
-        padded_to = math.isqrt(self.batch_size)
-        width = max(1, -(-int(counts.max()) // padded_to)) * padded_to
         rows = (order[owners == self.index] - self.mine.start).astype(np.int32)
-        totals = of_all.sum(axis=1).astype(np.int32)
-        places = in_steps(rows, counts, width)
-        features, labels, weights = self._held
-        yield Chunk(features, labels, weights, places, counts, totals, of_all, taken)
+        yield from self._chunks(self._held, rows, of_all, taken)
 
     def _own(self, split: Split, fit: bool, memory_limit: int) -> Split:
         if not fit:
@@ -86,4 +78,20 @@ class ShardFeed(Feed):
             )
         held = slice(self.mine.start, self.mine.stop) if self.mine else slice(0, 1)
         weights = None if split.weights is None else split.weights[held]
-        return Split(split.features[held], split.labels[held], weights)
+        return Split(self._part(split.features, held), split.labels[held], weights)
+
+    def _part(self, features: FeaturesLike, held: slice) -> FeaturesLike:
+        """Neighbouring rows; those of an array are not copied."""
+        return features[held]
+
+    def _most_rows(self, largest: int) -> int:
+        return self._batch
+
+    def _width(self, taken_by: np.ndarray) -> int:
+        # Its part varies by about half of this; padded to a multiple of it, epochs seldom differ in
+        # their width, for each of which the steps would be compiled.
+        padded_to = math.isqrt(self.batch_size)
+        return max(1, -(-int(taken_by[:, self.index].max()) // padded_to)) * padded_to
+
+    def _totals(self, taken_by: np.ndarray) -> np.ndarray:
+        return taken_by.sum(axis=1)

@@ -7,7 +7,7 @@ these as on a small dense model, and puts them back: nothing there is as wide as
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,10 +15,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.data.dataset import Split
-from tfsoftmax.data.features import aligned_empty, aligned_zeros, read_rows
+from tfsoftmax.data.features import aligned_empty, read_rows
 from tfsoftmax.data.sparse_rows import SparseFeatures, SparseRows
 from tfsoftmax.device import read_ahead, to_tensor
-from tfsoftmax.training.sgd.feed import Feed, in_steps
+from tfsoftmax.training.sgd.feed import Feed, filled_up, in_steps
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -41,11 +41,10 @@ class SparseChunk(NamedTuple):
       values: float32 of the same shape, theirs, scaled; 0 in places that are left over.
       others: of the other entries, ``[chunk_steps, n_others]`` each: their rows in the batch,
         their features' places in `features`, and their values.
-      labels: int32 ``[chunk_steps, batch_size]``.
-      weights: of the rows, ``[chunk_steps, batch_size]`` or with one for each of several
-        weightings; None where all count the same.
-      counts: int32 ``[chunk_steps]``, the rows of each step that are no padding.
-      taken, first_step: as for `Chunk`.
+      labels: int32 ``[chunk_steps, width]``.
+      weights: of the rows, ``[chunk_steps, width]`` or with one for each of several weightings;
+        None where all count the same.
+      counts, totals, taken, first_step: as for `Chunk`.
     """
 
     features: tf.Tensor
@@ -55,6 +54,7 @@ class SparseChunk(NamedTuple):
     labels: tf.Tensor
     weights: tf.Tensor | None
     counts: tf.Tensor
+    totals: tf.Tensor
     taken: np.ndarray
     first_step: int = 0
 
@@ -66,7 +66,7 @@ class SparseChunk(NamedTuple):
     @property
     def tensors(self) -> tuple[Any, ...]:
         """What the compiled loop is given of it."""
-        return tuple(self[:7])
+        return tuple(self[:8])
 
 
 class SparseFeed(Feed):
@@ -86,8 +86,6 @@ class SparseFeed(Feed):
     def __init__(self, split: Split, *choices: Any):
         """Prepares the feed, as `Feed` does; the split is of `SparseFeatures`, scaled already."""
         super().__init__(split, *choices)
-        entries = max(1, self._row_bytes(split) // _ENTRY_BYTES)
-        self.step_numbers = self.batch_size * entries
         self.chunk_steps = min(self.chunk_steps, max(1, _CHUNK_ENTRIES // self.step_numbers))
         self._n_inputs = split.features.shape[1]
         self._marks = np.empty(self._n_inputs, np.int32)
@@ -101,6 +99,9 @@ class SparseFeed(Feed):
             return own, None
         held = SparseRows(rows.read_sparse([slice(None)])) if rows.in_file else rows
         return own, (held, np.asarray(own.labels), own.weights)
+
+    def _row_numbers(self, split: Split) -> int:
+        return max(1, self._row_bytes(split) // _ENTRY_BYTES)
 
     def _bytes(self, split: Split, n_rows: int) -> int:
         return split.features.nbytes * n_rows // len(split)
@@ -122,60 +123,60 @@ class SparseFeed(Feed):
     ) -> Iterator[SparseChunk]:
         features, labels, weights = rows
         bounds = np.append(0, np.cumsum(taken_by[:, self.index]))
+        width = self._width(taken_by)
         skipped = taken // self.chunk_steps * self.chunk_steps
         taken -= skipped
 
-        def ready(start: int) -> SparseChunk:
+        def part(start: int) -> Part:
             of_all = taken_by[start : start + self.chunk_steps]
             chosen = order[bounds[start] : bounds[start + len(of_all)]]
             own = None if weights is None else weights[chosen]
             entries = features.take(chosen).read_sparse([slice(None)])
-            return self._chunk(entries, labels[chosen], own, of_all)
+            ends = bounds[start : start + len(of_all) + 1] - bounds[start]
+            numbers = self._numbered(entries.indices, entries.indptr[ends])
+            return Part(entries, labels[chosen], own, numbers, of_all, width)
 
-        for chunk in read_ahead(ready, range(skipped, len(taken_by), self.chunk_steps)):
+        for chunk in self._made(part, range(skipped, len(taken_by), self.chunk_steps)):
             yield chunk._replace(first_step=taken)
             taken = 0
 
-    def _chunk(
-        self,
-        rows: csr_array,
-        labels: np.ndarray,
-        weights: np.ndarray | None,
-        taken_by: np.ndarray,
-    ) -> SparseChunk:
+    def _made(self, part: Callable[[int], Part], starts: range) -> Iterator[SparseChunk]:
+        """The chunks that begin with these steps, each made while the one before it is used."""
+        return read_ahead(lambda start: self._chunk(part(start)), starts)
+
+    def _chunk(self, part: Part) -> SparseChunk:
+        rows, labels, weights, numbers, taken_by, width = part
         own = taken_by[:, self.index]
-        ends = np.append(0, np.cumsum(own))
-        leading, others, places = self._numbered(rows.indices, rows.indptr[ends])
-        self._n_local = _room(self._n_local, leading)
-        self._n_others = _room(self._n_others, others)
-        in_batch = (np.arange(len(labels)) - np.repeat(ends[:-1], own)).astype(np.int32)
-        owners = np.repeat(in_batch, np.diff(rows.indptr))
+        self._n_local = _room(self._n_local, numbers.features)
+        self._n_others = _room(self._n_others, numbers.others)
+        starts = np.append(0, np.cumsum(own))[:-1]
+        in_batch = (np.arange(len(labels)) - np.repeat(starts, own)).astype(np.int32)
+        owners = _ending_in_0(np.repeat(in_batch, np.diff(rows.indptr)))
+        values = _ending_in_0(rows.data)
         n_local, n_others = ((self.chunk_steps, room) for room in (self._n_local, self._n_others))
-        counts = aligned_zeros((self.chunk_steps,), np.int32)
-        counts[: len(own)] = own
+        counts = filled_up(own, self.chunk_steps)
         return SparseChunk(
-            features=_padded(_taken(rows.indices, leading), n_local, np.int32, self._n_inputs),
-            owners=_padded(_taken(owners, leading), n_local, np.int32),
-            values=_padded(_taken(rows.data, leading), n_local, np.float32),
+            features=_padded(numbers.features, n_local, np.int32, self._n_inputs),
+            owners=_padded(_taken(owners, numbers.leading), n_local, np.int32),
+            values=_padded(_taken(values, numbers.leading), n_local, np.float32),
             others=(
-                _padded(_taken(owners, others), n_others, np.int32),
-                _padded(places, n_others, np.int32),
-                _padded(_taken(rows.data, others), n_others, np.float32),
+                _padded(_taken(owners, numbers.others), n_others, np.int32),
+                _padded(numbers.places, n_others, np.int32),
+                _padded(_taken(values, numbers.others), n_others, np.float32),
             ),
-            labels=to_tensor(in_steps(labels, counts, self.batch_size)),
-            weights=None
-            if weights is None
-            else to_tensor(in_steps(weights, counts, self.batch_size)),
+            labels=to_tensor(in_steps(labels, counts, width)),
+            weights=None if weights is None else to_tensor(in_steps(weights, counts, width)),
             counts=to_tensor(counts),
+            totals=to_tensor(filled_up(self._totals(taken_by), self.chunk_steps)),
             taken=taken_by,
         )
 
     def _numbered(self, indices: np.ndarray, starts: np.ndarray) -> Numbers:
         """Numbers the features of each step by one entry of each."""
-        indices, found, marks = indices.astype(np.intp), Numbers([], [], []), self._marks
+        features, found, marks = indices.astype(np.intp), Numbers([], [], [], []), self._marks
         numbers = np.arange(np.diff(starts).max(initial=0), dtype=np.int32)
         for first, last in pairwise(starts):
-            here, number = indices[first:last], numbers[: last - first]
+            here, number = features[first:last], numbers[: last - first]
             # One entry of each feature leads: whichever wrote its number last.
             marks[here] = number
             leads = marks[here] == number
@@ -184,6 +185,7 @@ class SparseFeed(Feed):
             found.places.append(marks[here.take(others)])
             found.leading.append(leading + first)
             found.others.append(others + first)
+            found.features.append(indices.take(found.leading[-1]))
         return found
 
 
@@ -191,14 +193,35 @@ class Numbers(NamedTuple):
     """The features of each step, numbered.
 
     Attributes:
-      leading: the entries that have number 0, 1, 2 and so on.
+      features: those that have number 0, 1, 2 and so on.
+      leading: an entry of each; -1 where there is none, as the feature is in other workers' rows.
       others: those of features that another entry numbers.
       places: the numbers of the others' features.
     """
 
+    features: list[np.ndarray]
     leading: list[np.ndarray]
     others: list[np.ndarray]
     places: list[np.ndarray]
+
+
+class Part(NamedTuple):
+    """Rows of some steps, of which a chunk is made.
+
+    Attributes:
+      rows: one step's after another's.
+      labels, weights: theirs.
+      numbers: their features, numbered.
+      taken: as for `Chunk`.
+      width: room for the rows of a step.
+    """
+
+    rows: csr_array
+    labels: np.ndarray
+    weights: np.ndarray | None
+    numbers: Numbers
+    taken: np.ndarray
+    width: int
 
 
 def _room(before: int, parts: list[np.ndarray]) -> int:
@@ -212,6 +235,11 @@ def _room(before: int, parts: list[np.ndarray]) -> int:
     # no loop over them has an end that is too short for vectors and is rounded otherwise.
     unit = max(16, 2 ** (int(np.log2(wanted)) - 5))
     return int(-(-wanted // unit) * unit)
+
+
+def _ending_in_0(numbers: np.ndarray) -> np.ndarray:
+    """The numbers, and a 0, which -1 leads to."""
+    return np.append(numbers, numbers.dtype.type(0))
 
 
 def _taken(numbers: np.ndarray, parts: list[np.ndarray]) -> Iterator[np.ndarray]:

@@ -62,7 +62,7 @@ class Step(NamedTuple):
         self,
         tensors: tuple[Any, ...],
         step: tf.Tensor,
-        state: State,
+        part: State,
         moment: Moment,
         numbers: Numbers,
     ) -> tuple[tf.Tensor, list[tf.Tensor], Held]:
@@ -73,12 +73,12 @@ class Step(NamedTuple):
         Args:
           tensors: of a chunk.
           step: its number in the chunk.
-          state: before the step.
+          part: of the state before the step, which the step moves.
           moment: of the step, as `Plan` has it.
           numbers: likewise.
         """
         objective = self.objective.with_numbers(numbers)
-        batch, part = self.batches.read(tensors, step), self.batches.part(tensors, step, state)
+        batch = self.batches.read(tensors, step)
         moment = moment._replace(rate=objective.rate(moment.rate, batch.total))
         parameters = self.rule.parameters(part, moment, objective)
         counted = tf.range(batch.labels.shape[0]) < batch.count
@@ -94,19 +94,10 @@ class Step(NamedTuple):
             total = tf.reduce_sum(mean)
         return mean, tape.gradient(total, parameters), Held(part, parameters, moment)
 
-    def moved(
-        self,
-        tensors: tuple[Any, ...],
-        step: tf.Tensor,
-        state: State,
-        gradients: list[tf.Tensor],
-        held: Held,
-        numbers: Numbers,
-    ) -> State:
-        """The state after a step, from the gradients of its mean loss and what `slopes` held."""
+    def moved(self, gradients: list[tf.Tensor], held: Held, numbers: Numbers) -> State:
+        """That part of the state after the step, from its gradients and what `slopes` held."""
         objective = self.objective.with_numbers(numbers)
-        part = self.rule.step(held.part, held.parameters, gradients, held.moment, objective)
-        return self.batches.put(tensors, step, state, part)
+        return self.rule.step(held.part, held.parameters, gradients, held.moment, objective)
 
 
 def _aligned(weights: tf.Tensor, model_axes: int) -> tf.Tensor:
