@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from support.commands import assert_one_line, run
 
+import tfsoftmax
 from tfsoftmax.cli.main import main as group
 
 
@@ -120,3 +121,49 @@ def test_inspect_reads_lines_of_text_as_training_does(tmp_path):
     (tmp_path / "lines.txt").write_text("good\tI love it\nbad\tI hate it\n" * 20)
     found = json.loads(run(group, "inspect", f"text:{tmp_path / 'lines.txt'}", "--json").stdout)
     assert [(column["name"], column["kind"]) for column in found["columns"]] == [("text", "text")]
+
+
+def test_classes_are_called_as_training_calls_them(tmp_path):
+    """Whether they are numbers with leading zeros, texts such as NA, or missing in some rows."""
+    labels = {"zeros": ["01", "1", "2"] * 20, "words": ["NA", "None", "oak"] * 20}
+    for name, found in labels.items():
+        file = tmp_path / f"{name}.csv"
+        pd.DataFrame({"a": np.arange(60.0) % 7, "label": found}).to_csv(file, index=False)
+        dataset = tfsoftmax.load_dataset(str(file))
+        shown = json.loads(run(group, "inspect", str(file), "--json").stdout)
+        assert set(shown["classes"]) == set(dataset.spec.class_names) == set(found)
+    frame = pd.DataFrame({"a": np.arange(60.0) % 7, "label": [0, 1, None] * 20})
+    frame.to_parquet(tmp_path / "gaps.parquet")
+    frame.to_csv(tmp_path / "gaps.csv", index=False, float_format="%.0f")
+    for kind in ("parquet", "csv"):
+        shown = json.loads(run(group, "inspect", str(tmp_path / f"gaps.{kind}"), "--json").stdout)
+        assert shown["classes"] == {"0": 20, "1": 20}
+        assert "rows without a label: 20" in shown["notes"]
+
+
+def test_columns_that_tell_the_class_by_themselves_are_pointed_out(tmp_path):
+    rng = np.random.default_rng(0)
+    label = np.array(["no", "yes", "don't know"])[rng.integers(0, 3, 3000)]
+    frame = pd.DataFrame(
+        {
+            "copied": label,
+            "coded": np.select([label == "no", label == "yes"], [7.0, np.nan], 9.0),
+            "finer": [f"{name} {rng.integers(4)}" for name in label],
+            "nearly": label,
+            "other": rng.integers(0, 5, 3000),
+            "different": rng.normal(size=3000),
+            "label": label,
+        }
+    )
+    frame.loc[2999, "nearly"] = "no" if label[-1] != "no" else "yes"
+    frame.to_csv(tmp_path / "leaks.csv", index=False)
+    frame.to_parquet(tmp_path / "leaks.parquet")
+    for file in ("leaks.csv", "leaks.parquet"):
+        result = run(group, "inspect", str(tmp_path / file))
+        (note,) = re.findall("alone tells the class of every row.*", result.stdout)
+        assert note.endswith(": --drop copied,coded,finer"), note
+
+
+def test_few_rows_do_not_show_that_a_column_tells_the_class(tmp_path):
+    (tmp_path / "few.csv").write_text("a,b,label\n" + "1,x,n\n" * 30 + "2,y,m\n" * 4)
+    assert "alone tells" not in run(group, "inspect", str(tmp_path / "few.csv")).stdout

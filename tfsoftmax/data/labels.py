@@ -80,10 +80,18 @@ class ClassNames:
         found = []
         for row, label in enumerate(labels.tolist(), start=first_row):
             try:
-                found.append(self._code(_name(self._text(label))))
+                found.append(self._code(self.name_of(label)))
             except ValueError as error:
                 raise DataError(f"{where}, row {row}: " + message_of(error)) from error
         return np.array(found, np.int32)
+
+    def name_of(self, label: Any) -> str:
+        """The name of a label's class; a `ValueError` says why it cannot have one.
+
+        >>> ClassNames("example").name_of(3.0)
+        '3'
+        """
+        return _name(self._text(label))
 
     def _text(self, label: Any) -> Any:
         """Decodes a label that is bytes, and checks that no other one gives the same name."""

@@ -63,6 +63,7 @@ class Column:
       categories: of a category, hashed or not.
       dates: of a column of dates.
       lengths: of a column of texts.
+      tells_class: whether its value alone tells the class of every row.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Column:
     categories: Categories | None = None
     dates: Dates | None = None
     lengths: Lengths | None = None
+    tells_class: bool = False
 
 
 @dataclass(frozen=True)

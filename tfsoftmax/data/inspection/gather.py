@@ -14,6 +14,7 @@ from tfsoftmax.data.duplicates import row_hashes
 from tfsoftmax.data.inspection.cells import TextCells
 from tfsoftmax.data.inspection.described import USABLE, Column, Inspection, Role
 from tfsoftmax.data.inspection.notes import notes_on
+from tfsoftmax.data.inspection.telltales import Telltales
 from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.data.statistics import ColumnStatistics
 from tfsoftmax.data.tables.cells import ColumnReader
@@ -54,13 +55,20 @@ class Gathered:
         self.missing = np.zeros(len(self.names), np.int64)
         self._digests = [hashlib.blake2b(digest_size=16) for _ in self.names]
         self._hashes: list[np.ndarray] = []
+        self._telltales = Telltales(len(self.names))
 
-    def add(self, rows: np.ndarray, texts: dict[int, pd.Series] | None = None) -> None:
+    def add(
+        self,
+        rows: np.ndarray,
+        texts: dict[int, pd.Series] | None = None,
+        classes: np.ndarray | None = None,
+    ) -> None:
         """Adds rows of numbers ``[n, n_columns]``, NaN where a value is missing.
 
         Args:
           rows: the numbers.
           texts: the values that are not numbers, by index of the column, then of the row.
+          classes: int ``[n]``, below 0 where a row has none; None where no row has.
         """
         if np.issubdtype(rows.dtype, np.floating):
             infinite = np.isinf(rows)
@@ -75,9 +83,11 @@ class Gathered:
         for digest, numbers in zip(self._digests, np.ascontiguousarray(rows.T), strict=True):
             digest.update(numbers.data)
         self._hashes.append(row_hashes(rows))
+        if classes is not None:
+            self._telltales.add(rows, classes)
 
-    def add_frame(self, frame: pd.DataFrame) -> None:
-        """Adds a part of a table."""
+    def add_frame(self, frame: pd.DataFrame, classes: np.ndarray | None = None) -> None:
+        """Adds a part of a table, and the classes of its rows as in `add`."""
         rows = np.full((len(frame), len(self.names)), np.nan)
         first_row, texts = self.statistics.n_samples + 1, {}
         for index, name in enumerate(self.names):
@@ -96,7 +106,7 @@ class Gathered:
                 texts[index] = cells.texts
             elif reader.type not in USABLE:
                 texts[index] = column.set_axis(range(len(column))).dropna()
-        self.add(rows, texts)
+        self.add(rows, texts, classes)
 
     def _add_cells(self, name: str, column: pd.Series, first_row: int) -> pd.Series:
         """Adds cells that are read as texts; returns those that are not missing."""
@@ -144,12 +154,13 @@ class Gathered:
 
     def _columns(self) -> list[Column]:
         first: dict[bytes, str] = {}
-        columns = []
+        columns, telltales = [], self._telltales.columns()
         for index, described in enumerate(self._numbers()):
             digest, name = self._digests[index].digest(), described.name
             if name in self._cells:
                 described = self._of_texts(described, self._cells[name])
-            columns.append(replace(described, same_as=first.setdefault(digest, name)))
+            same_as = first.setdefault(digest, name)
+            columns.append(replace(described, same_as=same_as, tells_class=index in telltales))
         return [
             replace(each, same_as=None) if each.same_as == each.name else each for each in columns
         ]

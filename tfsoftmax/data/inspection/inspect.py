@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from tfsoftmax.data.inspection.entries import entries_of
 from tfsoftmax.data.inspection.gather import Gathered
 from tfsoftmax.data.inspection.notes import notes_on
 from tfsoftmax.data.kinds import function_of
+from tfsoftmax.data.labels import ClassNames
 from tfsoftmax.data.names import Location
 from tfsoftmax.data.options import SourceOptions, check_applicable
 from tfsoftmax.data.sparse_rows import SparseFeatures
@@ -99,18 +100,23 @@ def inspect_table(location: Location, options: SourceOptions) -> Inspection:
     check_applicable(options, kind.options, kind.name)
     assert kind.table
     options = options.of_kind(kind)
-    open_table: OpenTable = partial(function_of(kind.table), location.path, name, options)
-    found = open_table(BadRows(name, skip=True)).names
+    opened = partial(function_of(kind.table), location.path, name)
+    found = opened(options, BadRows(name, skip=True)).names
     columns = _columns(name, found, options)
+    # Training reads the classes as they are written, also where nobody says which column has them.
+    options = options.but(label_column=columns.label)
+    open_table: OpenTable = partial(opened, options)
     draft, problem = _draft(name, open_table, columns, options)
-    gathered, labels = Gathered(columns.features, options, draft), _Labels(columns.label, options)
+    gathered, labels = (
+        Gathered(columns.features, options, draft),
+        _Labels(name, columns.label, options),
+    )
     bad = BadRows(name, options.bad_rows == "skip")
     table = open_table(bad)
     texts = draft.encoding.texts() if draft else None
     for part in table.read(found, texts=texts, filled=draft is not None):
         if not part.frame.empty:
-            gathered.add_frame(part.frame)
-            labels.add(part.frame)
+            gathered.add_frame(part.frame, labels.add(part.frame))
     table.settle_doubts([reader for reader in gathered.readers.values() if reader.doubtful])
     shape = (len(columns.features),)
     inspection = gathered.inspection(name, columns.label, labels.classes, shape, 0, None)
@@ -159,17 +165,28 @@ def _draft(
 
 
 class _Labels:
-    """Counts the rows of each class."""
+    """Counts the rows of each class, which is called as training calls it."""
 
-    def __init__(self, column: str | None, options: SourceOptions):
+    def __init__(self, source: str, column: str | None, options: SourceOptions):
         self._column, self._missing = column, ["", *options.na_values]
+        self._names, self._codes = ClassNames(source, options.encoding), dict[str, int]()
         self.classes, self.missing = Counter[str](), 0
 
-    def add(self, frame: pd.DataFrame) -> None:
-        """Adds a part of a table."""
+    def add(self, frame: pd.DataFrame) -> np.ndarray | None:
+        """Adds a part of a table; returns a number for the class of each row, -1 for none."""
         if self._column is None:
-            return
-        present = frame[self._column].dropna().astype(str)
-        present = present[~present.isin(self._missing)]
+            return None
+        labels = frame[self._column]
+        there = labels.notna() & ~labels.map(str).isin(self._missing)
+        present = labels[there].map(self._name)
         self.missing += len(frame) - len(present)
         self.classes.update(present)
+        codes = np.full(len(frame), -1)
+        codes[there] = [self._codes.setdefault(name, len(self._codes)) for name in present]
+        return codes
+
+    def _name(self, label: Any) -> str:
+        try:
+            return self._names.name_of(label)
+        except ValueError:  # Training says what is wrong with it.
+            return str(label)
