@@ -46,7 +46,11 @@ def test_evaluate_on_a_dataset_of_another_shape(model):
         *(([command, "nowhere"], 2, "nowhere: no such file") for command in WITH_A_MODEL),
         (["train", "digits", "--from", "nowhere"], 2, "nowhere: no such file"),
         *(
-            ([command, "csv:nowhere"], 2, "nowhere: expected a file, found nothing")
+            (
+                [command, "csv:nowhere"],
+                2,
+                "nowhere: expected a file or a folder of *.csv files, found",
+            )
             for command in WITH_DATA
         ),
         *(([command, "nowhere.csv"], 2, "there is no such file") for command in WITH_DATA),

@@ -38,7 +38,7 @@ def test_which_row_is_explained_is_said_where_there_are_more(birds, tmp_path, mo
     lines = run(group, "explain", known, table).stdout.splitlines()
     assert lines[0] == "row        1 of 400; --row N explains another"
     # Three cells in a row; the second part of the file is looked at, and no other.
-    monkeypatch.setattr("tfsoftmax.data.readers.csv._NUMBERS_PER_PART", 300)
+    monkeypatch.setattr("tfsoftmax.data.readers.csv_file._NUMBERS_PER_PART", 300)
     lines = run(group, "explain", known, table, "--row", "2").stdout.splitlines()
     assert re.fullmatch(r"row        2 of more than \d+", lines[0])
     assert 2 <= int(lines[0].split()[-1]) < 400
@@ -62,9 +62,7 @@ def test_what_explain_refuses_is_one_line(birds, model, pictures, tmp_path):
     known, table = birds / "models/all", birds / "birds.csv"
     assert_one_line(run(group, "explain", known, table, "--row", "401"), 1, "has 400 rows, so the")
     assert_one_line(run(group, "explain", known, table, "--class", "yung"), 2, "did you mean 'youn")
-    assert_one_line(
-        run(group, "explain", known, tmp_path / "x.csv"), 2, "expected a file, found nothing"
-    )
+    assert_one_line(run(group, "explain", known, tmp_path / "x.csv"), 2, "files, found nothing")
     heat = tmp_path / "heat.png"
     assert_one_line(run(group, "explain", known, table, "-o", heat), 2, "takes none")
     assert_one_line(

@@ -99,7 +99,7 @@ def test_tune_has_a_grid_for_what_can_be_swept():
 
 @pytest.mark.parametrize(
     ("name", "rows"),
-    [("training.md", ["`--momentum`"]), ("data.md", ["`csv:FILE`", "`--delimiter`"])],
+    [("training.md", ["`--momentum`"]), ("data.md", ["`csv:PATH`", "`--delimiter`"])],
 )
 def test_the_pages_have_their_tables_as_they_are_now(name, rows):
     path = DOCS / "write_tables.py"

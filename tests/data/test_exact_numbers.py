@@ -154,7 +154,7 @@ def test_seconds_of_one_hour_are_an_error_and_seconds_of_a_month_are_not():
 
 def test_a_table_in_parts_is_judged_as_a_whole(monkeypatch, tmp_path):
     """A part sorted by time spans an hour, the file a month."""
-    monkeypatch.setattr("tfsoftmax.data.readers.csv._NUMBERS_PER_PART", 30)
+    monkeypatch.setattr("tfsoftmax.data.readers.csv_file._NUMBERS_PER_PART", 30)
     seconds = 1_700_000_000 + np.repeat(np.arange(10), 10) * 260_000 + np.tile(np.arange(10), 10)
     frame = pd.DataFrame({"when": seconds, "label": _LABELS})
     frame.to_csv(tmp_path / "rows.csv", index=False)

@@ -48,7 +48,12 @@ def test_no_source_is_a_pipe_a_device_or_made_up(tmp_path, pipe, kind):
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [("npy", "features.npy"), ("tfrecord", "a.tfrecord"), ("parquet", "a.parquet")],
+    [
+        ("npy", "features.npy"),
+        ("tfrecord", "a.tfrecord"),
+        ("parquet", "a.parquet"),
+        ("csv", "a.csv"),
+    ],
 )
 def test_no_file_in_a_folder_is_a_pipe(tmp_path, kind, name):
     os.mkfifo(tmp_path / name)

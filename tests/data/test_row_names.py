@@ -52,7 +52,7 @@ PLAIN = sorted(np.float32(FRAME[["size", "count"]]).tolist())
     ids=["from 0", "from 1", "shuffled", "some of many"],
 )
 def test_the_index_that_pandas_writes_is_no_feature(tmp_path, notes, monkeypatch, index, per_part):
-    monkeypatch.setattr("tfsoftmax.data.readers.csv._NUMBERS_PER_PART", per_part)
+    monkeypatch.setattr("tfsoftmax.data.readers.csv_file._NUMBERS_PER_PART", per_part)
     frame = FRAME.set_axis(index)
     for name in (
         written(tmp_path, frame, index=True),
@@ -76,7 +76,7 @@ def test_a_column_without_a_name_that_is_no_index_is_an_error(tmp_path):
 
 @pytest.mark.parametrize("per_part", [2**21, 30])
 def test_texts_that_differ_in_every_row_are_left_out(tmp_path, notes, monkeypatch, per_part):
-    monkeypatch.setattr("tfsoftmax.data.readers.csv._NUMBERS_PER_PART", per_part)
+    monkeypatch.setattr("tfsoftmax.data.readers.csv_file._NUMBERS_PER_PART", per_part)
     frame = FRAME.assign(**{"full, name": [f"Person {n}" for n in range(ROWS)]})
     name = written(tmp_path, frame)
     dataset = load_dataset(name)
@@ -92,7 +92,7 @@ def test_texts_that_differ_in_every_row_are_left_out(tmp_path, notes, monkeypatc
 
 
 def test_texts_that_differ_in_the_first_rows_only_are_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr("tfsoftmax.data.readers.csv._NUMBERS_PER_PART", 30)
+    monkeypatch.setattr("tfsoftmax.data.readers.csv_file._NUMBERS_PER_PART", 30)
     monkeypatch.setattr("tfsoftmax.data.tables.kinds_of_columns._ROWS_OF_KINDS", 5)
     frame = FRAME.assign(name=[f"n{n % 29}" for n in range(ROWS)])
     with pytest.raises(DataError, match=r"'name'.*: it is text.*drop=\[\"name\"\]"):

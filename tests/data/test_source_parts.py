@@ -1,19 +1,24 @@
 """Several workers read the parts of a source, each its own: what they find is what one finds."""
 
-import logging
-
 import numpy as np
-import pandas as pd
-import pyarrow
-import pyarrow.parquet
 import pytest
-from support.tfrecord import example, framed
+from support.parted import (
+    SOURCES,
+    in_workers,
+    mixed_csv,
+    mixed_parquet,
+    packed_npz,
+    table,
+    tfrecords,
+    write_records,
+)
+from support.tfrecord import example
 from support.workers import in_threads
 
-from tfsoftmax import DataError, SourceOptions, UsageError, fit, load_dataset
+from tfsoftmax import SourceOptions, UsageError, fit, load_dataset
 from tfsoftmax.data.record import DataRecord
 from tfsoftmax.data.sharded_rows import in_memory, own_rows
-from tfsoftmax.data.source_parts import own_parts, shares
+from tfsoftmax.data.source_parts import own_parts, own_range, shares
 from tfsoftmax.data.split import with_validation
 from tfsoftmax.data.statistics import ColumnStatistics, most_frequent, quantiles
 from tfsoftmax.training.prepare import with_scaling
@@ -21,48 +26,18 @@ from tfsoftmax.training.prepare import with_scaling
 COUNTS = [2, 3, 5]
 
 
-def table(n_rows, seed=0):
-    """Numbers of different scales, and a class that the last rows alone have."""
-    rng = np.random.default_rng(seed)
-    frame = pd.DataFrame(rng.normal(size=(n_rows, 3)) * [1, 50, 0.01], columns=["a", "b", "c"])
-    frame["d"] = rng.poisson(0.3, n_rows)
-    frame["label"] = np.where(frame["a"] > 0, "yes", "no")
-    frame.loc[n_rows - 9 :, "label"] = "late"
-    return frame
+@pytest.fixture
+def source(request, tmp_path):
+    """A function that loads one of the sources."""
+    (tmp_path / "source").mkdir()
+    name, options = request.param(tmp_path / "source")
 
+    def load(memory_limit=None, **how):
+        chosen = options or SourceOptions()
+        chosen = chosen if memory_limit is None else chosen.but(memory_limit=memory_limit)
+        return load_dataset(name, options=chosen, data_dir=tmp_path / "cache", **how)
 
-def parquet_file(folder):
-    path = folder / "rows.parquet"
-    pyarrow.parquet.write_table(
-        pyarrow.Table.from_pandas(table(310)), path, row_group_size=70, compression="none"
-    )
-    return f"parquet:{path}"
-
-
-def parquet_folder(folder):
-    frame = table(310)
-    (folder / "parts").mkdir()
-    for number, (first, last) in enumerate([(0, 11), (11, 250), (250, 250), (250, 310)]):
-        frame[first:last].to_parquet(folder / "parts" / f"{number}.parquet", index=False)
-    return f"parquet:{folder / 'parts'}"
-
-
-def write_records(path, records):
-    path.write_bytes(b"".join(framed(record) for record in records))
-
-
-def tfrecords(folder):
-    frame = table(90)
-    records = [
-        example(features=[float(row.a), float(row.b), float(row.d)], label=[row.label.encode()])
-        for row in frame.itertuples()
-    ]
-    for number, (first, last) in enumerate([(0, 0), (0, 50), (50, 55), (55, 90)]):
-        write_records(folder / f"{number}.tfrecord", records[first:last])
-    return f"tfrecord:{folder}"
-
-
-SOURCES = [parquet_file, parquet_folder, tfrecords]
+    return load
 
 
 def facts(dataset):
@@ -70,7 +45,7 @@ def facts(dataset):
     recorded = DataRecord.of(dataset)
     validated = with_validation(dataset, 0.3)
     features = dataset.train.features
-    scaling = with_scaling(dataset, "auto").spec.scaling
+    scaling = with_scaling(dataset, "auto").spec.scaled_by
     return {
         "spec": dataset.spec,
         "labels": [part.labels.tolist() for part in validated.splits().values()],
@@ -88,22 +63,13 @@ def facts(dataset):
     }
 
 
-def in_workers(count, task):
-    found = in_threads(count, task)
-    for each in found:
-        if isinstance(each, Exception):
-            raise each
-    return found
-
-
 @pytest.mark.parametrize("count", COUNTS)
-@pytest.mark.parametrize("make", SOURCES)
-def test_workers_find_what_one_process_finds(tmp_path, make, count):
-    name = make(tmp_path)
-    expected = facts(load_dataset(name))
+@pytest.mark.parametrize("source", SOURCES, indirect=True)
+def test_workers_find_what_one_process_finds(source, count):
+    expected = facts(source())
 
     def read(workers):
-        dataset = load_dataset(name, workers=workers, data_dir=tmp_path / "cache")
+        dataset = source(workers=workers)
         own = len(own_rows(dataset.train.features))
         assert dataset.test.features.here == workers.is_chief
         return own, len(dataset.train), facts(dataset)
@@ -118,15 +84,14 @@ def test_workers_find_what_one_process_finds(tmp_path, make, count):
         np.testing.assert_allclose(each["offsets"], expected["offsets"], rtol=1e-7)
 
 
-@pytest.mark.parametrize("make", SOURCES)
-def test_rows_beyond_memory_are_in_files_and_cached(tmp_path, make, monkeypatch):
-    name = make(tmp_path)
-    expected = facts(load_dataset(name))
-    options = SourceOptions(memory_limit=200)
+@pytest.mark.parametrize(
+    "source", [each for each in SOURCES if each is not packed_npz], indirect=True
+)
+def test_rows_beyond_memory_are_in_files_and_cached(source, monkeypatch):
+    expected = facts(source())
 
     def read(workers):
-        cache = tmp_path / "cache"
-        dataset = load_dataset(name, workers=workers, options=options, data_dir=cache)
+        dataset = source(200, workers=workers)
         assert dataset.train.features.in_file
         return facts(dataset)
 
@@ -137,56 +102,52 @@ def test_rows_beyond_memory_are_in_files_and_cached(tmp_path, make, monkeypatch)
         monkeypatch.setattr("tfsoftmax.data.collector.Collector.add", None)  # Cached by now.
 
 
-def test_text_columns_single_files_and_other_encodings_are_read_whole(tmp_path):
-    write_records(tmp_path / "one.tfrecord", [example(features=[1.0], label=[0])] * 5
+@pytest.mark.parametrize("source", [mixed_parquet, mixed_csv], indirect=True)
+def test_cells_of_all_workers_are_kept_to_check_exports_on(source):
+    for dataset in in_workers(3, lambda workers: source(workers=workers)):
+        days = dataset.test.raw["day"]
+        assert len(days) >= 250
+        assert sorted(set(days)) == sorted(days)
+        assert {cell[:4] for cell in days} == {"2024"}
+
+
+def read_whole(folder):
+    """Sources of which each worker has to read all."""
+    write_records(folder / "one.tfrecord", [example(features=[1.0], label=[0])] * 5
                   + [example(features=[2.0], label=[1])] * 5)  # fmt: skip
-    table(40).assign(word="some text").to_parquet(tmp_path / "t.parquet", row_group_size=10)
-    for name in (f"tfrecord:{tmp_path / 'one.tfrecord'}", f"parquet:{tmp_path / 't.parquet'}"):
+    yield f"tfrecord:{folder / 'one.tfrecord'}"
+    frame = table(60)
+    texts = frame.assign(word=[f"text {row % 50} of some words" for row in range(60)])
+    texts.to_parquet(folder / "t.parquet", row_group_size=10)
+    yield f"parquet:{folder / 't.parquet'}"
+    frame.to_csv(folder / "one.csv", index=False)
+    yield f"csv:{folder / 'one.csv'}"
+    prices = frame["a"].abs().map("${:.2f}".format)
+    names = [f"n{row}" for row in range(60)]
+    columns = {"texts": texts["word"], "prices": prices, "late words": "no", "names": names}
+    for what, cells in columns.items():
+        (folder / what).mkdir()
+        rows = frame.assign(word=cells)
+        frames = [rows[:30].assign(word=False) if what == "late words" else rows[:30], rows[30:]]
+        for number, each in enumerate(frames):
+            each.to_csv(folder / what / f"{number}.csv", index=False)
+        yield f"csv:{folder / what}"
+    (folder / "many").mkdir()
+    for number, rows in enumerate([table(1400), table(1401)]):
+        codes = [f"c{row % 550}" for row in range(len(rows))]
+        rows.assign(code=codes).to_csv(folder / "many" / f"{number}.csv", index=False)
+    yield f"csv:{folder / 'many'}"
+
+
+def test_what_one_has_to_see_as_a_whole_is_read_whole(tmp_path):
+    for name in read_whole(tmp_path):
+        expected = load_dataset(name)
         for dataset in in_workers(
             2, lambda workers, name=name: load_dataset(name, workers=workers)
         ):
-            assert own_rows(dataset.train.features) is dataset.train.features
-
-
-BAD = {
-    "a value": (lambda row: {"features": [float("nan"), 1.0], "label": [row % 2]}, "record 3"),
-    "a label": (lambda row: {"features": [1.0, 2.0], "label": [b""]}, "record 3"),
-    "the width": (lambda row: {"features": [1.0], "label": [row % 2]}, "record 3"),
-}
-
-
-@pytest.mark.parametrize("which", BAD)
-@pytest.mark.parametrize("bad_file", [0, 2])
-def test_all_end_with_the_same_error(tmp_path, which, bad_file):
-    make, record = BAD[which]
-    for number in range(3):
-        rows = [{"features": [row, 1.0], "label": [row % 2]} for row in range(8)]
-        rows = [{**row, "features": list(map(float, row["features"]))} for row in rows]
-        if number == bad_file:
-            rows[2] = make(2)
-        write_records(tmp_path / f"{number}.tfrecord", [example(**row) for row in rows])
-    with pytest.raises(DataError) as alone:
-        load_dataset(f"tfrecord:{tmp_path}")
-    assert f"{bad_file}.tfrecord, {record}" in str(alone.value)
-    found = in_threads(3, lambda workers: load_dataset(f"tfrecord:{tmp_path}", workers=workers))
-    assert [type(each) for each in found] == [DataError] * 3
-    assert {str(each) for each in found} == {str(alone.value)}
-    assert {each.options for each in found} == {alone.value.options}
-
-
-def test_bad_rows_of_all_are_skipped_and_counted(tmp_path, caplog):
-    frame = table(100)
-    frame.loc[[3, 60, 61], "b"] = np.nan
-    pyarrow.parquet.write_table(
-        pyarrow.Table.from_pandas(frame), tmp_path / "t.parquet", row_group_size=20
-    )
-    name, options = f"parquet:{tmp_path / 't.parquet'}", SourceOptions(bad_rows="skip")
-    expected = load_dataset(name, options=options)
-    with caplog.at_level(logging.ERROR):
-        found = in_workers(3, lambda each: load_dataset(name, options=options, workers=each))
-    for dataset in found:
-        assert dataset.notes == expected.notes
-        assert dataset.notes.skipped[0].rows == 3
+            assert own_rows(dataset.train.features) is dataset.train.features, name
+            assert dataset.sha256() == expected.sha256()
+            assert dataset.notes == expected.notes
 
 
 def test_workers_that_see_other_files_are_named(tmp_path):
@@ -207,7 +168,7 @@ def test_workers_that_see_other_files_are_named(tmp_path):
 
 
 def test_rows_of_others_are_refused(tmp_path):
-    name = tfrecords(tmp_path)
+    name, _ = tfrecords(tmp_path)
 
     def read(workers):
         return load_dataset(name, workers=workers).train.features[:]
@@ -218,7 +179,7 @@ def test_rows_of_others_are_refused(tmp_path):
 
 
 def test_only_the_workers_that_have_read_the_parts_train_on_them(tmp_path):
-    name = tfrecords(tmp_path)
+    name, _ = tfrecords(tmp_path)
 
     def train(workers):
         return fit(load_dataset(name, workers=workers))
@@ -238,3 +199,8 @@ def test_parts_are_dealt_in_order_by_their_size():
             most = max(sum(sizes[part] for part in each) for each in dealt)
             assert most <= sum(sizes) / count + max(sizes)
     assert own_parts("x", [("a", 1)], type("Alone", (), {"count": 1, "index": 0})()) == range(1)
+    for n_rows in (0, 3, 100):
+        workers = [type("Worker", (), {"count": 7, "index": index})() for index in range(7)]
+        ranges = [own_range(n_rows, each) for each in workers]
+        assert [row for each in ranges for row in each] == list(range(n_rows))
+        assert max(map(len, ranges)) - min(map(len, ranges)) <= 1

@@ -102,6 +102,31 @@ def test_more_workers_than_parts_do_so_too_whatever_the_recipe(tmp_path, name, c
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["csv", "npy"])
+@pytest.mark.parametrize("sync_every", [1, 20])
+def test_tables_with_categories_and_arrays_are_trained_on_so_too(tmp_path, kind, sync_every):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(np.float32(rng.normal(size=(900, 3))), columns=list("abc"))
+    frame["town"] = np.where(rng.random(900) < 0.1, "Zug", rng.choice(["Bern", "Genf"], 900))
+    frame["label"] = np.where(frame["a"] + (frame["town"] == "Bern") > rng.random(900), "u", "v")
+    frame.loc[700:, "b"] = np.nan if kind == "csv" else 0.0
+    folder = tmp_path / "source"
+    folder.mkdir()
+    for number, rows in enumerate([frame[:0], frame[:500], frame[500:]]):
+        rows.to_csv(folder / f"{number}.csv", index=False)
+    np.save(folder / "x.npy", frame[list("abc")].to_numpy())
+    np.save(folder / "y.npy", frame["label"].to_numpy("U1"))
+    fields = {**PLAIN, "batch_size": 64, "sync_every": sync_every}
+    name = f"{kind}:{folder}"
+    found = run_together(tmp_path, 3, name, fields)
+    if sync_every == 1:
+        assert_same_training(fit(load_dataset(name), Recipe(**fields)), found)
+    else:
+        whole = run_together(tmp_path, 3, name, fields, by_parts=False)
+        assert found[0]["W"].tobytes() == whole[0]["W"].tobytes()
+
+
+@pytest.mark.slow
 def test_local_steps_are_fed_the_same_rows_as_if_each_had_read_all(tmp_path, name):
     fields = {**PLAIN, "sync_every": 5, "batch_size": 64}
     by_parts, whole = (run_together(tmp_path, 2, name, fields, how) for how in (True, False))

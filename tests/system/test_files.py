@@ -1,5 +1,7 @@
 import os
 import stat
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +28,22 @@ def test_a_failure_leaves_nothing_not_even_new_parents(tmp_path):
     with pytest.raises(RuntimeError):
         fail_half_way()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_another_process_removes_meanwhile_is_made_again(tmp_path, monkeypatch):
+    make, removed = tempfile.mkdtemp, []
+
+    def late(*args, dir, **how):
+        if not removed:
+            removed.append(dir.rmdir())
+        return make(*args, dir=dir, **how)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", late)
+    with staging_folder(tmp_path / "new") as staging:
+        (staging / "file").write_text("x")
+    assert removed
+    with pytest.raises(OSError, match="No such file"), staging_folder(Path("/proc/none")):
+        pass
 
 
 def test_permissions_follow_the_umask(tmp_path):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfsoftmax.data.features import Features, FeaturesLike, features_of
+from tfsoftmax.data.sharded_rows import ShardedRows
 from tfsoftmax.data.sparse_rows import SparseFeatures
 
 # Bytes of whole rows that are read at a time.
@@ -42,3 +43,14 @@ class ChosenColumns(Features):
                 out[done : done + len(rows)] = rows
                 done += len(rows)
         return done
+
+
+def chosen_columns(features: FeaturesLike, columns: Sequence[int] | np.ndarray) -> Features:
+    """Some columns of features, of which several workers may have rows.
+
+    >>> chosen_columns(np.eye(2), [1])[:].tolist()
+    [[0.0], [1.0]]
+    """
+    if isinstance(features, ShardedRows):
+        return features.made_of(ChosenColumns(features.own, columns))
+    return ChosenColumns(features, columns)

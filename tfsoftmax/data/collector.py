@@ -31,7 +31,7 @@ from tfsoftmax.data.sparse_rows import (
     stacked,
 )
 from tfsoftmax.data.split import indices_of_parts, split_rows
-from tfsoftmax.data.stored_rows import Cells, RowWriter, StoredRows, load_rows
+from tfsoftmax.data.stored_rows import Cells, RowWriter, StoredRows, load_rows, raw_of_all
 from tfsoftmax.distributed.gathering import errors_of_all, gathered, said_by_all
 from tfsoftmax.distributed.workers import ALONE, Workers
 from tfsoftmax.errors import DataError
@@ -169,19 +169,26 @@ class Collector:
     @contextmanager
     def own_parts(self, path: Path) -> Iterator[None]:
         """Reads in the block what is this worker's own; an error in any ends the block in all."""
+        if self._workers.count == 1:
+            yield
+            return
         with errors_of_all(self._workers), self._source.reading(path), _keeping(self._source):
             yield
 
     def training_rows(self) -> np.ndarray:
         """The features of the rows that `dataset` would have to train on, in memory.
 
+        Of several workers, each gets its own.
+
         Raises:
           DataError: as `dataset`.
         """
         labels, class_names = self._classify()
-        tests = np.concatenate(self._tests)
+        own = (labels, np.concatenate(self._tests))
+        labels, tests = (gathered(each, self._workers) for each in own)
         train, _ = indices_of_parts(self._source, class_names, labels, tests)
-        found: np.ndarray = np.concatenate(self._blocks)[np.sort(train)]
+        rows = sharded(np.concatenate(self._blocks), _sharing(self._source, self._workers))
+        found: np.ndarray = rows.take(np.sort(train)).own[:]
         return found
 
     def _classify(self) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -222,7 +229,7 @@ class Collector:
         notes = replace(notes, rows=self.n_read, skipped=self.bad_rows.skipped())
         with errors_of_all(self._workers), _keeping(self._source):
             own, entry = self._kept(spec, labels, notes, raw)
-        found = _of_all(own, self._source, self._workers)
+        found = rows_of_all(own, self._source, self._workers)
         if not self._source.model:
             for doubt in describe_doubts(spec.class_names, np.bincount(found.rows.labels)):
                 _log.warning("Note: %s", doubt)
@@ -321,21 +328,32 @@ def load_cached(source: Source, key: str, workers: Workers = ALONE) -> Dataset |
     if found is None or not everywhere:
         return None
     with suppress(*_DAMAGED):
-        return split_rows(source, *_of_all(found, source, workers))
+        return split_rows(source, *rows_of_all(found, source, workers))
     return None
 
 
-def _of_all(own: StoredRows, source: Source, workers: Workers) -> StoredRows:
-    """The rows of all workers, of which each has its own; all call it."""
+def rows_of_all(own: StoredRows, source: Source, workers: Workers) -> StoredRows:
+    """The rows of all workers, of which each has its own; all must call it.
+
+    Args:
+      own: the worker's, with the classes of all.
+      source: of the rows.
+      workers: all.
+    """
     if workers.count == 1:
         return own
     spec, rows = own.spec, own.rows
-    sharing = Sharing(workers, source.cache.folder, source.options.memory_limit)
-    features = sharded(rows.features, sharing)
+    features = sharded(rows.features, _sharing(source, workers))
     weights = None
     if any(said_by_all(rows.weights is not None, workers)):
         here = np.empty(0, np.float32) if rows.weights is None else rows.weights
         weights = gathered(here, workers)
     labels, tests = gathered(rows.labels, workers), gathered(own.tests, workers)
     checked = CheckedFeatures(features, missing=spec.missing is not None)
-    return own._replace(rows=Split(features, labels, weights, checked=checked), tests=tests)
+    raw = raw_of_all(spec, rows.raw, workers)
+    everything = Split(features, labels, weights, checked=checked, raw=raw)
+    return own._replace(rows=everything, tests=tests)
+
+
+def _sharing(source: Source, workers: Workers) -> Sharing:
+    return Sharing(workers, source.cache.folder, source.options.memory_limit)

@@ -193,10 +193,11 @@ class WholeNumbers:
             self._errors.setdefault(index, error)
 
     def of_all(self, workers: Workers) -> None:
-        """Takes in the range of all workers' values, each of its own rows; all must call it."""
-        own = np.broadcast_arrays(self._low, self._high)
-        for low, high in said_by_all([each.tolist() for each in own], workers):
+        """Takes in what is known of all workers' values, each of its own rows; all must call it."""
+        own = [each.tolist() for each in np.broadcast_arrays(self._low, self._high)]
+        for low, high, doubtful in said_by_all([*own, sorted(self.doubtful)], workers):
             self._low, self._high = np.fmin(self._low, low), np.fmax(self._high, high)
+            self.doubtful.update(doubtful)
 
     def check(self) -> None:
         """Checks columns as a whole, after all rows.

@@ -51,7 +51,8 @@ class Kind:
       example: a complete name.
       suffixes: of its files, in small letters; they tell the kind of a path without one.
       packings: suffixes that may follow, of files that the reader unpacks.
-      parts: where in a folder its files are: ``""`` directly, ``"*"`` in its sub-folders.
+      parts: where in a folder its files are: ``""`` directly, ``"*"`` in its sub-folders; none if
+        they do not tell the kind of the folder.
       line: a regular expression of the lines of its files; None if they are not text.
       table: opens it as a table, whatever is in the columns, for ``inspect`` and ``predict``:
         ``(path, name, options, bad) -> Table``.
@@ -79,10 +80,10 @@ class Kind:
 
     @property
     def usage(self) -> str:
-        """How it is written: ``csv:FILE``.
+        """How it is written: ``csv:PATH``.
 
         >>> KINDS["csv"].usage, BUNDLED["digits"].usage
-        ('csv:FILE', 'digits')
+        ('csv:PATH', 'digits')
         """
         return f"{self.name}:{self.takes}" if self.takes else self.name
 
@@ -135,13 +136,15 @@ def _by_name(*kinds: Kind) -> dict[str, Kind]:
 KINDS = _by_name(
     Kind(
         "csv",
-        "a table as text, one of its columns the classes; .tsv is separated by tabs",
+        "a table as text, or a folder of parts, one of its columns the classes; .tsv is separated "
+        "by tabs",
         "csv:load_csv",
         CSV,
-        takes="FILE",
+        takes="PATH",
         example="csv:flowers.csv",
         suffixes=(".csv", ".tsv"),
         packings=(".gz",),
+        parts=(),  # Tables lie in many a folder: those of parts are to be named.
         line=r"(?!__label__).*[,;\t|].*",
         table="csv:open_table",
     ),

@@ -58,8 +58,9 @@ def load_dataset(
         one class, a class may have a single row, and svmlight rows may lack the last features;
         where no rows can be held out, all are test rows.
       workers: processes that train together, each of which calls this with the same arguments.
-        Then each reads its own parts of what has parts, TFRecord files or Parquet row groups of
-        numbers, and the dataset is for `fit` with these workers alone. Else each reads all.
+        Then each reads its own parts of what has parts (CSV and TFRecord files, Parquet row
+        groups, rows of arrays), and the dataset is for `fit` with these workers alone. Else each
+        reads all.
       progress_bar: whether a bar is shown below the cell, in a notebook, where reading takes more
         than a second; elsewhere none is.
 

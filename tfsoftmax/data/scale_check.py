@@ -9,6 +9,7 @@ import numpy as np
 
 from tfsoftmax.data.dataset import Split
 from tfsoftmax.data.features import FeaturesLike, read_rows
+from tfsoftmax.data.sharded_rows import ShardedRows, in_memory
 from tfsoftmax.data.sparse_rows import SparseFeatures
 from tfsoftmax.spec import Spec
 
@@ -46,7 +47,7 @@ def compare_scales(train: FeaturesLike, test: FeaturesLike, spec: Spec) -> str |
     """Describes how training and test rows differ in scale; None if they do not.
 
     Compares the median magnitude of all non-zero values, and the quartiles of each column, on a
-    sample of the rows.
+    sample of the rows, whichever workers have them.
 
     Args:
       train: ``[n_samples, n_features]``.
@@ -101,6 +102,8 @@ def _sample(features: FeaturesLike) -> np.ndarray | csr_array:
     )
     if len(features) <= _SAMPLE_BLOCKS * block_rows:
         starts, block_rows = np.array([0]), len(features)
+    if isinstance(features, ShardedRows):
+        return in_memory(features.take((starts[:, None] + np.arange(block_rows)).ravel()))
     blocks = [slice(start, start + block_rows) for start in starts]
     if isinstance(features, SparseFeatures):
         return features.read_sparse(blocks)

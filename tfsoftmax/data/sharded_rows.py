@@ -98,6 +98,10 @@ class ShardedRows(Features):
             "load_dataset without workers, for what needs all rows in one"
         )
 
+    def made_of(self, own: FeaturesLike) -> ShardedRows:
+        """Other features of the same rows, of which these are the worker's own."""
+        return ShardedRows(own, self.bounds, self.in_file, self.sharing)
+
     def take(self, indices: np.ndarray) -> ShardedRows:
         """Selects rows, the same ones in all workers, by ascending indices."""
         assert (indices[:-1] <= indices[1:]).all(), "rows of several workers stay in order"

@@ -96,17 +96,21 @@ class Source:
             return ""
         return "rows-" + hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
-    def key_of_own(self, files: Iterable[Path | Extent]) -> str:
+    def key_of_own(self, files: Iterable[Path | Extent], form: Any = None) -> str:
         """A cache key for a worker's own parts, which changes with those of all others, too.
 
         All workers must call it, each with its own.
+
+        Args:
+          files: files, and parts of files.
+          form: what else says how they are read, JSON-ready.
 
         Raises:
           DataError: if one cannot read a file.
         """
         with errors_of_all(self.workers):
             own = self.key(files)
-        facts = json.dumps([said_by_all(own, self.workers), self.workers.index])
+        facts = json.dumps([said_by_all([own, form], self.workers), self.workers.index])
         return "rows-" + hashlib.sha256(facts.encode()).hexdigest()[:32]
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Which parts of a source each of several workers reads: some that follow each other."""
+"""Which parts of a source each of several workers reads, or which rows: some in a row."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import hashlib
 import json
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,15 +30,49 @@ def own_parts(name: str, parts: Sequence[tuple[str, int]], workers: Workers) -> 
     Raises:
       DataError: if another worker finds other parts.
     """
-    found = hashlib.sha256(json.dumps(list(parts)).encode()).hexdigest()
-    seen = said_by_all(found, workers)
+    check_same(name, list(parts), workers)
+    return shares([size for _, size in parts], workers.count)[workers.index]
+
+
+def own_files(name: str, files: Sequence[Path], workers: Workers) -> list[Path]:
+    """Which of a source's files this worker reads; all must call it.
+
+    Raises:
+      DataError: if another worker finds other files.
+    """
+    mine = own_parts(name, [(file.name, file.stat().st_size) for file in files], workers)
+    return list(files[mine.start : mine.stop])
+
+
+def own_range(n_rows: int, workers: Workers) -> range:
+    """Which of so many rows, of the same size, this worker reads.
+
+    >>> from tfsoftmax.distributed.workers import ALONE
+    >>> own_range(7, ALONE)
+    range(0, 7)
+    """
+    first, last = (n_rows * each // workers.count for each in (workers.index, workers.index + 1))
+    return range(first, last)
+
+
+def check_same(name: str, found: Any, workers: Workers) -> None:
+    """Checks that all workers find the same; all must call it.
+
+    Args:
+      name: of the source, for an error.
+      found: names and sizes of what is to be read, JSON-ready.
+      workers: all.
+
+    Raises:
+      DataError: if another worker finds something else than the chief.
+    """
+    seen = said_by_all(hashlib.sha256(json.dumps(found).encode()).hexdigest(), workers)
     others = [index for index, each in enumerate(seen) if each != seen[0]]
     if others:
         raise DataError(
             f"{name}: worker {others[0]} of {workers.count} finds other files, or files of other "
             "sizes, than the chief, worker 0: give all workers the same data"
         )
-    return shares([size for _, size in parts], workers.count)[workers.index]
 
 
 def shares(sizes: Sequence[int], count: int) -> list[range]:

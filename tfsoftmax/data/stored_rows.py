@@ -18,6 +18,8 @@ from tfsoftmax.data.notes import Notes
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.sparse_files import DTYPES, NAMES, SparseFileRows
 from tfsoftmax.data.sparse_rows import kept_dense
+from tfsoftmax.distributed.gathering import said_by_all
+from tfsoftmax.distributed.workers import Workers
 from tfsoftmax.spec import Spec
 from tfsoftmax.system.files import sync_tree
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 Cells = Mapping[str, np.ndarray]
+# Rows whose cells are kept.
+MOST_RAW_ROWS = 1000
 _FEATURES = "features.npy"
 _REST = "rows.npz"
 
@@ -191,6 +195,22 @@ def load_rows(entry: Path) -> StoredRows:
         rows = Split(features, rest["labels"], rest.get("weights"), raw=raw)
         notes = Notes.from_json(json.loads(rest["reading"].tobytes()) if "reading" in rest else {})
         return StoredRows(spec, rows, rest["tests"], notes)
+
+
+def raw_of_all(spec: Spec, own: Cells | None, workers: Workers) -> Cells | None:
+    """Cells of rows of all workers, at most `MOST_RAW_ROWS` of them; all must call it.
+
+    Args:
+      spec: of the rows.
+      own: `Split.raw` of the worker's own rows.
+      workers: all.
+    """
+    found = [_cells(spec, each) for each in said_by_all(own and _listed(own), workers) if each]
+    if not found:
+        return None
+    n_rows = [len(next(iter(cells.values()))) for cells in found]
+    chosen = np.linspace(0, sum(n_rows) - 1, min(sum(n_rows), MOST_RAW_ROWS)).astype(int)
+    return {name: np.concatenate([each[name] for each in found])[chosen] for name in found[0]}
 
 
 def _listed(raw: Cells) -> dict[str, list[Any]]:

@@ -18,6 +18,7 @@ _STAGING_NAME = re.compile(r"\.staging-[a-z0-9_]{8}")
 # The lock file in a staging folder. A folder without it is never emptied.
 _LOCK_NAME = ".tfsoftmax-staging"
 _CONTENT_NAME = "content"
+_MOST_TRIES = 20
 
 
 @contextmanager
@@ -36,10 +37,9 @@ def staging_folder(parent: Path) -> Iterator[Path]:
     staging: Path | None = None
     lock: Lock | None = None
     try:
-        parent.mkdir(parents=True, exist_ok=True)
         remove_abandoned_staging(parent)
         while lock is None:
-            staging = Path(tempfile.mkdtemp(prefix=_STAGING_PREFIX, dir=parent))
+            staging = _new_folder(parent)
             # Until it says whose it is, another process may take it for abandoned and remove it.
             with suppress(FileNotFoundError, BlockingIOError):
                 lock = acquire(staging / _LOCK_NAME)
@@ -54,6 +54,19 @@ def staging_folder(parent: Path) -> Iterator[Path]:
         for folder in missing:
             with suppress(OSError):
                 folder.rmdir()
+
+
+def _new_folder(parent: Path) -> Path:
+    """Makes a folder in another, which the process that made that one removes if it is empty."""
+    tries = 0
+    while True:
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            return Path(tempfile.mkdtemp(prefix=_STAGING_PREFIX, dir=parent))
+        except FileNotFoundError:
+            tries += 1
+            if tries == _MOST_TRIES:
+                raise
 
 
 def remove_abandoned_staging(parent: Path) -> None:

@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from tfsoftmax.data.chosen_columns import ChosenColumns
+from tfsoftmax.data.chosen_columns import chosen_columns
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.data.sparse_rows import taken_sparse
@@ -192,7 +192,7 @@ def with_scaling(dataset: Dataset, standardize: Standardize, advise: bool = True
         columns: Sequence[int] = range(spec.n_features)
     else:
         columns = spec.encoding.numbers
-        features = ChosenColumns(features, columns)
+        features = chosen_columns(features, columns)
     found = ColumnStatistics.of(features)
     scaling = spec.scaled_by
     if not ranged:

@@ -179,8 +179,8 @@ CSV = {
         "row 1: the label is a text of 70,000 characters",
         csv(GOOD.replace("x", "x" * 70_000)),
     ),
-    "a folder": ("expected a file, found a folder", odd_path("csv", Path.mkdir)),
-    "nothing there": ("expected a file, found nothing", odd_path("csv"), 2),
+    "a folder": ("no ..csv file in this folder", odd_path("csv", Path.mkdir)),
+    "nothing there": ("files, found nothing", odd_path("csv"), 2),
     "a link to nothing": (
         "found nothing",
         odd_path("csv", lambda path: path.symlink_to("nowhere")),

@@ -106,7 +106,7 @@ def test_rows_that_do_not_fit_can_be_left_out(tmp_path, column, cell):
 def test_what_later_rows_have_is_checked_as_the_first_rows_have_it(
     tmp_path, monkeypatch, column, cell, message
 ):
-    monkeypatch.setattr(csv_reader, "_FIRST_ROWS", 20)
+    monkeypatch.setattr("tfsoftmax.data.readers.csv_file._FIRST_ROWS", 20)
     monkeypatch.setattr("tfsoftmax.data.tables.kinds_of_columns._ROWS_OF_KINDS", 20)
     frame = FRAME.assign(nothing=np.nan, name=[f"n{n}" for n in INDEX])
     (tmp_path / "t.csv").write_text(changed(column, cell, frame=frame))
@@ -127,7 +127,7 @@ def with_categories(tmp_path, n_rows):
 
 def test_a_category_that_turns_out_to_have_many_values_is_hashed(tmp_path, monkeypatch, caplog):
     path = with_categories(tmp_path, 3000)
-    monkeypatch.setattr(csv_reader, "_FIRST_ROWS", 500)
+    monkeypatch.setattr("tfsoftmax.data.readers.csv_file._FIRST_ROWS", 500)
     monkeypatch.setattr("tfsoftmax.data.tables.kinds_of_columns._ROWS_OF_KINDS", 500)
     dataset = load_dataset(path)
     column = dataset.spec.encoding.columns[0]
@@ -137,7 +137,7 @@ def test_a_category_that_turns_out_to_have_many_values_is_hashed(tmp_path, monke
     said = load_dataset(path, options=SourceOptions(column="code=hashed"))
     assert said.spec == dataset.spec
     assert said.sha256() == dataset.sha256()
-    monkeypatch.setattr("tfsoftmax.data.tables.learn._MOST_SAID", 1400)
+    monkeypatch.setattr("tfsoftmax.data.tables.learned._MOST_SAID", 1400)
     with pytest.raises(
         DataError, match=r"more than 1,400 different values.*column=\[.code=hashed.\]"
     ):

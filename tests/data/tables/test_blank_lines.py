@@ -41,7 +41,7 @@ def test_a_first_row_that_is_blank_is_one_where_there_is_no_header(tmp_path):
 
 
 def test_parts_of_a_file_count_on(tmp_path, monkeypatch):
-    monkeypatch.setattr("tfsoftmax.data.readers.csv._NUMBERS_PER_PART", 4)
+    monkeypatch.setattr("tfsoftmax.data.readers.csv_file._NUMBERS_PER_PART", 4)
     text = "x\n" + "1\n" * 9 + "\n1\n"
     with pytest.raises(DataError, match="row 10, column 'x': the value is missing"):
         rows(tmp_path / "new.csv", text, SPEC)

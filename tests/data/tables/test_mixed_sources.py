@@ -108,7 +108,7 @@ def test_parts_are_encoded_as_one(tmp_path, monkeypatch):
     frame = pd.concat([mixed()] * 3, ignore_index=True)
     frame.to_csv(tmp_path / "t.csv", index=False)
     expected = load_dataset(tmp_path / "t.csv")
-    monkeypatch.setattr("tfsoftmax.data.readers.csv._TEXT_ROWS_PER_PART", 5)
+    monkeypatch.setattr("tfsoftmax.data.readers.csv_file.TEXT_ROWS_PER_PART", 5)
     found = load_dataset(tmp_path / "t.csv")
     assert (found.spec, found.notes) == (expected.spec, expected.notes)
     assert found.sha256() == expected.sha256()

@@ -106,7 +106,7 @@ def test_a_decimal_comma_is_one_where_a_cell_can_be_nothing_else(tmp_path):
 @pytest.mark.parametrize("late", ["3,750", "$5", "yes", "5%", "(3)"])
 @pytest.mark.parametrize("early", [39.5, 7])
 def test_evidence_of_a_later_part_counts(tmp_path, monkeypatch, early, late):
-    monkeypatch.setattr("tfsoftmax.data.readers.csv._NUMBERS_PER_PART", 20)  # 10 rows
+    monkeypatch.setattr("tfsoftmax.data.readers.csv_file._NUMBERS_PER_PART", 20)  # 10 rows
     name = written(tmp_path, [early, 2] * 20 + [late, 2])
     with pytest.raises(DataError, match=rf"row 41, .*{re.escape(late)}.*'{early}'|write -3"):
         load_dataset(name)
@@ -117,7 +117,7 @@ def test_evidence_of_a_later_part_counts(tmp_path, monkeypatch, early, late):
 
 
 def test_an_ambiguous_part_is_settled_by_a_later_one(tmp_path, monkeypatch):
-    monkeypatch.setattr("tfsoftmax.data.readers.csv._NUMBERS_PER_PART", 20)
+    monkeypatch.setattr("tfsoftmax.data.readers.csv_file._NUMBERS_PER_PART", 20)
     cells = ["3,800", "900"] * 10
     with pytest.raises(DataError, match="say which"):
         load_dataset(written(tmp_path, cells), options=SourceOptions(decimal=","))
@@ -143,7 +143,7 @@ def test_a_mark_on_every_number_is_read(tmp_path, cells, expected, mark):
 @pytest.mark.parametrize("per_part", [2**21, 20])
 def test_points_that_may_be_between_thousands_are_asked_about(tmp_path, monkeypatch, per_part):
     """A German file that is read without saying so: 1.234 is 1,234 there, 900 is 900."""
-    monkeypatch.setattr("tfsoftmax.data.readers.csv._NUMBERS_PER_PART", per_part)
+    monkeypatch.setattr("tfsoftmax.data.readers.csv_file._NUMBERS_PER_PART", per_part)
     cells = ["1.234", "900", "2.500"] * 10
     name = written(tmp_path, cells)
     message = r"such as '900' \(row 2\), '1.234' is 1.234 \((.*?)\) or 1234 \((.*?)\)"

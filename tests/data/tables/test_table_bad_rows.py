@@ -34,7 +34,7 @@ def good_lines():
 
 @pytest.mark.parametrize("per_part", [2**21, 9])
 def test_every_other_row_is_there_and_each_bad_one_counted(tmp_path, monkeypatch, per_part):
-    monkeypatch.setattr("tfsoftmax.data.readers.csv._NUMBERS_PER_PART", per_part)
+    monkeypatch.setattr("tfsoftmax.data.readers.csv_file._NUMBERS_PER_PART", per_part)
     lines = good_lines()
     for place, line in enumerate(BAD):
         lines.insert(5 * place, line)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tfsoftmax.data.collector import Collector, collecting, load_cached
-from tfsoftmax.data.dataset import Dataset, Split, check_finite
+from tfsoftmax.data.collector import Collector, collecting, load_cached, rows_of_all
+from tfsoftmax.data.dataset import CheckedFeatures, Dataset, Split, check_finite
 from tfsoftmax.data.exact_numbers import convert_exactly
 from tfsoftmax.data.features import FeaturesLike, row_blocks
 from tfsoftmax.data.labels import ClassNames
-from tfsoftmax.data.source import Source
+from tfsoftmax.data.notes import NO_NOTES
+from tfsoftmax.data.source import Extent, Source
+from tfsoftmax.data.source_parts import check_same, own_range
 from tfsoftmax.data.sparse_rows import SparseFeatures
 from tfsoftmax.data.split import split_rows
+from tfsoftmax.data.stored_rows import StoredRows
+from tfsoftmax.distributed.gathering import errors_of_all, said_by_all
+from tfsoftmax.distributed.workers import Workers
 from tfsoftmax.errors import DataError
 from tfsoftmax.spec import Spec
 
@@ -30,28 +35,51 @@ _ONE_TYPE = (
 
 
 class Arrays(NamedTuple):
-    """Features and labels of training or test rows."""
+    """Features and labels of training or test rows, or of some of them.
+
+    Attributes:
+      features: ``[n, ...]``.
+      labels: ``[n]``.
+      weights: ``[n]``.
+      first: the number of the first row.
+    """
 
     features: FeaturesLike
     labels: np.ndarray
     weights: np.ndarray | None = None
+    first: int = 0
+
+    def own(self, workers: Workers) -> Arrays:
+        """The rows that this worker reads: one range of them, as long as that of any other."""
+        if workers.count == 1:
+            return self
+        rows = own_range(len(self.features), workers)
+        features, labels = (
+            self.features[rows.start : rows.stop],
+            self.labels[rows.start : rows.stop],
+        )
+        if not isinstance(features, np.memmap):
+            features = features.copy()  # so that those of the others need not be kept
+        return Arrays(features, labels, first=rows.start)
 
 
 def dataset_of(
     source: Source,
     train: Arrays,
     test: Arrays | None = None,
-    files: list[Path] | None = None,
+    files: Sequence[Path] = (),
     feature_names: tuple[str, ...] | None = None,
     value_range: tuple[float, float] | None = None,
 ) -> Dataset:
     """Makes a dataset of arrays; checks them, and converts them to float32 where necessary.
 
+    Of several workers, which all call it, each reads its own rows.
+
     Args:
       source: its name and the options to read it with.
       train: features ``[n, ...]`` of numbers and labels ``[n]`` of any kind.
       test: the source's own test rows; None holds some of the others out.
-      files: the arrays are from.
+      files: the arrays are from; there are some if the source has several workers.
       feature_names: of the columns, if they have names.
       value_range: of a feature; None is found for pixels, which are bytes in two dimensions
         or three: 0 to 255, or to the largest there is if that is below 128.
@@ -59,18 +87,16 @@ def dataset_of(
     Raises:
       DataError: naming the array, and the row, of what is wrong.
     """
-    _check_shapes(source.name, train, "training")
+    workers = source.workers
+    with errors_of_all(workers):
+        _check(source.name, train, test)
+    check_same(source.name, [each and _form(each) for each in (train, test)], workers)
+    parts = {"training": train} if test is None else {"training": train, "test": test}
+    own = {part: rows.own(workers) for part, rows in parts.items()}
     shape, dtype = train.features.shape[1:], train.features.dtype
-    if test is not None:
-        _check_shapes(source.name, test, "test")
-        if test.features.shape[1:] != shape:
-            raise DataError(
-                f"{source.name}: training examples are of shape {shape}, test examples of "
-                f"{test.features.shape[1:]}; they must agree"
-            )
     kept = dtype.name if dtype.name in _KEPT else "uint8" if dtype.kind == "b" else "float32"
     if value_range is None and dtype == np.uint8 and len(shape) > 1:
-        value_range = _range_of_pixels(train.features)
+        value_range = _range_of_pixels(own["training"].features, workers)
 
     def spec(names: tuple[str, ...]) -> Spec:
         return Spec(tuple(shape), kept, names, value_range, feature_names, source.options.fill)
@@ -79,34 +105,62 @@ def dataset_of(
     scattered = isinstance(train.features, np.memmap) and not train.features.flags.c_contiguous
     as_is = isinstance(train.features, np.ndarray) and kept == dtype.name and dtype.isnative
     if as_is and test is None and not scattered:
-        return _in_place(source, train, spec(("", "")), spec)
-    key = source.key(files or [])
-    found = load_cached(source, key) if files else None
+        return _in_place(source, own["training"], spec(("", "")), spec)
+    key = source.key(files) if workers.count == 1 else _key_of_own(source, parts, own, files)
+    found = load_cached(source, key, workers) if files else None
     if found is not None:
         return found
     weighted = train.weights is not None
-    with collecting(source, key) as collector:
-        for part, rows in (("training", train), ("test", test)):
-            if rows is not None:
+    with collecting(source, key, workers) as collector:
+        for part, rows in own.items():
+            with collector.own_parts(next(iter(files), Path())):
                 _collect(collector, source, rows, spec(("", "")), part, weighted)
         return collector.dataset(spec)
 
 
-def _range_of_pixels(features: FeaturesLike) -> tuple[float, float]:
-    largest = max(int(block.max()) for block in row_blocks(features))
+def _form(rows: Arrays) -> list[Any]:
+    """Shapes and types, JSON-ready."""
+    arrays = (rows.features, rows.labels)
+    return [[list(map(int, each.shape)), each.dtype.str] for each in arrays]
+
+
+def _key_of_own(
+    source: Source, parts: dict[str, Arrays], own: dict[str, Arrays], files: Sequence[Path]
+) -> str:
+    """The key of a worker's own rows: of their bytes alone, if they are together in a file."""
+    extents: list[Path | Extent] = []
+    for part, rows in parts.items():
+        for whole, mine in zip(rows[:2], own[part][:2], strict=True):
+            if not isinstance(whole, np.memmap) or not whole.flags.c_contiguous:
+                extents += files
+                continue
+            first_byte = whole.offset + own[part].first * (whole.nbytes // len(whole))
+            extents.append(Extent(Path(str(whole.filename)), first_byte, mine.nbytes))
+    return source.key_of_own(dict.fromkeys(extents), [_form(rows) for rows in parts.values()])
+
+
+def _range_of_pixels(features: FeaturesLike, workers: Workers) -> tuple[float, float]:
+    own = max((int(block.max()) for block in row_blocks(features)), default=0)
+    largest = max(said_by_all(own, workers))
     return 0.0, float(largest if 0 < largest < 128 else 255)
 
 
 def _in_place(source: Source, rows: Arrays, anonymous: Spec, spec: Any) -> Dataset:
     """Makes a dataset without a copy, of rows in memory or in a mapped file."""
-    features = _flat(np.asanyarray(rows.features))
+    features, workers = _flat(np.asanyarray(rows.features)), source.workers
     classes = ClassNames(source.name, source.options.encoding)
-    codes = classes.codes(np.asarray(rows.labels))
+    with errors_of_all(workers):
+        codes = classes.codes(np.asarray(rows.labels), rows.first)
+    codes = classes.of_all(workers)[codes]
+    with errors_of_all(workers):
+        check_finite(source.name, features, anonymous, rows.first)
     order = classes.order()
     weights = None if rows.weights is None else np.asarray(rows.weights, np.float32)
-    split = Split(features, order[codes], weights)
-    split.check_features(source.name, anonymous)
-    return split_rows(source, spec(classes.sorted(order)), split, np.zeros(len(codes), bool))
+    checked = CheckedFeatures(features, bool(anonymous.missing))
+    split = Split(features, order[codes], weights, checked=checked)
+    tests = np.zeros(len(codes), bool)
+    own = StoredRows(spec(classes.sorted(order)), split, tests, NO_NOTES)
+    return split_rows(source, *rows_of_all(own, source, workers))
 
 
 def _collect(
@@ -117,29 +171,30 @@ def _collect(
     part: str,
     weighted: bool,
 ) -> None:
-    first, where = 0, f"{source.name}: {part} rows"
-    for numbers in _converted(collector, rows.features, anonymous, where):
-        stop = first + numbers.shape[0]
+    done, where = 0, f"{source.name}: {part} rows"
+    for numbers in _converted(collector, rows, anonymous, where):
+        block = slice(done, done + numbers.shape[0])
         weights = rows.weights
         if weights is not None:
-            weights = weights[first:stop]
+            weights = weights[block]
         elif weighted:
-            weights = np.ones(stop - first)
-        labels = np.asarray(rows.labels[first:stop])
-        collector.add(numbers, labels, weights, test=part == "test", first_row=first)
-        first = stop
+            weights = np.ones(numbers.shape[0])
+        labels = np.asarray(rows.labels[block])
+        first_row = rows.first + done
+        collector.add(numbers, labels, weights, test=part == "test", first_row=first_row)
+        done = block.stop
 
 
 def _converted(
-    collector: Collector, features: FeaturesLike, anonymous: Spec, where: str
+    collector: Collector, rows: Arrays, anonymous: Spec, where: str
 ) -> Iterator[np.ndarray | csr_array]:
     """Blocks of rows, converted and checked; sparse rows, which are in memory, at once."""
-    if isinstance(features, SparseFeatures):
-        check_finite(where, features, anonymous)
-        yield features.read_sparse([slice(None)])
+    if isinstance(rows.features, SparseFeatures):
+        check_finite(where, rows.features, anonymous)
+        yield rows.features.read_sparse([slice(None)])
         return
-    first = 0
-    for block in row_blocks(features):
+    first = rows.first
+    for block in row_blocks(rows.features):
         collector.whole_numbers.add_rows(anonymous, _flat(block), first, where)
         numbers = convert_exactly(where, _flat(block), anonymous, first, _ONE_TYPE)
         check_finite(where, numbers, anonymous, first)
@@ -149,6 +204,20 @@ def _converted(
 
 def _flat(features: np.ndarray) -> np.ndarray:
     return features.reshape(len(features), math.prod(features.shape[1:]))
+
+
+def _check(name: str, train: Arrays, test: Arrays | None) -> None:
+    """Checks shapes and types of what is not read yet."""
+    _check_shapes(name, train, "training")
+    if test is None:
+        return
+    _check_shapes(name, test, "test")
+    shape, found = train.features.shape[1:], test.features.shape[1:]
+    if found != shape:
+        raise DataError(
+            f"{name}: training examples are of shape {shape}, test examples of {found}; they must "
+            "agree"
+        )
 
 
 def _check_shapes(name: str, rows: Arrays, part: str) -> None:

@@ -19,6 +19,7 @@ from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.readers.array_rows import Arrays, dataset_of
 from tfsoftmax.data.readers.folders import check_file, files_at
 from tfsoftmax.data.source import Source
+from tfsoftmax.distributed.gathering import errors_of_all
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import message_of, setting
 from tfsoftmax.system.paths import check_regular
@@ -54,6 +55,13 @@ def load_npz(path: Path, source: Source) -> Dataset:
     Raises:
       DataError: if an array is missing, of a wrong shape or type, or holds Python objects.
     """
+    with errors_of_all(source.workers), source.reading(path):
+        arrays = _in_archive(path, source)
+    return _dataset(source, arrays, [path])
+
+
+def _in_archive(path: Path, source: Source) -> dict[tuple[str, str], np.ndarray]:
+    """The arrays in an ``.npz`` file, by part and kind."""
     check_file(path, source.name)
     try:
         with zipfile.ZipFile(path) as archive:
@@ -63,14 +71,13 @@ def load_npz(path: Path, source: Source) -> Dataset:
                 if entry.filename.endswith(".npy")
             }
             found = _named(source, members, "arrays")
-            arrays = {
+            return {
                 key: _member(path, archive, members[name], source) for key, name in found.items()
             }
     except OSError as error:
         raise DataError(f"{source.name}: cannot be read: {error.strerror or error}") from error
     except _DAMAGED as error:
         raise DataError(f"{source.name}: not an .npz file, or damaged: {_reason(error)}") from error
-    return _dataset(source, arrays, [path])
 
 
 def load_npy(path: Path, source: Source) -> Dataset:
@@ -86,18 +93,26 @@ def load_npy(path: Path, source: Source) -> Dataset:
     Raises:
       DataError: as for `load_npz`.
     """
+    with errors_of_all(source.workers), source.reading(path):
+        files = _files_of_arrays(path, source)
+        arrays = {key: _mapped(file, source) for key, file in files.items()}
+    return _dataset(source, arrays, list(files.values()))
+
+
+def _files_of_arrays(path: Path, source: Source) -> dict[tuple[str, str], Path]:
+    """The files in a folder, or beside a file, that hold arrays, by part and kind."""
     folder = path if path.is_dir() else path.parent
     if folder != path:
         check_file(path, source.name)
     files = {file.stem: file for file in files_at(folder, source.name, "*.npy")}
-    found = _named(source, files, "files")
-    arrays = {}
-    for key, name in found.items():
-        try:
-            arrays[key] = mapped(files[name])
-        except (OSError, ValueError) as error:
-            raise DataError(f"{source.name}: {files[name].name}: {_reason(error)}") from error
-    return _dataset(source, arrays, [files[name] for name in found.values()])
+    return {key: files[name] for key, name in _named(source, files, "files").items()}
+
+
+def _mapped(file: Path, source: Source) -> np.ndarray:
+    try:
+        return mapped(file)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{source.name}: {file.name}: {_reason(error)}") from error
 
 
 def mapped(path: Path) -> np.ndarray:

@@ -1,63 +1,76 @@
-"""CSV: a table as text, perhaps gzipped, read part by part by pandas."""
+"""CSV: a table as text, a file or a folder of them."""
 
 from __future__ import annotations
 
-import re
-import warnings
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.exact_numbers import WholeNumbers, integers_in
 from tfsoftmax.data.options import SourceOptions
-from tfsoftmax.data.readers.folders import check_file
-from tfsoftmax.data.readers.text_file import text_file
+from tfsoftmax.data.readers.csv_file import TEXT_ROWS_PER_PART, header_of, read_parts
+from tfsoftmax.data.readers.folders import check_same_columns, files_at
 from tfsoftmax.data.source import Source
-from tfsoftmax.data.tables.cells import NAMELESS, ColumnReader
+from tfsoftmax.data.source_parts import own_files
+from tfsoftmax.data.tables.cells import ColumnReader
 from tfsoftmax.data.tables.columns import check_once
-from tfsoftmax.data.tables.csv_lines import Lines, with_blank_rows, without_ragged_rows
-from tfsoftmax.data.tables.load import load_table
+from tfsoftmax.data.tables.load import load_shared_table, load_table
 from tfsoftmax.data.tables.notation import Notation
 from tfsoftmax.data.tables.table import Part, Table
-from tfsoftmax.errors import DataError, UsageError
-from tfsoftmax.messages import setting
 
-_NUMBERS_PER_PART = 2**21
-_TEXT_ROWS_PER_PART = 10_000
-# Enough to tell what the columns are.
-_FIRST_ROWS = 50_000
-_DELIMITERS = (",", ";", "\t", "|")
+_FILES = ("*.csv", "*.csv.gz", "*.tsv", "*.tsv.gz")
 # So many cells show whether numbers are written as codes are, or this many rows of many columns.
 _CELLS_OF_CODES, _FEWEST_ROWS_OF_CODES = 2**17, 100
 
 
+class _File(NamedTuple):
+    """A file of a table: its path, its name for messages, and its columns."""
+
+    path: Path
+    name: str
+    columns: list[str]
+
+    def parts(self, options: SourceOptions, **how: Any) -> Generator[Part]:
+        """Reads its rows, as `read_parts`."""
+        return read_parts(self.path, self.name, options, self.columns, **how)
+
+
 def load_csv(path: Path, source: Source) -> Dataset:
-    """Reads a CSV file, a part at a time.
+    """Reads a CSV file, or all those in a folder as one table, a part at a time.
+
+    Of a folder each of several workers reads its own files.
 
     Args:
-      path: of the file, which may be gzipped.
+      path: of the file, which may be gzipped, or of the folder.
       source: its name and the options to read it with.
 
     Raises:
-      DataError: naming the row and the column, from 1, of what is wrong.
+      DataError: naming the file, and the row and the column, from 1, of what is wrong.
     """
-    check_file(path, source.name)
-    return load_table(source, [path], lambda: _open(path, source.name, source.options))
+    files = files_at(path, source.name, *_FILES)
+
+    def opened(own: Sequence[Path]) -> Table:
+        return _open(files, own, source.name, source.options)
+
+    if source.workers.count > 1 and len(files) > 1:
+        own = own_files(source.name, files, source.workers)
+        key = source.key_of_own(own)
+        found = load_shared_table(source, path, key, lambda: (opened(files), opened(own)))
+        if found is not None:
+            return found
+    return load_table(source, files, lambda: opened(files))
 
 
 def open_table(path: Path, name: str, options: SourceOptions, bad: BadRows) -> Table:
-    """Opens a CSV file as a table.
+    """Opens a CSV file, or all those in a folder, as one table.
 
     Args:
-      path: of the file.
+      path: of the file or folder.
       name: for messages.
       options: how to read it; the label's column is read as text.
       bad: counts rows of another width.
@@ -65,169 +78,63 @@ def open_table(path: Path, name: str, options: SourceOptions, bad: BadRows) -> T
     Raises:
       DataError: if it is not such a table.
     """
-    check_file(path, name)
-    table = _open(path, name, options)
-    check_once(name, table.names)
+    files = files_at(path, name, *_FILES)
+    table = _open(files, files, name, options)
     return replace(table, read=partial(table.read, label=options.label_column, bad=bad))
 
 
-def _open(path: Path, name: str, options: SourceOptions) -> Table:
-    names = header_of(path, name, options)
+def _open(files: Sequence[Path], own: Sequence[Path], name: str, options: SourceOptions) -> Table:
+    """Opens files as one table, of which some are read; all show what their numbers mean."""
+    where = {file: f"{name}: {file.name}" if len(files) > 1 else name for file in files}
+    found = [_File(file, where[file], header_of(file, where[file], options)) for file in files]
+    for each in found:
+        check_once(each.name, each.columns)
+    check_same_columns(name, {each.path: each.columns for each in found})
+    mine = [each for each in found if each.path in own]
 
     def read(columns: Sequence[str], **how: Any) -> Generator[Part]:
-        return read_parts(path, name, options, names, **how)
+        for file in mine:
+            yield from file.parts(options, **how)
 
     def settle(readers: list[ColumnReader]) -> None:
-        settle_doubts(path, name, options, names, readers)
+        settle_doubts(found, options, readers)
 
     def read_rounded(columns: Sequence[str], whole: WholeNumbers) -> None:
         doubtful = {columns[index]: index for index in whole.doubtful}
         bad = BadRows(name, options.bad_rows == "skip")
-        parts = read_parts(path, name, options, names, bad=bad, only=list(doubtful))
-        for part in parts if doubtful else ():
-            for column, index in doubtful.items():
-                numbers = integers_in(part.frame[column])
-                whole.compare(index, numbers, f"column {column!r}", part.first_row)
+        for file in mine if doubtful else ():
+            for part in file.parts(options, bad=bad, only=list(doubtful)):
+                for column, index in doubtful.items():
+                    numbers = integers_in(part.frame[column])
+                    named = f"column {column!r}"
+                    whole.compare(index, numbers, named, part.first_row, part.where)
 
-    return Table(names, read, settle, read_rounded)
-
-
-def header_of(path: Path, name: str, options: SourceOptions) -> list[str]:
-    """Reads the names of a CSV file's columns.
-
-    Raises:
-      DataError: if there are none, or they do not look like names.
-    """
-    with _reading(path, name, options) as (pandas, stream):
-        try:
-            first = pandas.read_csv(
-                stream,
-                header=None,
-                nrows=1,
-                dtype=str,
-                keep_default_na=False,
-                **_how(path, options),
-            )
-        except pandas.errors.EmptyDataError as error:
-            raise DataError(f"{name}: the file is empty; expected a header and rows") from error
-    found = [str(value).strip() for value in first.iloc[0]]
-    if not options.header:
-        return [str(index) for index in range(1, len(found) + 1)]
-    if len(found) == 1:
-        other = next((mark for mark in _DELIMITERS if mark in found[0]), None)
-        if other and other != _delimiter(path, options):
-            shown = "tab" if other == "\t" else other
-            raise DataError(
-                f"{name}: found one column, {found[0][:60]!r}; its columns seem to be separated "
-                f"by {shown!r}: say so with " + setting("delimiter", other)
-            )
-    numbers = [value for value in found if _is_number(value)]
-    if len(numbers) > len(found) / 2:
-        raise DataError(
-            f"{name}: its first row is {', '.join(found[:4])}, ...; expected the names of the "
-            "columns: add them, or give "
-            + setting("header", False)
-            + " to have them called 1, 2, 3"
-        )
-    if not found[0] and len(found) > 1:
-        found[0] = NAMELESS  # An index is written so.
-    nameless = [index for index, value in enumerate(found, start=1) if not value]
-    if nameless and not options.features:
-        raise DataError(f"{name}: column {nameless[0]} has no name in the first row; give it one")
-    return [value or f"Unnamed: {index}" for index, value in enumerate(found)]
-
-
-def read_parts(
-    path: Path,
-    name: str,
-    options: SourceOptions,
-    names: list[str],
-    *,
-    label: str | None = None,
-    texts: Mapping[str, Collection[str]] | None = None,
-    filled: bool = False,
-    bad: BadRows | None = None,
-    only: list[str] | None = None,
-    rows: int = _TEXT_ROWS_PER_PART,
-) -> Generator[Part]:
-    """Reads the rows of a CSV file, a part at a time, the first one small.
-
-    Args:
-      path: of the file.
-      name: for messages.
-      options: how to read it.
-      names: of its columns.
-      label: a column to keep as text.
-      texts: more of them, each with texts that do not stand for a missing value there; where
-        some are, fewer rows are read at a time.
-      filled: whether missing values are filled in, whatever the options say.
-      bad: counts rows of another width. With None, a row that is too long is an error, and
-        the values that a short row lacks are missing.
-      only: the only columns to read, as text.
-      rows: of those, in a part.
-
-    Raises:
-      DataError: naming the row, if one has too many columns or the file cannot be read.
-    """
-    ragged: set[int] = set()
-    as_text = only or texts or ()
-    size = max(1, _NUMBERS_PER_PART // len(names))
-    if as_text:
-        size = rows if only else min(size, _TEXT_ROWS_PER_PART)
-    with _reading(path, name, options) as (pandas, stream):
-        if bad and (bad.skip or ((filled or options.fill) and len(names) > 1)):
-            # The values that a short row lacks would be filled in as if they were missing.
-            how = (len(names), _delimiter(path, options), options.comment, options.header)
-            stream = Lines(without_ragged_rows(stream, bad, ragged, *how))
-        elif len(names) == 1:
-            stream = Lines(with_blank_rows(stream, options.comment, options.header))
-        parts = pandas.read_csv(
-            stream,
-            header=0 if options.header else None,
-            names=names,
-            chunksize=size,
-            converters={label: str.strip} if label else None,
-            low_memory=False,
-            index_col=False,
-            keep_default_na=False,
-            na_values=_missing(names, label, texts or {}, options),
-            usecols=only,
-            dtype=dict.fromkeys(as_text, str),
-            decimal=options.decimal,
-            **_how(path, options),
-        )
-        row = 1
-        for frame in chain([parts.get_chunk(min(size, _FIRST_ROWS))], parts):
-            numbers = np.arange(row, row + len(frame))
-            yield Part(frame, row, ~np.isin(numbers, list(ragged)))
-            row += len(frame)
+    return Table(found[0].columns, read, settle, read_rounded)
 
 
 def settle_doubts(
-    path: Path, name: str, options: SourceOptions, names: list[str], doubtful: list[ColumnReader]
+    files: Sequence[_File], options: SourceOptions, doubtful: list[ColumnReader]
 ) -> None:
     """Finds out from their text what numbers mean that pandas has read.
 
     Of those that may be codes, such as 007, only the first rows are looked at.
 
     Args:
-      path: of the file.
-      name: for messages.
-      options: how to read it.
-      names: of its columns.
+      files: of the table.
+      options: how to read them.
       doubtful: readers of ambiguous columns; a column that stays ambiguous gets a conflict.
     """
     notation, readers = Notation(options.decimal), {reader.name: reader for reader in doubtful}
     texts = {column: ColumnReader(column, notation, options.na_values) for column in readers}
 
-    def parts_of(columns: list[str], rows: int = _TEXT_ROWS_PER_PART) -> Iterator[Part]:
-        bad = BadRows(name, options.bad_rows == "skip")
-        parts = read_parts(path, name, options, names, bad=bad, only=columns, rows=rows)
-        return parts if columns else iter(())
+    def parts_of(columns: list[str], rows: int = TEXT_ROWS_PER_PART) -> Iterator[Part]:
+        for file in files if columns else ():
+            bad = BadRows(file.name, options.bad_rows == "skip")
+            yield from file.parts(options, bad=bad, only=columns, rows=rows)
 
     padded = [column for column, reader in readers.items() if reader.maybe_padded]
     rows = max(_FEWEST_ROWS_OF_CODES, _CELLS_OF_CODES // max(1, len(padded)))
-    for part in islice(parts_of(padded, min(rows, _TEXT_ROWS_PER_PART)), 1):
+    for part in islice(parts_of(padded, min(rows, TEXT_ROWS_PER_PART)), 1):
         for column in padded:
             texts[column].read(part.frame[column], part.first_row)
             readers[column].writing.padded = texts[column].writing.padded
@@ -241,79 +148,3 @@ def settle_doubts(
     for column in open_ones:
         texts[column].writing.close()
         readers[column].writing.conflict = texts[column].writing.conflict
-
-
-def _missing(
-    names: list[str],
-    label: str | None,
-    texts: Mapping[str, Collection[str]],
-    options: SourceOptions,
-) -> dict[str, list[str]]:
-    """The texts that mean a missing value in each column; a class may be called NA or None.
-
-    So may a category that a model knows, of a frame whose texts are read as they are.
-    """
-    from pandas._libs.parsers import STR_NA_VALUES
-
-    asked = list(options.na_values)
-    usual = STR_NA_VALUES.union(asked)
-    return {
-        name: asked if name == label else sorted(usual.difference(texts.get(name, ())))
-        for name in names
-    }
-
-
-def _how(path: Path, options: SourceOptions) -> dict[str, Any]:
-    return {
-        "sep": _delimiter(path, options),
-        "comment": options.comment,
-        "skipinitialspace": True,
-        "engine": "c",
-    }
-
-
-def _delimiter(path: Path, options: SourceOptions) -> str:
-    if options.delimiter is None:
-        return "\t" if path.name.removesuffix(".gz").endswith(".tsv") else ","
-    if not options.delimiter.isascii() or options.delimiter in '"\r\n\0':
-        raise UsageError(
-            f"delimiter {options.delimiter!r} cannot separate columns; expected an ASCII "
-            "character other than a quote or the end of a line"
-        )
-    return options.delimiter
-
-
-@contextmanager
-def _reading(path: Path, name: str, options: SourceOptions) -> Iterator[tuple[Any, Any]]:
-    """Yields pandas and the file as text; errors of either become a `DataError` of one line."""
-    import pandas
-
-    try:
-        with text_file(path, name, options.encoding) as text, warnings.catch_warnings():
-            warnings.simplefilter("error", pandas.errors.ParserWarning)
-            yield pandas, text
-    except (pandas.errors.ParserError, pandas.errors.ParserWarning) as error:
-        raise DataError(f"{name}: " + _parser_reason(str(error))) from error
-
-
-def _parser_reason(text: str) -> str:
-    ragged = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", text)
-    if ragged:
-        expected, line, saw = ragged.groups()
-        return (
-            f"line {line} has {saw} columns, expected {expected}; correct it, or leave it out with "
-            + setting("bad_rows", "skip")
-        )
-    if "Length of header" in text:
-        return "its rows have more columns than its first row has names; add the missing names"
-    if "EOF inside string" in text:
-        return 'a quote (") is opened and never closed; close it, or double it'
-    return text.removeprefix("Error tokenizing data. C error: ").splitlines()[0]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tfsoftmax.errors import DataError, UnknownDatasetError
@@ -32,19 +33,24 @@ def check_file(path: Path, name: str) -> None:
         raise unexpected(name, "a file", path)
 
 
-def files_at(path: Path, name: str, pattern: str) -> list[Path]:
-    """Lists the file at a path, or the files of a pattern in the folder there, sorted by name.
+def files_at(path: Path, name: str, *patterns: str) -> list[Path]:
+    """Lists the file at a path, or the files in the folder there, sorted by name.
+
+    Args:
+      path: of the file or folder.
+      name: of the source, for messages.
+      patterns: of the files in a folder; messages name the first.
 
     Raises:
       DataError: if there are no such files, or a link leads out of the folder.
     """
-    found = describe_path(path)
+    found, pattern = describe_path(path), patterns[0]
     if found == "a file":
         return [path]
     if found != "a folder":
         raise unexpected(name, f"a file or a folder of {pattern} files", path)
     files = []
-    for file in sorted(path.glob(pattern)):
+    for file in sorted({file for each in patterns for file in path.glob(each)}):
         check_link(file, path, name)
         if not file.is_dir():
             check_file(file, f"{name}: {file.name}")
@@ -52,6 +58,25 @@ def files_at(path: Path, name: str, pattern: str) -> list[Path]:
     if not files:
         raise DataError(f"{name}: no {pattern} file in this folder")
     return files
+
+
+def check_same_columns(name: str, columns: Mapping[Path, Sequence[str]]) -> None:
+    """Checks that the files of a table have the same columns, in any order.
+
+    Args:
+      name: of the source.
+      columns: of each file.
+
+    Raises:
+      DataError: naming a column that only one file has.
+    """
+    first = next(iter(columns))
+    for file, names in columns.items():
+        if odd := set(names) ^ set(columns[first]):
+            raise DataError(
+                f"{name}: {file.name} and {first.name} have different columns: only one of them "
+                f"has {sorted(odd)[0]!r}"
+            )
 
 
 def check_link(path: Path, root: Path, name: str) -> None:

@@ -10,19 +10,11 @@ from typing import Any
 from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.options import SourceOptions
-from tfsoftmax.data.readers.folders import files_at
-from tfsoftmax.data.readers.row_groups import (
-    RowGroup,
-    RowGroups,
-    are_numbers,
-    by_file,
-    groups_in,
-    own_of,
-)
+from tfsoftmax.data.readers.folders import check_same_columns, files_at
+from tfsoftmax.data.readers.row_groups import RowGroup, RowGroups, by_file, groups_in, own_of
 from tfsoftmax.data.source import Source
-from tfsoftmax.data.tables.cells import INDEXES
-from tfsoftmax.data.tables.columns import check_once, columns_of
-from tfsoftmax.data.tables.load import load_own_numbers, load_table
+from tfsoftmax.data.tables.columns import check_once
+from tfsoftmax.data.tables.load import load_shared_table, load_table
 from tfsoftmax.data.tables.table import Part, Table
 from tfsoftmax.distributed.gathering import errors_of_all
 from tfsoftmax.errors import DataError, UsageError
@@ -35,6 +27,9 @@ _TEXT_ROWS_PER_PART = 50_000
 def load_parquet(path: Path, source: Source) -> Dataset:
     """Reads a Parquet file, or all those in a folder as one table, a part at a time.
 
+    Each of several workers reads its own row groups; but labels that are bytes in any encoding are
+    compared with all others.
+
     Args:
       path: of the file or folder.
       source: its name and the options to read it with.
@@ -44,15 +39,20 @@ def load_parquet(path: Path, source: Source) -> Dataset:
       DataError: naming the file, and row and column, from 1, of what is wrong.
     """
     files = files_at(path, source.name, FILES)
-    if source.workers.count > 1:
+
+    def opened(groups: Sequence[RowGroups] | None = None) -> Table:
+        return _open(files, source.name, source.options, groups)
+
+    if source.workers.count > 1 and source.options.encoding == "utf-8":
         with errors_of_all(source.workers), source.reading(path):
-            groups = _groups_to_share(files, source)
-        if groups:
+            groups = _row_groups(files, source.name)
+        if len(groups) > 1:
             own = own_of(groups, source.name, source.workers)
             key = source.key_of_own(dict.fromkeys(chain.from_iterable(one.bytes for one in own)))
-            table = _open(files, source.name, source.options, by_file(own))
-            return load_own_numbers(source, path, key, table)
-    return load_table(source, files, lambda: _open(files, source.name, source.options))
+            found = load_shared_table(source, path, key, lambda: (opened(), opened(by_file(own))))
+            if found is not None:
+                return found
+    return load_table(source, files, opened)
 
 
 def open_table(path: Path, name: str, options: SourceOptions, bad: BadRows) -> Table:
@@ -89,24 +89,9 @@ def _open(
     return Table(column_names(files, name), read)
 
 
-def _groups_to_share(files: list[Path], source: Source) -> list[RowGroup]:
-    """The row groups that several workers can read by themselves; none if they cannot.
-
-    What is found in a column of numbers adds up; kinds of columns and vocabularies are learned by
-    one that sees all rows.
-    """
-    options = source.options
-    if options.column or options.cross or options.buckets or options.encoding != "utf-8":
-        return []
-    columns = columns_of(source.name, column_names(files, source.name), options)
-    numbers = [*columns.features, *filter(None, [columns.weight])]
-    opened = [_opened(file, source.name) for file in files]
-    schemas = [each.schema_arrow for each in opened]
-    if set(numbers) & set(INDEXES) or not are_numbers(schemas, numbers):
-        return []
-    groups = [groups_in(file, each) for file, each in zip(files, opened, strict=True)]
-    found = list(chain.from_iterable(groups))
-    return found if len(found) > 1 else []
+def _row_groups(files: list[Path], name: str) -> list[RowGroup]:
+    """All row groups of all files."""
+    return list(chain.from_iterable(groups_in(file, _opened(file, name)) for file in files))
 
 
 def column_names(files: list[Path], name: str) -> list[str]:
@@ -116,18 +101,9 @@ def column_names(files: list[Path], name: str) -> list[str]:
       UsageError: if the package pyarrow is missing.
       DataError: if a file is not a Parquet file, or has other columns than the first.
     """
-    first: list[str] = []
-    for file in files:
-        names = _named(file, name)
-        if file == files[0]:
-            first = names
-        elif set(names) != set(first):
-            odd = sorted(set(names) ^ set(first))[0]
-            raise DataError(
-                f"{name}: {file.name} and {files[0].name} have different columns: only one of them "
-                f"has {odd!r}"
-            )
-    return first
+    columns = {file: _named(file, name) for file in files}
+    check_same_columns(name, columns)
+    return columns[files[0]]
 
 
 def _read_groups(

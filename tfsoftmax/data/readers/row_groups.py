@@ -57,22 +57,6 @@ def groups_in(file: Path, opened: Any) -> list[RowGroup]:
     return found
 
 
-def are_numbers(schemas: Sequence[Any], names: Sequence[str]) -> bool:
-    """Whether columns are of numbers or booleans, and of the same type in all files.
-
-    Args:
-      schemas: of all files, as pyarrow has them.
-      names: of columns to learn from, and of the weights.
-    """
-    from pyarrow import types
-
-    kinds = (types.is_integer, types.is_floating, types.is_boolean)
-    first = schemas[0]
-    return all(any(is_kind(first.field(name).type) for is_kind in kinds) for name in names) and all(
-        schema.field(name).type == first.field(name).type for name in names for schema in schemas
-    )
-
-
 def own_of(groups: Sequence[RowGroup], name: str, workers: Workers) -> list[RowGroup]:
     """A worker's own row groups, of those of all files; all must call it.
 

@@ -32,7 +32,7 @@ from tfsoftmax.data.readers.folders import files_at
 from tfsoftmax.data.readers.image_folder import check_side, head_of
 from tfsoftmax.data.readers.sparse_records import entries_in, find_pair, matrix_of
 from tfsoftmax.data.source import Source
-from tfsoftmax.data.source_parts import own_parts
+from tfsoftmax.data.source_parts import own_files
 from tfsoftmax.data.tables.columns import named
 from tfsoftmax.distributed.gathering import errors_of_all
 from tfsoftmax.errors import DataError
@@ -119,9 +119,7 @@ def load_tfrecord(path: Path, source: Source) -> Dataset:
 def _load_own(path: Path, files: list[Path], layout: Layout, source: Source) -> Dataset:
     """Reads a worker's own files of a folder, of rows that are not sparse."""
     workers = source.workers
-    sizes = [(file.name, file.stat().st_size) for file in files]
-    mine = own_parts(source.name, sizes, workers)
-    own = files[mine.start : mine.stop]
+    own = own_files(source.name, files, workers)
     key = source.key_of_own(own)
     found = load_cached(source, key, workers)
     if found is not None:

@@ -59,6 +59,7 @@ def with_blank_rows(lines: Iterable[str], comment: str | None, header: bool) -> 
 
 def without_ragged_rows(
     lines: Iterable[str],
+    where: str,
     bad: BadRows,
     found: set[int],
     width: int,
@@ -70,6 +71,7 @@ def without_ragged_rows(
 
     Args:
       lines: of the file.
+      where: its name, for messages.
       bad: counts such rows.
       found: the numbers of such rows, from 1, are added to it.
       width: number of columns.
@@ -90,14 +92,14 @@ def without_ragged_rows(
                 continue
             few = "few" if len(cells) < width else "many"
             problem = (
-                f"{bad.source}, row {row}: {len(cells)} columns, expected {width}; correct it, or "
+                f"{where}, row {row}: {len(cells)} columns, expected {width}; correct it, or "
                 "leave such rows out with " + setting("bad_rows", "skip")
             )
             bad.report(f"with too {few} columns", DataError(problem))
             found.add(row)
             yield empty
     except csv.Error as error:
-        raise DataError(f"{bad.source}, row {row + 1}: {error}") from error
+        raise DataError(f"{where}, row {row + 1}: {error}") from error
 
 
 def _rows(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from tfsoftmax.distributed.gathering import gathered
+from tfsoftmax.distributed.gathering import gathered, said_by_all
 from tfsoftmax.distributed.workers import Workers
 
 _HEAD = 1000
@@ -26,6 +28,8 @@ class Distinct:
 
     def add(self, values: np.ndarray) -> None:
         """Adds values; a fraction or NaN cannot name a row."""
+        if not len(values):
+            return
         alike = not self._parts or self._parts[0].dtype == values.dtype
         self.possible = (
             self.possible and alike and _all_differ(values[:_HEAD]) and _all_differ(values)
@@ -40,11 +44,25 @@ class Distinct:
         self.possible = False
         self._parts.clear()
 
-    def of_all(self, workers: Workers) -> None:
-        """Takes in the values of all workers, which are possible in all; all must call it."""
-        own = np.concatenate([np.empty(0), *self._parts])
-        # In two parts, so that they are compared.
-        self._parts = [gathered(own, workers), np.empty(0)]
+    @staticmethod
+    def of_all(columns: Sequence[Distinct], workers: Workers) -> None:
+        """Takes in the values of all workers in some columns; all must call it."""
+        own = [[each.possible, each._type] for each in columns]
+        of_columns = zip(*said_by_all(own, workers), strict=True)
+        for column, found in zip(columns, of_columns, strict=True):
+            types = {of_values for _, of_values in found if of_values}
+            if not all(possible for possible, _ in found) or len(types) > 1:
+                column.fail()
+            elif types:
+                none = np.empty(0, types.pop())
+                # In two parts, so that they are compared.
+                values = np.concatenate([none, *column._parts])
+                column._parts = [gathered(values, workers), none]
+
+    @property
+    def _type(self) -> str:
+        """The type of its values; empty if it has none."""
+        return self._parts[0].dtype.str if self._parts else ""
 
     @property
     def holds(self) -> bool:

@@ -13,13 +13,14 @@ from tfsoftmax.data.encoded import Cells, CellsReader, features_of_cells
 from tfsoftmax.data.notes import NO_NOTES, Notes
 from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.data.sparse_rows import SparseRows
+from tfsoftmax.data.stored_rows import MOST_RAW_ROWS
+from tfsoftmax.distributed.workers import Workers
 
 if TYPE_CHECKING:
     import pandas as pd
     from scipy.sparse import csr_array
 
-# Rows whose cells are kept, and the most characters that each may have.
-_MOST_RAW_ROWS = 1000
+# The most characters of a row whose cells are kept.
 _MOST_CHARACTERS = 2**14
 
 
@@ -71,6 +72,10 @@ class EncodedReader:
             return features.read_sparse([slice(0, len(frame))]), usable
         return features, usable
 
+    def of_all(self, workers: Workers) -> bool:
+        """Takes in what the others have found in their rows, as `NumbersReader.of_all`."""
+        return self.cells.numbers.of_all(workers)
+
     @property
     def raw(self) -> Cells:
         """The cells of some rows, spread over the table."""
@@ -112,7 +117,7 @@ class _Sample:
         chosen = chosen[np.broadcast_to(lengths, chosen.shape) <= _MOST_CHARACTERS]
         self._parts.append({name: column[chosen] for name, column in cells.items()})
         self._n_kept += len(chosen)
-        while self._n_kept > 2 * _MOST_RAW_ROWS:
+        while self._n_kept > 2 * MOST_RAW_ROWS:
             self._halve()
 
     def _halve(self) -> None:
@@ -127,6 +132,6 @@ class _Sample:
 
     @property
     def cells(self) -> Cells:
-        """At most `_MOST_RAW_ROWS` of the rows that are kept."""
-        chosen = np.linspace(0, self._n_kept - 1, min(self._n_kept, _MOST_RAW_ROWS)).astype(int)
+        """At most `MOST_RAW_ROWS` of the rows that are kept."""
+        chosen = np.linspace(0, self._n_kept - 1, min(self._n_kept, MOST_RAW_ROWS)).astype(int)
         return {name: column[chosen] for name, column in self._kept().items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,6 +14,7 @@ from tfsoftmax.data.notes import Notes
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.tables.columns import Columns
 from tfsoftmax.data.tables.reader import NumbersReader
+from tfsoftmax.distributed.workers import Workers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +32,9 @@ class RowsReader(Protocol):
         usable: np.ndarray | None = None,
     ) -> tuple[Any, np.ndarray]:
         """Reads the next part, as `NumbersReader.rows`."""
+
+    def of_all(self, workers: Workers) -> bool:
+        """Takes in what the others have found in their rows, as `NumbersReader.of_all`."""
 
     def finish(self) -> Notes:
         """Summarises what was found in all parts."""
@@ -108,6 +113,25 @@ class TableReader:
 
         refuse(collector.bad_rows, usable, weights < 0, "with a weight below 0", problem)
         return weights, usable
+
+    def are_plain(self, frame: pd.DataFrame, names: Iterable[str]) -> bool:
+        """Whether columns, and that of the weights, have numbers or booleans, and no texts.
+
+        How a text is read may depend on all other cells of its column.
+        """
+        from pandas.api.types import is_numeric_dtype  # booleans are
+
+        dtypes = [frame[name].dtype for name in (*names, *self._weights.names)]
+        return not len(frame) or all(map(is_numeric_dtype, dtypes))
+
+    def of_all(self, workers: Workers) -> bool:
+        """Takes in what the others have found in their rows; all must call it.
+
+        Returns:
+          Whether all have found columns of the same kinds.
+        """
+        features, weights = (each.of_all(workers) for each in (self._features, self._weights))
+        return features and weights
 
     def finish(self) -> Notes:
         """Summarises what was found in all parts.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,22 +13,18 @@ from tfsoftmax.data.collector import Collector
 from tfsoftmax.data.encoded import CellsReader
 from tfsoftmax.data.notes import Notes
 from tfsoftmax.data.options import SourceOptions
-from tfsoftmax.data.tables.asked import HASHED_SIZE
 from tfsoftmax.data.tables.columns import listed
-from tfsoftmax.data.tables.kinds_of_columns import MOST_CATEGORIES, Draft
+from tfsoftmax.data.tables.distinct import Distinct
+from tfsoftmax.data.tables.kinds_of_columns import Draft
+from tfsoftmax.data.tables.learned import LearnedBoundaries, LearnedCategories, WholeCells
 from tfsoftmax.data.tables.reader import readers_of
+from tfsoftmax.distributed.gathering import said_by_all
+from tfsoftmax.distributed.workers import ALONE, Workers
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import setting
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# A column that is said to be a category has at most so many.
-_MOST_SAID = 2**16
-# From so many training rows on, a category that is in one of them only has no feature of its own.
-_ROWS_OF_RARE = 100
-_WHOLE = re.compile("0|-?[1-9][0-9]{0,18}")
-_MISSING = -1
 
 
 class Learner:
@@ -41,23 +37,25 @@ class Learner:
       source: for messages.
       draft: what the columns are.
       options: how they are written.
+      workers: that learn together, each of its own rows. What is learned are counts, which add up,
+        and of boundaries the numbers themselves.
 
     Attributes:
       cells: reads the columns.
     """
 
-    def __init__(self, source: str, draft: Draft, options: SourceOptions):
-        self._source, self._draft = source, draft
+    def __init__(self, source: str, draft: Draft, options: SourceOptions, workers: Workers = ALONE):
+        self._source, self._draft, self._workers = source, draft, workers
         self.cells = CellsReader(source, draft.encoding, options)
-        self._learned: list[_Codes | _Numbers] = []
+        self._learned: list[LearnedCategories | LearnedBoundaries] = []
         for column in draft.encoding.columns:
             said = draft.asked.columns.get(column.name)
             if column.kind == "category":
-                self._learned.append(_Codes(column, said is not None))
+                self._learned.append(LearnedCategories(column, said is not None))
             elif column.kind == "buckets" and said:
-                self._learned.append(_Numbers(column, said.ranges))
+                self._learned.append(LearnedBoundaries(column, said.ranges))
         self._whole = {
-            name: _WholeCells()
+            name: WholeCells()
             for name, said in draft.asked.columns.items()
             if said.kind in ("category", "hashed")
         }
@@ -111,6 +109,19 @@ class Learner:
                 + out
             )
 
+    def of_all(self, workers: Workers) -> bool:
+        """Takes in what the others have found in their rows, as `NumbersReader.of_all`."""
+        alike = self.cells.numbers.of_all(workers)
+        Distinct.of_all([reader.distinct for reader in self._left_out.values()], workers)
+        self._missing.update(chain.from_iterable(said_by_all(sorted(self._missing), workers)))
+        holds = [each.hold for each in self._whole.values()]
+        of_cells = zip(*said_by_all(holds, workers), strict=True)
+        for whole, hold in zip(self._whole.values(), of_cells, strict=True):
+            whole.hold = all(hold)
+        for learned in self._learned:
+            learned.of_all(workers, self._source)
+        return alike
+
     def finish(self) -> Notes:
         """Checks what is known once all parts are read.
 
@@ -133,11 +144,14 @@ class Learner:
         """The encoding, learned from training rows.
 
         Args:
-          rows: those of the rows that `rows` returned, ``[n_train, n_learned]``.
+          rows: those of the rows that `rows` returned, ``[n_train, n_learned]``; of several
+            workers each has its own.
         """
         columns = {column.name: column for column in self._draft.encoding.columns}
         for index, learned in enumerate(self._learned):
-            columns[learned.column.name] = learned.learn(rows[:, index], self._source)
+            columns[learned.column.name] = learned.learn(
+                rows[:, index], self._source, self._workers
+            )
             self._rare[learned.column.name] = learned.n_rare
         whole = {name for name, cells in self._whole.items() if cells.hold}
         for name in whole & columns.keys():
@@ -182,106 +196,3 @@ class Learner:
         rare = self._rare.get(column.name, 0)
         rarely = f", and {rare:,} rare ones as unknown" if rare else ""
         return f"{column.name}: {column.in_words}{rarely}"
-
-
-class _Codes:
-    """Gives the categories of a column codes, in the order in which they are seen."""
-
-    def __init__(self, column: Column, said: bool):
-        self.column, self._said = column, said
-        self._codes: dict[str, int] | None = {}
-        self.hint: str | None = None
-        self.n_rare = 0
-
-    def codes(self, cells: np.ndarray, source: str) -> np.ndarray:
-        """The code of each cell, int32 ``[n]``."""
-        import pandas as pd
-
-        known = self._codes
-        if known is None:
-            return np.full(len(cells), _MISSING, np.int32)
-        inverse, unique = pd.factorize(cells)
-        codes = [
-            known.setdefault(text, len(known)) if text else _MISSING for text in unique.tolist()
-        ]
-        if len(known) > (_MOST_SAID if self._said else MOST_CATEGORIES):
-            self._give_up(source)
-        return np.array(codes, np.int32)[inverse]
-
-    def _give_up(self, source: str) -> None:
-        hashed = [f"{self.column.name}=hashed"]
-        if self._said:
-            raise DataError(
-                f"{source}, column {self.column.name!r}: more than {_MOST_SAID:,} different values "
-                "are too many for a category; hash them with " + setting("column", hashed)
-            )
-        self._codes = None
-        self.hint = (
-            f"column {self.column.name!r} has more than {MOST_CATEGORIES:,} different values, so "
-            "it is hashed: " + setting("column", hashed)
-        )
-
-    def learn(self, codes: np.ndarray, source: str) -> Column:
-        """The column with the vocabulary of some rows."""
-        if self._codes is None:
-            return replace(self.column, kind="hashed", size=HASHED_SIZE)
-        counts = np.bincount(codes[codes >= 0], minlength=len(self._codes))
-        least = 2 if len(codes) >= _ROWS_OF_RARE else 1
-        self.n_rare = int(((counts > 0) & (counts < least)).sum())
-        names = (name for name, count in zip(self._codes, counts, strict=True) if count >= least)
-        return replace(self.column, vocabulary=tuple(sorted(names)))
-
-
-class _Numbers:
-    """Finds the boundaries of ranges of a number."""
-
-    hint: str | None = None
-    n_rare = 0
-
-    def __init__(self, column: Column, n_ranges: int):
-        self.column, self._n_ranges = column, n_ranges
-
-    def codes(self, cells: np.ndarray, source: str) -> np.ndarray:
-        """The bits of each cell as a whole number, int32 ``[n]``."""
-        return np.ascontiguousarray(cells, np.float32).view(np.int32)
-
-    def learn(self, codes: np.ndarray, source: str) -> Column:
-        """The column with boundaries between as many of these rows each.
-
-        Reference: scikit-learn's ``KBinsDiscretizer(strategy="quantile")``.
-        """
-        if not self._n_ranges:
-            return self.column
-        numbers = np.ascontiguousarray(codes).view(np.float32)
-        numbers = numbers[~np.isnan(numbers)].astype(np.float64)
-        if not len(numbers):
-            raise DataError(
-                f"{source}, column {self.column.name!r}: it has no value in the training rows, so "
-                "there is nothing to cut into ranges"
-            )
-        edges = np.unique(np.quantile(numbers, np.linspace(0, 1, self._n_ranges + 1)))
-        boundaries = np.unique(edges[1:-1].astype(np.float32)).tolist()
-        if not boundaries:
-            raise DataError(
-                f"{source}, column {self.column.name!r}: nearly all training rows have one value, "
-                f"{numbers[0]:g}, so there are no ranges; give boundaries, or leave the column out "
-                "with " + setting("drop", [self.column.name])
-            )
-        return replace(self.column, boundaries=tuple(boundaries))
-
-
-@dataclass
-class _WholeCells:
-    """Finds out whether all cells of a column are whole numbers of 64 bits, written plainly."""
-
-    hold: bool = True
-
-    def add(self, cells: np.ndarray) -> None:
-        """Looks at cells; a missing one is no number."""
-        import pandas as pd
-
-        if self.hold:
-            unique = pd.unique(cells)
-            self.hold = all(
-                _WHOLE.fullmatch(text) and -(2**63) <= int(text) < 2**63 for text in unique
-            )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from tfsoftmax.data.notes import Notes
 from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.data.tables.cells import NAMELESS, Cells, ColumnReader
 from tfsoftmax.data.tables.columns import listed
+from tfsoftmax.data.tables.distinct import Distinct
 from tfsoftmax.data.tables.notation import Notation
 from tfsoftmax.distributed.gathering import said_by_all
 from tfsoftmax.distributed.workers import Workers
@@ -85,7 +87,8 @@ class NumbersReader:
         self.names = tuple(names)
         self.index: str | None = None
         self.left_out: tuple[str, ...] = ()
-        self._readers = readers_of(names, options, model, marks_known)
+        self._new_readers = partial(readers_of, names, options, model, marks_known)
+        self._readers = self._new_readers()
         self._first, self._leave_out = True, leave_out
         self._in_memory = model and not marks_known
 
@@ -124,7 +127,7 @@ class NumbersReader:
                 if name != self.index
             }
             if self._first and len(frame):
-                self._choose(cells)
+                self._choose()
             numbers = np.empty((len(frame), len(self.names)), order="F")
             for index, name in enumerate(self.names):
                 self._check(self._readers[name], where)
@@ -155,7 +158,24 @@ class NumbersReader:
                 reader.read(frame[name], first_row)
         return numbers
 
-    def _choose(self, cells: dict[str, Cells]) -> None:
+    def choose(self, frame: pd.DataFrame, first_row: int) -> None:
+        """Finds the columns that only name the rows, by the first rows of a table.
+
+        Without it they are found by the first rows that are read.
+
+        Args:
+          frame: the rows, at least one.
+          first_row: number of the first, for messages.
+
+        Raises:
+          DataError: if no column is left.
+        """
+        for name, reader in self._readers.items():
+            reader.read(frame[name], first_row)
+        self._choose()
+        self._readers = self._new_readers()
+
+    def _choose(self) -> None:
         """Finds the columns that only name the rows."""
         self._first = False
         if not self._leave_out:
@@ -292,18 +312,23 @@ class NumbersReader:
         """Columns of whole numbers that have differed in every row so far."""
         return tuple(name for name in self.names if self._readers[name].identifies_rows)
 
-    def of_all(self, workers: Workers) -> None:
-        """Takes in what the others have found in columns of one type; all must call it."""
+    def of_all(self, workers: Workers) -> bool:
+        """Takes in what the others have found in plain columns; all must call it.
+
+        Returns:
+          Whether all have found columns of the same types.
+        """
         readers = [self._readers[name] for name in self.names]
-        own = [[reader.present, reader.distinct.possible] for reader in readers]
-        for reader, found in zip(
-            readers, zip(*said_by_all(own, workers), strict=True), strict=True
-        ):
-            reader.present = sum(present for present, _ in found)
-            if all(possible for _, possible in found):
-                reader.distinct.of_all(workers)
-            else:
-                reader.distinct.fail()
+        own = [[reader.present, reader.type, reader.writing.said()] for reader in readers]
+        of_columns = zip(*said_by_all(own, workers), strict=True)
+        for reader, found in zip(readers, of_columns, strict=True):
+            present, types, writings = zip(*found, strict=True)
+            reader.present = sum(present)
+            # That of columns without a value is "number".
+            reader.type = next((each for each in types if each != "number"), "number")
+            reader.writing.of_all(writings)
+        Distinct.of_all([reader.distinct for reader in readers], workers)
+        return not any(reader.writing.conflict for reader in readers)
 
     def finish(self) -> Notes:
         """Summarises what was found in all parts.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -168,6 +168,22 @@ class Writing:
                 max(word, number, key=lambda example: example.row),
                 f"it mixes {word} with numbers such as {number}; write it in one way" + self.remedy,
             )
+
+    def said(self) -> list[dict[str, Any]]:
+        """How numbers are written so far, JSON-ready."""
+        return [
+            {form: astuple(example) for form, example in known.items()}
+            for known in (self.first, self.marks)
+        ]
+
+    def of_all(self, said: Iterable[list[dict[str, Any]]]) -> None:
+        """Takes in what several workers have `said`, in the order of their rows."""
+        self.first, self.marks = {}, {}
+        for first, marks in said:
+            for known, found in ((self.first, first), (self.marks, marks)):
+                for form, example in found.items():
+                    known.setdefault(form, Example(*example))
+        self.check()
 
     def _conflict(self, example: Example, text: str) -> None:
         if self.conflict is None:
