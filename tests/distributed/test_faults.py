@@ -3,8 +3,10 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ import tensorflow as tf
 from support.process import TFSOFTMAX, TRAIN
 from support.workers import run_workers
 
+from tfsoftmax.distributed.environment import cluster_in
 from tfsoftmax.distributed.launch import configs
 
 # What a loaded machine takes to start TensorFlow; a hang is longer.
@@ -50,15 +53,19 @@ class Run:
     """Workers of a run in a folder, which are killed in the end."""
 
     def __init__(self, folder, count, *options, absent=(), own=()):
-        self.folder, self.workers = folder, {}
-        for index, config in enumerate(configs(count)):
-            if index not in absent:
-                command = [TRAIN, *RUN, "--output-dir", str(folder / "models"), *options]
-                command += dict(own).get(index, [])
-                with (folder / f"{index}.txt").open("w") as said:
-                    self.workers[index] = subprocess.Popen(
-                        command, env={**os.environ, "TF_CONFIG": config}, stdout=said, stderr=said
-                    )
+        self.folder, self.workers, self.configs = folder, {}, configs(count)
+        self.options, self.own = options, dict(own)
+        for index in sorted({*range(count)} - {*absent}):
+            self.start(index)
+
+    def start(self, index):
+        command = [TRAIN, *RUN, "--output-dir", str(self.folder / "models"), *self.options]
+        command += self.own.get(index, [])
+        environment = {**os.environ, "TF_CONFIG": self.configs[index]}
+        with (self.folder / f"{index}.txt").open("w") as said:
+            self.workers[index] = subprocess.Popen(
+                command, env=environment, stdout=said, stderr=said
+            )
 
     def __enter__(self):
         return self
@@ -76,6 +83,16 @@ class Run:
         while not re.search(rf"^ *{epoch}/", self.said(0), re.MULTILINE):
             assert time.monotonic() < deadline, self.said(0)
             time.sleep(0.02)
+
+    def wait_until_it_listens(self, index):
+        address = cluster_in({"TF_CONFIG": self.configs[index]}).addresses[index]
+        host, _, port = address.partition(":")
+        deadline = time.monotonic() + MOST_SECONDS
+        while True:
+            with suppress(OSError):
+                return socket.create_connection((host, int(port))).close()
+            assert time.monotonic() < deadline, self.said(index)
+            time.sleep(0.05)
 
     def codes(self, seconds=MOST_SECONDS, without=()):
         deadline = time.monotonic() + seconds
@@ -147,6 +164,32 @@ def test_a_worker_that_never_comes_is_named(tmp_path, absent):
         assert run.codes() == [75, 75]
         for index in run.workers:
             assert_one_line(run.said(index), rf"waited 30 s for worker {absent}\b")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")],
+)
+def test_who_waits_for_the_others_ends_at_once_when_asked_to(tmp_path, number, code, said):
+    with Run(tmp_path, 2, absent=[1]) as run:
+        run.wait_until_it_listens(0)
+        time.sleep(2)  # Then it waits.
+        run.workers[0].send_signal(number)
+        assert run.codes(5) == [code]
+        assert_one_line(run.said(0), f"^Error: {said}$")
+
+
+@pytest.mark.slow
+def test_one_that_is_started_again_is_still_waited_for(tmp_path):
+    """As schedulers do that start each again by itself; the chief keeps the list of all."""
+    with Run(tmp_path, 2, "--epochs", "2", absent=[0]) as run:
+        run.start(0)
+        run.wait_until_it_listens(0)
+        run.workers[0].kill()
+        run.workers[0].wait()
+        run.start(0)
+        assert run.codes() == [0, 0], run.said(1)
 
 
 @pytest.mark.slow

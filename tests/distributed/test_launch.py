@@ -24,10 +24,15 @@ from tfsoftmax.distributed.environment import cluster_in
 index = cluster_in(os.environ).index
 what, folder = json.loads(sys.argv[1])[index], sys.argv[2]
 again = os.path.exists(f"{folder}/{index}")
-open(f"{folder}/{index}", "a").write("x")
+with open(f"{folder}/{index}", "a") as file:
+    file.write("x")
 if what.startswith("once ") and again:
     what = "0"
 what = what.removeprefix("once ")
+# Else one that ends at once may end another before that has begun.
+names = [f"{folder}/{other}" for other in range(len(json.loads(sys.argv[1])))]
+while not all(map(os.path.exists, names)):
+    time.sleep(0.01)
 if what == "sleep":
     time.sleep(60)
 if what == "stop":

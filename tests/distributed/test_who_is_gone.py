@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfsoftmax import PeerError
+from tfsoftmax.distributed import lost
 from tfsoftmax.distributed import workers as module
 from tfsoftmax.distributed.environment import Cluster
 
@@ -25,7 +26,7 @@ HEARTBEAT = "Heartbeat timeout from /job:worker/replica:0/task:2. It may have be
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
-    monkeypatch.setattr(module, "_PROBE_PAUSE", 0.0)
+    monkeypatch.setattr(lost, "_PROBE_PAUSE", 0.0)
     monkeypatch.setattr(module, "_STAY_SECONDS", 0.0)
 
 

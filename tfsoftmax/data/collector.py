@@ -103,6 +103,7 @@ class Collector:
 
         Raises:
           DataError: naming the row, if a label is missing and bad rows are not skipped.
+          PeerError: if another of the source's workers is gone.
           TypeError: if some rows are arrays, and others sparse.
           OSError: if the disk is full.
         """
@@ -114,6 +115,7 @@ class Collector:
         self._sparse = sparse
         first_row = self.n_read if first_row is None else first_row
         self.n_read += features.shape[0]
+        self._source.workers.check_peers()
         self._source.bar.show("reading", figures=f"{self.n_read:,} rows")
         codes, usable = self._encode_labels(np.asarray(labels), usable, first_row, where)
         if not usable.all():

@@ -77,6 +77,7 @@ class Source:
 
         Raises:
           DataError: if a file cannot be read.
+          PeerError: if another worker is gone.
         """
         # These do not change what is read.
         unrelated = ("memory_limit", "test_fraction")
@@ -85,6 +86,7 @@ class Source:
         facts: list[Any] = [_READER_VERSION, self.name.partition(":")[0], choices]
         n_facts = len(facts)
         for each in files:
+            self.workers.check_peers()
             file, *extent = each if isinstance(each, Extent) else (each,)
             try:
                 self._seen[file] = _status(file)

@@ -15,7 +15,7 @@ import numpy as np
 
 from tfsoftmax import errors
 from tfsoftmax.distributed.workers import Workers
-from tfsoftmax.errors import TfsoftmaxError
+from tfsoftmax.errors import PeerError, TfsoftmaxError
 from tfsoftmax.messages import Message, Setting, message_of
 
 
@@ -78,7 +78,8 @@ def said_by_all(value: Any, workers: Workers) -> list[Any]:
 def errors_of_all(workers: Workers) -> Iterator[None]:
     """Ends the block with the same error in all workers, if one of them raises one in it.
 
-    It is that of the first worker that has one. In the block no worker may wait for another.
+    It is that of the first worker that has one. In the block no worker may wait for another. One
+    that has lost another there ends it at once, as the others may be gone.
 
     Raises:
       TfsoftmaxError: of the type, and with the message, of the one that was raised.
@@ -94,7 +95,7 @@ def errors_of_all(workers: Workers) -> Iterator[None]:
     try:
         yield
     except TfsoftmaxError as error:
-        if workers.count == 1:
+        if workers.count == 1 or isinstance(error, PeerError):
             raise
         own = error
     found = said_by_all(own and [_kind(own), _parts(own)], workers)

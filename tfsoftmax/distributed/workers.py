@@ -10,15 +10,15 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
-import signal
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from tfsoftmax.distributed.environment import Cluster, cluster_in
+from tfsoftmax.distributed.interruptible import signals_while_connecting
+from tfsoftmax.distributed.lost import errors_of_peers, named, tasks_in, who_is_lost
 from tfsoftmax.errors import MachineError, PeerError, UsageError
 from tfsoftmax.system.startup import import_tensorflow, silence_native_log
 
@@ -26,10 +26,9 @@ from tfsoftmax.system.startup import import_tensorflow, silence_native_log
 # noticed by this alone; one that ends is noticed at once.
 HEARTBEAT_SECONDS = 10
 _GROUP_KEY = 1
-_PROBE_SECONDS = 2.0
-_PROBES, _PROBE_PAUSE = 10, 0.5
-# Who has lost another stays for so long: others that are slower to notice do not miss it, too.
-_STAY_SECONDS = 2.0
+# Who works by itself asks this often whether the others are there. Who has lost one stays for so
+# long: others that are slower to notice do not miss it, too.
+_CHECK_SECONDS = _STAY_SECONDS = 2.0
 
 
 class Workers:
@@ -71,6 +70,16 @@ class Workers:
         with self.peer_errors():
             self.chiefs(None)
 
+    def check_peers(self) -> None:
+        """Asks the others, every few seconds, whether they are there.
+
+        For what a process does by itself, however long: it would hear nothing of them until it
+        waits for them again. The only method that a process may call without the others.
+
+        Raises:
+          PeerError: if another process is gone.
+        """
+
     @contextmanager
     def peer_errors(self) -> Iterator[None]:
         """Turns TensorFlow's errors about the others, in the block, into one that names them.
@@ -91,6 +100,7 @@ class _Joined(Workers):
         self.count, self.index = len(cluster.addresses), cluster.index
         self._addresses = cluster.addresses
         self._runtime = runtime  # Ends with its last reference.
+        self._next_check = 0.0
 
     def sum(self, tensors: Sequence[Any]) -> list[Any]:
         """As for `Workers`; within a graph, too, and in one message."""
@@ -130,6 +140,20 @@ class _Joined(Workers):
         (total,) = self.sum([words])
         return bytes(total.numpy().tobytes()[:length])
 
+    def check_peers(self) -> None:
+        """As for `Workers`."""
+        if time.monotonic() < self._next_check:
+            return
+        from tensorflow.python.eager import context
+
+        runtime, timeout = context.context(), HEARTBEAT_SECONDS * 1000
+        with self.peer_errors():
+            for index in range(self.count):
+                if index != self.index:
+                    task = f"/job:worker/replica:0/task:{index}"
+                    runtime.check_collective_ops_peer_health(task, timeout)
+        self._next_check = time.monotonic() + _CHECK_SECONDS
+
     @contextmanager
     def peer_errors(self) -> Iterator[None]:
         """As for `Workers`."""
@@ -138,27 +162,14 @@ class _Joined(Workers):
         try:
             yield
         except tf.errors.OpError as error:
-            if not isinstance(error, _of_peers(tf.errors)):
+            if not isinstance(error, errors_of_peers(tf.errors)):
                 raise
-            gone = self._gone(str(error))
+            gone = who_is_lost(str(error), self.index, self._addresses)
             time.sleep(_STAY_SECONDS)
             raise PeerError(
                 f"worker {self.index} of {self.count} lost {gone}; start all of them again, "
                 "and they go on from the chief's last checkpoint if there is one"
             ) from error
-
-    def _gone(self, said: str) -> str:
-        """Who is gone, by what TensorFlow said or else by who does not answer."""
-        others = [index for index in range(self.count) if index != self.index]
-        # It may say which worker it says so to, first.
-        told = [index for index in _tasks_in(said) if index in others] or _first_lost(said)
-        for _ in range(_PROBES):
-            gone = [index for index in others if not _answers(self._addresses[index])] or told
-            if gone:
-                return _named(gone, self._addresses)
-            # One that was killed may answer for a moment more, while the system ends it.
-            time.sleep(_PROBE_PAUSE)
-        return "another worker (" + said[:200] + ")"
 
 
 _joined: _Joined | None = None
@@ -192,7 +203,7 @@ def join_workers(timeout: float = 300.0, environment: Mapping[str, str] = os.env
     if cluster is None:
         return ALONE
     import_tensorflow()
-    with _kept_signal_handlers(), silence_native_log():
+    with signals_while_connecting(), silence_native_log():
         _joined = _Joined(cluster, _connected(cluster, timeout))
     return _joined
 
@@ -236,73 +247,13 @@ def _not_joined(cluster: Cluster, timeout: float, error: Any) -> Exception:
     import tensorflow as tf
 
     said = str(error.message)
-    if not isinstance(error, _of_peers(tf.errors)):
+    if not isinstance(error, errors_of_peers(tf.errors)):
         own = cluster.addresses[cluster.index]
         return MachineError(f"worker {cluster.index} cannot take its address, {own}: {said[:200]}")
     # The chief keeps the list; without it nobody knows about the others.
-    missing = [index for index in _tasks_in(said) if index != cluster.index] or [0]
+    missing = [index for index in tasks_in(said) if index != cluster.index] or [0]
     return PeerError(
         f"worker {cluster.index} of {len(cluster.addresses)} waited {timeout:g} s for "
-        f"{_named(missing, cluster.addresses)}, in vain: see whether it was started, and whether "
+        f"{named(missing, cluster.addresses)}, in vain: see whether it was started, and whether "
         "this machine can reach it there"
     )
-
-
-def _of_peers(errors: Any) -> tuple[type[Exception], ...]:
-    """What TensorFlow raises where another process is gone; `errors` is its module."""
-    return (
-        errors.UnavailableError, errors.AbortedError, errors.CancelledError, errors.InternalError,
-        errors.DeadlineExceededError, errors.FailedPreconditionError,
-    )  # fmt: skip
-
-
-def _tasks_in(message: str) -> list[int]:
-    """The tasks that one of TensorFlow's messages says are late or gone."""
-    if "/tensorflow.CoordinationService/Heartbeat" in message:
-        return [0]  # The chief keeps the list of who is there.
-    late = message.partition("timed out task names:")[2] or message
-    late = late.partition("Additional GRPC error information")[0]  # That names who said it.
-    return sorted({int(task) for task in re.findall(r"/job:worker/replica:0/task:(\d+)", late)})
-
-
-def _first_lost(message: str) -> list[int]:
-    """The task that could not be called any more, where one of TensorFlow's messages tells.
-
-    Who had lost another and was called then passes on what it was told, so the first is the one.
-
-    >>> _first_lost("Additional GRPC error information from remote target "
-    ...             "/job:worker/replica:0/task:2 while calling /tensorflow.WorkerService/RecvBuf:")
-    [2]
-    """
-    target = r"error information from remote target /job:worker/replica:0/task:(\d+)"
-    return [int(task) for task in re.findall(target, message)[:1]]
-
-
-def _named(indices: list[int], addresses: Sequence[str]) -> str:
-    names = [
-        f"worker {index}{', the chief' * (index == 0)} ({addresses[index]})" for index in indices
-    ]
-    return " and ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def _answers(address: str) -> bool:
-    import socket
-
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), _PROBE_SECONDS).close()
-    except OSError:
-        return False
-    return True
-
-
-@contextmanager
-def _kept_signal_handlers() -> Iterator[None]:
-    """Installs the handlers of SIGTERM and Ctrl-C again, which TensorFlow replaces."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        with suppress(ValueError):  # Not the main thread, which alone may have handlers.
-            for number, handler in before.items():
-                signal.signal(number, handler)
