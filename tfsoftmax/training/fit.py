@@ -25,7 +25,7 @@ from tfsoftmax.training.prepare import prepare, resolve
 from tfsoftmax.training.recipe import Recipe, recipe_of
 from tfsoftmax.training.record import RunRecord
 from tfsoftmax.training.resolved_recipe import ResolvedRecipe
-from tfsoftmax.training.resume import identity_of, saving
+from tfsoftmax.training.resume import identity_of, saving, scaled_as_saved
 from tfsoftmax.training.run import Run
 from tfsoftmax.training.together import (
     agreed,
@@ -162,6 +162,7 @@ class _Callbacks(NamedTuple):
                 self.progress(progress)
 
     def on_choosing(self, step: int, total_steps: int) -> None:
+        self.workers.check_peers()  # The chief chooses alone.
         self.bar.on_choosing(step, total_steps)
         if self.choosing:
             self.choosing(step, total_steps)
@@ -179,6 +180,8 @@ def _fit(
     if workers.is_chief and checkpoints and checkpoints.resume:
         saved_run = latest_facts(checkpoints.folder)
     described = DataRecord.of(dataset)
+    checksum = dataset.sha256() if checkpoints or workers.count > 1 else ""
+    dataset = scaled_as_saved(dataset, checksum, saved_run, workers)
     dataset, resolved = prepare(dataset, asked, workers.count)
     check_divisible(resolved, workers)
     callbacks.bar.begin()
@@ -195,7 +198,7 @@ def _fit(
         _start_from(model, start)
     run = Run(model, dataset, resolved, workers)
     run.history.chosen_l2 = chosen
-    identity = identity_of(run, asked, dataset) if checkpoints or workers.count > 1 else {}
+    identity = identity_of(run, asked, checksum, dataset.spec.scaling) if checksum else {}
     saved = checkpoints if workers.is_chief else None
     with saving(run, saved, identity) if saved else nullcontext() as on_step:
         begin_together(run, identity, workers, checkpoints)

@@ -6,7 +6,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.data.dataset import Dataset
+from tfsoftmax.distributed.workers import Workers
 from tfsoftmax.errors import UsageError
 from tfsoftmax.messages import setting
+from tfsoftmax.spec import Scaling
 from tfsoftmax.training.checkpoint import Checkpoints, Saver, Snapshot, restore_latest
 from tfsoftmax.training.history import EpochMetrics
 from tfsoftmax.training.recipe import Recipe
@@ -28,14 +30,43 @@ _OLDER = {"center": False}
 _ANOTHER = "give " + setting("checkpoints") + " another folder to begin again"
 
 
-def identity_of(run: Run, asked: Recipe, dataset: Dataset) -> dict[str, Any]:
-    """What must be the same to resume a run: its recipe as asked and as resolved, data, start."""
+def identity_of(run: Run, asked: Recipe, checksum: str, scaling: Scaling | None) -> dict[str, Any]:
+    """What must be the same to resume a run: its recipe as asked and as resolved, data, start.
+
+    Args:
+      run: as it begins.
+      asked: its recipe as it was asked for.
+      checksum: of the dataset, before anything was found in it.
+      scaling: of its features, as it was found.
+    """
     return {
         "asked": asked.to_json(),
         "recipe": run.recipe.to_json(),
-        "dataset": dataset.sha256(),
+        "dataset": checksum,
+        "scaling": scaling and scaling.to_json(),
         "start": [_digest(parameter) for parameter in run.model.parameters],
     }
+
+
+def scaled_as_saved(
+    dataset: Dataset, checksum: str, saved: dict[str, Any] | None, workers: Workers
+) -> Dataset:
+    """The dataset with the scaling that a saved run found in it, if it did.
+
+    Another number of workers may find another one: sums of their rows are rounded otherwise.
+
+    Args:
+      dataset: before its scaling is looked for.
+      checksum: of it.
+      saved: the facts of the run, in the chief alone; None if there is none.
+      workers: all, who call it.
+    """
+    identity = (saved or {}).get("identity") or {}
+    same_data = identity.get("dataset") == checksum
+    scaling = workers.chiefs(identity.get("scaling") if same_data else None)
+    if scaling is None:
+        return dataset
+    return replace(dataset, spec=replace(dataset.spec, scaling=Scaling.from_json(scaling)))
 
 
 @contextmanager
