@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 
 from threadpoolctl import ThreadpoolController
 
+# Multiplications that one core does in about a tenth of a second: fewer are not worth sharing.
+_WORTH_SHARING = 2**31
 # Whether a block has set the limit, which is the whole process's.
 _limited = False
 
@@ -35,6 +37,16 @@ def one_thread() -> Iterator[None]:
             yield
         finally:
             _limited = False
+
+
+def one_thread_for(multiplications: float) -> AbstractContextManager[None]:
+    """`one_thread`, if a block does no more than so many multiplications; else nothing.
+
+    >>> import numpy as np
+    >>> with one_thread_for(2 * 3 * 2):
+    ...     product = np.ones((2, 3)) @ np.ones((3, 2))
+    """
+    return one_thread() if multiplications < _WORTH_SHARING else nullcontext()
 
 
 @cache

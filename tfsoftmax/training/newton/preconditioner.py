@@ -14,6 +14,7 @@ import tensorflow as tf
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.linalg.blas import strsv
 
+from tfsoftmax.system.threads import one_thread_for
 from tfsoftmax.training.newton.passes import OfRows
 from tfsoftmax.training.newton.rows import Rows
 from tfsoftmax.training.newton.sample import Sample, chances_of
@@ -98,7 +99,7 @@ class Draw:
             wanted = max(_ROWS, _PASSES * n_samples // n_free)
             return Whole(self.curvature(probabilities, wanted, number, free), l2, free)
         sample, generator = self.sample(probabilities, _ROWS, number)
-        n_pairs = int(np.clip(np.sqrt(n_samples * n_free) / 5, *_PAIRS))
+        n_pairs = int(np.clip(np.sqrt(n_samples * n_free) / 7, *_PAIRS))
         return Pairs(sample, l2, n_pairs, generator)
 
     def curvature(
@@ -116,7 +117,9 @@ class Draw:
           float32 ``[n_free, n_free]``, in the order of ``parameters[free]``.
         """
         own, _ = self._drawn(probabilities, wanted, number)
-        (total,) = self._rows.workers.sum([curvature_of(own, free)])
+        with one_thread_for(len(own.counts) * float(free.sum()) ** 2):
+            mine = curvature_of(own, free)
+        (total,) = self._rows.workers.sum([mine])
         return np.require(total, requirements=["W"])
 
     def sample(
@@ -173,7 +176,8 @@ class Whole:
           free: which parameters are.
         """
         add_l2(curvature, l2, free)
-        self._free, self._factor = free, Factor(curvature, _FLAT)
+        with one_thread_for(float(len(curvature)) ** 3):
+            self._free, self._factor = free, Factor(curvature, _FLAT)
 
     def solve(self, right: np.ndarray) -> np.ndarray:
         """The Hessian's inverse times ``[n_classes, n_inputs + 1]``; 0 where nothing is free."""
