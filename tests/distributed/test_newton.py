@@ -166,7 +166,7 @@ def test_what_the_chief_no_longer_needs_is_forgotten_by_all(table, monkeypatch):
 @pytest.mark.parametrize("slow", [0, 1])
 def test_the_figures_of_all_are_those_of_the_passes_and_name_the_slowest(table, monkeypatch, slow):
     def slowed(passes, *arguments, curved=SmallPasses.curved):
-        time.sleep(0.02 * (passes.rows.workers.index == slow))
+        time.sleep(0.1 * (passes.rows.workers.index == slow))
         return curved(passes, *arguments)
 
     monkeypatch.setattr(SmallPasses, "curved", slowed)
