@@ -63,7 +63,8 @@ def _new_folder(parent: Path) -> Path:
         try:
             parent.mkdir(parents=True, exist_ok=True)
             return Path(tempfile.mkdtemp(prefix=_STAGING_PREFIX, dir=parent))
-        except FileNotFoundError:
+        # `mkdir` says that it exists, of what was removed before it looked what it is.
+        except (FileNotFoundError, FileExistsError):
             tries += 1
             if tries == _MOST_TRIES:
                 raise
