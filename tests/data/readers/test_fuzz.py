@@ -26,8 +26,9 @@ from tfsoftmax.data.collector import Collector
 from tfsoftmax.data.readers.arrays import load_npz, mapped
 from tfsoftmax.data.readers.idx import _MAX_EXPANSION, read_idx
 from tfsoftmax.data.readers.parquet import load_parquet
+from tfsoftmax.data.readers.record_files import check_frames
 from tfsoftmax.data.readers.svmlight import load_svmlight
-from tfsoftmax.data.readers.tfrecord import _add, _check_frames, _layout, load_tfrecord
+from tfsoftmax.data.readers.tfrecord import _add, _layout, load_tfrecord
 from tfsoftmax.data.source import Source
 
 LIMIT = 2**20
@@ -240,7 +241,7 @@ PARSERS = {
         lambda size: 64 * min(size * _MAX_EXPANSION, LIMIT),
     ),
     "tfrecord, frames": fed(
-        lambda path, _: _check_frames(path, "fuzz", LIMIT), any_frames, lambda size: 3 * size
+        lambda path, _: check_frames(path, "fuzz", LIMIT), any_frames, lambda size: 3 * size
     ),
     "tfrecord, messages": messages,
 }
