@@ -158,10 +158,10 @@ class SmallPasses(NumpyPasses):
 
         They are float64 where they are very few, so that fits that should be the same are.
         """
-        return self._exact().astype(self.dtype, copy=False)
+        return self._exact.astype(self.dtype, copy=False)
 
+    @cached_property
     def _exact(self) -> np.ndarray:
-        # Made anew, because a proof alone needs it, and it is twice as large as all else.
         inputs = np.ones((len(self._scaled), self._scaled.shape[1] + 1))
         inputs[:, :-1] = self._scaled
         if (center := self._objective.center) is not None:
@@ -176,4 +176,8 @@ class SmallPasses(NumpyPasses):
         return (of_logits @ self._of(of_logits.dtype)).sum(0, np.float64) / self.n_samples
 
     def _of(self, dtype: np.dtype) -> np.ndarray:
-        return self.inputs if dtype == self.dtype else self._exact()
+        if dtype != self.dtype:
+            return self._exact
+        # Twice as large as all else, and of use to a proof, or to steps that are all as exact.
+        self.__dict__.pop("_exact", None)
+        return self.inputs
