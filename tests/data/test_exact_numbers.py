@@ -186,3 +186,34 @@ def test_whole_numbers_in_tensorflows_forms_are_looked_at_too(tmp_path):
     pairs = tf.data.Dataset.from_tensor_slices((_IDENTIFIERS[:, None], _LABELS))
     with pytest.raises(DataError, match=r"row 1, feature 0: 1152921504606846977 and"):
         from_tf_data(pairs)
+
+
+@pytest.mark.parametrize(("offset", "noted"), [(0, False), (1e4, False), (1e6, True), (1e9, True)])
+def test_numbers_far_from_0_that_float32_rounds_away_are_noted(tmp_path, caplog, offset, noted):
+    """A model of such a column is another one than of the same column less its mean."""
+    frame = pd.DataFrame({"a": np.random.default_rng(0).normal(offset, 1, 100), "label": _LABELS})
+    frame["exact"] = offset + np.arange(100) % 2 * 64
+    frame["constant"] = 0.1
+    lost = np.abs(frame["a"] - frame["a"].astype(np.float32)).max() / np.ptp(frame["a"])
+    assert noted == (lost > 1 / 300)
+    frame.to_csv(tmp_path / "far.csv", index=False)
+    frame.to_parquet(tmp_path / "far.parquet")
+    for load in (
+        lambda: load_dataset(str(tmp_path / "far.csv"), data_dir=tmp_path),
+        lambda: load_dataset(str(tmp_path / "far.parquet"), data_dir=tmp_path),
+        lambda: from_frame(frame, options=SourceOptions(label_column="label")),
+        lambda: from_arrays(frame[["a", "exact", "constant"]].to_numpy(), _LABELS),
+    ):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            load()
+        found = [line for line in caplog.messages if "float32" in line]
+        assert len(found) == noted, found
+        assert not noted or ("column 'a': beside" in found[0] or "feature 0: beside" in found[0])
+
+
+def test_rows_of_float32_lose_nothing(caplog):
+    rows = np.random.default_rng(0).normal(1e6, 1, (100, 2)).astype(np.float32)
+    with caplog.at_level(logging.WARNING):
+        from_arrays(rows, _LABELS)
+    assert not caplog.messages

@@ -292,3 +292,19 @@ def test_a_class_that_outweighs_all_others_by_far_is_no_obstacle():
     theirs = LogisticRegression(class_weight=weights, tol=1e-12, max_iter=10_000).fit(X, Y)
     assert fitted.gap_ <= 1e-6
     np.testing.assert_allclose(fitted.intercept_, theirs.intercept_, rtol=5e-3)
+
+
+def test_columns_that_float32_rounds_away_are_noted(caplog):
+    """Far from 0 the fit is that of other numbers, however exact it is."""
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = (X.sum(axis=1) > 0).astype(int)
+    with caplog.at_level("WARNING"):
+        SoftmaxClassifier(scaling="standard").fit(X + 1e3, y)
+    assert not caplog.messages
+    with caplog.at_level("WARNING"):
+        SoftmaxClassifier(scaling="standard").fit(X + np.array([1e6, 0]), y)
+    (message,) = caplog.messages
+    assert message.startswith("Note: X: feature 0: beside their size the values differ so little")
+    with caplog.at_level("WARNING"):
+        SoftmaxClassifier(scaling="standard", C=2.0).fit(X + np.array([1e6, 0]), y)
+    assert caplog.messages == [message]  # not again in each fit of a search

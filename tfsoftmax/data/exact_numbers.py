@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -19,8 +20,12 @@ _LARGEST_EXACT_FLOAT64 = 2**53
 # At most as many digits as the largest float32 has.
 _INTEGER = re.compile(r"\s*[+-]?\d{1,38}\s*")
 _FLOAT32_EPSILON = float(np.finfo(np.float32).eps)
-# A column whose values span fewer float32 numbers than this has lost too much.
+# A column of whole numbers that span fewer float32 numbers than this has lost too much, ...
 _FEWEST_FLOAT32_STEPS = 64
+# ... and one of any numbers, if they are rounded, so much that it is noted: 1 / 256 of their range.
+_FEW_FLOAT32_STEPS = 128
+_MOST_NAMED = 5
+_log = logging.getLogger(__name__)
 
 
 def convert_exactly(
@@ -86,7 +91,7 @@ class WholeNumbers:
 
     Beyond 2^53 no two different numbers may become the same: such columns hold identifiers, or
     times in nanoseconds. Below that they may, provided that the values of the column span
-    more than a few float32 numbers.
+    more than a few float32 numbers. Columns of other numbers that span so few are noted.
 
     Attributes:
       doubtful: indices of columns read as float64, which may already have been rounded.
@@ -101,6 +106,7 @@ class WholeNumbers:
         self._low: np.ndarray | float = np.inf
         self._high: np.ndarray | float = -np.inf
         self._errors: dict[int, DataError] = {}
+        self._rounded: dict[int, str] = {}
         self.doubtful: set[int] = set()
 
     def add(
@@ -130,6 +136,7 @@ class WholeNumbers:
         low = np.fmin.reduce(numbers, axis=0).astype(np.float64)
         high = np.fmax.reduce(numbers, axis=0).astype(np.float64)
         self._low, self._high = np.fmin(self._low, low), np.fmax(self._high, high)
+        self._find_rounded(numbers, name)
         for index in map(int, np.flatnonzero(np.fmax(-low, high) > _LARGEST_EXACT_FLOAT32)):
             column = whole(index)
             if column.dtype.kind in "iuO":
@@ -141,7 +148,7 @@ class WholeNumbers:
         self, spec: Spec, rows: np.ndarray, first: int = 0, where: str | None = None
     ) -> None:
         """Checks more rows ``[n_samples, n_features]`` in their own dtype, as `add` does."""
-        if rows.dtype.kind in "iu" and rows.dtype.itemsize >= np.dtype(np.int32).itemsize:
+        if rows.dtype.name in ("int32", "uint32", "int64", "uint64", "float64"):
             self.add(rows, lambda index: rows[:, index], spec.feature_name, first, where)
 
     def add_frame(
@@ -192,22 +199,50 @@ class WholeNumbers:
                 raise error
             self._errors.setdefault(index, error)
 
+    def _find_rounded(self, numbers: np.ndarray, name: Callable[[int], str]) -> None:
+        """Remembers columns of a small range with a value that float32 does not hold."""
+        for index in map(int, np.flatnonzero(self._spans_less_than(_FEW_FLOAT32_STEPS))):
+            column = numbers[:, index].astype(np.float64)
+            with np.errstate(over="ignore"):
+                rounded = np.isfinite(column) & (column.astype(np.float32) != column)
+            if rounded.any():
+                self._rounded.setdefault(index, name(index))
+
+    def _spans_less_than(self, steps: int) -> np.ndarray:
+        """Which columns span fewer float32 numbers, as far as they were seen."""
+        low, high = np.atleast_1d(self._low), np.atleast_1d(self._high)
+        with np.errstate(invalid="ignore", over="ignore"):  # Infinite ones are refused elsewhere.
+            return np.asarray(high - low < steps * _FLOAT32_EPSILON * np.maximum(-low, high))
+
     def of_all(self, workers: Workers) -> None:
         """Takes in what is known of all workers' values, each of its own rows; all must call it."""
         own = [each.tolist() for each in np.broadcast_arrays(self._low, self._high)]
-        for low, high, doubtful in said_by_all([*own, sorted(self.doubtful)], workers):
+        said = [*own, sorted(self.doubtful), sorted(self._rounded.items())]
+        for low, high, doubtful, rounded in said_by_all(said, workers):
             self._low, self._high = np.fmin(self._low, low), np.fmax(self._high, high)
             self.doubtful.update(doubtful)
+            self._rounded.update(rounded)
 
     def check(self) -> None:
-        """Checks columns as a whole, after all rows.
+        """Checks columns as a whole, after all rows, and notes where much was rounded away.
 
         Raises:
           DataError: naming a row, and two numbers that would become the same, in a column whose
             values span only a few float32 numbers.
         """
-        low, high = np.atleast_1d(self._low), np.atleast_1d(self._high)
-        few = high - low < _FEWEST_FLOAT32_STEPS * _FLOAT32_EPSILON * np.maximum(-low, high)
+        few = self._spans_less_than(_FEWEST_FLOAT32_STEPS)
         for index, error in self._errors.items():
             if few[index]:
                 raise error
+        lost = self._spans_less_than(_FEW_FLOAT32_STEPS) & (self._low < self._high)
+        found = [name for index, name in sorted(self._rounded.items()) if lost[index]]
+        if found:
+            more = f" and {len(found) - _MOST_NAMED:,} more" if found[_MOST_NAMED:] else ""
+            _log.warning(
+                "Note: %s: %s%s: beside their size the values differ so little that float32, in "
+                "which they are computed with, rounds much of that away; subtract what all have "
+                "in common",
+                self._source,
+                ", ".join(found[:_MOST_NAMED]),
+                more,
+            )

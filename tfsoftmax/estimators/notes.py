@@ -23,14 +23,16 @@ class _Once(logging.Filter):
 
 
 _once = _Once()
+_LOGS = [logging.getLogger(f"tfsoftmax.data.{name}") for name in ("notes", "exact_numbers")]
 
 
 @contextmanager
 def notes_once() -> Iterator[None]:
     """In the block, notes of a table's columns that were said before are not said again."""
-    log = logging.getLogger("tfsoftmax.data.notes")
-    log.addFilter(_once)
+    for log in _LOGS:
+        log.addFilter(_once)
     try:
         yield
     finally:
-        log.removeFilter(_once)
+        for log in _LOGS:
+            log.removeFilter(_once)

@@ -11,6 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_array, column_or_1d, validate_data
 
 from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.exact_numbers import WholeNumbers
 from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.data.frames import frame_of
 from tfsoftmax.data.inputs import rows_for
@@ -208,6 +209,7 @@ def dataset_of(
     if not is_mixed(rows.X):
         features = features_of(rows.X)
         spec = Spec((features.shape[1],), "float32", (), feature_names=names)
+        _note_rounded(rows.X, spec)
     elif like is not None:
         unknown = UnknownCategories(like.encoding)
         features, spec = rows_for(like, rows.X, "X", unknown=unknown), like
@@ -220,6 +222,15 @@ def dataset_of(
     train = Split(features, codes, None if same else rows.weights.astype(np.float32))
     # A dataset has test rows; nobody looks at what is measured on them here, so one is enough.
     return Dataset("X", spec, train, train.take(np.zeros(1, np.int64)))
+
+
+def _note_rounded(X: Any, spec: Spec) -> None:
+    """Notes columns whose values lose much in float32."""
+    if not is_matrix(X):
+        numbers = WholeNumbers("X")
+        numbers.add_rows(spec, X)
+        with notes_once():
+            numbers.check()
 
 
 def _encoded(rows: Labelled) -> tuple[FeaturesLike, Spec]:
