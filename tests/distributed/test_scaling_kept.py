@@ -1,5 +1,8 @@
 """Other numbers of workers round a scaling otherwise: a run goes on with the one it began with."""
 
+import json
+from importlib import import_module
+
 import numpy as np
 import pytest
 from support.workers import in_threads
@@ -8,7 +11,10 @@ from tfsoftmax import Checkpoints, Recipe, UsageError, fit, from_arrays
 from tfsoftmax.data.sharded_rows import Sharing, sharded
 from tfsoftmax.data.statistics import ColumnStatistics
 from tfsoftmax.training import prepare
+from tfsoftmax.training.resume import identity_of
 from tfsoftmax.training.scaling import scaling_of
+
+fit_module = import_module("tfsoftmax.training.fit")
 
 RECIPE = Recipe(epochs=3, batch_size=32, l2=0.01, sync_every=1)
 
@@ -66,3 +72,16 @@ def test_a_saved_scaling_is_not_taken_for_other_data(tmp_path, awkward):
     rows[0, 0] += 1e6
     with pytest.raises(UsageError, match="was made on other data"):
         fit(dataset_of(rows), RECIPE, checkpoints=Checkpoints(tmp_path, resume=True))
+
+
+def test_what_workers_compare_is_the_same_once_they_are_told_it(tmp_path, awkward, monkeypatch):
+    found = []
+
+    def kept(*args):
+        found.append(identity_of(*args))
+        return found[0]
+
+    monkeypatch.setattr(fit_module, "identity_of", kept)
+    fit(awkward, RECIPE, checkpoints=Checkpoints(tmp_path / "run"))
+    assert found[0]["scaling"]["offset"]
+    assert json.loads(json.dumps(found[0])) == found[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -33,19 +34,23 @@ _ANOTHER = "give " + setting("checkpoints") + " another folder to begin again"
 def identity_of(run: Run, asked: Recipe, checksum: str, scaling: Scaling | None) -> dict[str, Any]:
     """What must be the same to resume a run: its recipe as asked and as resolved, data, start.
 
+    It equals what is read of it from JSON, which others are told and checkpoints have.
+
     Args:
       run: as it begins.
       asked: its recipe as it was asked for.
       checksum: of the dataset, before anything was found in it.
       scaling: of its features, as it was found.
     """
-    return {
+    facts = {
         "asked": asked.to_json(),
         "recipe": run.recipe.to_json(),
         "dataset": checksum,
         "scaling": scaling and scaling.to_json(),
         "start": [_digest(parameter) for parameter in run.model.parameters],
     }
+    found: dict[str, Any] = json.loads(json.dumps(facts))
+    return found
 
 
 def scaled_as_saved(
