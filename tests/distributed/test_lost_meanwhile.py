@@ -36,6 +36,24 @@ except PeerError as error:
     os._exit(75)
 """
 
+# In Python, where the second worker ends before the last pass over all rows.
+DIAGNOSE = """
+import json, os, sys
+from tfsoftmax import PeerError, Recipe, diagnose, fit, join_workers, load_dataset
+
+(name,) = json.loads(sys.argv[1])
+workers = join_workers(200)
+dataset = load_dataset(name, workers=workers)
+model, history = fit(dataset, Recipe(epochs=1, l2=0.01), workers=workers)
+if workers.index == 1:
+    os._exit(9)
+try:
+    diagnose(model, dataset, history)
+except PeerError as error:
+    print(error, flush=True)
+    os._exit(75)
+"""
+
 # The command, of which the second worker ends where it is told to.
 TRAIN = """
 import json, os, sys
@@ -85,6 +103,13 @@ def test_one_that_reads_notices_before_it_has_read_all(tmp_path, name, lost_by):
         assert 3 <= int(blocks) <= most
         assert error.startswith("worker 0 of 2 lost worker 1 (127.0.0.1:")
         assert lost.process.poll() == (None if lost_by == signal.SIGSTOP else -lost_by)
+
+
+@pytest.mark.slow
+def test_diagnose_names_one_that_is_lost(tmp_path, name):
+    codes, said = run_workers(DIAGNOSE, 2, tmp_path, name)
+    assert codes == [75, 9], said
+    assert "\nworker 0 of 2 lost worker 1 (127.0.0.1:" in "\n" + said[0]
 
 
 @pytest.mark.slow

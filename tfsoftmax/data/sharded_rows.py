@@ -195,6 +195,7 @@ def digest_of_rows(features: FeaturesLike) -> bytes:
     found = np.zeros((len(starts), _DIGEST_BYTES), np.uint8)
     mine = rows.mine if isinstance(rows, ShardedRows) else range(len(rows))
     for number, start in enumerate(starts):
+        workers_with(rows).check_peers()
         stop = min(start + block_rows, len(rows))
         if mine.start <= start and stop <= mine.stop:
             found[number] = _digest(rows[start:stop])

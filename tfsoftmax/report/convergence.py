@@ -115,6 +115,7 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
 
     Raises:
       DataError: if rows cannot be read from the file they are in.
+      PeerError: if several workers have the rows, which all call it, and another one is gone.
 
     References: Boyd and Vandenberghe, Convex optimization (2004), section 9.5.1; Böhning,
     Multinomial logistic regression algorithm (1992), for H; Nocedal and Wright, Numerical
@@ -126,6 +127,11 @@ def diagnose(model: SoftmaxRegression, dataset: Dataset, history: History) -> Co
     >>> diagnose(model, dataset, history).verdict
     'converged'
     """
+    with workers_with(dataset.train.features).peer_errors():
+        return _diagnosed(model, dataset, history)
+
+
+def _diagnosed(model: SoftmaxRegression, dataset: Dataset, history: History) -> Convergence:
     recipe = history.recipe
     if recipe.held_out:
         dataset = with_validation(dataset, recipe.held_out)
@@ -271,6 +277,7 @@ def _over_all_rows(
     loss, margin, done = 0.0, np.inf, 0
     gradient, diagonal = ([np.zeros(part.shape) for part in parameters] for _ in range(2))
     for inputs in _parts(model, split, center):
+        workers.check_peers()
         part = slice(done, done + inputs.shape[0])
         here, count = labels[part], weights[part]
         sums = objective.sums(parameters, inputs, tf.constant(here), tf.constant(count))
