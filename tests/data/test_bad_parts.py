@@ -80,6 +80,17 @@ def test_errors_in_files_of_tables_are_those_of_one(tmp_path, which, bad_file):
     assert which == "no date" or ".csv" in str(alone.value)
 
 
+def test_the_first_error_is_said_even_if_it_is_a_text_that_all_have_to_see(tmp_path):
+    for number, cell in enumerate(["2.5", "zzz", ""]):
+        rows = "".join(f"{row}.5,{row % 2}\n" for row in range(20))
+        (tmp_path / f"{number}.csv").write_text(f"a,label\n{rows}{cell},1\n")
+    name = f"csv:{tmp_path}"
+    with pytest.raises(DataError, match=r"1\.csv, row 21, column 'a': 'zzz' is not") as alone:
+        load_dataset(name)
+    found = in_threads(3, lambda workers: load_dataset(name, workers=workers))
+    assert {str(each) for each in found} == {str(alone.value)}
+
+
 def test_bad_rows_of_all_are_skipped_and_counted(tmp_path, caplog):
     frame = table(100)
     frame.loc[[3, 60, 61], "b"] = np.nan

@@ -27,6 +27,7 @@ from tfsoftmax.data.tables.reader import NumbersReader
 from tfsoftmax.data.tables.table import Part, Table
 from tfsoftmax.distributed.gathering import errors_of_all, said_by_all
 from tfsoftmax.distributed.workers import ALONE, Workers
+from tfsoftmax.errors import TfsoftmaxError
 from tfsoftmax.spec import Spec
 
 # Of the codes of cells, which are only kept until the encoding is learned.
@@ -243,12 +244,18 @@ def _add(
 ) -> Notes:
     """Adds all rows to a collector, and checks what can be checked once they are read."""
     workers, plain = rows.workers, True
-    with collector.own_parts(rows.path):
-        for part in parts:
-            plain = workers.count == 1 or reader.are_plain(part.frame, numbers.names)
-            if not plain:
-                break
-            reader.add(collector, part.frame, part.first_row, part.usable, part.where)
+    try:
+        with collector.own_parts(rows.path):
+            for part in parts:
+                plain = workers.count == 1 or reader.are_plain(part.frame, numbers.names)
+                if not plain:
+                    break
+                reader.add(collector, part.frame, part.first_row, part.usable, part.where)
+    except TfsoftmaxError as error:  # in all workers
+        if all(said_by_all(plain, workers)):
+            raise
+        # One process may have found another error before it.
+        raise _NotByPartsError from error
     if workers.count > 1:
         if not all(said_by_all(plain, workers)) or not reader.of_all(workers):
             raise _NotByPartsError
