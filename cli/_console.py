@@ -17,6 +17,9 @@ from tfsoftmax.cli._interrupt import handle_signals
 from tfsoftmax.cli._streams import ReaderGone, open_standard_streams
 from tfsoftmax.system.json_text import json_text
 
+# Characters of a sentence in the list of commands; click itself cuts it off at the line's end.
+_NO_LIMIT = 1000
+
 
 class _PlainErrors(click.Command):
     """Reports errors as one line on standard error, with the exit code that scripts expect."""
@@ -69,6 +72,13 @@ class TensorFlowCommand(_PlainErrors):
 
 class PlainGroup(_PlainErrors, click.Group):
     """A group of commands that report errors in one line."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Lists the commands, each with the whole first sentence of its help."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, each.get_short_help_str(_NO_LIMIT)) for name, each in found if each]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
 def common_options(command: Callable[..., Any]) -> Callable[..., Any]:

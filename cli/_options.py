@@ -154,7 +154,8 @@ def _default(declared: Option, named: Mapping[str, Choices]) -> str:
         else:
             found[name] = f"{value:g}" if isinstance(value, float) else str(value)
     if len(set(found.values())) > 1:
-        return ", ".join(f"{text} ({name})" for name, text in found.items())
+        (_, usual), *others = found.items()
+        return "; ".join([usual, *(f"{text} with recipe {name}" for name, text in others)])
     nothing = declared.default in (None, ()) and not declared.usual
     return "" if nothing else next(iter(found.values()))
 

@@ -42,13 +42,18 @@ class TrainingProgress(TrainingBar):
                 return
             number = f"{number:>{len(str(epochs))}}/{epochs}"
         self._print(
-            number.ljust(6) + f"{metrics.moving_loss:8.4f}  {metrics.train_accuracy:9.4f}  "
-            f"{metrics.train_log_loss:10.4f}  {metrics.test_accuracy:8.4f}  "
-            f"{metrics.test_log_loss:9.4f}  {metrics.seconds:7.2f}" + _of_workers(metrics)
+            number.ljust(6) + f"{_loss(metrics.moving_loss):>8}  {metrics.train_accuracy:9.4f}  "
+            f"{_loss(metrics.train_log_loss):>10}  {metrics.test_accuracy:8.4f}  "
+            f"{_loss(metrics.test_log_loss):>9}  {metrics.seconds:7.2f}" + _of_workers(metrics)
         )
 
     def _print(self, line: str) -> None:
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _loss(figure: float) -> str:
+    """A loss as it is shown; one that has diverged does not run into other columns."""
+    return f"{figure:.4f}" if figure < 100 else f"{figure:.2g}"
 
 
 def _of_workers(metrics: EpochMetrics) -> str:

@@ -132,3 +132,11 @@ def completions(typed):
     }
     result = subprocess.run([TRAIN], env=environment, capture_output=True, text=True)
     return result.stdout.split()
+
+
+def test_the_list_of_commands_has_whole_sentences():
+    shown = " ".join(run(group, "--help").stdout.split())
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        sentence = group.get_command(context, name).help.split(".")[0]
+        assert f"{name} {' '.join(sentence.split())}." in shown

@@ -46,10 +46,10 @@ def toy_command(**options):
 def test_an_added_option_is_in_help_docstring_table_and_json():
     said = "Share of the features left out of a step, beside {}."
     help = " ".join(CliRunner().invoke(toy_command, ["--help"]).stdout.split())
-    wanted = f"{said.format('--l2')} [default: 0 (default), 0.25 (tutorial)] [x<1]"
+    wanted = f"{said.format('--l2')} [default: 0; 0.25 with recipe tutorial] [x<1]"
     assert f"--dropout FLOAT RANGE {wanted}" in help
     assert f"dropout: {said.format('l2')} Below 1." in ToyRecipe.__doc__
-    row = "| `--dropout` | `dropout` | a number, below 1 | 0 (default), 0.25 (tutorial) | "
+    row = "| `--dropout` | `dropout` | a number, below 1 | 0; 0.25 with recipe tutorial | "
     assert f"{row}{said.format('--l2')} |" in options_table(ToyRecipe, TOYS)
     assert ToyRecipe(dropout=0.5).to_json()["dropout"] == 0.5
 

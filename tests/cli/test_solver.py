@@ -46,7 +46,7 @@ def test_the_recorded_command_says_how_it_was_solved(trained):
     [
         (["--l2", "0"], "--solver newton and --l2 0.* exclude each other"),
         (["--tol", "0"], "'--tol': .*0"),
-        (["--early-stopping", "accuracy"], "which stops before the optimum"),
+        (["--early-stopping", "accuracy"], "early stopping ends before the optimum"),
     ],
 )
 def test_what_has_no_optimum_is_one_line(tmp_path, options, message):

@@ -82,3 +82,12 @@ def test_mnists_files_may_hold_one_class(tmp_path):
         (tmp_path / f"{prefix}-labels-idx1-ubyte").write_bytes(head + bytes(2))
     spec = Spec((3, 3), "uint8", tuple("0123456789"), (0, 255))
     assert measured(f"idx:{tmp_path}", tmp_path, spec).spec.class_names == ("0",)
+
+
+def test_a_missing_value_asks_for_another_model_not_for_an_option(tmp_path):
+    """--missing mean changes nothing about a model that does not fill in values."""
+    (tmp_path / "gap.csv").write_text("a,b,label\n1,2,x\n,3,y\n4,5,x\n")
+    spec = Spec((2,), "float32", ("x", "y"), feature_names=("a", "b"))
+    advice = "row 2, column 'a': the value is missing; fill it in, or train the model again with"
+    with pytest.raises(DataError, match=advice):
+        load_dataset(f"csv:{tmp_path / 'gap.csv'}", model=spec)

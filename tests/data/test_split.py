@@ -38,3 +38,14 @@ def test_test_rows_of_the_sources_own_are_taken(tmp_path):
 def test_a_class_without_training_rows_is_named():
     with pytest.raises(DataError, match="class 'blanc'"):
         from_arrays(NUMBERS[::3], TEXTS[::3], test=(NUMBERS, TEXTS))
+
+
+@pytest.mark.parametrize(("copies", "share"), [(4, 0.25), (2, 0.5)])
+def test_too_few_rows_of_many_classes_say_which_share_would_do(copies, share):
+    labels = np.repeat(np.arange(30), copies)
+    rows = np.arange(len(labels) * 2.0).reshape(-1, 2)
+    advice = f"add rows, or take another share, as in test_fraction={share}$"
+    with pytest.raises(DataError, match=advice):
+        from_arrays(rows, labels)
+    dataset = from_arrays(rows, labels, options=SourceOptions(test_fraction=share))
+    assert set(dataset.test.labels) == set(dataset.train.labels) == set(range(30))

@@ -344,7 +344,7 @@ def test_the_table_has_the_figures_of_every_fold(made):
         ({"learning_rate": "auto"}, UsageError, "learning_rate must be several numbers to try"),
         ({"l2": 0.1}, UsageError, "l2 must be several numbers to try"),
         ({"l2": ("auto",)}, UsageError, "l2 must be several numbers to try"),
-        ({"folds": 60}, DataError, r"made: class 'class \d' has \d+ training row\(s\), too few"),
+        ({"folds": 60}, DataError, r"made: class 'class \d' has \d+ training rows, too few"),
     ],
 )
 def test_what_means_nothing_is_one_line(made, options, error, message):

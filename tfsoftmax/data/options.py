@@ -147,7 +147,7 @@ class SourceOptions(Choices):
         usual="theirs, if all agree",
     )
     color: Color | None = option(
-        None, "Whether pictures are read as gray or in colour.", usual="gray if all are"
+        None, "Whether pictures are read as gray or in color.", usual="gray if all are"
     )
     test_fraction: float = option(
         TEST_FRACTION,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from tfsoftmax.data.options import TEST_FRACTION
 from tfsoftmax.data.scale_check import warn_of_scales
 from tfsoftmax.data.source import Source
 from tfsoftmax.errors import DataError
+from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
 
 # Not the recipe's seed, so that every run of every recipe is evaluated on the same rows.
@@ -122,9 +124,13 @@ def stratified_split(
 
 
 def stratified_indices(
-    labels: np.ndarray, name: str, fraction: float, class_names: tuple[str, ...] | None = None
+    labels: np.ndarray,
+    name: str,
+    fraction: float,
+    class_names: tuple[str, ...] | None = None,
+    asked_by: str = "test_fraction",
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the rows of both parts, as for `stratified_split`."""
+    """Indices of the rows of both parts, as for `stratified_split`; `asked_by` is the option."""
     from sklearn.model_selection import train_test_split
 
     counts = np.bincount(labels)
@@ -146,10 +152,13 @@ def stratified_indices(
             stratify=labels,
         )
     except ValueError as error:
+        classes = np.count_nonzero(counts)
+        # Half at most, as each has two rows.
+        least = math.ceil(100 * classes / len(labels)) / 100
         raise DataError(
-            f"{name}: {len(labels):,} rows of {np.count_nonzero(counts):,} classes are too few to "
-            f"hold out a share of {fraction:g} with every class in it; add rows, or take another "
-            f"share ({error})"
+            f"{name}: {len(labels):,} rows of {classes:,} classes are too few to hold out a share "
+            f"of {fraction:g} with every class in it; add rows, or take another share, as in "
+            + setting(asked_by, least)
         ) from error
     return train, held_out
 
@@ -167,7 +176,9 @@ def with_validation(dataset: Dataset, fraction: float) -> Dataset:
     if dataset.validation is not None:
         return dataset
     rows, name = dataset.train, f"{dataset.name}: training split"
-    indices = stratified_indices(rows.labels, name, fraction, dataset.spec.class_names)
+    indices = stratified_indices(
+        rows.labels, name, fraction, dataset.spec.class_names, "validation_fraction"
+    )
     # In their order, so that it is the same in memory, on disk and for several workers.
     train, validation = (rows.take(np.sort(part)) for part in indices)
     return replace(dataset, train=train, validation=on_chief(validation))

@@ -88,7 +88,7 @@ class Predictor(RowClassifier, ABC):
                 f"{self.path}: takes examples of shape {ours.example_shape} and type "
                 f"{ours.dtype}, but {dataset.name} has {theirs.example_shape} {theirs.dtype}"
             )
-        return positions_of(theirs.class_names, ours, f"{self.path}: of {dataset.name}")
+        return positions_of(theirs.class_names, ours, f"{self.path}, measured on {dataset.name}")
 
     def unusable(self, error: BaseException) -> ModelError:
         """The error for an artefact this class cannot run, in one line."""

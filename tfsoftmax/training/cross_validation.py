@@ -18,6 +18,7 @@ from tfsoftmax.data.dataset import Dataset, Split
 from tfsoftmax.data.sparse_rows import sparse_blocks, taken_sparse
 from tfsoftmax.device import device_blocks
 from tfsoftmax.errors import DataError
+from tfsoftmax.messages import counted
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.spec import Spec
 from tfsoftmax.training.build import build_loop, start_of
@@ -147,9 +148,9 @@ def held_out_rows(dataset: Dataset, folds: int, seed: int) -> list[np.ndarray]:
     rarest = int(np.argmin(np.where(counts > 0, counts, len(labels) + 1)))
     if counts[rarest] < folds:
         raise DataError(
-            f"{dataset.name}: class {dataset.spec.class_names[rarest]!r} has {counts[rarest]} "
-            f"training row(s), too few for {folds} folds, which each need one; take fewer folds "
-            "or add rows"
+            f"{dataset.name}: class {dataset.spec.class_names[rarest]!r} has "
+            f"{counted(int(counts[rarest]), 'training row')}, too few for {folds} folds, which "
+            "each need one; take fewer folds or add rows"
         )
     drawn = int(np.random.default_rng([seed, _FOLDS_STREAM]).integers(2**32))
     dealt = _deal(labels, folds, np.random.RandomState(drawn))

@@ -48,8 +48,7 @@ class Recipe(Choices):
         "Passes of SGD over the training rows; newton needs none.",
         least=0,
         usual=f"{_EPOCHS}, or as many as make {_STEPS:,} steps where rows are few; before newton "
-        "1, or 0 where rows are few or, without l1, fewer than features, 1,000 for each weight, or "
-        "short and of 50 classes",
+        "1, or 0 where newton alone is quicker",
         always=True,
     )
     solver: Literal["auto", "sgd", "newton"] = option(
@@ -284,7 +283,7 @@ class Recipe(Choices):
         """Which choices newton is of no use with, and why."""
         reasons = {}
         if self.early_stopping:
-            reasons["early_stopping"] = "which stops before the optimum"
+            reasons["early_stopping"] = "early stopping ends before the optimum"
         if self.l2 == 0 and not self.l1:
             reasons["l2"] = "without a penalty there may be no optimum"
         return reasons

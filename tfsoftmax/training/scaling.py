@@ -121,7 +121,7 @@ def described(scaling: Scaling, encoding: Encoding | None = None) -> str | None:
     if divided:
         parts.append(f"{divided:,} of mostly zeros divided by their size")
     if encoding:
-        parts[0] = f"of {encoding.n_features:,}, {parts[0]}"
+        parts.append(f"of {encoding.n_features:,} in all")
     limit = f"; cut off at {-scaling.limit:g} and {scaling.limit:g}" if scaling.limit else ""
     return ", ".join(parts) + limit
 

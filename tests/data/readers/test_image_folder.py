@@ -76,3 +76,12 @@ def test_train_and_test_can_be_classes_too(tmp_path):
     arrays = drawn(12, (3, 3))
     name = pictures(tmp_path, [(("train", "test")[n % 2], a) for n, a in enumerate(arrays)])
     assert load_dataset(name).spec.class_names == ("test", "train")
+
+
+def test_a_class_without_pictures_is_noted(tmp_path, caplog):
+    arrays = [("cat dog"[4 * (n % 2) :][:3], a) for n, a in enumerate(drawn(10, (4, 4)))]
+    name = pictures(tmp_path, arrays)
+    (tmp_path / "big birds").mkdir()
+    dataset = load_dataset(name)
+    assert dataset.spec.class_names == ("cat", "dog")
+    assert "no pictures in big birds, so there is no such class" in caplog.text

@@ -25,6 +25,7 @@ TEXT_ROWS_PER_PART = 10_000
 _NUMBERS_PER_PART = 2**21
 # Enough to tell what the columns are.
 _FIRST_ROWS = 50_000
+_AS_TEXT = "; or, if each line is a label, a tab and a text, write text: before the path"
 _DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -55,7 +56,9 @@ def header_of(path: Path, name: str, options: SourceOptions) -> list[str]:
             shown = "tab" if other == "\t" else other
             raise DataError(
                 f"{name}: found one column, {found[0][:60]!r}; its columns seem to be separated "
-                f"by {shown!r}: say so with " + setting("delimiter", other)
+                f"by {shown!r}: say so with "
+                + setting("delimiter", other)
+                + (_AS_TEXT if found[0].count("\t") == 1 else "")
             )
     numbers = [value for value in found if _is_number(value)]
     if len(numbers) > len(found) / 2:

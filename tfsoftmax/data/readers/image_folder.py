@@ -130,6 +130,14 @@ def pictures_in(folder: Path, name: str) -> list[Picture]:
             len(left_out),
             left_out[0],
         )
+    filled = {picture.path.parent for picture in pictures}
+    empty = [each for each in classes if each not in filled]
+    if empty and pictures:
+        _log.warning(
+            "Note: %s: no pictures in %s, so there is no such class",
+            name,
+            ", ".join(str(each.relative_to(folder)) for each in empty),
+        )
     if not pictures:
         raise DataError(
             f"{name}: no pictures; expected one sub-folder a class, with PNG, JPEG or WebP files"

@@ -21,19 +21,13 @@ from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.data.readers.arrays import mapped
 from tfsoftmax.data.readers.folders import check_file
 from tfsoftmax.data.tables.columns import listed
-from tfsoftmax.data.tables.reader import NumbersReader
+from tfsoftmax.data.tables.reader import RETRAIN, NumbersReader
 from tfsoftmax.data.tables.table import Table
 from tfsoftmax.data.unknown_categories import UnknownCategories
 from tfsoftmax.errors import DataError
-from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
 
 _TEXTS = "text:rows_of_texts"
-_REMEDY = (
-    "train the model again with "
-    + setting("missing", "mean")
-    + ", which takes means for missing values"
-)
 
 
 def locate_rows(name: str) -> Location | None:
@@ -111,7 +105,7 @@ def read_unlabelled(
             yield features
         return
     table, names, choices = _table(location, spec, options)
-    reader = NumbersReader(name, names, choices, model=True, remedy=_REMEDY)
+    reader = NumbersReader(name, names, choices, model=True, remedy=RETRAIN)
     row = 1
     for frame in table.frames:
         numbers, _ = reader.rows(frame, row)
@@ -151,7 +145,7 @@ def read_cells(
         )
         return
     table, names, choices = _table(location, spec, options)
-    remedy = _REMEDY if choices.missing == "error" else None
+    remedy = RETRAIN if choices.missing == "error" else None
     reader = CellsReader(location.name, spec.encoding, choices, model=True, remedy=remedy)
     for part in table.read(names, texts=spec.encoding.texts(), filled=remedy is None):
         # Rows are counted from 1.
@@ -226,6 +220,6 @@ def rows_of_array(
     for block in row_blocks(features.reshape(len(features), width)):
         numbers = block.astype(np.float64) if block.dtype.kind != "f" else block
         rows = convert_exactly(name, numbers, spec, row)
-        check_finite(name, rows, spec, row, remedy=_REMEDY)
+        check_finite(name, rows, spec, row, remedy=RETRAIN)
         row += len(rows)
         yield rows

@@ -13,7 +13,7 @@ from tfsoftmax.data.collector import Collector
 from tfsoftmax.data.notes import Notes
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.tables.columns import Columns
-from tfsoftmax.data.tables.reader import NumbersReader
+from tfsoftmax.data.tables.reader import RETRAIN, NumbersReader
 from tfsoftmax.distributed.workers import Workers
 
 if TYPE_CHECKING:
@@ -152,4 +152,5 @@ def numbers_of(source: Source, columns: Columns) -> NumbersReader:
         options,
         model=source.model is not None,
         leave_out=options.features is None,
+        remedy=RETRAIN if source.model is not None else None,
     )

@@ -54,6 +54,14 @@ def nameless(source: str) -> DataError:
     )
 
 
+# What can be done about a missing value once a model is trained.
+RETRAIN = (
+    "train the model again with "
+    + setting("missing", "mean")
+    + ", which takes means for missing values"
+)
+
+
 class NumbersReader:
     """Reads columns of a table as float32, part after part.
 
