@@ -1,6 +1,7 @@
 """Training on sparse rows is training on the same rows with their zeros."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,9 +13,16 @@ from support.sparse import InFile, sparse_dataset, sparse_matrix, with_zeros
 
 from tfsoftmax import Checkpoints, Recipe, Split, UsageError, fit, tune
 from tfsoftmax.data.sparse_rows import SparseRows
+from tfsoftmax.distributed.timed import TimedSums
+from tfsoftmax.distributed.workers import ALONE
+from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.spec import Scaling
+from tfsoftmax.training import build
+from tfsoftmax.training.prepare import prepare
 from tfsoftmax.training.sgd import batches, feed
+from tfsoftmax.training.sgd.loop import Loop
 from tfsoftmax.training.sgd.sparse_feed import SparseFeed
+from tfsoftmax.training.trainer import Trainer
 
 # Steps are large and penalties strong, so that what is made up for later is most of it. What XLA
 # compiles does the same; that takes longer than all steps.
@@ -149,6 +157,24 @@ def test_a_streamed_run_learns_what_the_same_run_in_memory_does(monkeypatch):
     assert found.history.last.train_log_loss == pytest.approx(
         in_memory.history.last.train_log_loss, rel=2e-3
     )
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adagrad", "ftrl"])
+def test_a_step_taken_with_others_moves_w_where_it_is(optimizer, monkeypatch):
+    monkeypatch.setattr(build, "_kind_of", lambda *_: partial(Loop, sums=TimedSums(ALONE)))
+    dataset, recipe = prepare(sparse_dataset(), PLAIN.but(optimizer=optimizer, xla=True))
+    trainer = Trainer(SoftmaxRegression(dataset.spec), dataset.train, recipe)
+
+    def place():
+        return np.asarray(memoryview(trainer.loop._kept.parameters[0].read_value())).ctypes.data
+
+    trainer.run_epoch(0)
+    before = place()
+    trainer.run_epoch(1)
+    assert place() == before
+    monkeypatch.undo()
+    alone = fit(dataset, PLAIN.but(optimizer=optimizer))
+    np.testing.assert_allclose(trainer.model.W, alone.model.W, atol=2e-6)
 
 
 @pytest.mark.parametrize("changes", [{"momentum": 0.9}, {"averaging": 0.5}, {"clip_norm": 1.0}])

@@ -135,11 +135,11 @@ class SparseBatches(NamedTuple):
 
     def part(self, tensors: tuple[Any, ...], step: tf.Tensor, state: State) -> State:
         """As for `Batches`."""
-        return self._of_rows(tf.gather(state.parameters[0], tensors[0][step]), state)
+        return self._of_rows(tf.gather(state.parameters[0], self._moved(tensors, step)), state)
 
     def put(self, tensors: tuple[Any, ...], step: tf.Tensor, state: State, part: State) -> State:
         """As for `Batches`."""
-        places = tensors[0][step][:, None]
+        places = self._moved(tensors, step)[:, None]
         rows = tf.tensor_scatter_nd_update(state.parameters[0], places, _rows(part))
         return _kept(rows, part)
 
@@ -165,6 +165,10 @@ class SparseBatches(NamedTuple):
     def unpack(self, state: State, block: slice) -> State:
         """As for `Batches`."""
         return self._of_rows(state.parameters[0][block], state)
+
+    def _moved(self, tensors: tuple[Any, ...], step: tf.Tensor) -> tf.Tensor:
+        """The features that a step moves."""
+        return _step_of(self.by_itself, step, tensors[0])
 
     def _of_rows(self, rows: tf.Tensor, kept: State) -> State:
         """The state of the features that have these rows, and of b."""

@@ -13,8 +13,8 @@ import tensorflow as tf
 from tfsoftmax.distributed.timed import TimedSums
 from tfsoftmax.training.objective import Numbers, Objective
 from tfsoftmax.training.sgd.batches import Batches
-from tfsoftmax.training.sgd.rules import Rule
-from tfsoftmax.training.sgd.step import Plan, Step
+from tfsoftmax.training.sgd.rules import Moment, Rule
+from tfsoftmax.training.sgd.step import Held, Plan, Step
 from tfsoftmax.training.sgd.updates import State
 
 # Functions that are kept: few kinds of runs take turns in a process.
@@ -103,34 +103,87 @@ def _function(step: Step, models: tuple[int, ...], sums: TimedSums | None, xla: 
         # AutoGraph needs the source at hand, which it does not always find.
         return tf.function(function, jit_compile=with_xla or None, autograph=False)
 
-    slopes, moved = step.slopes, step.moved
-    if sums:
-        # XLA has no sums over processes: what comes before and after one is compiled by itself.
-        slopes, moved, xla = compiled(slopes), compiled(moved), False
+    together = _together(step, sums, compiled) if sums else None
 
     def run_steps(
         kept: State, tensors: tuple[Any, ...], plan: Plan, bounds: tf.Tensor
     ) -> tf.Tensor:
-        start = tf.nest.map_structure(lambda each: each.read_value(), kept)
-
         def take_step(
-            number: tf.Tensor, losses: tf.Tensor, state: State
-        ) -> tuple[tf.Tensor, tf.Tensor, State]:
-            part, moment = step.batches.part(tensors, number, state), plan.moment(number)
-            mean, gradients, held = slopes(tensors, number, part, moment, plan.numbers)
-            if sums:
-                mean, *gradients = sums([mean, *gradients])
-            part = moved(gradients, held, plan.numbers)
-            state = step.batches.put(tensors, number, state, part)
+            number: tf.Tensor, losses: tf.Tensor, state: Any
+        ) -> tuple[tf.Tensor, tf.Tensor, Any]:
+            if together:
+                mean = together(kept, tensors, number, plan)
+            else:
+                mean, state = _alone(step, state, tensors, number, plan)
             return number + 1, tf.tensor_scatter_nd_update(losses, [[number]], [mean]), state
 
         _, losses, state = tf.while_loop(
             lambda number, *_: number < bounds[1],
             take_step,
-            (bounds[0], tf.zeros([plan.rates.shape[0], *models]), start),
+            (bounds[0], tf.zeros([plan.rates.shape[0], *models]), () if together else _read(kept)),
             parallel_iterations=1,
         )
-        tf.nest.map_structure(lambda each, value: each.assign(value), kept, state)
+        if not together:
+            _assign(kept, state)
         return losses
 
-    return compiled(run_steps, xla)
+    return compiled(run_steps, xla and not together)
+
+
+def _alone(
+    step: Step, state: State, tensors: tuple[Any, ...], number: tf.Tensor, plan: Plan
+) -> tuple[tf.Tensor, State]:
+    """The mean loss of a step's rows, and the state after the step."""
+    part, moment = step.batches.part(tensors, number, state), plan.moment(number)
+    mean, gradients, held = step.slopes(tensors, number, part, moment, plan.numbers)
+    part = step.moved(gradients, held, plan.numbers)
+    return mean, step.batches.put(tensors, number, state, part)
+
+
+def _together(
+    step: Step, sums: TimedSums, compiled: Callable[[Callable[..., Any]], Any]
+) -> Callable[[State, tuple[Any, ...], tf.Tensor, Plan], tf.Tensor]:
+    """Builds what takes a step with other workers, moves the state and returns the mean loss.
+
+    XLA has no sums over processes: what comes before and after one is compiled by itself. So the
+    state stays in its variables, which XLA moves where they are; of a tensor that leaves what it
+    compiled, it would make a copy in each step.
+    """
+
+    @compiled
+    def slopes(
+        kept: State, tensors: tuple[Any, ...], number: tf.Tensor, moment: Moment, numbers: Numbers
+    ) -> tuple[tf.Tensor, list[tf.Tensor], Held]:
+        part = step.batches.part(tensors, number, _read(kept))
+        return step.slopes(tensors, number, part, moment, numbers)
+
+    @compiled
+    def move(
+        kept: State,
+        tensors: tuple[Any, ...],
+        number: tf.Tensor,
+        gradients: list[tf.Tensor],
+        held: Held,
+        numbers: Numbers,
+    ) -> None:
+        part = step.moved(gradients, held, numbers)
+        _assign(kept, step.batches.put(tensors, number, _read(kept), part))
+
+    def take_step(
+        kept: State, tensors: tuple[Any, ...], number: tf.Tensor, plan: Plan
+    ) -> tf.Tensor:
+        mean, gradients, held = slopes(kept, tensors, number, plan.moment(number), plan.numbers)
+        mean, *gradients = sums([mean, *gradients])
+        move(kept, tensors, number, gradients, held, plan.numbers)
+        return mean
+
+    return take_step
+
+
+def _read(kept: State) -> State:
+    state: State = tf.nest.map_structure(lambda each: each.read_value(), kept)
+    return state
+
+
+def _assign(kept: State, state: State) -> None:
+    tf.nest.map_structure(lambda each, value: each.assign(value), kept, state)
