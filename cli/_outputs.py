@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ def check_outputs(
 
     Raises:
       UsageError: if a format lacks its package, two outputs are the same, or a name is no text.
-      OSError, TfsoftmaxError: if one of them cannot be written.
+      click.ClickException, TfsoftmaxError: if one of them cannot be written.
     """
     from tfsoftmax.export.formats import check_formats
     from tfsoftmax.export.versions import check_output, model_folder
@@ -60,14 +61,31 @@ def check_outputs(
     if place:
         check_formats(forms.formats)
         check_output(place)
-    for path in named.values():
-        check_writable(path.parent)
+    for option, path in named.items():
+        with _refusing(option, path):
+            check_writable(path.parent)
     if tensorboard:
-        check_writable(tensorboard)
+        with _refusing("--tensorboard", tensorboard):
+            check_writable(tensorboard)
     if checkpoints:
         from tfsoftmax.training.checkpoint import check_checkpoints
 
-        check_checkpoints(checkpoints)
+        with _refusing("--checkpoint-dir", checkpoints.folder):
+            check_checkpoints(checkpoints)
+
+
+@contextmanager
+def _refusing(option: str, path: Path) -> Iterator[None]:
+    """Names path and option where the system does not let the block write."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        if isinstance(error, FileExistsError):
+            reason = "what should be its folder is a file"
+        raise click.ClickException(
+            f"cannot write to {path}: {reason}; choose another place with {option}"
+        ) from error
 
 
 def note_another_task(folder: Path, spec: Spec) -> None:

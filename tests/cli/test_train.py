@@ -116,6 +116,16 @@ def test_an_output_folder_that_cannot_be_written_fails_before_training(tmp_path)
     assert "epoch" not in result.stderr
 
 
+@pytest.mark.parametrize("option", ["--checkpoint-dir", "--tensorboard", "--history"])
+def test_other_places_that_cannot_be_written_are_named_with_their_option(tmp_path, option):
+    (tmp_path / "file").write_text("")
+    place = tmp_path / "file" / ("run.csv" if option == "--history" else "run")
+    result = run(train_command, *SHORT, "--output-dir", tmp_path, option, place)
+    reason = "(Not a directory|what should be its folder is a file)"
+    said = f"cannot write to {place}: {reason}; choose another place with {option}"
+    assert_one_line(result, 1, said)
+
+
 @pytest.mark.parametrize("damage", ["truncated", "counts", "empty"])
 def test_damaged_idx_gets_one_line(tmp_path, damage):
     folder = tmp_path / "data"

@@ -136,10 +136,12 @@ def test_another_run_is_not_taken_up(tmp_path, made):
     with pytest.raises(UsageError, match="add resume=True"):
         fit(made, recipe, checkpoints=Checkpoints(tmp_path))
     again = Checkpoints(tmp_path, resume=True)
-    with pytest.raises(UsageError, match=r"made with l2 None, not 0.1"):
+    with pytest.raises(UsageError, match=r"made without l2, not with l2=0.1"):
         fit(made, recipe.but(l2=0.1), checkpoints=again)
     # It changes the rows as well, but that is not what was asked for.
-    with pytest.raises(UsageError, match="made with early_stopping None, not log_loss"):
+    with pytest.raises(
+        UsageError, match="made without early_stopping, not with early_stopping=.log_loss"
+    ):
         fit(made, recipe.but(early_stopping="log_loss"), checkpoints=again)
     with pytest.raises(UsageError, match="other data"):
         fit(make_dataset(seed=1), recipe, checkpoints=again)

@@ -63,8 +63,8 @@ def test_where_the_length_changes_nothing_nothing_is_said(tmp_path, made, log):
 @pytest.mark.parametrize(
     ("change", "blamed"),
     [
-        ({"l2": 1.0}, "l2 None, not 1.0"),
-        ({"momentum": 0.5}, "momentum 0.0, not 0.5"),
+        ({"l2": 1.0}, "without l2, not with l2=1.0"),
+        ({"momentum": 0.5}, "with momentum=0.0, not with momentum=0.5"),
     ],
 )
 def test_a_refusal_blames_what_was_given_and_not_the_rate_that_follows_it(
@@ -76,7 +76,7 @@ def test_a_refusal_blames_what_was_given_and_not_the_rate_that_follows_it(
         != fit(made, recipe.but(**change)).history.recipe.learning_rate
     )
     fit(made, recipe, checkpoints=Checkpoints(tmp_path))
-    with pytest.raises(UsageError, match=f"was made with {blamed}"):
+    with pytest.raises(UsageError, match=f"was made {blamed}"):
         fit(made, recipe.but(**change), checkpoints=Checkpoints(tmp_path, resume=True))
 
 
@@ -179,6 +179,6 @@ def test_a_run_saved_before_its_recipe_was_kept_as_asked_is_resumed(tmp_path, ma
 
     rewritten(saved_checkpoints(tmp_path)[0], older)
     again = Checkpoints(tmp_path, resume=True)
-    with pytest.raises(UsageError, match="l2 .*, not 0.3"):
+    with pytest.raises(UsageError, match="l2.*, not with l2=0.3"):
         fit(made, recipe.but(l2=0.3), checkpoints=again)
     assert len(fit(made, recipe.but(epochs=5), checkpoints=again).history.epochs) == 5

@@ -114,7 +114,8 @@ def kind_at(name: str) -> Kind:
             )
         possible = _kinds_in(path) if found == "a folder" else _kinds_of_file(path)
     except OSError as error:
-        raise DataError(f"{name}: cannot be read: {error.strerror or error}") from error
+        unread = error.filename or name
+        raise DataError(f"{unread}: cannot be read: {error.strerror or error}") from error
     if len(possible) == 1:
         return possible[0]
     if possible:

@@ -215,9 +215,20 @@ def _check_recipe(found: dict[str, Any], expected: dict[str, Any], before: str) 
         value = expected[field.name]
         if was != value and (field.name != "epochs" or fixed):
             raise UsageError(
-                f"{before} was made with {field.name} {was}, not {value}: {may_differ} may differ; "
+                f"{before} was made "
+                + _chosen(field.name, was)
+                + ", not "
+                + _chosen(field.name, value)
+                + f": {may_differ} may differ; "
                 + _ANOTHER
             )
+
+
+def _chosen(name: str, value: Any) -> str:
+    """How an option of a recipe was given, or that it was not."""
+    if value is None or value is False:
+        return "without " + setting(name)
+    return "with " + setting(name, value)
 
 
 def _digest(parameter: tf.Variable) -> str:
