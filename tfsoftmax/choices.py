@@ -297,13 +297,15 @@ def did_you_mean(name: object, known: Iterable[object]) -> str:
 def nearest(name: object, known: Iterable[object]) -> str | None:
     """The known name that is most like another, if one is.
 
-    >>> nearest("epoch", ["epochs", "seed"])
-    'epochs'
+    >>> nearest("epoch", ["epochs", "seed"]), nearest("AGE", ["name", "Age"])
+    ('epochs', 'Age')
     """
     from difflib import get_close_matches
 
     typed, names = str(name), list(map(str, known))
-    near = get_close_matches(typed, names, 1) or [one for one in names if one.startswith(typed)]
+    same = [one for one in names if one.casefold() == typed.casefold()]
+    near = same or get_close_matches(typed, names, 1)
+    near = near or [one for one in names if one.startswith(typed)]
     return near[0] if near else None
 
 

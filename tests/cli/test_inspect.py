@@ -167,3 +167,10 @@ def test_columns_that_tell_the_class_by_themselves_are_pointed_out(tmp_path):
 def test_few_rows_do_not_show_that_a_column_tells_the_class(tmp_path):
     (tmp_path / "few.csv").write_text("a,b,label\n" + "1,x,n\n" * 30 + "2,y,m\n" * 4)
     assert "alone tells" not in run(group, "inspect", str(tmp_path / "few.csv")).stdout
+
+
+def test_a_column_that_differs_in_its_letters_case_is_asked_for(tmp_path):
+    (tmp_path / "a.csv").write_text("X,Label\n1,a\n2,b\n")
+    for option, wrong, right in (("--label-column", "label", "Label"), ("--drop", "x", "X")):
+        result = run(group, "inspect", str(tmp_path / "a.csv"), option, wrong)
+        assert_one_line(result, 1, f"no column '{wrong}'; did you mean '{right}'[?]")

@@ -85,9 +85,9 @@ class SourceOptions(Choices):
     )
     bad_rows: OnBadRows = option(
         "error",
-        "What to do with a row that cannot be used (no label, too many columns, a value that is "
-        "not a number or is missing, a damaged picture): stop with an error, or leave it out and "
-        "count it.",
+        "What to do with a row that cannot be used (no label, too many or too few columns, a "
+        "value that is not a number or is missing, a damaged picture): stop with an error, or "
+        "leave it out and count it.",
     )
     delimiter: str | None = option(
         None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfsoftmax.choices import did_you_mean
 from tfsoftmax.data.bad_rows import BadRows
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.duplicates import row_hashes, shared_rows
@@ -143,7 +144,10 @@ def _columns(name: str, found: list[str], options: SourceOptions) -> Columns:
     dropped, asked = named(options.drop, known), named(options.features or (), known)
     for column in (*dropped, *asked, *([label] if label else [])):
         if column not in known:
-            raise DataError(f"{name}: no column {column!r}; there are {listed(found)}")
+            raise DataError(
+                f"{name}: no column {column!r}; {did_you_mean(column, found)}there are "
+                f"{listed(found)}"
+            )
     apart = {label, options.weight_column, *dropped}
     names = tuple(column for column in asked or found if column not in apart)
     if not names:
