@@ -121,6 +121,7 @@ def test_a_signal_saves_the_run_and_says_so(tmp_path, number, code, word):
     lines = [line for line in errors.splitlines() if line]
     assert (process.returncode, lines[-1]) == (code, f"Error: {word}")
     assert lines[-2].startswith(f"saved in {tmp_path / 'run'} after step ")
+    assert lines[-2].endswith("; the same with --resume goes on from there")
     assert not (tmp_path / "models").exists()
     resumed = [*RUN[1:], "--output-dir", tmp_path / "models", *saving, "--resume", "--epochs", "5"]
     assert run(train, *resumed).exit_code == 0

@@ -114,7 +114,12 @@ def saving(
     finally:
         saved = saver.close(safe)
         if interrupted and safe and saved:
-            _log.info("saved in %s after step %s", checkpoints.folder, f"{safe.facts['step']:,}")
+            _log.info(
+                "saved in %s after step %s; the same with %s goes on from there",
+                checkpoints.folder,
+                f"{safe.facts['step']:,}",
+                setting("resume", True),
+            )
 
 
 def snapshot_of(run: Run, identity: dict[str, Any]) -> Snapshot:
