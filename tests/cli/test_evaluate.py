@@ -49,7 +49,7 @@ def test_evaluate_on_a_dataset_of_another_shape(model):
             (
                 [command, "csv:nowhere"],
                 2,
-                "nowhere: expected a file or a folder of *.csv files, found",
+                r"nowhere: expected a file or a folder of \*\.csv files, found",
             )
             for command in WITH_DATA
         ),

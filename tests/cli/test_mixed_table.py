@@ -132,5 +132,5 @@ def test_rows_that_only_look_alike_once_encoded_are_not_called_training_rows(tmp
     assert "training rows, too" not in result.stderr + card
     # Of all features, age alone is a number.
     n_features = load_predictor(tmp_path / "models/t").spec.n_features
-    assert f"| features | of {n_features}, 1 standardised |" in card
-    assert re.search(rf"^features +of {n_features}, 1 standardised$", result.stdout, re.M)
+    assert f"| features | 1 standardised, of {n_features} in all |" in card
+    assert re.search(rf"^features +1 standardised, of {n_features} in all$", result.stdout, re.M)
