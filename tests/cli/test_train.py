@@ -76,7 +76,7 @@ def test_a_model_no_better_than_guessing_is_pointed_out(tmp_path, rate, directio
         (["--dataset", "mnits"], 2, "unknown dataset 'mnits': did you mean mnist"),
         (["--dataset", "idx:"], 2, "idx: needs a path"),
         (["--dataset", ""], 2, "unknown dataset ''"),
-        (["--dataset", str(Path(__file__).parent)], 2, "say which: parquet:/.*cli.*images:/.*cli"),
+        (["--dataset", str(Path(__file__).parent)], 2, "say which: csv:/.*cli, .*images:/.*cli"),
         (["--dataset", "idx:/nowhere"], 2, "idx:/nowhere: expected a folder"),
         (["--epochs", "0"], 2, "--epochs 0 trains nothing without --solver newton"),
         (["--learning-rate", "-1"], 2, "'--learning-rate'"),

@@ -121,7 +121,7 @@ def test_a_folder_of_nothing_known_says_what_folders_can_be(tmp_path):
     (tmp_path / ".hidden.npy").touch()
     with pytest.raises(UnknownDatasetError, match="the files in it tell") as caught:
         load_dataset(str(tmp_path))
-    assert "csv:" not in str(caught.value)
+    assert "svmlight:" not in str(caught.value)
     assert f"images:{tmp_path}" in str(caught.value)
 
 

@@ -154,7 +154,7 @@ def odd_frame():
             "ok": ["yes", "no", "no"] * 10,
             "flag": [True, False] * 15,
             "price": [f"${n}.50" for n in range(ROWS)],
-            "home town": ["Oslo", "Rome", "Riga"] * 10,
+            "home town": (["Oslo", "Rome", "Riga", "Bonn"] * ROWS)[:ROWS],
             "a, b": ["u", "v"] * 15,
             "mixed": ["1", "5%"] * 15,
         }

@@ -193,7 +193,7 @@ def test_a_resumed_run_keeps_the_choice(clear, fitted, tmp_path, monkeypatch):
     with pytest.raises(StopError):
         fit(clear, RECIPE, checkpoints=Checkpoints(tmp_path, every_steps=1), on_epoch=stop)
     monkeypatch.setattr("tfsoftmax.training.fit.choose_l2", None)
-    with pytest.raises(UsageError, match="l2 None, not 0.5"):
+    with pytest.raises(UsageError, match="made without l2, not with l2=0.5"):
         fit(clear, RECIPE.but(l2=0.5), checkpoints=Checkpoints(tmp_path, resume=True))
     resumed = fit(clear, RECIPE, checkpoints=Checkpoints(tmp_path, resume=True))
     assert resumed.history.chosen_l2 == fitted.history.chosen_l2
