@@ -168,17 +168,24 @@ def restore_latest(folder: Path, restore: Callable[[Snapshot], None]) -> bool:
 
 
 def latest_facts(folder: Path) -> dict[str, Any] | None:
-    """The facts of the latest checkpoint in a folder that is whole; None if the folder has none.
+    """The facts of the latest whole checkpoint in a folder; None if the folder has none.
 
     Raises:
       CheckpointError: if there are checkpoints and none is whole.
     """
     for path in saved_checkpoints(folder):
         with suppress(OSError, *DAMAGE):
-            return Snapshot.from_bytes(path.read_bytes()).facts
+            snapshot = Snapshot.from_bytes(path.read_bytes())
+            _check_beginning(snapshot)
+            return snapshot.facts
     # Names what is damaged, if anything is.
-    restore_latest(folder, lambda snapshot: None)
+    restore_latest(folder, _check_beginning)
     return None
+
+
+def _check_beginning(snapshot: Snapshot) -> None:
+    """Raises one of `DAMAGE` if a snapshot does not say how its run began."""
+    float(snapshot.facts["identity"]["recipe"]["learning_rate"])
 
 
 def lock_folder(checkpoints: Checkpoints) -> Lock:

@@ -66,7 +66,7 @@ def scaled_as_saved(
       saved: the facts of the run, in the chief alone; None if there is none.
       workers: all, who call it.
     """
-    identity = (saved or {}).get("identity") or {}
+    identity = saved["identity"] if saved else {}
     same_data = identity.get("dataset") == checksum
     scaling = workers.chiefs(identity.get("scaling") if same_data else None)
     if scaling is None:
