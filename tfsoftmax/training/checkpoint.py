@@ -185,7 +185,9 @@ def latest_facts(folder: Path) -> dict[str, Any] | None:
 
 def _check_beginning(snapshot: Snapshot) -> None:
     """Raises one of `DAMAGE` if a snapshot does not say how its run began."""
-    float(snapshot.facts["identity"]["recipe"]["learning_rate"])
+    # None is one, too: of Newton's steps alone.
+    if "learning_rate" not in dict(snapshot.facts["identity"]["recipe"]):
+        raise KeyError("learning_rate")
 
 
 def lock_folder(checkpoints: Checkpoints) -> Lock:
