@@ -143,8 +143,10 @@ def test_another_run_is_not_taken_up(tmp_path, made):
         UsageError, match="made without early_stopping, not with early_stopping=.log_loss"
     ):
         fit(made, recipe.but(early_stopping="log_loss"), checkpoints=again)
-    with pytest.raises(UsageError, match="other data"):
-        fit(make_dataset(seed=1), recipe, checkpoints=again)
+    # Other data are blamed before any option.
+    for other in (recipe, recipe.but(l2=0.1)):
+        with pytest.raises(UsageError, match="other data"):
+            fit(make_dataset(seed=1), other, checkpoints=again)
     with pytest.raises(UsageError, match="other data"):
         fit(with_validation(made, 0.5), recipe, checkpoints=again)
 

@@ -15,6 +15,7 @@ from support.marks import slow, slow_but
 from support.runs import RECIPE, bytes_of
 
 from tfsoftmax import CheckpointError, Checkpoints, Recipe, UsageError, fit
+from tfsoftmax.spec import Scaling
 from tfsoftmax.training.checkpoint import Snapshot, saved_checkpoints
 
 STEPS = 5  # of an epoch: the made rows are 50
@@ -99,6 +100,10 @@ def a_bomb(facts, arrays):
     return stream.getvalue()
 
 
+def begun_with(facts, arrays, **changes):
+    return Snapshot({**facts, "identity": {**facts["identity"], **changes}}, arrays)
+
+
 WRONG = {
     "no zip": lambda facts, arrays: b"something else",
     "compressed": a_bomb,
@@ -130,6 +135,11 @@ WRONG = {
     ),
     "lengths a number": lambda facts, arrays: Snapshot({**facts, "lengths": 3}, arrays),
     "stopping a text": lambda facts, arrays: Snapshot({**facts, "stopping": "x"}, arrays),
+    "step endless": lambda facts, arrays: Snapshot({**facts, "step": float("inf")}, arrays),
+    "step a number as a text": lambda facts, arrays: Snapshot({**facts, "step": "20"}, arrays),
+    "scaling a text": lambda facts, arrays: begun_with(facts, arrays, scaling="x"),
+    "rate a text": lambda facts, arrays: begun_with(facts, arrays, recipe={"learning_rate": "x"}),
+    "l2 a text": lambda facts, arrays: Snapshot({**facts, "chosen_l2": {"l2": "x"}}, arrays),
 }
 
 
@@ -146,7 +156,7 @@ def ended(tmp_path_factory):
     )
 
 
-QUICK_WRONGS = ("moving loss a text", "no W", "W of another shape", "stopping a text")
+QUICK_WRONGS = ("no W", "W of another shape", "stopping a text", "scaling a text")
 
 
 @pytest.mark.parametrize("wrong", slow_but(QUICK_WRONGS, WRONG))
@@ -163,6 +173,15 @@ def test_a_right_checksum_over_wrong_content_is_damage_too(tmp_path, made, log, 
     with pytest.raises(CheckpointError, match="none of its 1 checkpoints is whole"):
         fit(made, STOPPING, checkpoints=checkpoints)
     assert saved_checkpoints(tmp_path) == [newest]
+
+
+def test_a_scaling_of_other_features_ends_in_a_line(tmp_path, made, ended):
+    shutil.copytree(ended[0], tmp_path, dirs_exist_ok=True)
+    scaling = Scaling((1.0, 2.0), 1.0).to_json()
+    for path in saved_checkpoints(tmp_path):
+        rewritten(path, lambda *content: begun_with(*content, scaling=scaling))
+    with pytest.raises(CheckpointError, match="not one of the . features of made"):
+        fit(made, STOPPING, checkpoints=Checkpoints(tmp_path, **SAVING))
 
 
 def test_a_run_saved_before_its_recipe_was_kept_as_asked_is_resumed(tmp_path, made):

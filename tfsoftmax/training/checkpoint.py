@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -40,8 +40,9 @@ _LOCK = ".tfsoftmax-run"
 # What reading damaged content may raise.
 DAMAGE = (
     ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, MemoryError,
-    EOFError, zipfile.BadZipFile,
+    OverflowError, EOFError, zipfile.BadZipFile,
 )  # fmt: skip
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def saved_checkpoints(folder: Path) -> list[Path]:
     return sorted((path for path in folder.iterdir() if _NAME.fullmatch(path.name)), reverse=True)
 
 
-def restore_latest(folder: Path, restore: Callable[[Snapshot], None]) -> bool:
+def restore_latest(folder: Path, restore: Callable[[Snapshot], object]) -> bool:
     """Restores the latest checkpoint in a folder that is not damaged.
 
     Damaged ones are named in a warning and skipped.
@@ -167,27 +168,22 @@ def restore_latest(folder: Path, restore: Callable[[Snapshot], None]) -> bool:
     return False
 
 
-def latest_facts(folder: Path) -> dict[str, Any] | None:
-    """The facts of the latest whole checkpoint in a folder; None if the folder has none.
+def read_latest(folder: Path, read: Callable[[Snapshot], _T]) -> _T | None:
+    """What is read from the latest checkpoint in a folder that is not damaged; None without one.
+
+    Args:
+      folder: may be missing.
+      read: raises one of `DAMAGE` if the content of a snapshot is not a run's.
 
     Raises:
-      CheckpointError: if there are checkpoints and none is whole.
+      CheckpointError: if there are checkpoints and none can be read.
     """
     for path in saved_checkpoints(folder):
         with suppress(OSError, *DAMAGE):
-            snapshot = Snapshot.from_bytes(path.read_bytes())
-            _check_beginning(snapshot)
-            return snapshot.facts
+            return read(Snapshot.from_bytes(path.read_bytes()))
     # Names what is damaged, if anything is.
-    restore_latest(folder, _check_beginning)
+    restore_latest(folder, read)
     return None
-
-
-def _check_beginning(snapshot: Snapshot) -> None:
-    """Raises one of `DAMAGE` if a snapshot does not say how its run began."""
-    # None is one, too: of Newton's steps alone.
-    if "learning_rate" not in dict(snapshot.facts["identity"]["recipe"]):
-        raise KeyError("learning_rate")
 
 
 def lock_folder(checkpoints: Checkpoints) -> Lock:

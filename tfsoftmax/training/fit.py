@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tfsoftmax.choices import with_choices
 from tfsoftmax.data.dataset import Dataset, check_dataset
@@ -17,8 +17,9 @@ from tfsoftmax.distributed.workers import ALONE, Workers
 from tfsoftmax.errors import UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.model import SoftmaxRegression
+from tfsoftmax.training.begun import Begun
 from tfsoftmax.training.build import start_of
-from tfsoftmax.training.checkpoint import Checkpoints, latest_facts
+from tfsoftmax.training.checkpoint import Checkpoints, read_latest
 from tfsoftmax.training.history import EpochMetrics, History
 from tfsoftmax.training.penalty import ChosenL2, choose_l2, parts_to_hold_out
 from tfsoftmax.training.prepare import prepare, resolve
@@ -176,22 +177,22 @@ def _fit(
     callbacks: _Callbacks,
     workers: Workers,
 ) -> FitResult:
-    chosen = saved_run = None
+    chosen = begun = None
     if workers.is_chief and checkpoints and checkpoints.resume:
-        saved_run = latest_facts(checkpoints.folder)
+        begun = read_latest(checkpoints.folder, Begun.of)
     described = DataRecord.of(dataset)
     checksum = dataset.sha256() if checkpoints or workers.count > 1 else ""
-    dataset = scaled_as_saved(dataset, checksum, saved_run, workers)
+    dataset = scaled_as_saved(dataset, checksum, begun, workers)
     dataset, resolved = prepare(dataset, asked, workers.count)
     check_divisible(resolved, workers)
     callbacks.bar.begin()
     whole = _with_rows_to_choose_by(dataset, asked, start)
     if workers.is_chief:
-        chosen = _chosen_l2(whole, asked, start, saved_run, callbacks.on_choosing)
+        chosen = _chosen_l2(whole, asked, start, begun, callbacks.on_choosing)
     if chosen:
         resolved = resolve(asked.but(l2=chosen.l2), whole, workers=workers.count)
-    if saved_run:
-        resolved = _with_saved_rate(resolved, asked, saved_run)
+    if begun:
+        resolved = _with_saved_rate(resolved, asked, begun)
     resolved = agreed(resolved, workers)
     model = start_of(dataset.spec, resolved)
     if start is not None:
@@ -238,7 +239,7 @@ def _chosen_l2(
     dataset: Dataset,
     asked: Recipe,
     start: SoftmaxRegression | None,
-    saved: dict[str, Any] | None,
+    begun: Begun | None,
     on_choosing: Callable[[int, int], None] | None,
 ) -> ChosenL2 | None:
     """How l2 is chosen, or was when a run that is resumed began; None where it is not."""
@@ -247,22 +248,17 @@ def _chosen_l2(
     if asked.l2 is None and start is not None:
         # A few new rows alone do not tell how far to keep to what was learnt from others.
         return None
-    if saved is None:
-        return choose_l2(dataset, asked, on_choosing)
-    found = saved.get("chosen_l2")
-    return ChosenL2.from_json(found) if found else None
+    return begun.chosen_l2 if begun else choose_l2(dataset, asked, on_choosing)
 
 
-def _with_saved_rate(
-    resolved: ResolvedRecipe, asked: Recipe, saved: dict[str, Any]
-) -> ResolvedRecipe:
+def _with_saved_rate(resolved: ResolvedRecipe, asked: Recipe, begun: Begun) -> ResolvedRecipe:
     """The recipe with the learning rate that the saved run began with.
 
     In local steps 'auto' suits a worker's share of the batch, and there may be more of them now.
     """
-    if asked.learning_rate != "auto" or asked.sync_every == 1:
+    if asked.learning_rate != "auto" or asked.sync_every == 1 or begun.learning_rate is None:
         return resolved
-    return replace(resolved, learning_rate=saved["identity"]["recipe"]["learning_rate"])
+    return replace(resolved, learning_rate=begun.learning_rate)
 
 
 def _start_from(model: SoftmaxRegression, start: SoftmaxRegression) -> None:

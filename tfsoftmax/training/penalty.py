@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -74,10 +75,17 @@ class ChosenL2:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> ChosenL2:
-        """What `to_json` made a dictionary of."""
-        lists = {name: tuple(document[name]) for name in ("tried", "log_losses")}
-        others: dict[str, Any] = {**document, **lists}
-        return cls(**others)
+        """What `to_json` made a dictionary of.
+
+        Raises:
+          KeyError, TypeError, ValueError, OverflowError: if it is no such dictionary.
+        """
+        losses = tuple(None if each is None else float(each) for each in document["log_losses"])
+        tried = tuple(map(float, document["tried"]))
+        l2, usual, rows = (document[name] for name in ("l2", "usual", "held_out_rows"))
+        if not {l2, usual} <= set(tried) or not all(0 <= each < math.inf for each in tried):
+            raise ValueError(f"an l2 of {l2}, chosen from {tried}")
+        return cls(float(l2), float(usual), tried, losses, int(rows))
 
 
 def choose_l2(

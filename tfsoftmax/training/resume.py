@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -16,9 +17,10 @@ import tensorflow as tf
 
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.distributed.workers import Workers
-from tfsoftmax.errors import UsageError
+from tfsoftmax.errors import CheckpointError, UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.spec import Scaling
+from tfsoftmax.training.begun import Begun
 from tfsoftmax.training.checkpoint import Checkpoints, Saver, Snapshot, restore_latest
 from tfsoftmax.training.history import EpochMetrics
 from tfsoftmax.training.recipe import Recipe
@@ -54,7 +56,7 @@ def identity_of(run: Run, asked: Recipe, checksum: str, scaling: Scaling | None)
 
 
 def scaled_as_saved(
-    dataset: Dataset, checksum: str, saved: dict[str, Any] | None, workers: Workers
+    dataset: Dataset, checksum: str, begun: Begun | None, workers: Workers
 ) -> Dataset:
     """The dataset with the scaling that a saved run found in it, if it did.
 
@@ -63,15 +65,30 @@ def scaled_as_saved(
     Args:
       dataset: before its scaling is looked for.
       checksum: of it.
-      saved: the facts of the run, in the chief alone; None if there is none.
+      begun: the saved run, in the chief alone; None if there is none.
       workers: all, who call it.
+
+    Raises:
+      CheckpointError: if the scaling is not one of the dataset's features.
     """
-    identity = saved["identity"] if saved else {}
-    same_data = identity.get("dataset") == checksum
-    scaling = workers.chiefs(identity.get("scaling") if same_data else None)
-    if scaling is None:
+    own = begun.scaling if begun and begun.dataset == checksum else None
+    found = workers.chiefs(own and own.to_json())
+    if found is None:
         return dataset
-    return replace(dataset, spec=replace(dataset.spec, scaling=Scaling.from_json(scaling)))
+    scaling = Scaling.from_json(found)
+    _check_scaling(scaling, dataset)
+    return replace(dataset, spec=replace(dataset.spec, scaling=scaling))
+
+
+def _check_scaling(scaling: Scaling, dataset: Dataset) -> None:
+    n_features = dataset.spec.n_features
+    of_each = (scaling.offset, scaling.scale, scaling.fill)
+    lengths = {len(numbers) for numbers in of_each if isinstance(numbers, tuple)}
+    if lengths - {n_features} or set(scaling.indicators) - set(range(n_features)):
+        raise CheckpointError(
+            f"the saved run's scaling is not one of the {n_features:,} features of "
+            f"{dataset.name}, so it cannot be resumed; " + _ANOTHER
+        )
 
 
 @contextmanager
@@ -187,8 +204,10 @@ def restore(run: Run, snapshot: Snapshot) -> None:
 
 
 def _resume(run: Run, found: Snapshot, identity: dict[str, Any], folder: Path) -> None:
+    Begun.of(found)  # One whose beginning is damaged is damaged.
     _check_identity(found.facts["identity"], identity, folder)
-    steps, done, epochs = run.trainer.feed.steps, found.facts["step"], run.recipe.epochs
+    steps, epochs = run.trainer.feed.steps, run.recipe.epochs
+    done = operator.index(found.facts["step"])
     if done > epochs * steps:
         raise UsageError(
             f"the run saved in {folder} has trained {done / steps:.4g} epochs already, more than "
@@ -200,12 +219,12 @@ def _resume(run: Run, found: Snapshot, identity: dict[str, Any], folder: Path) -
 
 
 def _check_identity(found: dict[str, Any], expected: dict[str, Any], folder: Path) -> None:
-    """Refuses to resume another run; checks the options as asked before the resolved ones."""
+    """Refuses to resume another run; checks data, options as asked, and what is resolved last."""
     before = f"the run saved in {folder}"
-    if "asked" in found:  # Older checkpoints have only the resolved recipe.
-        _check_recipe(found["asked"], expected["asked"], before)
     if found["dataset"] != expected["dataset"]:
         raise UsageError(f"{before} was made on other data; " + _ANOTHER)
+    if "asked" in found:  # Older checkpoints have only the resolved recipe.
+        _check_recipe(found["asked"], expected["asked"], before)
     if found["start"] != expected["start"]:
         raise UsageError(f"{before} started from another model; " + _ANOTHER)
     _check_recipe(found["recipe"], expected["recipe"], before)
