@@ -44,6 +44,26 @@ if saved:
     except (KeyboardInterrupt, PeerError):
         assert last
 """
+# What compiles the steps of a run, and how often they were traced.
+TRACES = """
+import json, sys
+from tfsoftmax import join_workers
+
+(fields,) = json.loads(sys.argv[1])
+workers = join_workers(200)
+from tfsoftmax import Recipe, fit, load_dataset
+from tfsoftmax.training.sgd import compiled
+
+made, function = [], compiled._function
+
+def kept(*arguments):
+    made.append(function(*arguments))
+    return made[-1]
+
+compiled._function = kept
+fit(load_dataset("digits"), Recipe(**fields), workers=workers)
+print("traces:", [each.experimental_get_tracing_count() for each in made])
+"""
 PLAIN = {"epochs": 3, "l2": 7e-4, "batch_size": 256, "sync_every": 1}
 
 
@@ -76,6 +96,14 @@ def test_two_workers_train_the_model_of_one_and_go_on_with_its_run(tmp_path):
     result = fit(load_dataset("digits"), Recipe(**PLAIN))
     assert_trained_as(result, tmp_path, 2)
     assert_trained_as(result, tmp_path, 2, "resumed")
+
+
+@pytest.mark.slow
+def test_steps_of_a_run_are_traced_once(tmp_path):
+    fields = {**PLAIN, "epochs": 6, "batch_size": 64}
+    codes, said = run_workers(TRACES, 2, tmp_path, fields)
+    assert codes == [0, 0], said
+    assert [each.splitlines()[-1] for each in said] == ["traces: [1]"] * 2
 
 
 @pytest.mark.slow

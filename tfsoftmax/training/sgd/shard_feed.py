@@ -20,6 +20,9 @@ from tfsoftmax.messages import setting
 from tfsoftmax.training.seeds import ORDER_STREAM
 from tfsoftmax.training.sgd.feed import Feed
 
+# Deviations above the mean for which a step has room: hardly one batch in a million has more.
+_ROOM = 5.0
+
 
 def shard_of(n_samples: int, index: int, count: int) -> range:
     """The rows of one of several workers; all have about as many.
@@ -28,6 +31,28 @@ def shard_of(n_samples: int, index: int, count: int) -> range:
     [[0], [1, 2], [3, 4]]
     """
     return range(n_samples * index // count, n_samples * (index + 1) // count)
+
+
+def usual_width(n_own: int, n_samples: int, batch_size: int) -> int:
+    """Room for a worker's rows in almost any batch; how many there are is hypergeometric.
+
+    Of a worker with a small share that is skewed. Reference: Cornish and Fisher, Moments and
+    cumulants in the specification of distributions (1938).
+
+    Args:
+      n_own: the worker's rows.
+      n_samples: those of all workers.
+      batch_size: how many of these are drawn; no more than there are.
+
+    >>> [usual_width(n_own, 1000, 64) for n_own in (500, 100, 3, 1000)]
+    [52, 22, 3, 64]
+    """
+    share = n_own / n_samples
+    mean = batch_size * share
+    variance = mean * (1 - share) * (n_samples - batch_size) / max(1, n_samples - 1)
+    skewed = max(0.0, 1 - 2 * share) * (_ROOM**2 - 1) / 6
+    wanted = math.ceil(mean + _ROOM * math.sqrt(variance) + skewed)
+    return max(1, min(wanted, n_own, batch_size))
 
 
 class ShardFeed(Feed):
@@ -54,6 +79,7 @@ class ShardFeed(Feed):
         super().__init__(split, *choices)
         self.in_order = True
         self._stops = np.cumsum(self._sizes)
+        self._usual_width = usual_width(len(self.mine), self.n_samples, self._batch)
 
     def epoch(self, epoch: int, taken: int = 0) -> Iterator[Any]:
         """As for `Feed`; one chunk, if rows are not sparse."""
@@ -88,10 +114,12 @@ class ShardFeed(Feed):
         return self._batch
 
     def _width(self, taken_by: np.ndarray) -> int:
-        # Its part varies by about half of this; padded to a multiple of it, epochs seldom differ in
-        # their width, for each of which the steps would be compiled.
-        padded_to = math.isqrt(self.batch_size)
-        return max(1, -(-int(taken_by[:, self.index].max()) // padded_to)) * padded_to
+        # Steps are compiled for each width, so there is one for all epochs but a rare one; and it
+        # depends on the epoch alone, so that of a run that is resumed there is the same.
+        width, needed = self._usual_width, taken_by[:, self.index].max()
+        while width < needed:
+            width *= 2
+        return min(width, self._batch)
 
     def _totals(self, taken_by: np.ndarray) -> np.ndarray:
         return taken_by.sum(axis=1)
