@@ -10,6 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.stats import binom
+from support.sparse import sparse_matrix
+from support.workers import in_threads
+
+from tfsoftmax import Split
+from tfsoftmax.data.sparse_rows import SparseRows
+from tfsoftmax.training.sgd import sparse_feed
+from tfsoftmax.training.sgd.sparse_shard_feed import SparseShardFeed
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 PAGE_SECONDS = 400
@@ -150,6 +157,49 @@ def test_an_all_reduces_bytes_level_off_and_its_latencies_do_not(made):
     assert [of_bytes.all_reduce(1, p).wall for p in (1, 2, 4)] == [0, 1, 1.5]
     assert of_bytes.all_reduce(1, 1000).wall < 2
     assert [of_latency.all_reduce(0, p).wall for p in (1, 2, 4, 1000)] == [0, 2, 6, 1998]
+
+
+def test_sparse_rows_have_the_features_that_made_ones_have(made, module):
+    matrix, _ = module("made_sparse").click_log(4096, 39 * 400, n_fields=39, n_classes=2)
+    clicks = made.costs.Problem(4096, 39 * 400, 2, 312, non_zeros=39)
+    for rows in (1, 16, 256):
+        batches = [matrix[first : first + rows].indices for first in range(0, 4096, rows)]
+        found = np.mean([len(np.unique(each)) for each in batches])
+        assert clicks.touched(rows) == pytest.approx(found, rel=0.05)
+    assert made.problem.touched(7) == 99
+
+
+def test_steps_together_send_what_their_rows_have_and_tell_which_these_are(made):
+    wide = made.costs.Problem(12_000, 1_000_000, 2, 312, non_zeros=39)
+    small, large = (
+        made.costs.synchronous(wide, made.rates, made.cluster(4), batch, 1) for batch in (10, 1000)
+    )
+    # 300 steps of 40 rows, in chunks of 672: gradients of float32 and numbers of int32.
+    gradients = 4 * 2 * (wide.touched(40) + 1) + 4 * 4 * wide.touched(10)
+    sums = 6 * (1 + 2 / 672)
+    expected = sums * 1e-3 + 6 / 4 * gradients * 1e-8
+    assert small.communicating == pytest.approx(300 * expected)
+    of_all = made.costs.local_steps(wide, made.rates, made.cluster(4), 10, 1, 2)
+    assert small.communicating < 2 * of_all.communicating / 10
+    # Larger batches have more features in fewer messages.
+    assert small.communicating / 100 < large.communicating < small.communicating
+
+
+def test_what_sparse_steps_tell_is_what_workers_tell(made, monkeypatch):
+    assert made.costs.CHUNK_ENTRIES == sparse_feed._CHUNK_ENTRIES
+    monkeypatch.setattr(sparse_feed, "_CHUNK_ENTRIES", 500)
+    split = Split(SparseRows(sparse_matrix(300, 700)), np.zeros(300, np.int32))
+
+    def sums_of_chunks(workers):
+        sums, sent = workers.sum, []
+        workers.sum = lambda tensors: sent.append(tensors) or sums(tensors)
+        shards = [range(100), range(100, 300)]
+        feed = SparseShardFeed(split, 16, 0, 2**30, shards, workers.index, workers=workers)
+        return len(sent), len(list(feed.epoch(0))), len(sent)
+
+    for before, chunks, after in in_threads(2, sums_of_chunks):
+        assert chunks > 3
+        assert (before, after) == (0, made.costs.SUMS_OF_CHUNK * chunks)
 
 
 def test_processes_that_share_cores_wait_for_them(made):

@@ -7,6 +7,7 @@ from typing import Any
 
 import figures
 import paper
+from costs import CHUNK_ENTRIES
 from measure import FEATURES
 from paper import ASKED, CRITEO, DENSE, duration
 from shared import Cost, table_head, table_row
@@ -24,7 +25,10 @@ One worker's message is all of W and b: `m = 4 (features + 1) classes` bytes, 31
 - **An all-reduce** of p workers in a ring is `2 (p - 1)` messages one after the other, of `m / p`
   bytes each: `2 (p - 1) (latency + m / (p bandwidth))` seconds. Its bytes hardly grow with p, its
   latencies do (Patarasuk and Yuan 2009).
-- **Every step together:** `rows / (p batch)` times `step(batch) + all-reduce`.
+- **Every step together:** `rows / (p batch)` times `step(batch) + all-reduce`. On sparse rows a
+  message has only the features of the batch, about `sum 1 - (1 - q)^(p batch)` of them, where q is
+  the chance that a row has one: by Zipf's law, as in generated click logs. Which these are is told
+  for many steps at a time, 4 bytes for each feature of each worker's part.
 - **Local steps:** as many steps, and an all-reduce after every K of them.
 - **Exact:** an epoch of local steps, then passes of `rows / p` rows, each with a few all-reduces of
   8-byte numbers: what the chief asks for, and what all found. Between passes the chief works alone,
@@ -266,7 +270,7 @@ def on_paper(found: dict[str, Any]) -> Iterator[str]:
     yield (
         f"{CRITEO.features:,} hashed features, {CRITEO.non_zeros} of them in a row, two classes: "
         f"{CRITEO.bytes / 1e12:.1f} TB as they lie in memory, and "
-        f"{4 * CRITEO.parameters / 1e6:.0f} MB a message. Steps are of generated click logs of "
+        f"{4 * CRITEO.parameters / 1e6:.0f} MB for all of W. Steps are of generated click logs of "
         "that shape. **None of it was run here.**"
     )
     yield ""
@@ -281,15 +285,18 @@ def breaks(found: dict[str, Any]) -> Iterator[str]:
     rates = figures.rates(found)
     usual = rates.steps[0][1].wall / figures.batches(found)[0]
     crossing = usual / max(rates.order.wall, 1e-12)
-    touched = 4 * CRITEO.non_zeros * 1024 * CRITEO.classes
+    touched = [CRITEO.touched(1024 * machines) for machines in (1, 4, 89)]
+    sizes = [f"{4 * CRITEO.classes * features / 1e6:.1f}" for features in touched]
     yield "## Where it breaks"
     yield ""
     yield from [
-        "- **Messages of sparse rows are taken to be all of W.** The means of local steps are. "
-        "Steps that are taken together send the gradients of only those features that the batch "
-        f"has, at most {touched / 1e3:.0f} kB for 1,024 rows and {4 * touched / 1e6:.1f} MB for "
-        f"those of four machines instead of {4 * CRITEO.parameters / 1e6:.0f} MB, which is not "
-        "counted on.",
+        "- **How large messages of sparse rows are depends on how often features return.** By "
+        f"Zipf's law, 1,024 rows of one machine, of four and of 89 have gradients of {sizes[0]}, "
+        f"{sizes[1]} and {sizes[2]} MB; with a feature of its own for each entry it would be "
+        f"{4 * CRITEO.classes * CRITEO.non_zeros * 1024 / 1e6:.1f} MB for each 1,024 rows, and all "
+        "of W at most. Which features these are is told for as many steps as have a million "
+        f"entries: from {CHUNK_ENTRIES // (2 * 1024 * CRITEO.non_zeros) + 1} machines on that is "
+        "each step. That each machine numbers the features of all is not counted.",
         "- **Every worker reads the whole source** if it has no parts, and nothing of that shrinks "
         "with more.",
         "- **For steps together every worker draws the order of all rows**: 24 GB for 1e9 "

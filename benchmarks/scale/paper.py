@@ -118,7 +118,7 @@ def criteo_table(found: dict[str, Any]) -> Iterator[str]:
         ways = {f"streams, batches of {batch:,}": synchronous(CRITEO, measured, cluster, batch, 1)}
         if workers > 1:
             ways = {
-                f"every step together, {batch:,} rows of each, all of W a message": synchronous(
+                f"every step together, {batch:,} rows of each": synchronous(
                     CRITEO, measured, cluster, batch, 1
                 ),
                 f"{EVERY} steps of {batch:,} rows, then the mean": local_steps(

@@ -40,12 +40,13 @@ def merged(array: np.ndarray, workers: Workers) -> np.ndarray:
     return np.frombuffer(content.tobytes(), array.dtype).reshape(array.shape)
 
 
-def gathered(own: np.ndarray, workers: Workers) -> np.ndarray:
+def gathered(own: np.ndarray, workers: Workers, sizes: np.ndarray | None = None) -> np.ndarray:
     """The rows of all workers, in the workers' order; each may have any number, or none.
 
     Args:
       own: ``[n, ...]``, of the same type and the same other axes in all.
       workers: all.
+      sizes: how many rows each worker has, where all know it; that saves a message.
 
     >>> from tfsoftmax.distributed.workers import ALONE
     >>> gathered(np.array([3, 4]), ALONE).tolist()
@@ -53,9 +54,11 @@ def gathered(own: np.ndarray, workers: Workers) -> np.ndarray:
     """
     if workers.count == 1:
         return own
-    sizes = np.zeros(workers.count, np.int64)
-    sizes[workers.index] = len(own)
-    ends = np.cumsum(merged(sizes, workers))
+    if sizes is None:
+        sizes = np.zeros(workers.count, np.int64)
+        sizes[workers.index] = len(own)
+        sizes = merged(sizes, workers)
+    ends = np.cumsum(sizes)
     rows = np.zeros((ends[-1], *own.shape[1:]), own.dtype)
     rows[ends[workers.index] - len(own) : ends[workers.index]] = own
     return merged(rows, workers)

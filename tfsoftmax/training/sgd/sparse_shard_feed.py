@@ -63,10 +63,11 @@ class SparseShardFeed(ShardFeed, SparseFeed):
 
     def _shared(self, part: Part) -> Shared:
         """Tells the others which features this worker's rows have, and is told theirs."""
-        own = part.numbers.features
-        sizes = gathered(np.array([[len(each) for each in own]]), self._workers)
+        own, workers = part.numbers.features, self._workers
+        one_each = np.ones(workers.count, np.int64)
+        sizes = gathered(np.array([[len(each) for each in own]]), workers, one_each)
         features = np.concatenate(own).astype(np.int32, copy=False)
-        return Shared(part, sizes, gathered(features, self._workers))
+        return Shared(part, sizes, gathered(features, workers, sizes.sum(axis=1)))
 
 
 def numbered_together(shared: Shared, index: int) -> Part:
