@@ -26,6 +26,7 @@ from tfsoftmax.errors import TRY_AGAIN
 from tfsoftmax.training import build
 from tfsoftmax.training.newton import leading, preconditioner
 from tfsoftmax.training.newton import rows as rows_module
+from tfsoftmax.training.newton.drawn import Drawn, DrawnPasses
 from tfsoftmax.training.newton.passes import Passes
 from tfsoftmax.training.newton.preconditioner import Draw
 from tfsoftmax.training.newton.rows import Rows, Share
@@ -114,8 +115,10 @@ def test_which_rows_are_drawn_does_not_depend_on_how_many_workers_have_them(tabl
             assert_allclose(part, expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", [Passes, SmallPasses, SparsePasses])
-def test_what_passes_find_is_of_the_rows_of_all(table, kind):
+@pytest.mark.parametrize("kind", [Passes, DrawnPasses, SmallPasses, SparsePasses])
+def test_what_passes_find_is_of_the_rows_of_all(table, kind, monkeypatch):
+    monkeypatch.setattr(rows_module, "_BLOCK_NUMBERS", 10 * 8)
+    monkeypatch.setattr(rows_module, "_FEWEST_ROWS", 1)
     rng = np.random.default_rng(1)
     weights = rng.uniform(0, 2, 240)
     here, step, along = rng.normal(size=(3, 3, 9))
@@ -126,13 +129,18 @@ def test_what_passes_find_is_of_the_rows_of_all(table, kind):
     def found(workers, mine):
         share = Share(mine, workers) if workers else None
         rows = Rows(split, weights, 3, sparse=sparse, share=share)
-        passes = kind(objective, rows, compiled=False) if kind is Passes else kind(objective, rows)
+        dense = kind in (Passes, DrawnPasses)
+        passes = kind(objective, rows, compiled=False) if dense else kind(objective, rows)
         logits, there = (passes.logits(each, exact=True) for each in (here, here + step))
+        sure = passes.at(passes.logits(5 * here)).probabilities
+        curving = passes.curving(sure)
+        assert isinstance(curving[0], Drawn) == (kind is DrawnPasses)
         point = passes.at(passes.shifted(logits, np.array([0.5, 0, -0.5])))
         return [
             *point[:2],
             *point[3:],
             passes.curved(point.probabilities, along),
+            passes.curved(curving, along),
             passes.loss_along(logits, passes.between(logits, there), 0.25),
             passes.entropy(point.probabilities, 0.7),
             *passes.of_bias(logits),

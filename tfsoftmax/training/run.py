@@ -130,7 +130,7 @@ class Run:
         if len(self.history.epochs) < self.recipe.epochs:
             did = self._descend(on_progress)
             trained = time.perf_counter()
-            train: Figures | Evaluation | TrainingFigures = self._measure_training()
+            train = self._measure_training()
         else:
             newton = self.begin_newton()
             did = self._newton_step(newton, on_progress)
@@ -236,8 +236,15 @@ class Run:
             "slowest_worker": int(both[1].argmax()),
         }
 
-    def _measure_training(self) -> Figures | Evaluation:
-        """How the model does on the training rows, those of all workers."""
+    def _measure_training(self) -> Figures | Evaluation | TrainingFigures:
+        """How the model does on the training rows, those of all workers, after an epoch of SGD."""
+        last = len(self.history.epochs) + 1 == self.recipe.epochs
+        if self.recipe.solver == "newton" and last:
+            # Newton's first step needs the same pass.
+            figures = self.begin_newton().figures
+            if not math.isfinite(figures.log_loss):
+                self.trainer.diverged(math.inf)
+            return figures
         found = self._measure(self._train)
         if self._workers.count == 1:
             return found

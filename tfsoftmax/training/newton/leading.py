@@ -181,6 +181,11 @@ class LedPasses(Passes):
         found: Point = self._team.ask("at", logits, keep)
         return found
 
+    def curving(self, probabilities: OfRows) -> OfRows:
+        """As for `Passes`."""
+        found: OfRows = self._team.ask("curving", probabilities)
+        return found
+
     def curved(self, probabilities: OfRows, direction: Joint) -> Joint:
         """As for `Passes`."""
         found: Joint = self._team.ask("curved", probabilities, direction)

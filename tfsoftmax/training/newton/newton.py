@@ -234,7 +234,7 @@ class Newton:
         self, right: Joint, free: np.ndarray, objective: float, tol: float
     ) -> tuple[Joint, int]:
         """Solves Newton's equations as exactly as is of use; also returns the iterations."""
-        inverse, probabilities = self._inverse, self.point.probabilities
+        inverse, curving = self._inverse, self.passes.curving(self.point.probabilities)
         assert inverse is not None
 
         def precondition(rest: Joint) -> Joint:
@@ -253,7 +253,7 @@ class Newton:
             # What is left is the gradient to come.
             if iterations and self.l2 and self._bound(rest) < _LEFT * tol * objective:
                 break
-            curved = self.passes.curved(probabilities, direction)
+            curved = self.passes.curved(curving, direction)
             curved = free * (curved + (self.l2 + damping) * _penalised(direction))
             size = length / float((direction * curved).sum())
             found, rest = found + size * direction, rest - size * curved

@@ -41,8 +41,8 @@ class OfChunk:
       point: from a center, a `Chunk` and its logits to the sums of its losses, of its
         cross-entropies and of how many are right, ``[3]``, the gradients with respect to W and b,
         and the probabilities.
-      curved: from a center, features, weights, probabilities and a direction, as W and b, to the
-        Hessian times that.
+      curved: from a center, features, weights, probabilities, how many blocks are looked at, and
+        a direction, as W and b, to the Hessian times that.
       loss: from labels, weights, logits, a direction of theirs and a size to the sum of losses.
       bias: from labels, weights and logits to the sum of losses, and what it is to the bias: the
         sums of targets and of probabilities, ``[n_classes]``, and of these times each other.
@@ -104,16 +104,16 @@ class OfChunk:
         return *_sum_of_blocks(n_blocks, sums, shapes), probabilities
 
     def _curved(
-        self, center: Any, features: Any, weights: Any, probabilities: Any, W: Any, b: Any
+        self, center: Any, features: Any, weights: Any, probabilities: Any, n_used: Any, *of: Any
     ) -> list[Any]:
         n_blocks, block_rows = weights.shape
-        objective = replace(self._objective, center=center)
+        objective, dtype = replace(self._objective, center=center), of[0].dtype
 
         def product(block: Any) -> list[Any]:
-            inputs = self._inputs(features, block, n_blocks, block_rows, W.dtype)
-            return objective.hessian_product(probabilities[block], inputs, weights[block], [W, b])
+            inputs = self._inputs(features, block, n_blocks, block_rows, dtype)
+            return objective.hessian_product(probabilities[block], inputs, weights[block], of)
 
-        return _sum_of_blocks(n_blocks, product, (W.shape, b.shape))
+        return _sum_of_blocks(n_blocks, product, [part.shape for part in of], n_used)
 
     def _loss(self, labels: Any, weights: Any, logits: Any, ahead: Any, size: Any) -> Any:
         def loss(block: Any) -> list[Any]:
@@ -146,9 +146,12 @@ class OfChunk:
 
 
 def _sum_of_blocks(
-    n_blocks: int, of_block: Callable[[Any], Sequence[Any]], shapes: Sequence[Any]
+    n_blocks: int,
+    of_block: Callable[[Any], Sequence[Any]],
+    shapes: Sequence[Any],
+    n_used: Any = None,
 ) -> list[Any]:
-    """The sums over all blocks of what a function returns for each, float64."""
+    """The sums over all blocks, or the first ones, of what a function returns for each, float64."""
 
     def add(block: Any, *sums: Any) -> tuple[Any, ...]:
         parts = of_block(block)
@@ -157,7 +160,8 @@ def _sum_of_blocks(
     if n_blocks == 1:
         return [tf.cast(part, tf.float64) for part in of_block(0)]
     start = tf.constant(0), *(tf.zeros(shape, tf.float64) for shape in shapes)
-    below = lambda block, *_: block < n_blocks  # noqa: E731
+    last = n_blocks if n_used is None else n_used
+    below = lambda block, *_: block < last  # noqa: E731
     return list(tf.while_loop(below, add, start, parallel_iterations=1)[1:])
 
 

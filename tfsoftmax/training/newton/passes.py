@@ -8,7 +8,7 @@ float64, unless exact ones are asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from functools import partial
 from typing import Any, NamedTuple
@@ -24,6 +24,8 @@ from tfsoftmax.training.objective import Objective
 Joint = np.ndarray
 # Of each chunk of rows, ``[n_blocks, n_classes, block_rows]``.
 OfRows = list[tf.Tensor]
+# Features, weights and probabilities of a chunk, and how many of its blocks there are.
+Curving = tuple[tf.Tensor, tf.Tensor, tf.Tensor, Any]
 
 
 class Point(NamedTuple):
@@ -128,14 +130,30 @@ class Passes:
         loss, log_loss, accuracy = (total / self.n_samples).tolist()
         return Point(loss, gradient / self.n_samples, probabilities, log_loss, accuracy)
 
+    def curving(self, probabilities: OfRows) -> OfRows:
+        """What `curved` is to be given for several products where rows have these probabilities."""
+        return probabilities
+
     def curved(self, probabilities: OfRows, direction: Joint) -> Joint:
-        """The Hessian of the mean loss times a direction."""
+        """The Hessian of the mean loss times a direction.
+
+        Args:
+          probabilities: of all rows, or what `curving` has made of them.
+          direction: like W and b.
+        """
         self.count += 1
+        every = zip(self._chunks(), probabilities, strict=True)
+        parts = ((chunk.features, chunk.weights, own, len(chunk.weights)) for chunk, own in every)
+        return self._hessian_times(direction, parts)
+
+    def _hessian_times(self, direction: Joint, parts: Iterable[Curving]) -> Joint:
+        """The sum of what the Hessian of all workers' rows times a direction has of each part."""
         total, (W, b) = np.zeros_like(direction), _split(direction, tf.float32)
         curved = partial(self._float32.curved, self._center)
-        for chunk, own in zip(self._chunks(), probabilities, strict=True):
-            P = tf.cast(own, tf.float32)
-            total += np.concatenate(curved(chunk.features, chunk.weights, P, W, b), axis=1)
+        for features, weights, probabilities, n_blocks in parts:
+            P = tf.cast(probabilities, tf.float32)
+            found = curved(features, weights, P, tf.constant(n_blocks), W, b)
+            total += np.concatenate(found, axis=1)
         return self._of_all(total)[0] / self.n_samples
 
     def loss_along(self, logits: OfRows, ahead: OfRows, size: float) -> float:

@@ -12,9 +12,9 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
-from scipy.linalg.blas import strsv
+from scipy.linalg.blas import get_blas_funcs, ssymv
 
-from tfsoftmax.system.threads import one_thread_for
+from tfsoftmax.system.threads import one_thread, one_thread_for
 from tfsoftmax.training.newton.passes import OfRows
 from tfsoftmax.training.newton.rows import Rows
 from tfsoftmax.training.newton.sample import Sample, chances_of
@@ -39,6 +39,8 @@ _UNSEEN = 0.02
 _FLAT = 1e-6
 # A Hessian is added up over blocks of rows: of numbers that the processor's cache holds.
 _BLOCK_NUMBERS, _FEWEST_ROWS = 2**18, 1000
+# Pairs whose products with all others are computed at a time: these stay in the cache.
+_PAIRS_AT_A_TIME = 256
 # What pairs may weigh against the diagonal beside them: a few that were drawn are not to be trusted
 # further, and far beyond that float32 loses the sign of what is left. Found by so many powers.
 _STEEPEST = 300
@@ -100,7 +102,9 @@ class Draw:
             return Whole(self.curvature(probabilities, wanted, number, free), l2, free)
         sample, generator = self.sample(probabilities, _ROWS, number)
         n_pairs = int(np.clip(np.sqrt(n_samples * n_free) / 7, *_PAIRS))
-        return Pairs(sample, l2, n_pairs, generator)
+        # A second thread saves less than it goes on turning while passes need its core.
+        with one_thread():
+            return Pairs(sample, l2, n_pairs, generator)
 
     def curvature(
         self, probabilities: OfRows, wanted: int, number: int, free: np.ndarray
@@ -212,7 +216,8 @@ class Factor:
         while True:
             np.fill_diagonal(H, 1 + flat)
             try:
-                self._factor = cho_factor(H, lower=False, check_finite=False)
+                # The same as its transpose, which is in LAPACK's order and need not be rearranged.
+                self._factor, _ = cho_factor(H.T, lower=True, check_finite=False)
                 return
             except LinAlgError:
                 # Sums of many rows round further than most do.
@@ -220,8 +225,17 @@ class Factor:
 
     def solve(self, right: np.ndarray) -> np.ndarray:
         """The inverse times ``[n]`` or ``[n, n_columns]``."""
-        scales = self._scales if right.ndim == 1 else self._scales[:, None]
-        return scales * cho_solve(self._factor, scales * right, check_finite=False)
+        if right.ndim == 1:
+            return self._scales * _solve(self._factor, self._scales * right)
+        scales = self._scales[:, None]
+        return scales * cho_solve((self._factor, True), scales * right, check_finite=False)
+
+
+def _solve(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The inverse of ``L L'`` times ``[n]``, of Cholesky's factor L."""
+    # Not `cho_solve`, which takes ten times as long for a single right side.
+    trsv = get_blas_funcs("trsv", (factor,))
+    return trsv(factor, trsv(factor, right, lower=1), lower=1, trans=1)
 
 
 def curvature_of(sample: Sample, free: np.ndarray) -> np.ndarray:
@@ -289,28 +303,45 @@ class Pairs:
         held[-1] = 0
         D = held + _UNSEEN * diagonal
         D = np.maximum(D, _FLAT * D.max()).astype(np.float32)
-        G = ((self._A / D) @ self._A.T)[np.ix_(self._places, self._places)]
-        G *= self._E @ self._E.T
+        G = self._products(self._A / np.sqrt(D))
+        # Beside what D is multiplied by, all else is divided by it.
         steep = max(1.0, largest_eigenvalue(G, generator) / _STEEPEST)
-        self.diagonal = D * np.float32(steep)
-        G /= np.float32(steep)
-        np.einsum("ii->i", G)[:] += 1
-        self._factor, _ = cho_factor(G, overwrite_a=True, check_finite=False)
+        self.diagonal, self._steep = D * np.float32(steep), np.float32(steep)
+        np.einsum("ii->i", G)[:] += self._steep
+        self._factor, _ = cho_factor(G, lower=True, overwrite_a=True, check_finite=False)
+
+    def _products(self, A: np.ndarray) -> np.ndarray:
+        """The products of all pairs, on and below the diagonal, in LAPACK's order."""
+        of_rows, places, E, n_pairs = A @ A.T, self._places, self._E, len(self._E)
+        upper = np.zeros((n_pairs, n_pairs), np.float32)
+        for first in range(0, n_pairs, _PAIRS_AT_A_TIME):
+            some, rest = slice(first, first + _PAIRS_AT_A_TIME), slice(first, None)
+            of_some = of_rows.take(places[some], 0).take(places[rest], 1)
+            np.multiply(of_some, E[some] @ E[rest].T, out=upper[some, rest])
+        return upper.T
 
     def solve(self, right: np.ndarray) -> np.ndarray:
         """As for `Whole`."""
         first = right.astype(np.float32) / self.diagonal
         inner = np.einsum("sk,sk->s", self._E, (self._A @ first.T)[self._places])
-        # Not `cho_solve`, which takes ten times as long for a single right side.
-        inner = strsv(self._factor, strsv(self._factor, inner, trans=1))
+        inner = self._steep * _solve(self._factor, inner)
         of_rows = np.add.reduceat(self._E * inner[:, None], self._firsts)
         second = of_rows.T @ self._A / self.diagonal
         return (first - second).astype(np.float64)
 
 
 def largest_eigenvalue(G: np.ndarray, generator: np.random.Generator) -> float:
-    """About the largest eigenvalue of a positive matrix, by power iteration."""
+    """About the largest eigenvalue of a positive matrix, by power iteration.
+
+    Args:
+      G: float32 ``[n, n]``; nothing above its diagonal is looked at.
+      generator: for where it begins.
+
+    >>> G = np.asfortranarray(np.array([[2, np.nan], [1, 2]], np.float32))
+    >>> round(largest_eigenvalue(G, np.random.default_rng(0)), 3)
+    3.0
+    """
     vector = generator.random(len(G), np.float32)
     for _ in range(_POWERS):
-        vector = G @ (vector / np.linalg.norm(vector))
+        vector = ssymv(1.0, G, vector / np.linalg.norm(vector), lower=1)
     return float(np.linalg.norm(vector))

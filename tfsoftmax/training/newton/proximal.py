@@ -53,7 +53,7 @@ def minimum(
     scale = 1 / np.sqrt(np.diag(hessian).astype(np.float64))
     H = hessian * np.outer(scale, scale).astype(np.float32)
     gradient, begin, held = gradient * scale, start / scale, l1 * scale
-    step = 1 / (_ABOVE * largest_eigenvalue(H, np.random.default_rng(0)))
+    step = 1 / (_ABOVE * largest_eigenvalue(H.T, np.random.default_rng(0)))
 
     def smooth_at(x: np.ndarray) -> np.ndarray:
         return gradient + H @ (x - begin).astype(np.float32)

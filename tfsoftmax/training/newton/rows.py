@@ -188,7 +188,12 @@ class Rows:
 
     def in_blocks(self, of_rows: np.ndarray) -> np.ndarray:
         """An array of the held rows as those of `whole` are, ``[n_blocks, block_rows, ...]``."""
-        return of_rows[self._places(0)[0]]
+        return of_rows[self.places]
+
+    @property
+    def places(self) -> np.ndarray:
+        """The held rows in the blocks of `whole`, ``[n_blocks, block_rows]``."""
+        return self._places(0)[0]
 
     @property
     def n_chunks(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tfsoftmax.training.newton.drawn import DrawnPasses
 from tfsoftmax.training.newton.passes import Passes
 from tfsoftmax.training.newton.rows import Rows
 from tfsoftmax.training.newton.small import SmallPasses
@@ -25,5 +26,5 @@ def passes_over(objective: Objective, rows: Rows, xla: bool) -> Passes:
         return SparsePasses(objective, rows)
     if rows.few:
         return SmallPasses(objective, rows)
-    kind = Passes if rows.in_memory else StreamedPasses
+    kind = DrawnPasses if rows.in_memory else StreamedPasses
     return kind(objective, rows, xla and rows.multiplications >= _COMPILE_FROM)
