@@ -35,7 +35,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
         axis.set(title=title, xlabel="seconds", ylabel="relative gap")
     shown = {line.get_label(): line for axis in figure.axes for line in axis.get_lines()}
     names = [name for name in SOLVERS if name in shown]
-    axes.flat[0].legend([shown[name] for name in names], names, fontsize=7)
+    figure.legend([shown[name] for name in names], names, loc="outside lower center", ncols=4)
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=80)
     pyplot.close(figure)
