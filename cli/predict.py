@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tfsoftmax.cli._console import PlainCommand, common_options, print_json, set_verbosity
-from tfsoftmax.cli._flags import render
+from tfsoftmax.cli._errors import explain
 from tfsoftmax.cli._interrupt import raise_pending_interrupt
 from tfsoftmax.cli._models import describe, recorded_data
 from tfsoftmax.cli._sources import notation_options
@@ -65,7 +65,8 @@ def predict(
     they should show what its training images show, as those show it. Columns are found by
     their names. Output is one line a picture or row (FILE:ROW, from 1), separated by tabs;
     'abstains' stands last where the model is too unsure to answer. A file that cannot be read
-    is named on standard error, the others are still answered, and the exit code is 1.
+    is named on standard error, the others are still answered, and the exit code is 1, or 2 where
+    there is no such file or nothing tells its kind.
     Rows with categories that the model does not know are answered, and counted on standard error.
     """
     set_verbosity(verbose, quiet)
@@ -82,18 +83,16 @@ def predict(
     ]
     problems = [source for source in sources if isinstance(source, DataError)]
     if len(problems) == len(sources):  # The model has nothing to answer.
-        for problem in problems:
-            _print_problem(problem)
         if as_json:
             print_json({"model": str(known.path), "answers": []})
-        return 1
+        return max(map(_reported, problems))
     from tfsoftmax import load_predictor
     from tfsoftmax.data.unknown_categories import UnknownCategories
 
     predictor = load_predictor(model)
     answers: list[dict[str, Any]] = []
     unknown_in: dict[str, list[dict[str, Any]]] = {}
-    failed = 0
+    code = 0
     for file, source in zip(files, sources, strict=True):
         unknown = UnknownCategories(predictor.spec.encoding)
         reading = (file, source, predictor.spec, options, invert, unknown)
@@ -103,19 +102,21 @@ def predict(
                 answers += _answers(predictor.spec, found, names, top, as_json)
         except DataError as error:
             raise_pending_interrupt()  # Reading may fail because it was interrupted.
-            _print_problem(error)
-            failed += 1
+            code = max(code, _reported(error))
         if unknown.sentence:
             _log.warning("Note: %s: %s", file, unknown.sentence)
             unknown_in[file] = unknown.to_json()
     if as_json:
         document = {"model": str(predictor.path), "answers": answers}
         print_json({**document, "unknown_categories": unknown_in} if unknown_in else document)
-    return 1 if failed else 0
+    return code
 
 
-def _print_problem(error: DataError) -> None:
-    click.echo(f"Error: {render(error)}", err=True)
+def _reported(error: DataError) -> int:
+    """Prints the error of a file; returns the exit code of a command that it would have ended."""
+    message, code = explain(error, None)
+    click.echo(f"Error: {message}", err=True)
+    return code
 
 
 def _answers(

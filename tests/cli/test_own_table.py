@@ -82,7 +82,7 @@ def test_predict_names_what_it_cannot_read(wine, tmp_path):
     frame.to_csv(tmp_path / "text.csv", index=False)
     found = run(group, "predict", model, tmp_path / "text.csv")
     assert_one_line(found, 1, r"text.csv, row 5, column 'hue': 'blue' is not a number")
-    assert_one_line(run(group, "predict", model, tmp_path / "none.csv"), 1, "found nothing")
+    assert_one_line(run(group, "predict", model, tmp_path / "none.csv"), 2, "found nothing")
 
 
 def test_evaluate_takes_what_was_recorded_and_all_rows_of_another_file(wine, tmp_path):

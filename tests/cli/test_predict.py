@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 import pytest
-from support.commands import run
+from support.commands import assert_one_line, run
 
 from tfsoftmax import load_dataset, load_predictor
 from tfsoftmax.cli.main import main as group
@@ -35,6 +35,16 @@ def test_predict_answers_for_the_good_pictures_and_names_the_bad(model, pictures
     assert result.exit_code == 1
     assert len(result.stdout.splitlines()) == 3
     assert result.stderr == f"Error: {bad}: not a PNG, JPEG or WebP image\n"
+
+
+def test_a_file_that_is_not_there_is_wrong_usage_and_the_rest_is_answered(model, pictures, birds):
+    nowhere = birds / "nope"
+    for ending in ("png", "csv", "npy"):
+        assert_one_line(run(group, "predict", model[0], f"{nowhere}.{ending}"), 2, "nope")
+    assert_one_line(run(group, "explain", model[0], f"{nowhere}.png"), 2, "nope.png: .*No such")
+    result = run(group, "predict", model[0], f"{nowhere}.png", *pictures)
+    assert result.exit_code == 2
+    assert len(result.stdout.splitlines()) == len(pictures)
 
 
 def test_predict_counts_categories_that_the_model_does_not_know(birds, tmp_path):

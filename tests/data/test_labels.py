@@ -56,3 +56,21 @@ def test_nullable_and_categorical_labels(tmp_path):
         found = load_dataset(f"parquet:{tmp_path / 't.parquet'}")
         assert found.spec.class_names == from_frame(frame).spec.class_names == names
         np.testing.assert_array_equal(rows_of(found)[1], column.astype(str))
+
+
+@pytest.mark.parametrize(
+    ("labels", "noted"),
+    [
+        (["0.5", "1.5"], "0.5"),
+        (["1", "-2.25"], "-2.25"),
+        (["1.0", "2.0"], None),
+        (["0.5", "none"], None),
+        (["3.10", "3.9"], "3.10"),
+    ],
+)
+def test_labels_that_are_numbers_with_fractions_are_pointed_out(tmp_path, log, labels, noted):
+    frame = pd.DataFrame({"x": np.arange(40) % 7, "label": labels * 20})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    assert set(load_dataset(tmp_path / "t.csv").spec.class_names) == set(labels)
+    assert ("need a regression" in log.text) == bool(noted)
+    assert f"such as {noted}," in log.text or not noted

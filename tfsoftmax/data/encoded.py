@@ -64,6 +64,9 @@ class CellsReader:
         from tfsoftmax.data.tables.reader import NumbersReader
 
         self._source, self._encoding, self._options = source, encoding, options
+        self._model = model
+        categories = [each for each in encoding.columns if model and each.kind == "category"]
+        self._known = {each.inputs[0]: each.vocabulary for each in categories}
         numbers = [each.name for each in encoding.inputs if each.dtype == "float32"]
         self.numbers = NumbersReader(
             source, numbers, options, model=model, marks_known=marks_known, remedy=remedy
@@ -107,7 +110,7 @@ class CellsReader:
 
     def _column(self, given: Input, column: pd.Series, refusal: _Refusal) -> np.ndarray:
         """The cells of a column that is not one of numbers."""
-        from tfsoftmax.data.tables.texts import integers_of, texts_of
+        from tfsoftmax.data.tables.texts import as_known, integers_of, texts_of
 
         if given.dtype == "int64":
             return integers_of(column, refusal, self._options.na_values)
@@ -120,12 +123,15 @@ class CellsReader:
         cells = texts_of(column, refusal, self._options.na_values, date)
         for encoded in checked:
             self._check_readable(given, encoded, cells, refusal)
-        return cells
+        return as_known(cells, self._known.get(given.name, ()))
 
     def _check_readable(
         self, given: Input, column: Column, cells: np.ndarray, refusal: _Refusal
     ) -> None:
         """Checks that each text is one that a graph can read as a number."""
+        from tfsoftmax.data.tables.reader import other_ways
+
+        remedy = "" if self._model else other_ways(given.name, self._options)
         numbers = features_of_cells(Encoding((given,), (column,)), {given.name: cells})
         unreadable = np.isnan(numbers[:][:, 0]) & (cells != "")
         expected = _EXPECTED[column.kind]
@@ -134,7 +140,7 @@ class CellsReader:
         refusal(
             unreadable,
             f"with a text that is not {expected}",
-            lambda row: f"expected {expected}, found {cells[row][:40]!r}; correct it",
+            lambda row: f"expected {expected}, found {cells[row][:40]!r}; correct it" + remedy,
         )
         cells[unreadable] = ""
 

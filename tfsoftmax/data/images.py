@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from tfsoftmax.errors import DataError
+from tfsoftmax.errors import DataError, UnknownDatasetError
 from tfsoftmax.spec import Spec
 from tfsoftmax.system.paths import check_regular
 
@@ -88,7 +88,8 @@ def read_image(
         Image.DecompressionBombError,
     ) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{path}: cannot be read as an image: {reason}") from error
+        kind = UnknownDatasetError if isinstance(error, FileNotFoundError) else DataError
+        raise kind(f"{path}: cannot be read as an image: {reason}") from error
     low, high = spec.value_range or (0.0, 255.0)
     levels = 255.0 - pixels if invert else pixels
     values = low + levels * ((high - low) / 255.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ _LONGEST_NAME = 1000  # characters
 _MISSING_TYPES = ("NoneType", "NAType", "NaTType")
 # Strings that often stand for a missing value, in lower case.
 _MISSING_WORDS = ("na", "n/a", "nan", "none", "null", "<na>", "#n/a")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)", re.ASCII)
 _LAST_CODE_POINT = 0x10FFFF
 _DAMAGED = "the label is damaged: it contains an invalid character; expected a text"
 _MISSING = (
@@ -185,7 +187,8 @@ def describe_doubts(names: Sequence[str], counts: np.ndarray) -> list[str]:
     >>> print(describe_doubts(["NA", "oak", "Oak"], np.array([3, 5, 2]))[0])
     3 rows have the label 'NA', which is taken for a class; na_values="NA" takes it for missing
     """
-    found: list[str] = [
+    found = _doubts_of_amounts(names)
+    found += [
         f"{counts[code]:,} rows have the label {name!r}, which is taken for a class; "
         + setting("na_values", name)
         + " takes it for missing"
@@ -198,6 +201,17 @@ def describe_doubts(names: Sequence[str], counts: np.ndarray) -> list[str]:
         if other != name:
             found.append(f"{other!r} and {name!r} are two classes; make them one if they are")
     return found
+
+
+def _doubts_of_amounts(names: Sequence[str]) -> list[str]:
+    if not all(map(_NUMBER.fullmatch, names)):
+        return []
+    return [
+        f"the labels are numbers such as {name}, and each of them is taken for a class; amounts, "
+        "which are measured, need a regression instead"
+        for name in names
+        if not float(name).is_integer()
+    ][:1]
 
 
 def _check_characters(labels: np.ndarray, source: str, first_row: int) -> None:

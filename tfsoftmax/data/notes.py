@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from tfsoftmax.data.tables.columns import listed
+from tfsoftmax.data.tables.telltales import TELLS_CLASS
 from tfsoftmax.messages import setting
 
 _log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class Notes:
       index: a column that is left out because it only numbers the rows.
       left_out: columns that are left out because their texts differ in every row.
       identifying: columns of whole numbers that differ in every row.
+      telltale: columns that tell the class of every row by themselves (`Telltales`).
       marks: a mark and the column in which every number has it, as in ``"$price"``.
       first_index: of the features of an svmlight file, 0 or 1; None for what has no indices.
       label: the column with the classes, of a table.
@@ -56,6 +58,7 @@ class Notes:
     index: str | None = None
     left_out: tuple[str, ...] = ()
     identifying: tuple[str, ...] = ()
+    telltale: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
     first_index: int | None = None
     label: str | None = None
@@ -79,6 +82,8 @@ class Notes:
                 "whole numbers that differ in every row, so they may only name it: "
                 + setting("drop", list(self.identifying))
             )
+        if self.telltale:
+            notes.append(TELLS_CLASS + ": " + setting("drop", list(self.telltale)))
         if self.columns:
             notes.append("columns: " + _shortened(self.columns))
         return [*notes, *self.hints]

@@ -226,6 +226,29 @@ def test_a_column_of_numbers_and_texts_is_refused_and_the_advice_helps():
     assert column_of(few, column=("cells=category",))[0] == "category"
 
 
+@pytest.mark.parametrize("said", [{"buckets": "cells:4"}, {"column": "cells=number"}])
+@pytest.mark.parametrize("texts", [words(1), ["x", *map(str, INDEX[1:])]])
+def test_texts_said_to_be_numbers_are_refused_and_the_advice_helps(said, texts):
+    ((option, value),) = said.items()
+    with pytest.raises(DataError) as caught:
+        from_frame(frame(cells=texts), options=SourceOptions(**said))
+    advice = str(caught.value)
+    assert advice.endswith(f'drop=["cells"] in place of {option}=["{value}"]')
+    assert 'column=["cells=category"]' in advice
+    assert column_of(texts, column="cells=category")[0] == "category"
+    without = from_frame(frame(cells=texts), options=SourceOptions(drop="cells"))
+    assert without.spec.feature_names == ("size",)
+
+
+def test_words_beside_yes_and_no_are_refused_and_the_advice_helps():
+    cells = np.array(["no", "yes", "maybe"])[INDEX % 3]
+    with pytest.raises(DataError, match=r"yes or no.* found 'maybe'.*\"cells=category\"\] or"):
+        from_frame(frame(cells=cells, town=WORDS[INDEX % 3]))
+    assert column_of(cells, column="cells=category")[0] == "category"
+    with pytest.raises(DataError, match=r"drop=.* in place of column=\[\"cells=date\"\]$"):
+        from_frame(frame(cells=cells), options=SourceOptions(column="cells=date"))
+
+
 def test_a_few_numbers_among_many_texts_are_texts():
     cells = ["5", *words(3)[1:]]
     assert column_of(cells) == ("text", "string")

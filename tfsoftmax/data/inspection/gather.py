@@ -14,12 +14,12 @@ from tfsoftmax.data.duplicates import row_hashes
 from tfsoftmax.data.inspection.cells import TextCells
 from tfsoftmax.data.inspection.described import USABLE, Column, Inspection, Role
 from tfsoftmax.data.inspection.notes import notes_on
-from tfsoftmax.data.inspection.telltales import Telltales
 from tfsoftmax.data.options import SourceOptions
 from tfsoftmax.data.statistics import ColumnStatistics
 from tfsoftmax.data.tables.cells import ColumnReader
 from tfsoftmax.data.tables.kinds_of_columns import MOST_CATEGORIES, Draft
 from tfsoftmax.data.tables.reader import readers_of
+from tfsoftmax.data.tables.telltales import Telltales
 from tfsoftmax.errors import DataError
 
 if TYPE_CHECKING:
@@ -55,20 +55,14 @@ class Gathered:
         self.missing = np.zeros(len(self.names), np.int64)
         self._digests = [hashlib.blake2b(digest_size=16) for _ in self.names]
         self._hashes: list[np.ndarray] = []
-        self._telltales = Telltales(len(self.names))
+        self._telltales = Telltales(self.names)
 
-    def add(
-        self,
-        rows: np.ndarray,
-        texts: dict[int, pd.Series] | None = None,
-        classes: np.ndarray | None = None,
-    ) -> None:
+    def add(self, rows: np.ndarray, texts: dict[int, pd.Series] | None = None) -> None:
         """Adds rows of numbers ``[n, n_columns]``, NaN where a value is missing.
 
         Args:
           rows: the numbers.
           texts: the values that are not numbers, by index of the column, then of the row.
-          classes: int ``[n]``, below 0 where a row has none; None where no row has.
         """
         if np.issubdtype(rows.dtype, np.floating):
             infinite = np.isinf(rows)
@@ -83,11 +77,11 @@ class Gathered:
         for digest, numbers in zip(self._digests, np.ascontiguousarray(rows.T), strict=True):
             digest.update(numbers.data)
         self._hashes.append(row_hashes(rows))
-        if classes is not None:
-            self._telltales.add(rows, classes)
 
     def add_frame(self, frame: pd.DataFrame, classes: np.ndarray | None = None) -> None:
-        """Adds a part of a table, and the classes of its rows as in `add`."""
+        """Adds a part of a table, and the classes of its rows as for `Telltales`, if it has any."""
+        if classes is not None:
+            self._telltales.add(frame, classes)
         rows = np.full((len(frame), len(self.names)), np.nan)
         first_row, texts = self.statistics.n_samples + 1, {}
         for index, name in enumerate(self.names):
@@ -106,7 +100,7 @@ class Gathered:
                 texts[index] = cells.texts
             elif reader.type not in USABLE:
                 texts[index] = column.set_axis(range(len(column))).dropna()
-        self.add(rows, texts, classes)
+        self.add(rows, texts)
 
     def _add_cells(self, name: str, column: pd.Series, first_row: int) -> pd.Series:
         """Adds cells that are read as texts; returns those that are not missing."""
@@ -160,7 +154,7 @@ class Gathered:
             if name in self._cells:
                 described = self._of_texts(described, self._cells[name])
             same_as = first.setdefault(digest, name)
-            columns.append(replace(described, same_as=same_as, tells_class=index in telltales))
+            columns.append(replace(described, same_as=same_as, tells_class=name in telltales))
         return [
             replace(each, same_as=None) if each.same_as == each.name else each for each in columns
         ]

@@ -173,11 +173,11 @@ class _Labels:
 
     def __init__(self, source: str, column: str | None, options: SourceOptions):
         self._column, self._missing = column, ["", *options.na_values]
-        self._names, self._codes = ClassNames(source, options.encoding), dict[str, int]()
+        self._names = ClassNames(source, options.encoding)
         self.classes, self.missing = Counter[str](), 0
 
     def add(self, frame: pd.DataFrame) -> np.ndarray | None:
-        """Adds a part of a table; returns a number for the class of each row, -1 for none."""
+        """Adds a part of a table; returns the name of each row's class, None for none."""
         if self._column is None:
             return None
         labels = frame[self._column]
@@ -185,9 +185,9 @@ class _Labels:
         present = labels[there].map(self._name)
         self.missing += len(frame) - len(present)
         self.classes.update(present)
-        codes = np.full(len(frame), -1)
-        codes[there] = [self._codes.setdefault(name, len(self._codes)) for name in present]
-        return codes
+        names = np.full(len(frame), None, object)
+        names[there] = present
+        return names
 
     def _name(self, label: Any) -> str:
         try:

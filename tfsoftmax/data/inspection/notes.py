@@ -7,6 +7,7 @@ from collections import Counter
 from tfsoftmax.data.inspection.described import USABLE, Column
 from tfsoftmax.data.tables.columns import listed
 from tfsoftmax.data.tables.kinds_of_columns import Draft
+from tfsoftmax.data.tables.telltales import TELLS_CLASS
 from tfsoftmax.messages import setting
 
 # A class with less than this part of the mean number of rows is noted as rare.
@@ -93,10 +94,7 @@ def notes_on(
         droppable(same, f"the same in every row as {listed([str(c.same_as) for c in same])}")
         blurred = [c.name for c in columns if _is_blurred(c)]
         note(blurred, "vary by less than float32 can tell apart; subtract their mean")
-    droppable(
-        [c for c in columns if c.tells_class],
-        "alone tells the class of every row; if it is known only once the class is, leave it out",
-    )
+    droppable([c for c in columns if c.tells_class], TELLS_CLASS)
     if classes:
         share = rows / len(classes)
         note([f"{n} ({c:,})" for n, c in classes.items() if c < 2], "classes of one row only")

@@ -51,7 +51,7 @@ class ColumnReader:
       notation: how its numbers are written where they are text.
       na_values: texts that stand for a missing value.
       mark: on every number, such as ``"$"``, or ``""`` for no mark; None to find out.
-      droppable: whether the column can be left out, as it can until a model is trained.
+      remedy: the end of a message: what can be done other than correcting the cells.
 
     Attributes:
       type: ``"number"``, ``"boolean"``, ``"text"``, or the file's own name of a type that
@@ -76,11 +76,11 @@ class ColumnReader:
         notation: Notation | None = None,
         na_values: Iterable[str] = (),
         mark: str | None = None,
-        droppable: bool = True,
+        remedy: str = "",
     ):
         self.name, self.notation = name, notation or Notation()
         self.na_values = frozenset(na_values)
-        self.writing = Writing(name, self.notation, mark, droppable)
+        self.writing = Writing(name, self.notation, mark, remedy)
         self.type = "number"
         self.present = self.texts = 0
         self.first_text: Example | None = None

@@ -14,6 +14,7 @@ from tfsoftmax.data.notes import Notes
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.tables.columns import Columns
 from tfsoftmax.data.tables.reader import RETRAIN, NumbersReader
+from tfsoftmax.data.tables.telltales import Telltales
 from tfsoftmax.distributed.workers import Workers
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class TableReader:
         options, model = source.options, source.model is not None
         self._source, self._columns = source, columns
         self._features = features
+        self._telltales = Telltales(() if model else columns.features)
         weights = options.but(missing="error")
         names = (columns.weight,) if columns.weight else ()
         self._weights = NumbersReader(source.name, names, weights, model=model)
@@ -85,6 +87,7 @@ class TableReader:
         if self._source.options.na_values:
             missing = labels.map(str).isin(self._source.options.na_values)
             labels = labels.astype(object).mask(missing, None)
+        self._telltales.add(frame, labels.to_numpy(), fine)
         collector.add(
             features,
             labels.to_numpy(),
@@ -130,6 +133,7 @@ class TableReader:
         Returns:
           Whether all have found columns of the same kinds.
         """
+        self._telltales.of_all(workers)
         features, weights = (each.of_all(workers) for each in (self._features, self._weights))
         return features and weights
 
@@ -140,7 +144,8 @@ class TableReader:
           DataError: if a column turns out to be unusable.
         """
         self._weights.finish()
-        return replace(self._features.finish(), label=self._columns.label)
+        found, telltale = self._features.finish(), self._telltales.columns()
+        return replace(found, label=self._columns.label, telltale=telltale)
 
 
 def numbers_of(source: Source, columns: Columns) -> NumbersReader:

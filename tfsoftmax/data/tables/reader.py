@@ -41,9 +41,34 @@ def readers_of(
     known = {mark[1:]: mark[:1] for mark in options.marks or ()}
     unknown = "" if marks_known and (model or options.marks is not None) else None
     return {
-        name: ColumnReader(name, notation, options.na_values, known.get(name, unknown), not model)
+        name: ColumnReader(
+            name,
+            notation,
+            options.na_values,
+            known.get(name, unknown),
+            "" if model else other_ways(name, options),
+        )
         for name in names
     }
+
+
+def other_ways(name: str, options: SourceOptions) -> Message:
+    """The end of a message: how a column can be read before a model is trained, or left out."""
+    category = ", or take it as categories with " + setting("column", [f"{name}=category"])
+    out = " or leave the column out with " + setting("drop", [name])
+    return category + out + _in_place(name, options)
+
+
+def _in_place(name: str, options: SourceOptions) -> str:
+    """The end of such advice, if an option says of what kind the column is."""
+    ways = ("column", f"{name}=", options.column), ("buckets", f"{name}:", options.buckets)
+    said = [
+        setting(way, [text])
+        for way, start, texts in ways
+        for text in texts
+        if text.startswith(start)
+    ]
+    return " in place of " + said[0] if said else ""
 
 
 def nameless(source: str) -> DataError:
@@ -301,13 +326,14 @@ class NumbersReader:
 
     def _as_category(self, name: str) -> str:
         said = "; or take the column as categories with " + setting("column", [f"{name}=category"])
-        return "" if self._model else said
+        return "" if self._model else said + _in_place(name, self._options)
 
     def _ways_out(self, name: str) -> str:
         if self._model:
             return ""
         row, column = setting("bad_rows", "skip"), setting("drop", [name])
-        return "; or leave out its row with " + row + ", or the column with " + column
+        in_place = _in_place(name, self._options)
+        return "; or leave out its row with " + row + ", or the column with " + column + in_place
 
     @property
     def doubtful(self) -> list[ColumnReader]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from datetime import date, datetime, time, timedelta, timezone
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 BLANKS = " \t\n\v\f\r"
 # The most characters of a cell; a longer one is hardly a cell, and would need much memory.
 LONGEST_CELL = 2**20
-_WHOLE = re.compile("[+-]?[0-9]{1,19}")
+_WHOLE = re.compile(r"([+-]?[0-9]{1,19})(?:\.0+)?")
+# Of categories; what begins with 0, as codes do, is no number.
+_PLAIN = re.compile(r"(0|-?[1-9][0-9]{0,18})(?:\.0+)?")
 # Which rows, what they have in common, and from the index of one to what is wrong with it.
 Refuse = Callable[[np.ndarray, str, Callable[[int], str]], None]
 
@@ -88,16 +91,56 @@ def integers_of(column: pd.Series, refuse: Refuse, na_values: Collection[str] = 
     if isinstance(dtype, np.dtype) and dtype.kind in "iu" and dtype != np.uint64 and not na_values:
         return np.asarray(column.to_numpy(np.int64))
     texts = texts_of(column, refuse, na_values)
-    numbers = [int(text) if _WHOLE.fullmatch(text) else 2**63 for text in texts]
+    found = map(_WHOLE.fullmatch, texts)
+    numbers = [int(whole[1]) if whole else 2**63 for whole in found]
     wrong = np.array([not -(2**63) <= number < 2**63 for number in numbers], bool)
 
     def problem(row: int) -> str:
         if not texts[row]:
-            return "the value is missing, and the column has whole numbers without missing ones"
+            return (
+                "the value is missing, and none was in the column that the model learned from; "
+                "fill it in"
+            )
         return f"{texts[row][:40]!r} is not a whole number of 64 bits; correct it"
 
     refuse(wrong, "with a value that is not a whole number", problem)
     return np.where(wrong, 0, np.array(numbers, object)).astype(np.int64)
+
+
+def as_known(cells: np.ndarray, vocabulary: tuple[str, ...]) -> np.ndarray:
+    """Texts with whole numbers written as the categories that a model knows, 3.0 as 3.
+
+    Programs write them with a fraction in a column that has missing values, and without it in
+    others. What is ambiguous stays as it is.
+
+    Args:
+      cells: as of `texts_of`.
+      vocabulary: the categories.
+
+    >>> as_known(np.array(["3.0", "5.0", "007"], object), ("3", "5.0", "5", "7")).tolist()
+    ['3', '5.0', '007']
+    """
+    import pandas as pd
+
+    numbers = [text for text in pd.unique(cells) if _PLAIN.fullmatch(text)]
+    known = _ways(vocabulary) if numbers else {}
+    changed = {text: ways[0] for text in numbers if len(ways := known.get(_plain(text), [])) == 1}
+    if not changed:
+        return cells
+    return np.array([changed.get(cell, cell) for cell in cells], object)
+
+
+@lru_cache(maxsize=64)
+def _ways(vocabulary: tuple[str, ...]) -> dict[int, list[str]]:
+    """How each whole number among some categories is written."""
+    ways: dict[int, list[str]] = {}
+    for text in filter(_PLAIN.fullmatch, vocabulary):
+        ways.setdefault(_plain(text), []).append(text)
+    return ways
+
+
+def _plain(text: str) -> int:
+    return int(text.partition(".")[0])
 
 
 def _written(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

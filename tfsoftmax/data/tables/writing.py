@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfsoftmax.data.tables.notation import MARK, Notation, bare, like_groups, readings, ways
-from tfsoftmax.messages import setting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +36,7 @@ class Writing:
       name: of the column.
       notation: how its numbers are written where they are text.
       mark: on every number, such as ``"$"``, or ``""`` for no mark; None to find out.
-      droppable: whether the column can be left out, as it can until a model is trained.
+      remedy: the end of a message: what can be done other than correcting the cells.
 
     Attributes:
       marks: the first number with each mark.
@@ -45,19 +44,12 @@ class Writing:
       conflict: why its cells cannot be read in one way; None if they can.
     """
 
-    def __init__(self, name: str, notation: Notation, mark: str | None, droppable: bool):
+    def __init__(self, name: str, notation: Notation, mark: str | None, remedy: str):
         self._name, self._notation = name, notation
-        self._expected_mark, self._droppable = mark, droppable
+        self._expected_mark, self.remedy = mark, remedy
         self.marks: dict[str, Example] = {}
         self.first: dict[str, Example] = {}
         self.conflict: str | None = None
-
-    @property
-    def remedy(self) -> str:
-        """The end of a message: what can be done other than correcting the cells."""
-        category = setting("column", [f"{self._name}=category"])
-        out = " or leave the column out with " + setting("drop", [self._name])
-        return ", or take it as categories with " + category + out if self._droppable else ""
 
     @property
     def mark(self) -> str:
