@@ -39,6 +39,30 @@ def test_all_end_with_the_same_error(tmp_path, which, bad_file):
     assert {each.options for each in found} == {alone.value.options}
 
 
+BAD_ENTRIES = {
+    "a value": {"ids": [1, 2], "values": [1.0, float("inf")]},
+    "an id": {"ids": [1, -2], "values": [1.0, 2.0]},
+    "a large id": {"ids": [1, 2**30], "values": [1.0, 2.0]},
+    "too few values": {"ids": [1, 2], "values": [1.0]},
+}
+
+
+@pytest.mark.parametrize("which", BAD_ENTRIES)
+@pytest.mark.parametrize("n_features", [None, 900])
+def test_errors_in_records_of_ids_and_values_are_those_of_one(tmp_path, which, n_features):
+    for number in range(3):
+        rows = [{"ids": [row, 600], "values": [1.0, 2.0]} for row in range(8)]
+        if number == 1:
+            rows[2] = BAD_ENTRIES[which]
+        records = [example(**row, label=[index % 2]) for index, row in enumerate(rows)]
+        write_records(tmp_path / f"{number}.tfrecord", records)
+    name, options = f"tfrecord:{tmp_path}", SourceOptions(n_features=n_features)
+    with pytest.raises(DataError, match=r"1\.tfrecord, record 3") as alone:
+        load_dataset(name, options=options)
+    found = in_threads(3, lambda each: load_dataset(name, options=options, workers=each))
+    assert {str(each) for each in found} == {str(alone.value)}
+
+
 # The cells of a column of the bad file.
 BAD_CELLS = {
     "a missing number": ("b", [1.0, np.nan] * 4),

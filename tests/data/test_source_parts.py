@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from support.parted import (
     SOURCES,
+    full_records,
     in_workers,
     mixed_csv,
     mixed_parquet,
     packed_npz,
+    sparse_records,
     table,
     tfrecords,
     write_records,
@@ -19,6 +21,7 @@ from tfsoftmax import SourceOptions, UsageError, fit, load_dataset
 from tfsoftmax.data.record import DataRecord
 from tfsoftmax.data.sharded_rows import in_memory, own_rows
 from tfsoftmax.data.source_parts import own_parts, own_range, shares
+from tfsoftmax.data.sparse_rows import SparseFeatures
 from tfsoftmax.data.split import with_validation
 from tfsoftmax.data.statistics import ColumnStatistics, most_frequent, quantiles
 from tfsoftmax.training.prepare import with_scaling
@@ -40,6 +43,13 @@ def source(request, tmp_path):
     return load
 
 
+def content(features):
+    """The bytes of rows, whoever has them."""
+    found = in_memory(features)
+    arrays = [found] if isinstance(found, np.ndarray) else [found.indices, found.data, found.indptr]
+    return b"".join(array.tobytes() for array in arrays)
+
+
 def facts(dataset):
     """What is to be the same for all workers as for one process."""
     recorded = DataRecord.of(dataset)
@@ -49,9 +59,9 @@ def facts(dataset):
     return {
         "spec": dataset.spec,
         "labels": [part.labels.tolist() for part in validated.splits().values()],
-        "rows": in_memory(features).tobytes(),
-        "validation": in_memory(validated.validation.features).tobytes(),
-        "test": in_memory(dataset.test.features).tobytes(),
+        "rows": content(features),
+        "validation": content(validated.validation.features),
+        "test": content(dataset.test.features),
         "sha256": [recorded.sha256, validated.sha256()],
         "notes": dataset.notes,
         "shared": (recorded.shared_samples, recorded.first_shared),
@@ -84,14 +94,20 @@ def test_workers_find_what_one_process_finds(source, count):
         np.testing.assert_allclose(each["offsets"], expected["offsets"], rtol=1e-7)
 
 
+# A record of many ids has more bytes than rows of other sources have all together.
+LIMITS = {sparse_records: 4000, full_records: 4000}
+
+
 @pytest.mark.parametrize(
-    "source", [each for each in SOURCES if each is not packed_npz], indirect=True
+    ("source", "limit"),
+    [(each, LIMITS.get(each, 200)) for each in SOURCES if each is not packed_npz],
+    indirect=["source"],
 )
-def test_rows_beyond_memory_are_in_files_and_cached(source, monkeypatch):
+def test_rows_beyond_memory_are_in_files_and_cached(source, limit, monkeypatch):
     expected = facts(source())
 
     def read(workers):
-        dataset = source(200, workers=workers)
+        dataset = source(limit, workers=workers)
         assert dataset.train.features.in_file
         return facts(dataset)
 
@@ -117,14 +133,11 @@ def read_whole(folder):
                   + [example(features=[2.0], label=[1])] * 5)  # fmt: skip
     yield f"tfrecord:{folder / 'one.tfrecord'}"
     frame = table(60)
-    texts = frame.assign(word=[f"text {row % 50} of some words" for row in range(60)])
-    texts.to_parquet(folder / "t.parquet", row_group_size=10)
-    yield f"parquet:{folder / 't.parquet'}"
     frame.to_csv(folder / "one.csv", index=False)
     yield f"csv:{folder / 'one.csv'}"
     prices = frame["a"].abs().map("${:.2f}".format)
     names = [f"n{row}" for row in range(60)]
-    columns = {"texts": texts["word"], "prices": prices, "late words": "no", "names": names}
+    columns = {"prices": prices, "late words": "no", "names": names}
     for what, cells in columns.items():
         (folder / what).mkdir()
         rows = frame.assign(word=cells)
@@ -132,11 +145,6 @@ def read_whole(folder):
         for number, each in enumerate(frames):
             each.to_csv(folder / what / f"{number}.csv", index=False)
         yield f"csv:{folder / what}"
-    (folder / "many").mkdir()
-    for number, rows in enumerate([table(1400), table(1401)]):
-        codes = [f"c{row % 550}" for row in range(len(rows))]
-        rows.assign(code=codes).to_csv(folder / "many" / f"{number}.csv", index=False)
-    yield f"csv:{folder / 'many'}"
 
 
 def test_what_one_has_to_see_as_a_whole_is_read_whole(tmp_path):
@@ -148,6 +156,16 @@ def test_what_one_has_to_see_as_a_whole_is_read_whole(tmp_path):
             assert own_rows(dataset.train.features) is dataset.train.features, name
             assert dataset.sha256() == expected.sha256()
             assert dataset.notes == expected.notes
+
+
+@pytest.mark.parametrize("source", [sparse_records, full_records], indirect=True)
+def test_all_keep_rows_in_the_same_way_as_one(source):
+    expected = isinstance(source().train.features, SparseFeatures)
+    for count in COUNTS:
+        for dataset in in_workers(count, lambda workers: source(workers=workers)):
+            features = dataset.train.features
+            assert isinstance(features, SparseFeatures) == expected
+            assert isinstance(features.own, SparseFeatures) == expected
 
 
 def test_workers_that_see_other_files_are_named(tmp_path):

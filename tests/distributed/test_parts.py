@@ -126,6 +126,65 @@ def test_tables_with_categories_and_arrays_are_trained_on_so_too(tmp_path, kind,
         assert found[0]["W"].tobytes() == whole[0]["W"].tobytes()
 
 
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory):
+    """A table whose rows are kept without their zeros, and a file without rows."""
+    rng = np.random.default_rng(0)
+    town, code = rng.choice(["Bern", "Genf"], 1200), rng.zipf(1.4, 1200) % 5000
+    words = np.array([f"w{number}" for number in range(300)])
+    drawn = rng.integers(0, 300, (1200, 6))
+    frame = pd.DataFrame({"a": np.float32(rng.normal(size=1200)), "town": town})
+    frame["code"] = [f"c{number}" for number in code]
+    frame["note"] = [" ".join(row) for row in words[drawn]]
+    score = (drawn < 60).sum(axis=1) + (town == "Bern") + code % 3 + rng.normal(size=1200)
+    frame["label"] = np.where(score > np.median(score), "u", "v")
+    folder = tmp_path_factory.mktemp("texts")
+    for number, rows in enumerate([frame[:0], frame[:700], frame[700:]]):
+        rows.sort_values("label").to_csv(folder / f"{number}.csv", index=False)
+    return f"csv:{folder}"
+
+
+# Steps of AdaGrad, as default, of FTRL and of plain descent, whose penalties are made up for.
+SPARSE = {"epochs": 3, "batch_size": 64, "sync_every": 1, "l2": 3e-4}
+
+
+def test_rows_without_their_zeros_are_trained_on_by_those_who_have_them(tmp_path, texts):
+    found = run_together(tmp_path, 2, texts, SPARSE)
+    assert_same_training(fit(load_dataset(texts), Recipe(**SPARSE)), found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"optimizer": "ftrl", "l1": 1e-4},
+        {"optimizer": "sgd", "l1": 1e-4, "early_stopping": "log_loss", "calibrate": True},
+        {"l2": None},
+    ],
+)
+def test_so_they_are_by_more_workers_than_parts_whatever_the_recipe(tmp_path, texts, fields):
+    fields = {**SPARSE, **fields}
+    found = run_together(tmp_path, 4, texts, fields)
+    assert min(each["own"] for each in found) == 0
+    assert_same_training(fit(load_dataset(texts), Recipe(**fields)), found)
+
+
+@pytest.mark.slow
+def test_so_they_are_in_local_steps_as_if_each_had_read_all(tmp_path, texts):
+    fields = {**SPARSE, "sync_every": 20}
+    by_parts, whole = (run_together(tmp_path, 3, texts, fields, how) for how in (True, False))
+    for one, other in zip(by_parts, whole, strict=True):
+        assert one["W"].tobytes() == other["W"].tobytes()
+
+
+@pytest.mark.slow
+def test_so_they_are_to_the_optimum(tmp_path, texts):
+    fields = {**SPARSE, "solver": "newton", "epochs": None, "tol": 1e-9}
+    found = run_together(tmp_path, 4, texts, fields)
+    _, history = fit(load_dataset(texts), Recipe(**fields))
+    np.testing.assert_allclose(found[0]["objective"], history.proof.objective, rtol=1e-9)
+
+
 @pytest.mark.slow
 def test_local_steps_are_fed_the_same_rows_as_if_each_had_read_all(tmp_path, name):
     fields = {**PLAIN, "sync_every": 5, "batch_size": 64}

@@ -36,7 +36,18 @@ def mixed_table(n_rows):
     return frame
 
 
+def text_table(n_rows):
+    """The same, whose rows are kept without their zeros."""
+    rng = np.random.default_rng(3)
+    words = np.array([f"w{number}" for number in range(200)])
+    return mixed_table(n_rows).assign(
+        code=[f"c{number}" for number in rng.zipf(1.3, n_rows) % 100_000],
+        note=[" ".join(rng.choice(words, 1 + row % 9)) for row in range(n_rows)],
+    )
+
+
 MIXED = SourceOptions(column="d=category", buckets="a:4", cross="town:open=8")
+TEXTS = MIXED.but(column=("d=category", "code=hashed:300", "note=text:700"))
 PIECES = [(0, 11), (11, 250), (250, 250), (250, 310)]
 
 
@@ -82,6 +93,27 @@ def mixed_csv(folder):
     return csv_folder(folder, mixed_table(310))[0], MIXED
 
 
+def text_csv(folder):
+    return csv_folder(folder, text_table(310))[0], TEXTS
+
+
+def text_parquet(folder):
+    pyarrow.parquet.write_table(
+        pyarrow.Table.from_pandas(text_table(310)), folder / "t.parquet", row_group_size=70
+    )
+    return f"parquet:{folder / 't.parquet'}", TEXTS
+
+
+def many_categories(folder):
+    """So many that they are hashed, but no worker has seen as many."""
+    frame = table(2800)
+    frame["code"] = [f"c{row % 1100}" for row in range(2800)]
+    for number in range(4):
+        part = frame[700 * number : 700 * (number + 1)]
+        part.to_csv(folder / f"{number}.csv", index=False)
+    return f"csv:{folder}", None
+
+
 def write_records(path, records):
     path.write_bytes(b"".join(framed(record) for record in records))
 
@@ -94,6 +126,35 @@ def tfrecords(folder):
     ]
     for number, (first, last) in enumerate([(0, 0), (0, 50), (50, 55), (55, 90)]):
         write_records(folder / f"{number}.tfrecord", records[first:last])
+    return f"tfrecord:{folder}", None
+
+
+def sparse_records(folder):
+    """Ids and values; the last file has the last features, and the first file's rows few zeros."""
+    rng = np.random.default_rng(4)
+    for number, (n_rows, width, share) in enumerate(
+        [(30, 500, 0.4), (0, 1, 0), (60, 500, 0.02), (200, 700, 0.01)]
+    ):
+        rows = []
+        for row in range(n_rows):
+            ids = np.flatnonzero(rng.random(width) < share * (row % 7 > 0))
+            values = rng.normal(1, 0.5, len(ids)).astype(np.float32)
+            lists = {"ids": ids.tolist(), "values": values.tolist()} if len(ids) else {}
+            rows.append(example(**lists, label=[(number + row) % 3]))
+        write_records(folder / f"{number}.tfrecord", rows)
+    return f"tfrecord:{folder}", None
+
+
+def full_records(folder):
+    """Ids and values of rows that are kept with their zeros, although most files' have many."""
+    rng = np.random.default_rng(5)
+    for number, share in enumerate([0.05, 0.05, 0.9, 0.9]):
+        ids = [np.flatnonzero(rng.random(550) < share).tolist() for _ in range(20)]
+        rows = [
+            example(ids=each, values=[1.0 + row] * len(each), label=[row % 2])
+            for row, each in enumerate(ids)
+        ]
+        write_records(folder / f"{number}.tfrecord", rows)
     return f"tfrecord:{folder}", None
 
 
@@ -147,6 +208,7 @@ SOURCES = [
         mixed_csv,
         tfrecords,
     ),
+    *(text_csv, text_parquet, many_categories, sparse_records, full_records),
     *(npy_in_place, npy_with_test_rows, npy_in_columns, npz_file, packed_npz),
 ]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfsoftmax.data.features import Features, FeaturesLike, features_of
-from tfsoftmax.data.sharded_rows import ShardedRows
+from tfsoftmax.data.sharded_rows import of_own
 from tfsoftmax.data.sparse_rows import SparseFeatures
 
 # Bytes of whole rows that are read at a time.
@@ -45,12 +45,10 @@ class ChosenColumns(Features):
         return done
 
 
-def chosen_columns(features: FeaturesLike, columns: Sequence[int] | np.ndarray) -> Features:
+def chosen_columns(features: FeaturesLike, columns: Sequence[int] | np.ndarray) -> FeaturesLike:
     """Some columns of features, of which several workers may have rows.
 
     >>> chosen_columns(np.eye(2), [1])[:].tolist()
     [[0.0], [1.0]]
     """
-    if isinstance(features, ShardedRows):
-        return features.made_of(ChosenColumns(features.own, columns))
-    return ChosenColumns(features, columns)
+    return of_own(features, lambda own: ChosenColumns(own, columns))

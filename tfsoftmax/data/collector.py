@@ -25,9 +25,9 @@ from tfsoftmax.data.source import Source
 from tfsoftmax.data.sparse_files import DamagedRowsError
 from tfsoftmax.data.sparse_rows import (
     SparseFeatures,
+    SparseRows,
     bytes_of,
     kept_dense,
-    rows_of_entries,
     stacked,
 )
 from tfsoftmax.data.split import indices_of_parts, split_rows
@@ -71,7 +71,7 @@ class Collector:
         self._labels: list[np.ndarray] = []
         self._weights: list[np.ndarray] = []
         self._tests: list[np.ndarray] = []
-        self._bytes = 0
+        self._bytes = self._n_entries = 0
         self._writer: RowWriter | None = None
         self.bad_rows = BadRows(source.name, source.options.bad_rows == "skip")
         self.whole_numbers = WholeNumbers(source.name)
@@ -127,6 +127,7 @@ class Collector:
         if weights is not None:
             self._weights.append(weights.astype(np.float32))
         self.n_samples += n_usable
+        self._n_entries += 0 if isinstance(features, np.ndarray) else features.nnz
         self._bytes += bytes_of(features)
         if self._writer:
             self._writer.add(features)
@@ -229,8 +230,9 @@ class Collector:
         labels, class_names = self._classify()
         spec = describe(class_names)
         notes = replace(notes, rows=self.n_read, skipped=self.bad_rows.skipped())
+        sparse = self._stay_sparse(spec.n_features)
         with errors_of_all(self._workers), _keeping(self._source):
-            own, entry = self._kept(spec, labels, notes, raw)
+            own, entry = self._kept(spec, labels, notes, raw, sparse)
         found = rows_of_all(own, self._source, self._workers)
         if not self._source.model:
             for doubt in describe_doubts(spec.class_names, np.bincount(found.rows.labels)):
@@ -242,33 +244,40 @@ class Collector:
                 shutil.rmtree(entry)  # No run could use it.
             raise
 
+    def _stay_sparse(self, n_features: int) -> bool:
+        """Whether rows are kept without their zeros, those of all workers alike."""
+        own = [bool(self._sparse), self.n_samples, self._n_entries]
+        sparse, n_samples, n_entries = zip(*said_by_all(own, self._workers), strict=True)
+        return any(sparse) and not kept_dense(sum(n_samples), n_features, sum(n_entries))
+
     def _kept(
-        self, spec: Spec, labels: np.ndarray, notes: Notes, raw: Cells | None
+        self, spec: Spec, labels: np.ndarray, notes: Notes, raw: Cells | None, sparse: bool
     ) -> tuple[StoredRows, Path | None]:
         """The rows collected here, in memory or in an entry of the cache; and that entry."""
         weights = np.concatenate(self._weights) if self._weights else None
         tests = np.concatenate([np.empty(0, bool), *self._tests])
-        features = self._in_memory(spec)
+        features = self._in_memory(spec, sparse)
         if features is not None:
             rows = Split(features, labels, weights, raw=raw)
             return StoredRows(spec, rows, tests, notes), None
         writer = self._writer or self._write_blocks()
-        entry = writer.finish(spec, labels, weights, tests, notes, raw)
+        entry = writer.finish(spec, labels, weights, tests, notes, raw, sparse)
         return load_rows(entry), entry
 
-    def _in_memory(self, spec: Spec) -> FeaturesLike | None:
+    def _in_memory(self, spec: Spec, sparse: bool) -> FeaturesLike | None:
         """All rows as they are kept; None if they are in files, or would take too much memory."""
         if self._writer:
             return None
+        shape = self.n_samples, spec.n_features
         features: FeaturesLike
-        if not self._sparse:
-            features = np.concatenate([np.empty((0, spec.n_features), spec.dtype), *self._blocks])
+        if sparse:
+            features = SparseRows(stacked(self._blocks, spec.n_features))
+        elif not self._sparse:
+            features = np.concatenate([np.empty((0, shape[1]), spec.dtype), *self._blocks])
+        elif 4 * math.prod(shape) > self._most_bytes:
+            return None
         else:
-            shape = self.n_samples, spec.n_features
-            n_entries = sum(block.nnz for block in self._blocks)
-            if kept_dense(*shape, n_entries) and 4 * math.prod(shape) > self._most_bytes:
-                return None
-            features = rows_of_entries(stacked(self._blocks, spec.n_features))
+            features = stacked(self._blocks, spec.n_features).toarray()
         self._blocks.clear()
         return features
 

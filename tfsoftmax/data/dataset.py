@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from tfsoftmax.data.digests import digest_of_rows
 from tfsoftmax.data.features import FeaturesLike, features_of, row_blocks
 from tfsoftmax.data.notes import NO_NOTES, Notes
-from tfsoftmax.data.sharded_rows import digest_of_rows
 from tfsoftmax.data.sparse_rows import SparseFeatures, row_of_entries, sparse_blocks
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.messages import setting
@@ -195,13 +195,10 @@ class Dataset:
                 if array is None:
                     continue
                 digest.update(repr((array.shape, array.dtype.name)).encode())
-                if isinstance(array, SparseFeatures):
-                    digest.update(_sparse_digest(array))
-                    continue
                 if array is split.features:
                     digest.update(digest_of_rows(array))
-                    continue
-                digest.update(np.ascontiguousarray(array).data)
+                else:
+                    digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
 
@@ -209,16 +206,6 @@ def _example(spec: Spec) -> str:
     """What goes in and what comes out, in a few words."""
     shape = " x ".join(map(str, spec.example_shape))
     return f"{shape} {spec.dtype} features, {spec.n_classes:,} classes"
-
-
-def _sparse_digest(features: SparseFeatures) -> bytes:
-    """A checksum of the arrays of compressed rows, whatever the blocks that they are read in."""
-    digests = [hashlib.sha256() for _ in range(3)]
-    for _, block in sparse_blocks(features):
-        lengths = np.diff(block.indptr).astype(np.int64)
-        for digest, array in zip(digests, (lengths, block.indices, block.data), strict=True):
-            digest.update(np.ascontiguousarray(array).data)
-    return b"".join(digest.digest() for digest in digests)
 
 
 def check_dataset(given: Dataset) -> Dataset:

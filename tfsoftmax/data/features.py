@@ -68,6 +68,11 @@ class Features(Protocol):
         return int(np.prod(self.shape[1:])) * self.dtype.itemsize
 
     @property
+    def bytes_a_row(self) -> float:
+        """Size in bytes of a row where it is kept, in the mean of all."""
+        return self.row_bytes
+
+    @property
     def nbytes(self) -> int:
         """Size in bytes of all rows where they are kept."""
         return len(self) * self.row_bytes

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import atexit
-import math
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfsoftmax.data.dataset import CheckedFeatures, Split
 from tfsoftmax.data.features import FeaturesLike, aligned_empty
-from tfsoftmax.data.sharded_rows import ShardedRows, Sharing, exchanged, in_memory, sharded
-from tfsoftmax.data.stored_rows import ArrayFile
+from tfsoftmax.data.sharded_rows import ShardedRows, exchanged, in_memory, sharded
+from tfsoftmax.data.sparse_rows import SparseFeatures, SparseRows, stacked
+from tfsoftmax.data.stored_rows import RowFiles, rows_in
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.system.files import staging_folder
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 def on_chief(split: Split) -> Split:
@@ -46,13 +50,14 @@ def in_each(split: Split, why: str) -> Split:
     features = split.features
     if not isinstance(features, ShardedRows):
         return split
-    if (n_bytes := len(features) * features.row_bytes) > features.sharing.memory_limit:
+    if (n_bytes := int(len(features) * features.bytes_a_row)) > features.sharing.memory_limit:
         raise UsageError(
             why
             + f", and the {n_bytes:,} bytes of the rows of all workers do not fit into "
             + setting("memory_limit", features.sharing.memory_limit)
         )
-    rows = in_memory(features)
+    found = in_memory(features)
+    rows = found if isinstance(found, np.ndarray) else SparseRows(found)
     checked = split.checked and CheckedFeatures(rows, split.checked.missing)
     return replace(split, features=rows, checked=checked)
 
@@ -89,31 +94,31 @@ def taken_by_each(split: Split, indices: np.ndarray) -> Split:
 
 def _kept(features: ShardedRows, wanted: np.ndarray) -> FeaturesLike:
     """Rows of whoever has them, by ascending indices: in memory, or beyond its limit in a file."""
-    shape, blocks = (len(wanted), *features.shape[1:]), exchanged(features, wanted)
-    if math.prod(shape) * features.dtype.itemsize > features.sharing.memory_limit:
-        return _in_file(blocks, shape, features.dtype, features.sharing)
-    rows, done = aligned_empty(shape, features.dtype), 0
+    blocks = exchanged(features, wanted)
+    if features.bytes_a_row * len(wanted) > features.sharing.memory_limit:
+        return _in_file(blocks, features)
+    if isinstance(features, SparseFeatures):
+        return SparseRows(stacked(list(blocks), features.shape[1]))
+    rows, done = aligned_empty((len(wanted), *features.shape[1:]), features.dtype), 0
     for block in blocks:
         rows[done : done + len(block)] = block
         done += len(block)
     return rows
 
 
-def _in_file(
-    blocks: Iterator[np.ndarray], shape: tuple[int, ...], dtype: np.dtype, sharing: Sharing
-) -> FeaturesLike:
-    """Rows in a file that is there as long as this process is."""
-    folder = sharing.folder
+def _in_file(blocks: Iterator[np.ndarray | csr_array], like: ShardedRows) -> FeaturesLike:
+    """Rows in files that are there as long as this process is."""
+    folder, sparse = like.sharing.folder, isinstance(like, SparseFeatures)
     try:
         with ExitStack() as stack:
-            path = stack.enter_context(staging_folder(folder)) / "features.npy"
-            with closing(ArrayFile(path, dtype, shape[1:])) as file:
+            place = stack.enter_context(staging_folder(folder))
+            with closing(RowFiles(place, like.dtype, None if sparse else like.shape[1:])) as files:
                 for block in blocks:
-                    file.add(block)
+                    files.add(block)
             atexit.register(stack.pop_all().close)
     except OSError as error:
         raise DataError(
             f"rows of other workers cannot be kept in {folder}: {error.strerror or error}; choose "
             "another " + setting("data_dir") + ", or a higher " + setting("memory_limit")
         ) from error
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    return rows_in(place, like.shape[1])

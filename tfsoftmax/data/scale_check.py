@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tfsoftmax.data.dataset import Split
-from tfsoftmax.data.features import FeaturesLike, read_rows
+from tfsoftmax.data.features import FeaturesLike
 from tfsoftmax.data.sharded_rows import ShardedRows, in_memory
-from tfsoftmax.data.sparse_rows import SparseFeatures
+from tfsoftmax.data.sparse_rows import SparseFeatures, as_kept
 from tfsoftmax.spec import Spec
 
 if TYPE_CHECKING:
@@ -92,10 +92,9 @@ def _sentence(what: str, found: float, theirs: float) -> str:
 
 
 def _sample(features: FeaturesLike) -> np.ndarray | csr_array:
-    sparse = isinstance(features, SparseFeatures)
-    numbers_a_row = (
-        max(1, features.nbytes // (4 * max(1, len(features)))) if sparse else features.shape[1]
-    )
+    numbers_a_row = features.shape[1]
+    if isinstance(features, SparseFeatures):
+        numbers_a_row = max(1, int(features.bytes_a_row // 4))
     block_rows = max(1, min(_SAMPLE_ROWS, _SAMPLE_NUMBERS // numbers_a_row) // _SAMPLE_BLOCKS)
     starts = np.unique(
         np.linspace(0, max(0, len(features) - block_rows), _SAMPLE_BLOCKS).astype(int)
@@ -105,9 +104,7 @@ def _sample(features: FeaturesLike) -> np.ndarray | csr_array:
     if isinstance(features, ShardedRows):
         return in_memory(features.take((starts[:, None] + np.arange(block_rows)).ravel()))
     blocks = [slice(start, start + block_rows) for start in starts]
-    if isinstance(features, SparseFeatures):
-        return features.read_sparse(blocks)
-    return read_rows(features, blocks)
+    return as_kept(features, blocks)
 
 
 def _with_quartiles(

@@ -6,23 +6,27 @@ is put together here. Functions that do so must be called by all workers, in the
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
-from tfsoftmax.data.features import Features, FeaturesLike, features_of, read_rows
-from tfsoftmax.distributed.gathering import gathered, merged
+from tfsoftmax.data.features import Features, FeaturesLike, features_of
+from tfsoftmax.data.sparse_rows import SparseFeatures, SparseRows, as_kept, csr_of
+from tfsoftmax.distributed.gathering import gathered
 from tfsoftmax.distributed.workers import ALONE, Workers
 from tfsoftmax.errors import UsageError
 
-# Bytes of rows that are exchanged at a time, and that have a checksum of their own.
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+# Bytes of rows that are exchanged at a time.
 _BLOCK_BYTES = 2**22
-_DIGEST_BYTES = hashlib.sha256().digest_size
+# The arrays of a sparse row of zeros.
+_NO_ENTRIES = (0, np.float32), (0, np.int32), (2, np.int32)
 
 
 @dataclass(frozen=True)
@@ -77,18 +81,26 @@ class ShardedRows(Features):
 
         A worker that has none reads zeros for a single row, which it may hold in place of none.
         """
+        if self._in_place_of_none(blocks):
+            out[:1] = 0
+            return 1
+        return self.own.read(self._among_own(blocks), out)
+
+    def _in_place_of_none(self, blocks: Sequence[slice]) -> bool:
+        """Whether a worker that has no rows asks for the single one that it holds instead."""
+        return not self.mine and sum(len(range(*b.indices(len(self)))) for b in blocks) == 1
+
+    def _among_own(self, blocks: Sequence[slice]) -> list[slice]:
+        """Which of the worker's own rows these blocks are, without those of no rows."""
         own, first = [], self.mine.start
         for block in blocks:
             start, stop, _ = block.indices(len(self))
-            if start == stop:
+            if start >= stop:
                 continue
-            if not self.mine and stop - start == 1:
-                out[:1] = 0
-                return 1
             if start < first or stop > self.mine.stop:
                 self._refuse(start, stop)
             own.append(slice(start - first, stop - first))
-        return self.own.read(own, out)
+        return own
 
     def _refuse(self, start: int, stop: int) -> NoReturn:
         workers = self.sharing.workers
@@ -100,7 +112,7 @@ class ShardedRows(Features):
 
     def made_of(self, own: FeaturesLike) -> ShardedRows:
         """Other features of the same rows, of which these are the worker's own."""
-        return ShardedRows(own, self.bounds, self.in_file, self.sharing)
+        return _shared_out(own, self.bounds, self.in_file, self.sharing)
 
     def take(self, indices: np.ndarray) -> ShardedRows:
         """Selects rows, the same ones in all workers, by ascending indices."""
@@ -108,14 +120,53 @@ class ShardedRows(Features):
         bounds = np.searchsorted(indices, self.bounds)
         index = self.sharing.workers.index
         own = indices[bounds[index] : bounds[index + 1]] - self.mine.start
-        return ShardedRows(self.own.take(own), bounds, self.in_file, self.sharing)
+        return _shared_out(self.own.take(own), bounds, self.in_file, self.sharing)
+
+
+class ShardedSparseRows(ShardedRows, SparseFeatures):
+    """The same, of sparse rows."""
+
+    own: SparseFeatures
+    _n_bytes: int | None = None
+
+    def read_sparse(self, blocks: Sequence[slice]) -> csr_array:
+        """As for `SparseFeatures`, of the rows that `read` reads."""
+        if self._in_place_of_none(blocks):
+            values, indices, ends = (np.zeros(n, kind) for n, kind in _NO_ENTRIES)
+            return csr_of(values, indices, ends, self.shape[1])
+        return self.own.read_sparse(self._among_own(blocks) or [slice(0, 0)])
+
+    def lengths(self, start: int, stop: int) -> np.ndarray:
+        """As for `SparseFeatures`, of the worker's own rows."""
+        (own,) = self._among_own([slice(start, stop)]) or [slice(0, 0)]
+        return self.own.lengths(own.start, own.stop)
+
+    def __getitem__(self, rows: int | slice | np.ndarray) -> np.ndarray:
+        """As for `Features`."""
+        return self.own[rows] if self.here else super().__getitem__(rows)
+
+    @property
+    def bytes_a_row(self) -> float:
+        """As for `Features`, of the rows of all; the first time, all must ask for it."""
+        if self._n_bytes is None:
+            own = np.array([self.own.nbytes])
+            self._n_bytes = int(gathered(own, self.sharing.workers).sum())
+        return self._n_bytes / max(1, len(self))
+
+
+def _shared_out(
+    own: FeaturesLike, bounds: np.ndarray, in_file: bool, sharing: Sharing
+) -> ShardedRows:
+    """`ShardedRows`, of sparse rows such that are sparse, too."""
+    kind = ShardedSparseRows if isinstance(own, SparseFeatures) else ShardedRows
+    return kind(own, bounds, in_file, sharing)
 
 
 def sharded(own: FeaturesLike, sharing: Sharing) -> ShardedRows:
     """The rows of all workers, in the workers' order, of a worker's own ``[n, n_features]``."""
     facts = np.array([len(own), features_of(own).in_file])
     sizes, in_files = gathered(facts[None], sharing.workers).T
-    return ShardedRows(own, np.append(0, np.cumsum(sizes)), bool(in_files.any()), sharing)
+    return _shared_out(own, np.append(0, np.cumsum(sizes)), bool(in_files.any()), sharing)
 
 
 def workers_with(features: object) -> Workers:
@@ -132,6 +183,33 @@ def own_rows(features: FeaturesLike) -> FeaturesLike:
     return features.own if isinstance(features, ShardedRows) else features
 
 
+def held_sparse(features: FeaturesLike, held: slice) -> SparseFeatures:
+    """Neighbouring sparse rows that a worker goes through; those in memory are not copied.
+
+    Args:
+      features: those of all, which all workers may have.
+      held: of `ShardedSparseRows`, the worker's own; if it has none, any single one.
+    """
+    rows = features_of(features)
+    assert isinstance(rows, SparseFeatures)
+    if not isinstance(rows, ShardedSparseRows):
+        taken = rows.take(np.arange(held.start, held.stop))
+        assert isinstance(taken, SparseFeatures)
+        return taken
+    return rows.own if rows.mine else SparseRows(rows.read_sparse([held]))
+
+
+def of_own(features: FeaturesLike, make: Callable[[FeaturesLike], FeaturesLike]) -> FeaturesLike:
+    """Other features of the same rows, each worker's made of its own.
+
+    >>> of_own(np.eye(1), lambda own: 2 * own).tolist()
+    [[2.0]]
+    """
+    if isinstance(features, ShardedRows):
+        return features.made_of(make(features.own))
+    return make(features)
+
+
 def shards_of(features: FeaturesLike) -> list[range] | None:
     """Which rows each worker has; None if they are not shared out."""
     if not isinstance(features, ShardedRows):
@@ -139,20 +217,28 @@ def shards_of(features: FeaturesLike) -> list[range] | None:
     return [range(*pair) for pair in pairwise(features.bounds.tolist())]
 
 
-def in_memory(features: FeaturesLike) -> np.ndarray:
-    """All rows, in the memory of all workers.
+def in_memory(features: FeaturesLike) -> np.ndarray | csr_array:
+    """All rows, in the memory of all workers; sparse ones without their zeros (`as_kept`).
 
     >>> in_memory(np.eye(1)).tolist()
     [[1.0]]
     """
-    if not isinstance(features, ShardedRows):
-        return np.asarray(features)
-    return gathered(read_rows(features.own, [slice(None)]), features.sharing.workers)
+    return _of_all(as_kept(own_rows(features), [slice(None)]), workers_with(features))
+
+
+def _of_all(own: np.ndarray | csr_array, workers: Workers) -> np.ndarray | csr_array:
+    """The rows of all workers, of which each has its own; all must call it."""
+    if isinstance(own, np.ndarray):
+        return gathered(own, workers)
+    lengths = gathered(np.diff(own.indptr).astype(np.int64), workers)
+    indices = gathered(own.indices.astype(np.int32, copy=False), workers)
+    values = gathered(own.data, workers)
+    return csr_of(values, indices, np.append(0, np.cumsum(lengths)), own.shape[1])
 
 
 def exchanged(
     features: ShardedRows, wanted: np.ndarray, block_rows: int | None = None
-) -> Iterator[np.ndarray]:
+) -> Iterator[np.ndarray | csr_array]:
     """Reads rows of whoever has them, in blocks; all rows pass through all workers.
 
     Args:
@@ -161,18 +247,16 @@ def exchanged(
       block_rows: how many rows are exchanged at a time; None is a few megabytes of them.
 
     Yields:
-      The next of the wanted rows ``[n, n_features]``, maybe none.
+      The next of the wanted rows ``[n, n_features]``, maybe none; as for `in_memory`.
     """
     workers, mine = features.sharing.workers, features.mine
-    block_rows = block_rows or max(1, _BLOCK_BYTES // max(1, features.row_bytes))
+    block_rows = block_rows or max(1, int(_BLOCK_BYTES // max(1, features.bytes_a_row)))
     for start in range(0, len(features), block_rows):
         stop = min(start + block_rows, len(features))
-        block = np.zeros((stop - start, *features.shape[1:]), features.dtype)
-        first, last = max(start, mine.start), min(stop, mine.stop)
-        if first < last:
-            block[first - start : last - start] = features[first:last]
+        first = min(max(start, mine.start), stop)
+        own = as_kept(features, [slice(first, max(first, min(stop, mine.stop)))])
         chosen = wanted[slice(*np.searchsorted(wanted, [start, stop]))]
-        yield merged(block, workers)[chosen - start]
+        yield _of_all(own, workers)[chosen - start]
 
 
 def numbers_of_rows(
@@ -180,41 +264,3 @@ def numbers_of_rows(
 ) -> np.ndarray:
     """What a function finds in each row, ``[n_samples, ...]``, of the rows of all workers."""
     return gathered(of_rows(own_rows(features)), workers_with(features))
-
-
-def digest_of_rows(features: FeaturesLike) -> bytes:
-    """A checksum of all rows, whoever has them: that of the checksums of blocks of rows.
-
-    >>> rows = np.arange(6.0).reshape(3, 2)
-    >>> digest_of_rows(rows) == digest_of_rows(np.asfortranarray(rows))
-    True
-    """
-    rows = features_of(features)
-    block_rows = max(1, _BLOCK_BYTES // max(1, rows.row_bytes))
-    starts = range(0, len(rows), block_rows)
-    found = np.zeros((len(starts), _DIGEST_BYTES), np.uint8)
-    mine = rows.mine if isinstance(rows, ShardedRows) else range(len(rows))
-    for number, start in enumerate(starts):
-        workers_with(rows).check_peers()
-        stop = min(start + block_rows, len(rows))
-        if mine.start <= start and stop <= mine.stop:
-            found[number] = _digest(rows[start:stop])
-    if isinstance(rows, ShardedRows):
-        found = merged(found + _digests_across(rows, block_rows, len(starts)), workers_with(rows))
-    return hashlib.sha256(found.tobytes()).digest()
-
-
-def _digests_across(rows: ShardedRows, block_rows: int, n_blocks: int) -> np.ndarray:
-    """The checksums of the blocks of which no worker has all rows, in the chief; else 0."""
-    found = np.zeros((n_blocks, _DIGEST_BYTES), np.uint8)
-    within = rows.bounds[(rows.bounds % block_rows > 0) & (rows.bounds < len(rows))]
-    for number in np.unique(within // block_rows).tolist():
-        start, stop = number * block_rows, min((number + 1) * block_rows, len(rows))
-        (block,) = exchanged(rows.take(np.arange(start, stop)), np.arange(stop - start), block_rows)
-        if rows.sharing.workers.is_chief:
-            found[number] = _digest(block)
-    return found
-
-
-def _digest(block: np.ndarray) -> np.ndarray:
-    return np.frombuffer(hashlib.sha256(np.ascontiguousarray(block).data).digest(), np.uint8)

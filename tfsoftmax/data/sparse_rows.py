@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import numpy as np
 
 from tfsoftmax.columns.column import MOST_DENSE_FEATURES
-from tfsoftmax.data.features import Features
+from tfsoftmax.data.features import Features, FeaturesLike, read_rows
 from tfsoftmax.spec import Spec
 
 if TYPE_CHECKING:
@@ -53,9 +53,14 @@ class SparseFeatures(Features):
         return np.diff(self.read_sparse([slice(start, stop)]).indptr)
 
     @property
+    def bytes_a_row(self) -> float:
+        """As for `Features`."""
+        return self.nbytes / max(1, len(self))
+
+    @property
     def entries_a_row(self) -> float:
         """About how many entries a row has, in the mean of all."""
-        return self.nbytes / _ENTRY_BYTES / max(1, len(self))
+        return self.bytes_a_row / _ENTRY_BYTES
 
     def read(self, blocks: Sequence[slice], out: np.ndarray) -> int:
         """As for `Features`: with the zeros."""
@@ -109,6 +114,20 @@ class SparseRows(SparseFeatures):
 def taken_sparse(rows: Any, spec: Spec) -> TypeGuard[SparseFeatures]:
     """Whether a model can take these rows without the zeros that they leave out."""
     return isinstance(rows, SparseFeatures) and spec.keeps_zeros
+
+
+def as_kept(features: FeaturesLike, blocks: Sequence[slice]) -> np.ndarray | csr_array:
+    """Blocks of rows, one after the other, in memory: sparse ones without their zeros.
+
+    Raises:
+      DataError: if they cannot be read.
+
+    >>> as_kept(np.eye(2), [slice(1, 2)]).tolist()
+    [[0.0, 1.0]]
+    """
+    if isinstance(features, SparseFeatures):
+        return features.read_sparse(blocks)
+    return read_rows(features, blocks)
 
 
 def sparse_blocks(

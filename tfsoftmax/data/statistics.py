@@ -12,7 +12,7 @@ from tfsoftmax.data.chosen_columns import ChosenColumns
 from tfsoftmax.data.features import FeaturesLike, row_blocks
 from tfsoftmax.data.sharded_rows import ShardedRows, own_rows, workers_with
 from tfsoftmax.data.sparse_rows import SparseFeatures, sparse_blocks
-from tfsoftmax.distributed.gathering import gathered
+from tfsoftmax.distributed.gathering import gathered, merged
 from tfsoftmax.distributed.workers import Workers
 
 if TYPE_CHECKING:
@@ -112,9 +112,12 @@ class ColumnStatistics:
 
     def _of_all(self, workers: Workers) -> ColumnStatistics:
         """Those of the rows of all workers, of which each has those of its own; all call it."""
-        own = [self.count, self.mean, self.squares, self.low, self.high, self.zeros]
+        own = np.stack([self.count, self.mean, self.squares, self.low, self.high, self.zeros])
         found = ColumnStatistics.none(len(self.count))
-        for count, mean, squares, low, high, zeros in gathered(np.stack(own)[None], workers):
+        for index in range(workers.count):
+            # One worker's at a time: of many features they are large.
+            there = own if index == workers.index else np.zeros_like(own)
+            count, mean, squares, low, high, zeros = merged(there, workers)
             found._merge(slice(None), count.astype(np.int64), mean, squares)
             found.zeros += zeros.astype(np.int64)
             found.low, found.high = np.minimum(found.low, low), np.maximum(found.high, high)

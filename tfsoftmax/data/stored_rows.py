@@ -17,7 +17,6 @@ from tfsoftmax.data.features import FeaturesLike, row_blocks
 from tfsoftmax.data.notes import Notes
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.sparse_files import DTYPES, NAMES, SparseFileRows
-from tfsoftmax.data.sparse_rows import kept_dense
 from tfsoftmax.distributed.gathering import said_by_all
 from tfsoftmax.distributed.workers import Workers
 from tfsoftmax.spec import Spec
@@ -62,16 +61,8 @@ class RowWriter:
     def __init__(self, source: Source, key: str, staging: Path, like: np.ndarray | csr_array):
         self._source, self._key, self._staging = source, key, staging
         self._digest = hashlib.sha256(json.dumps(source.options.to_json()).encode())
-        self._n_samples = self._n_entries = 0
-        self._files: list[ArrayFile]
-        if isinstance(like, np.ndarray):
-            self._files = [ArrayFile(staging / _FEATURES, like.dtype, like.shape[1:])]
-        else:
-            self._files = [
-                ArrayFile(staging / name, np.dtype(dtype))
-                for name, dtype in zip(NAMES, DTYPES, strict=True)
-            ]
-            self._files[0].add(np.zeros(1, np.int64))
+        self._sparse = not isinstance(like, np.ndarray)
+        self._files = RowFiles(staging, like.dtype, None if self._sparse else like.shape[1:])
 
     def add(self, features: np.ndarray | csr_array) -> None:
         """Writes more rows.
@@ -79,15 +70,7 @@ class RowWriter:
         Raises:
           OSError: if the disk is full.
         """
-        if isinstance(features, np.ndarray):
-            arrays = [features]
-        else:
-            ends = features.indptr[1:].astype(np.int64) + self._n_entries
-            arrays = [ends, features.indices.astype(np.int32, copy=False), features.data]
-            self._n_entries += len(features.data)
-        self._n_samples += features.shape[0]
-        for file, array in zip(self._files, arrays, strict=True):
-            content = file.add(array)
+        for content in self._files.add(features):
             if not self._key:
                 self._digest.update(content)
 
@@ -98,9 +81,19 @@ class RowWriter:
         weights: np.ndarray | None,
         tests: np.ndarray,
         notes: Notes,
-        raw: Cells | None = None,
+        raw: Cells | None,
+        sparse: bool,
     ) -> Path:
         """Writes everything else, and moves the entry into the cache.
+
+        Args:
+          spec: of the rows.
+          labels: of all rows, as are weights and tests.
+          weights: None where all count the same.
+          tests: which are the source's own test rows.
+          notes: what was found while they were read.
+          raw: cells of some of them.
+          sparse: whether sparse rows stay so, or get their zeros.
 
         Returns:
           The entry's folder.
@@ -109,7 +102,7 @@ class RowWriter:
           OSError: if the disk is full.
         """
         self.close()
-        if len(self._files) > 1 and kept_dense(self._n_samples, spec.n_features, self._n_entries):
+        if self._sparse and not sparse:
             self._fill_in_zeros(spec)
         described = {"spec": spec.to_json(), "reading": notes.to_json()}
         rest: dict[str, Any] = {"labels": labels, "tests": tests}
@@ -134,8 +127,7 @@ class RowWriter:
 
     def close(self) -> None:
         """Closes the files."""
-        for file in self._files:
-            file.close()
+        self._files.close()
 
     def _fill_in_zeros(self, spec: Spec) -> None:
         """Writes sparse rows as rows with their zeros."""
@@ -145,6 +137,46 @@ class RowWriter:
                 file.add(block)
         for name in NAMES:
             (self._staging / name).unlink()
+
+
+class RowFiles:
+    """Writes rows to the files of a folder: to one, or if they are sparse to those of `NAMES`."""
+
+    def __init__(self, folder: Path, dtype: np.dtype, row_shape: tuple[int, ...] | None):
+        """Opens them; without the shape of a row, rows are sparse."""
+        self._n_entries, self._files = 0, []
+        if row_shape is not None:
+            self._files.append(ArrayFile(folder / _FEATURES, dtype, row_shape))
+            return
+        for name, kind in zip(NAMES, DTYPES, strict=True):
+            self._files.append(ArrayFile(folder / name, np.dtype(kind)))
+        self._files[0].add(np.zeros(1, np.int64))
+
+    def add(self, rows: np.ndarray | csr_array) -> list[memoryview]:
+        """Writes more rows; returns their bytes, file by file."""
+        arrays = [rows]
+        if not isinstance(rows, np.ndarray):
+            ends = rows.indptr[1:].astype(np.int64) + self._n_entries
+            arrays = [ends, rows.indices.astype(np.int32, copy=False), rows.data]
+            self._n_entries += len(rows.data)
+        return [file.add(array) for file, array in zip(self._files, arrays, strict=True)]
+
+    def close(self) -> None:
+        """Closes the files."""
+        for file in self._files:
+            file.close()
+
+
+def rows_in(folder: Path, n_features: int) -> FeaturesLike:
+    """The rows that `RowFiles` wrote, mapped or, if sparse, to be read.
+
+    Raises:
+      OSError, EOFError, ValueError: if the files are damaged.
+    """
+    if (folder / _FEATURES).exists():
+        array: np.ndarray = np.load(folder / _FEATURES, mmap_mode="r", allow_pickle=False)
+        return array
+    return SparseFileRows(folder, n_features)
 
 
 class ArrayFile:
@@ -186,11 +218,7 @@ def load_rows(entry: Path) -> StoredRows:
     """
     with (entry / _REST).open("rb") as file, np.load(file, allow_pickle=False) as rest:
         spec = Spec.from_json(json.loads(rest["spec"].tobytes()))
-        features: FeaturesLike
-        if (entry / _FEATURES).exists():
-            features = np.load(entry / _FEATURES, mmap_mode="r", allow_pickle=False)
-        else:
-            features = SparseFileRows(entry, spec.n_features)
+        features = rows_in(entry, spec.n_features)
         raw = _cells(spec, json.loads(rest["raw"].tobytes())) if "raw" in rest else None
         rows = Split(features, rest["labels"], rest.get("weights"), raw=raw)
         notes = Notes.from_json(json.loads(rest["reading"].tobytes()) if "reading" in rest else {})

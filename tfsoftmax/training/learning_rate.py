@@ -13,7 +13,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from tfsoftmax.data.dataset import Split
 from tfsoftmax.data.features import features_of, read_rows
 from tfsoftmax.data.sharded_rows import in_memory
-from tfsoftmax.data.sparse_rows import SparseFeatures, taken_sparse
+from tfsoftmax.data.sparse_rows import taken_sparse
 from tfsoftmax.errors import DataError, UsageError
 from tfsoftmax.messages import setting
 from tfsoftmax.model import SoftmaxRegression
@@ -104,9 +104,7 @@ def sample_rows(
     wanted = n_rows or max(_FEWEST_ROWS, _SAMPLED_NUMBERS // numbers_a_row(model, split))
     indices = np.unique(np.linspace(0, n_samples - 1, min(wanted, n_samples)).astype(np.int64))
     if taken_sparse(features, model.spec):
-        chosen = features.take(indices)
-        assert isinstance(chosen, SparseFeatures)
-        raw = chosen.read_sparse([slice(None)])
+        raw = in_memory(features.take(indices))
         rows = scaled(raw, scale_of(model), model.spec.n_inputs).astype(np.float64)
     else:
         source = features_of(features)

@@ -15,7 +15,10 @@ import tensorflow as tf
 
 from tfsoftmax.columns.entries import Entries, entries_of
 from tfsoftmax.data.dataset import CheckedFeatures, Dataset, Split
+from tfsoftmax.data.features import FeaturesLike
+from tfsoftmax.data.sharded_rows import of_own, own_rows, workers_with
 from tfsoftmax.data.sparse_rows import SparseFeatures, csr_of, sparse_blocks, taken_sparse
+from tfsoftmax.distributed.gathering import merged
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.spec import Scaling, Spec
 
@@ -39,8 +42,9 @@ class OccurringInputs(SparseFeatures):
     """
 
     def __init__(
-        self, rows: SparseFeatures, scale: Scale | None, numbers: np.ndarray, n_numbers: int
+        self, rows: FeaturesLike, scale: Scale | None, numbers: np.ndarray, n_numbers: int
     ):
+        assert isinstance(rows, SparseFeatures)
         self._rows, self._scale, self._numbers = rows, scale, numbers
         self.shape = (len(rows), n_numbers)
         self.in_file = rows.in_file
@@ -67,7 +71,6 @@ class OccurringInputs(SparseFeatures):
     def take(self, indices: np.ndarray) -> OccurringInputs:
         """Selects rows, in the order of their indices ``[n]``, or in the file's."""
         taken = self._rows.take(indices)
-        assert isinstance(taken, SparseFeatures)
         return OccurringInputs(taken, self._scale, self._numbers, self.shape[1])
 
 
@@ -114,8 +117,7 @@ class Occurring(NamedTuple):
         scale = scale_of(model)
         needed = _not_0(model.W)
         at_0 = not needed.any()
-        for _, block in sparse_blocks(rows):
-            needed[scaled(block, scale, spec.n_inputs).indices] = True
+        needed |= _occur(rows, scale, spec.n_inputs)
         needed[0] |= not needed.any()  # A model of no inputs would be a special case.
         inputs = np.flatnonzero(needed)
         numbers = np.full(spec.n_inputs, -1, np.int32)
@@ -131,8 +133,9 @@ class Occurring(NamedTuple):
         smaller.b.assign(model.b)
 
         def occurring(split: Split) -> Split:
-            assert isinstance(split.features, SparseFeatures)
-            features = OccurringInputs(split.features, scale, numbers, len(inputs))
+            features = of_own(
+                split.features, lambda own: OccurringInputs(own, scale, numbers, len(inputs))
+            )
             checked = CheckedFeatures(features, missing=False)
             return replace(split, features=features, checked=checked, raw=None)
 
@@ -152,6 +155,15 @@ class Occurring(NamedTuple):
             places = self.inputs[:, None]
             self.whole.W.assign(tf.tensor_scatter_nd_update(self.whole.W, places, self.model.W))
             self.whole.b.assign(self.model.b)
+
+
+def _occur(rows: SparseFeatures, scale: Scale | None, n_inputs: int) -> np.ndarray:
+    """Which inputs occur in the rows of all workers, of which each looks at its own."""
+    own, found = own_rows(rows), np.zeros(n_inputs, np.int32)
+    assert isinstance(own, SparseFeatures)
+    for _, block in sparse_blocks(own):
+        found[scaled(block, scale, n_inputs).indices] = 1
+    return merged(found, workers_with(rows)) > 0
 
 
 def _not_0(W: tf.Variable) -> np.ndarray:

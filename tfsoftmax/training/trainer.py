@@ -10,6 +10,8 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 
 from tfsoftmax.data.dataset import Dataset, Split
+from tfsoftmax.data.sharded_rows import workers_with
+from tfsoftmax.data.sparse_rows import taken_sparse
 from tfsoftmax.device import zeros
 from tfsoftmax.distributed.workers import ALONE, Workers
 from tfsoftmax.errors import DivergenceError
@@ -127,7 +129,9 @@ class Trainer:
 
 
 def _asked_l2(recipe: ResolvedRecipe, spec: Spec, split: Split) -> float:
-    """The l2 that a divergence may be blamed on; 0 if nobody asked for one."""
+    """The l2 that a divergence may be blamed on; 0 if nobody asked for one, or it is not known."""
+    if workers_with(split.features).count > 1 and taken_sparse(split.features, spec):
+        return 0.0  # The usual one follows from rows of all, who may not have diverged.
     dataset, left_open = Dataset("rows", spec, split, split), replace(Recipe(), l1=recipe.l1)
     usual = l2_of(left_open, dataset, lambda: sample_of(dataset, recipe))
     return 0.0 if recipe.l2 == usual else recipe.l2

@@ -8,6 +8,8 @@ from tfsoftmax.data.collector import load_cached
 from tfsoftmax.data.dataset import Dataset
 from tfsoftmax.data.source import Source
 from tfsoftmax.data.sparse_rows import row_of_entries
+from tfsoftmax.distributed.gathering import said_by_all
+from tfsoftmax.distributed.workers import Workers
 from tfsoftmax.errors import DataError
 from tfsoftmax.messages import setting
 
@@ -57,6 +59,13 @@ class FeatureCount:
                 f"{self._where}: its largest index makes {self._found:,} features, but "
                 + setting("n_features", self._asked)
             )
+
+    def of_all(self, workers: Workers) -> None:
+        """Takes in what the others have found in their rows; all must call it."""
+        own = self._found, self._where, self._values
+        found, where, values = zip(*said_by_all(own, workers), strict=True)
+        largest = found.index(max(found))  # The first of equals, as of rows.
+        self._found, self._where, self._values = found[largest], where[largest], sum(values)
 
     def result(self, expected: str) -> int:
         """The number of features.

@@ -43,10 +43,10 @@ def load_tfrecord(path: Path, source: Source) -> Dataset:
       DataError: naming the file and the record, from 1, of what is wrong.
     """
     files = files_at(path, source.name, "*.tfrecord*")
-    if source.workers.count > 1 and len(files) > 1:
+    if source.workers.count > 1 and len(files) > 1 and not source.model:
         with errors_of_all(source.workers), source.reading(path):
             layout = _first_layout(files, source)
-        if layout and layout.kind != "sparse":
+        if layout:
             return _load_own(path, files, layout, source)
     key = source.key(files)
     found = cached_as_wide(source, key)
@@ -54,40 +54,55 @@ def load_tfrecord(path: Path, source: Source) -> Dataset:
         return found
     if source.model:
         key = ""  # The number of features may be the model's, and not the file's alone.
-    import_tensorflow()
-    layout = None
     count = FeatureCount(source)
     with collecting(source, key) as collector:
-        for where, first, records in _records(files, path, source):
-            layout = layout or _layout(records, where, source)
-            for number, part in _in_memory(records, first, layout):
-                if layout.kind == "sparse":
-                    _add_sparse(collector, part, layout, where, number, source, count)
-                else:
-                    _add(collector, part, layout, where, number, source)
+        layout = _add_all(collector, files, path, source, count)
         if layout is None:
             raise DataError(f"{source.name}: no records; there is nothing to train on")
-        if layout.kind == "sparse":
-            layout = layout._replace(shape=(count.result("records with ids and values"),))
-        missing = source.options.fill
-        return collector.dataset(lambda names: layout.spec(names, missing))
+        return _dataset(collector, layout, source, count)
 
 
 def _load_own(path: Path, files: list[Path], layout: Layout, source: Source) -> Dataset:
-    """Reads a worker's own files of a folder, of rows that are not sparse."""
+    """Reads a worker's own files of a folder."""
     workers = source.workers
     own = own_files(source.name, files, workers)
     key = source.key_of_own(own)
     found = load_cached(source, key, workers)
     if found is not None:
         return found
+    count = FeatureCount(source)
     with collecting(source, key, workers) as collector:
         with collector.own_parts(path):
-            for where, first, records in _records(own, path, source):
-                for number, part in _in_memory(records, first, layout):
-                    _add(collector, part, layout, where, number, source)
-        missing = source.options.fill
-        return collector.dataset(lambda names: layout.spec(names, missing))
+            _add_all(collector, own, path, source, count, layout)
+        count.of_all(workers)
+        return _dataset(collector, layout, source, count)
+
+
+def _add_all(
+    collector: Collector,
+    files: list[Path],
+    path: Path,
+    source: Source,
+    count: FeatureCount,
+    layout: Layout | None = None,
+) -> Layout | None:
+    """Adds the records of files; returns their form, that of the first of them if it is None."""
+    import_tensorflow()
+    for where, first, records in _records(files, path, source):
+        layout = layout or _layout(records, where, source)
+        for number, part in _in_memory(records, first, layout):
+            if layout.kind == "sparse":
+                _add_sparse(collector, part, layout, where, number, source, count)
+            else:
+                _add(collector, part, layout, where, number, source)
+    return layout
+
+
+def _dataset(collector: Collector, layout: Layout, source: Source, count: FeatureCount) -> Dataset:
+    if layout.kind == "sparse":
+        layout = layout._replace(shape=(count.result("records with ids and values"),))
+    missing = source.options.fill
+    return collector.dataset(lambda names: layout.spec(names, missing))
 
 
 def _first_layout(files: list[Path], source: Source) -> Layout | None:

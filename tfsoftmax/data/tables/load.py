@@ -138,7 +138,7 @@ def load_shared_table(
 
     Returns:
       None if each has to read all of it: numbers that are written as text have a meaning that all
-      cells of a column have in common; and rows without their zeros are not shared out.
+      cells of a column have in common.
 
     Raises:
       DataError: naming row and column of what is wrong; in all workers if one finds it.
@@ -157,7 +157,7 @@ def load_shared_table(
         found = [part for part in first_parts(parts) if len(part.frame)]
         parts.close()
         draft = _draft(rows, found) if found else None
-    if not found or (draft and draft.encoding.sparse):
+    if not found:
         return None
     rows = replace(rows, table=own, workers=source.workers, path=path, first=found[0])
     try:
@@ -212,8 +212,6 @@ def _read_mixed(rows: _Rows, draft: Draft) -> Dataset:
         reader = TableReader(source_of_codes, rows.columns, learner)
         _add(rows, collector, reader, learner.cells.numbers, parts)
         encoding = learner.encoding(collector.training_rows())
-    if encoding.sparse and rows.workers.count > 1:
-        raise _NotByPartsError
     notes = learner.notes(encoding, filled)
     return _read_encoded(replace(rows, key=_key_of_learned(rows.key, source)), encoding, notes)
 

@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.data.dataset import Split
-from tfsoftmax.data.features import Features, features_of, read_rows
+from tfsoftmax.data.features import features_of, read_rows
+from tfsoftmax.data.sharded_rows import held_sparse
 from tfsoftmax.data.sparse_rows import SparseFeatures
 from tfsoftmax.device import read_ahead, to_tensor
 from tfsoftmax.distributed.workers import ALONE, Workers
@@ -120,7 +121,10 @@ class Rows:
         self._n_held = max(1, len(mine))
         self._features, self._labels = split.features, np.asarray(split.labels)[self.held]
         features = features_of(split.features)
-        self.sparse = _part(features, self.held, bool(share)) if sparse else None
+        self.sparse: SparseFeatures | None = None
+        if sparse:
+            assert isinstance(features, SparseFeatures)
+            self.sparse = held_sparse(features, self.held) if share else features
         self.memory_limit = memory_limit
         affordable = memory_limit // max(1, features.row_bytes)
         self.in_memory = sparse or self._n_held <= affordable
@@ -239,13 +243,6 @@ class Rows:
         places = start + starts[:, None] + np.arange(self._block_rows)
         new = places >= np.maximum(first, start + blocks)[:, None]
         return places, new & (not self._none)
-
-
-def _part(features: Features, held: slice, shared: bool) -> SparseFeatures:
-    """The held ones of sparse rows; where these are not shared out, all of them."""
-    taken = features.take(np.arange(held.start, held.stop)) if shared else features
-    assert isinstance(taken, SparseFeatures)
-    return taken
 
 
 def are_few(split: Split, n_classes: int, memory_limit: int, sparse: bool = False) -> bool:

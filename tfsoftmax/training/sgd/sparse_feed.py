@@ -7,6 +7,7 @@ these as on a small dense model, and puts them back: nothing there is as wide as
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfsoftmax.data.dataset import Split
-from tfsoftmax.data.features import aligned_empty, read_rows
+from tfsoftmax.data.features import aligned_empty, features_of, read_rows
 from tfsoftmax.data.sparse_rows import SparseFeatures, SparseRows
 from tfsoftmax.device import read_ahead, to_tensor
 from tfsoftmax.training.sgd.feed import Feed, filled_up, in_steps
@@ -104,10 +105,10 @@ class SparseFeed(Feed):
         return max(1, self._row_bytes(split) // _ENTRY_BYTES)
 
     def _bytes(self, split: Split, n_rows: int) -> int:
-        return split.features.nbytes * n_rows // len(split)
+        return int(features_of(split.features).bytes_a_row * n_rows)
 
     def _row_bytes(self, split: Split) -> int:
-        return max(1, -(-split.features.nbytes // len(split)))
+        return max(1, math.ceil(features_of(split.features).bytes_a_row))
 
     def _read(self, blocks: np.ndarray) -> Any:
         slices, features = self._slices(blocks), self.rows.features

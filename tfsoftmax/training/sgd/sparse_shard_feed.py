@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfsoftmax.data.dataset import Split
-from tfsoftmax.data.features import FeaturesLike, features_of
+from tfsoftmax.data.features import FeaturesLike
+from tfsoftmax.data.sharded_rows import held_sparse
 from tfsoftmax.device import read_ahead
 from tfsoftmax.distributed.gathering import gathered
 from tfsoftmax.distributed.timed import TimedWorkers
@@ -54,7 +55,7 @@ class SparseShardFeed(ShardFeed, SparseFeed):
         return self._workers.seconds
 
     def _part(self, features: FeaturesLike, held: slice) -> FeaturesLike:
-        return features_of(features).take(np.arange(held.start, held.stop))
+        return held_sparse(features, held)
 
     def _made(self, part: Callable[[int], Part], starts: range) -> Iterator[SparseChunk]:
         # What workers tell each other, they do between two chunks: all in the same order.
