@@ -103,6 +103,19 @@ def test_what_is_said_of_columns_is_marked(path):
     assert "--missing indicator" not in result.stdout  # a missing age has a range of its own
 
 
+def test_texts_that_are_said_to_be_numbers_get_advice_that_training_takes(path):
+    result = run(group, "inspect", path, "--buckets", "island:3")
+    assert "say instead: --column island=category" in result.stdout
+    assert "left out: --drop" not in result.stdout
+    assert_one_line(
+        run(group, "train", path, "--buckets", "island:3"),
+        1,
+        "--column island=category or leave .* --drop island in place of --buckets island:3$",
+    )
+    result = run(group, "inspect", path, "--column", "island=category")
+    assert "say instead" not in result.stdout
+
+
 def test_categories_of_many_values_are_hashed(tmp_path):
     frame = pd.DataFrame({"user": [f"u{row % 1500}" for row in range(3000)]})
     frame["label"] = np.arange(3000) % 2

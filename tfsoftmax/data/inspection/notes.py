@@ -65,7 +65,11 @@ def notes_on(
     numbers = [c for c in columns if c.kind in (None, *USABLE, "buckets")]
     texts = [c for c in numbers if c.texts and not c.role and not c.conflict]
     mostly = {c.name for c in texts if c.texts > (rows - c.missing) / 2}
-    droppable([c for c in texts if c.name in mostly], "text, to be turned into numbers or left out")
+    if said := [c.name for c in texts if c.name in mostly and c.said]:
+        categories = setting("column", [f"{name}=category" for name in said])
+        notes.append("text that is said to be numbers; say instead: " + categories)
+    found = [c for c in texts if c.name in mostly and not c.said]
+    droppable(found, "text, to be turned into numbers or left out")
     few = [f"{c.name} ({c.texts:,}; {c.first_text})" for c in texts if c.name not in mostly]
     skip = setting("bad_rows", "skip")
     note(few, "values that are not numbers, to be corrected or left out (" + skip + ")")
