@@ -8,7 +8,7 @@ from tfsoftmax.data.split import with_validation
 from tfsoftmax.metrics import evaluate_probabilities
 from tfsoftmax.training.calibration import calibrate
 
-OVERFITTED = Recipe(epochs=150, learning_rate=3.0, l2=0.0, standardize="off")
+OVERFITTED = Recipe(epochs=60, learning_rate=3.0, l2=0.0, standardize="off")
 
 
 @pytest.fixture(scope="module")

@@ -121,7 +121,7 @@ def test_an_indicator_learns_from_what_is_missing():
 
 def test_an_indicator_reaches_scikit_learns_optimum():
     dataset = gaps("indicator")
-    recipe = Recipe(epochs=400, batch_size=240, l2=0.05, standardize="on")
+    recipe = Recipe(epochs=150, batch_size=240, l2=0.05, standardize="on")
     model, history = fit(dataset, recipe)
     imputer = SimpleImputer(add_indicator=True).fit(dataset.train.features)
     X = model.spec.scaling.apply(dataset.train.features)

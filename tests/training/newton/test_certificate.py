@@ -9,9 +9,9 @@ from sklearn.linear_model import LogisticRegression
 from tfsoftmax import SoftmaxRegression, Spec, Split
 from tfsoftmax.training.newton.certificate import certify
 from tfsoftmax.training.newton.newton import Newton
-from tfsoftmax.training.newton.passes import Passes
 from tfsoftmax.training.newton.preconditioner import Draw
 from tfsoftmax.training.newton.rows import Rows
+from tfsoftmax.training.newton.small import SmallPasses
 from tfsoftmax.training.objective import Objective
 
 STATES = 40
@@ -36,7 +36,7 @@ class Case:
         spec = Spec((X.shape[1],), "float32", tuple(map(str, range(self.n_classes))))
         self.objective = Objective(SoftmaxRegression(spec).scaled, l2=self.l2)
         self.rows = Rows(Split(self.X, self.y), np.ones(n, np.float32), self.n_classes)
-        self.passes = Passes(self.objective, self.rows, compiled=False)
+        self.passes = SmallPasses(self.objective, self.rows)
         best = LogisticRegression(C=1 / (self.l2 * n), tol=1e-12, max_iter=10_000)
         best = best.set_params(solver="newton-cholesky").fit(self.X.astype(np.float64), y)
         W, b = best.coef_, best.intercept_

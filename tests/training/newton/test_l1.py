@@ -78,7 +78,7 @@ def test_the_bound_is_never_below_the_gap(wine, l1, l2):
     rows = Rows(wine.train, np.ones(len(wine.train), np.float32), 3)
     passes = Passes(objective, rows, compiled=False)
     rng = np.random.default_rng(0)
-    for _ in range(40):
+    for _ in range(15):
         joint = best + 10 ** rng.uniform(-5, 1) * rng.normal(size=best.shape)
         joint[:, :-1] *= rng.random(best[:, :-1].shape) < 0.7
         found = certify(passes, joint, l2, l1)
