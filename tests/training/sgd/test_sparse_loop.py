@@ -104,7 +104,9 @@ def test_entries_of_one_place_are_added_up_and_empty_rows_have_the_bias():
     assert never.model.b.numpy().any()
 
 
-@pytest.mark.parametrize(("optimizer", "xla"), [("sgd", True), ("adagrad", False), ("ftrl", False)])
+@pytest.mark.parametrize(
+    ("optimizer", "xla"), [slow("sgd", True), ("sgd", False), ("adagrad", False), ("ftrl", False)]
+)
 def test_a_run_is_resumed_with_the_same_bytes(tmp_path, optimizer, xla, monkeypatch):
     monkeypatch.setattr("tfsoftmax.training.sgd.sparse_feed._CHUNK_ENTRIES", 500)
     recipe = PLAIN.but(optimizer=optimizer, l1=0.001, epochs=3, xla=xla)
@@ -185,7 +187,9 @@ def test_what_moves_every_weight_is_refused(changes):
         Recipe(optimizer="ftrl", **changes)
 
 
-@pytest.mark.parametrize(("optimizer", "xla"), [("sgd", True), ("adagrad", False), ("ftrl", False)])
+@pytest.mark.parametrize(
+    ("optimizer", "xla"), [slow("sgd", True), ("sgd", False), ("adagrad", False), ("ftrl", False)]
+)
 def test_tune_scores_as_on_the_same_rows_with_zeros(optimizer, xla):
     dataset = sparse_dataset(n_train=120, n_test=10, n_features=600)
     recipe = PLAIN.but(optimizer=optimizer, xla=xla)
