@@ -76,8 +76,9 @@ def page(faults: list[Fault], runs: Runs, seconds: float, seed: int) -> Iterator
         "Worker 0 is the chief. Code 75 means that the same command can succeed if all are started "
         "again; -9 is the kill, 143 the answer to SIGTERM, and 0 a worker that had done its part; "
         "None is one that is stopped. Who has not met the others yet when one is killed waits "
-        "for it, for as long as `--join-timeout` says. Who is slow to notice may also name one "
-        "that has ended by then because of the same loss; such a row does not count as right.",
+        "for it, for as long as `--join-timeout` says. Who has lost another tells the rest through "
+        "the chief. Where that is gone, who is slow to notice may also name one that has ended by "
+        "then because of the same loss; such a row does not count as right.",
     )
 
 

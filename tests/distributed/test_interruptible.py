@@ -5,14 +5,14 @@ import signal
 import pytest
 from tensorflow.python import pywrap_tfe
 
-from tfsoftmax.distributed import interruptible
+from tfsoftmax.distributed import interruptible, unlocked
 
 
 @pytest.mark.parametrize("libraries", [{}, {"cc": None, "framework": None}])
 def test_tensorflow_connects_as_always_where_its_c_function_is_not_found(monkeypatch, libraries):
     called = []
     monkeypatch.setattr(pywrap_tfe, "TFE_EnableCollectiveOps", lambda *given: called.append(given))
-    monkeypatch.setattr(interruptible, "_libraries", lambda: libraries)
+    monkeypatch.setattr(unlocked, "_libraries", lambda: libraries)
     before = signal.getsignal(signal.SIGTERM), pywrap_tfe.TFE_EnableCollectiveOps
     with interruptible.signals_while_connecting():
         pywrap_tfe.TFE_EnableCollectiveOps("context", b"definition")

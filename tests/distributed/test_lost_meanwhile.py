@@ -36,6 +36,30 @@ except PeerError as error:
     os._exit(75)
 """
 
+# The second is busy by itself when the third ends; the first ends long before it is done.
+BUSY = """
+import os, sys, time
+from tfsoftmax import PeerError, join_workers
+
+workers = join_workers(200)
+import numpy as np
+
+def meet():
+    with workers.peer_errors():
+        workers.sum([np.ones(3, np.float32)])
+
+meet()
+if workers.index == 2:
+    os._exit(9)
+if workers.index == 1:
+    time.sleep(8)
+try:
+    meet()
+except PeerError as error:
+    print(error, flush=True)
+    os._exit(75)
+"""
+
 # In Python, where the second worker ends before the last pass over all rows.
 DIAGNOSE = """
 import json, os, sys
@@ -103,6 +127,16 @@ def test_one_that_reads_notices_before_it_has_read_all(tmp_path, name, lost_by):
         assert 3 <= int(blocks) <= most
         assert error.startswith("worker 0 of 2 lost worker 1 (127.0.0.1:")
         assert lost.process.poll() == (None if lost_by == signal.SIGSTOP else -lost_by)
+
+
+@pytest.mark.slow
+def test_one_that_is_busy_names_the_one_that_the_others_have_lost(tmp_path):
+    codes, said = run_workers(BUSY, 3, tmp_path)
+    assert codes == [75, 75, 9], said
+    for index in range(2):
+        lost = said[index].partition(f"worker {index} of 3 lost ")[2].partition(";")[0]
+        assert lost.startswith("worker 2 (127.0.0.1:"), said
+        assert " and " not in lost
 
 
 @pytest.mark.slow

@@ -21,6 +21,12 @@ Additional GRPC error information from remote target /job:worker/replica:0/task:
 :UNKNOWN:Error received from peer  {grpc_status:14, grpc_message:"Collective ops is aborted by: \
 recvmsg:Connection reset by peer\\nAdditional GRPC error information from remote target \
 /job:worker/replica:0/task:2 while calling /tensorflow.WorkerService/RecvBuf"}"""
+# What it said when the chief had told that it had lost worker 2.
+REPORTED = """{{function_node __wrapped__CollectiveReduceV2_Nordering_token_0_device_/job:worker/\
+replica:0/task:1/device:CPU:0}} Collective ops is aborted by: Error reported from \
+/job:worker/task:0: tfsoftmax has lost workers %s
+The error could be from a previous operation. Restart your program to reset. \
+[Op:CollectiveReduceV2]"""
 HEARTBEAT = "Heartbeat timeout from /job:worker/replica:0/task:2. It may have been preempted."
 
 
@@ -64,6 +70,24 @@ def test_where_all_answer_again_tensorflow_tells_who_it_was(listening, said):
     # It was started again, or is stopped: the system answers for it.
     addresses, _ = listening
     assert f"worker 1 of 3 lost worker 2 ({addresses[2]}); start" in lost_by(1, addresses, said)
+
+
+@pytest.mark.parametrize("ended", [[], [0], [0, 2]])
+def test_whom_another_has_lost_is_named_even_if_that_one_has_ended_since(listening, ended):
+    addresses, end = listening
+    for index in ended:
+        end(index)
+    assert f"worker 1 of 3 lost worker 2 ({addresses[2]}); start" in lost_by(
+        1, addresses, REPORTED % "2"
+    )
+
+
+def test_one_that_others_have_lost_names_them_when_they_have_ended(listening):
+    addresses, end = listening
+    end(2)
+    assert f"worker 1 of 3 lost worker 2 ({addresses[2]}); start" in lost_by(
+        1, addresses, REPORTED % "1"
+    )
 
 
 def test_one_that_has_lost_another_stays_until_the_others_have_noticed(listening, monkeypatch):

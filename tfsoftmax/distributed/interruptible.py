@@ -11,12 +11,11 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
-_LOOK_SECONDS = 0.1
+from tfsoftmax.distributed.unlocked import Call, prepared
 
-_Call = Callable[[], Exception | None]
+_LOOK_SECONDS = 0.1
 
 
 @contextmanager
@@ -37,7 +36,8 @@ def signals_while_connecting() -> Iterator[None]:
     its_own = pywrap_tfe.TFE_EnableCollectiveOps
 
     def connect(context: Any, definition: bytes) -> None:
-        call = _prepared(context, definition)
+        size = ctypes.c_size_t(len(definition))
+        call = prepared("TFE_EnableCollectiveOps", context, definition, size)
         if call is None:
             its_own(context, definition)
         elif error := _result_of(call, keep_handlers):
@@ -51,7 +51,7 @@ def signals_while_connecting() -> Iterator[None]:
         keep_handlers()
 
 
-def _result_of(call: _Call, keep_handlers: Callable[[], None]) -> Exception | None:
+def _result_of(call: Call, keep_handlers: Callable[[], None]) -> Exception | None:
     """What a call in a thread returns; signals are handled meanwhile."""
     found: list[Exception | None] = []
     thread = threading.Thread(target=lambda: found.append(call()), daemon=True)
@@ -60,48 +60,3 @@ def _result_of(call: _Call, keep_handlers: Callable[[], None]) -> Exception | No
         keep_handlers()
         thread.join(_LOOK_SECONDS)
     return found.pop()
-
-
-def _prepared(context: Any, definition: bytes) -> _Call | None:
-    """The call of the C function; None where this TensorFlow does not have it as it is known.
-
-    It returns the error that TensorFlow's Python function would raise.
-
-    Reference: tensorflow/c/eager/c_api_experimental.h and tensorflow/c/tf_status.h.
-    """
-    from tensorflow.python.framework.errors_impl import exception_type_from_error_code
-
-    pointer = ctypes.pythonapi.PyCapsule_GetPointer
-    pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    try:
-        libraries = _libraries()
-        new, code_of, message_of, delete = (
-            getattr(libraries["framework"], f"TF_{name}")
-            for name in ("NewStatus", "GetCode", "Message", "DeleteStatus")
-        )
-        enable = libraries["cc"].TFE_EnableCollectiveOps
-        pointer(context, None)
-    except (OSError, KeyError, AttributeError, TypeError, ValueError):
-        return None
-    new.restype, message_of.restype = ctypes.c_void_p, ctypes.c_char_p
-
-    def call() -> Exception | None:
-        status, size = ctypes.c_void_p(new()), ctypes.c_size_t(len(definition))
-        # From the context itself, so that it does not end with a main thread that was interrupted.
-        enable(ctypes.c_void_p(pointer(context, None)), definition, size, status)
-        code, said = code_of(status), message_of(status).decode("utf-8", "replace")
-        delete(status)
-        return exception_type_from_error_code(code)(None, None, said) if code else None
-
-    return call
-
-
-def _libraries() -> dict[str, Any]:
-    """TensorFlow's libraries of C functions, by their names."""
-    import tensorflow as tf
-
-    return {
-        part: ctypes.CDLL(str(file))
-        for part in ("cc", "framework")
-        for file in Path(tf.sysconfig.get_lib()).glob(f"libtensorflow_{part}.*")
-    }

@@ -10,6 +10,7 @@ from typing import Any
 
 _PROBE_SECONDS = 2.0
 _PROBES, _PROBE_PAUSE = 10, 0.5
+_REPORT = "tfsoftmax has lost workers "
 
 
 def errors_of_peers(errors: Any) -> tuple[type[Exception], ...]:
@@ -20,24 +21,44 @@ def errors_of_peers(errors: Any) -> tuple[type[Exception], ...]:
     )  # fmt: skip
 
 
-def who_is_lost(said: str, index: int, addresses: Sequence[str]) -> str:
-    """Who is gone, in words, by what TensorFlow said or else by who does not answer.
+def who_is_lost(said: str, index: int, addresses: Sequence[str]) -> list[int]:
+    """Who is gone, by what another process or TensorFlow said, or else by who does not answer.
 
     Args:
       said: TensorFlow's message.
       index: which of the processes says so.
       addresses: of all.
+
+    Returns:
+      Their numbers; none if nobody can tell.
     """
     others = [other for other in range(len(addresses)) if other != index]
+    # Who said so may have ended since, because of the same loss.
+    if reported := [task for task in _reported(said) if task in others]:
+        return reported
     # It may say which worker it says so to, first.
     told = [task for task in tasks_in(said) if task in others] or _first_lost(said)
     for _ in range(_PROBES):
         gone = [other for other in others if not _answers(addresses[other])] or told
         if gone:
-            return named(gone, addresses)
+            return gone
         # One that was killed may answer for a moment more, while the system ends it.
         time.sleep(_PROBE_PAUSE)
-    return "another worker (" + said[:200] + ")"
+    return []
+
+
+def report_of(gone: Sequence[int]) -> str:
+    """What one that has lost others tells all of it, for `who_is_lost`.
+
+    >>> who_is_lost("Error reported: " + report_of([1, 2]), 0, ["a:1", "b:1", "c:1"])
+    [1, 2]
+    """
+    return _REPORT + " ".join(map(str, gone))
+
+
+def _reported(message: str) -> list[int]:
+    found = re.search(_REPORT + r"(\d+(?: \d+)*)", message)
+    return [int(index) for index in found[1].split()] if found else []
 
 
 def tasks_in(message: str) -> list[int]:

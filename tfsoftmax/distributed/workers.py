@@ -14,11 +14,13 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import Thread
 from typing import Any
 
 from tfsoftmax.distributed.environment import Cluster, cluster_in
 from tfsoftmax.distributed.interruptible import signals_while_connecting
-from tfsoftmax.distributed.lost import errors_of_peers, named, tasks_in, who_is_lost
+from tfsoftmax.distributed.lost import errors_of_peers, named, report_of, tasks_in, who_is_lost
+from tfsoftmax.distributed.unlocked import prepared
 from tfsoftmax.errors import MachineError, PeerError, UsageError
 from tfsoftmax.system.startup import import_tensorflow, silence_native_log
 
@@ -165,11 +167,24 @@ class _Joined(Workers):
             if not isinstance(error, errors_of_peers(tf.errors)):
                 raise
             gone = who_is_lost(str(error), self.index, self._addresses)
+            self._tell_lost(gone)
             time.sleep(_STAY_SECONDS)
+            lost = named(gone, self._addresses) or f"another worker ({str(error)[:200]})"
             raise PeerError(
-                f"worker {self.index} of {self.count} lost {gone}; start all of them again, "
+                f"worker {self.index} of {self.count} lost {lost}; start all of them again, "
                 "and they go on from the chief's last checkpoint if there is one"
             ) from error
+
+    def _tell_lost(self, gone: Sequence[int]) -> None:
+        """Tells the others whom it has lost: one that is busy hears of it when it is done."""
+        import tensorflow as tf
+        from tensorflow.python.eager import context
+
+        told, handle = report_of(gone).encode(), context.context()._context_handle
+        call = prepared("TFE_ReportErrorToCluster", handle, tf.errors.UNAVAILABLE, told)
+        # The chief passes it on. Of one that is stopped the call waits for an answer, in vain.
+        if gone and call:
+            Thread(target=call, daemon=True).start()
 
 
 _joined: _Joined | None = None
