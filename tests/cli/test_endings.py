@@ -215,6 +215,7 @@ def test_an_interrupt_that_was_swallowed_is_granted_after_all(kept):
     assert "never here" not in result.stdout
 
 
+@pytest.mark.slow
 def test_evaluate_keeps_tensorflows_log_to_itself(table, tmp_path):
     dataset = load_dataset(f"csv:{table}")
     exported = export_model(fit(dataset, RECIPE).model, tmp_path, "m", check_on=dataset.test)

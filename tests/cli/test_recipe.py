@@ -77,7 +77,7 @@ def test_early_stopping_says_which_epoch_is_kept_and_writes_the_history(tmp_path
     path = tmp_path / "history.csv"
     result = run(
         train_command, "--dataset", "digits", "--epochs", "60", "--learning-rate", "3",
-        "--early-stopping", "accuracy", "--patience", "2", "--history", path,
+        "--early-stopping", "accuracy", "--patience", "2", "--history", path, "--l2", "0.0007",
         "--output-dir", tmp_path / "models", "--tflite", "none", "--calibrate",
     )  # fmt: skip
     rows = list(csv.DictReader(path.read_text().splitlines()))

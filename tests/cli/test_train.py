@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from support.commands import QUICK, SHORT, assert_one_line, run
 from support.idx import IMAGES, idx_bytes, write_folder
+from support.marks import slow
 
 from tfsoftmax import RECIPES, load_dataset
 from tfsoftmax.cli.train import main as train_command
@@ -98,10 +99,10 @@ def test_bad_input_to_train_gets_one_line_and_leaves_nothing(tmp_path, arguments
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("every", [None, "100", "1", "epoch"])
+@pytest.mark.parametrize("every", [None, slow("100"), "1", slow("epoch")])
 def test_how_often_others_are_met_is_noted_where_there_are_none(tmp_path, every):
     given = ["--sync-every", every] if every else []
-    result = run(train_command, *SHORT, *given, "--tflite", "none", "--output-dir", tmp_path)
+    result = run(train_command, *QUICK, *given, "--tflite", "none", "--output-dir", tmp_path)
     assert result.exit_code == 0
     notes = [line for line in result.stderr.splitlines() if line.startswith("Note:")]
     assert len(notes) == bool(every)
