@@ -35,7 +35,7 @@ FURTHER = {
         from pathlib import Path
         import tfsoftmax.data.load as loading
         loading._SHORT = 0.0
-        Path("some.csv").write_text("x,label\\n" + "1,a\\n2,b\\n" * 50)
+        Path("some.csv").write_text("x,label\\n" + "1,a\\n2,b\\n1,b\\n2,a\\n" * 25)
         some = tfsoftmax.load_dataset("some.csv")""",
 }
 
