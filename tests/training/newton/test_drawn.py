@@ -10,6 +10,8 @@ from tfsoftmax import Dataset, Recipe, Spec, Split, fit
 from tfsoftmax.training.newton import drawn as drawn_module
 from tfsoftmax.training.newton import rows as rows_module
 from tfsoftmax.training.newton.drawn import Drawn, DrawnPasses
+from tfsoftmax.training.newton.newton import Newton
+from tfsoftmax.training.newton.preconditioner import Draw
 from tfsoftmax.training.newton.rows import Rows
 from tfsoftmax.training.objective import Objective
 
@@ -158,3 +160,36 @@ def test_products_compile_once_however_many_rows_are_drawn(case):
         kept.add((int(drawn.n_used), len(traced)))
     assert len({n_used for n_used, _ in kept}) == 3
     assert len({count for _, count in kept}) == 1
+
+
+@pytest.mark.parametrize("astray", [False, True])
+def test_a_hessian_that_leads_astray_is_that_of_all_rows_from_then_on(case, astray):
+    split, _, joint, _ = case
+    labels = split.labels.copy()
+    labels[::7] = (labels[::7] + 1) % N_CLASSES
+    weights = np.ones(N_ROWS, np.float32)
+    passes = passes_of(Split(split.features, labels), weights)
+    if astray:  # Every row that is sure is left out, and none counts for it.
+        passes.__dict__["_lots"] = np.full_like(passes._lots, 1 - 2**-20)
+    asked = []
+
+    def noted(probabilities, curving=passes.curving):
+        asked.append(None)
+        return curving(probabilities)
+
+    passes.curving = noted
+    start = joint if astray else 0 * joint
+    newton = Newton(passes, Draw(passes._objective, passes.rows, 0), 1e-2, start)
+    sizes, left, drawn = [], [float(np.square(newton.gradient[:, :-1]).sum())], []
+    for _ in range(6):
+        before = len(asked)
+        sizes.append(newton.step(1e-12))
+        left.append(float(np.square(newton.gradient[:, :-1]).sum()))
+        drawn.append(len(asked) > before)
+    good = [
+        size == 1 and after <= before / 2
+        for size, before, after in zip(sizes, left, left[1:], strict=False)
+    ]
+    first_bad = good.index(False) if False in good else len(good)
+    assert (first_bad < 5) == astray
+    assert drawn == [step <= first_bad for step in range(6)]

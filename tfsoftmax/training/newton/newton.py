@@ -29,7 +29,9 @@ _SHORTEST = 2.0**-20
 # What conjugate gradients may leave of a gradient that is small enough, so that the step's own
 # error has room.
 _LEFT = 0.3
-
+# A step that is cut short, or leaves more of the squared gradient than this, may have been led
+# astray by the Hessian of drawn rows: it is that of all rows from then on.
+_NEARER = 0.5
 
 # Parameters, the rows' logits there, and what else a pass finds.
 Visit = tuple[Joint, OfRows, Point]
@@ -43,12 +45,14 @@ class State(NamedTuple):
       built_at: the parameters that the preconditioner was built at.
       builds: how many have been built.
       iterations: of conjugate gradients in the last step.
+      whole: whether products with the Hessian are those of all rows.
     """
 
     parameters: Joint
     built_at: Joint
     builds: int
     iterations: int
+    whole: bool = False
 
 
 class Newton:
@@ -123,6 +127,8 @@ class Newton:
         moved, size = self._search(self._along(direction, slope)) if able else (parameters, 0.0)
         # Only now, so that a step that is interrupted leaves everything as it was.
         self.state = state._replace(parameters=moved, iterations=iterations)
+        if size < 1 or _squared(self.gradient) > _NEARER * _squared(slope):
+            self.state = self.state._replace(whole=True)
         return size
 
     def _proximal_step(self, free: np.ndarray) -> float:
@@ -148,7 +154,9 @@ class Newton:
             moved = _nearest_0(moved)
         # What conjugate gradients had is of no use to where this leads.
         self._inverse = None
-        self.state = State(moved, parameters, state.builds + 1, 0)
+        self.state = state._replace(
+            parameters=moved, built_at=parameters, builds=state.builds + 1, iterations=0
+        )
         return size
 
     def _search(self, at: Callable[[float], tuple[Joint, float, float]]) -> tuple[Joint, float]:
@@ -234,8 +242,10 @@ class Newton:
         self, right: Joint, free: np.ndarray, objective: float, tol: float
     ) -> tuple[Joint, int]:
         """Solves Newton's equations as exactly as is of use; also returns the iterations."""
-        inverse, curving = self._inverse, self.passes.curving(self.point.probabilities)
+        inverse, curving = self._inverse, self.point.probabilities
         assert inverse is not None
+        if not self.state.whole:
+            curving = self.passes.curving(curving)
 
         def precondition(rest: Joint) -> Joint:
             return free * _level(inverse.solve(rest))
@@ -294,7 +304,11 @@ class Newton:
         return penalty_of(parameters, self.l2, self.l1)
 
     def _bound(self, slope: Joint) -> float:
-        return float(np.square(slope[:, :-1]).sum()) / (2 * self.l2)
+        return _squared(slope) / (2 * self.l2)
+
+
+def _squared(slope: Joint) -> float:
+    return float(np.square(slope[:, :-1]).sum())
 
 
 def _penalised(joint: Joint) -> Joint:

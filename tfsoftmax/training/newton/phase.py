@@ -186,6 +186,7 @@ class NewtonPhase:
         return {
             "builds": state.builds,
             "iterations": state.iterations,
+            "whole": state.whole,
             "steps": self.steps,
             "inner": self._inner,
             "failures": self._failures,
@@ -210,7 +211,8 @@ class NewtonPhase:
             raise ValueError(f"newton's parameters are {parameters.shape}")
         if np.array_equal(parameters, built_at):
             built_at = parameters
-        state = State(parameters, built_at, int(facts["builds"]), int(facts["iterations"]))
+        builds, iterations = int(facts["builds"]), int(facts["iterations"])
+        state = State(parameters, built_at, builds, iterations, bool(facts["whole"]))
         proof = facts["proof"] and Proof(**facts["proof"])
         steps, inner, failures = int(facts["steps"]), float(facts["inner"]), int(facts["failures"])
         least, since = float(facts["least"]), int(facts["since"])
