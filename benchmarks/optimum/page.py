@@ -71,7 +71,7 @@ def target_rows(results: dict[str, Any]) -> Iterator[str]:
             )
         if case.passes:
             own = found["runs"][OWN][-1]["passes"]
-            row = [f"{title}: passes", f"{case.gap:g}", "", "", f"{own:g}", f"<= {case.passes}"]
+            row = [f"{title}: passes", f"{case.gap:g}", "", "", f"{own:.1f}", f"<= {case.passes}"]
             yield table_row([*row, _verdict(own <= case.passes)])
 
 
@@ -94,7 +94,7 @@ def section(title: str, found: dict[str, Any]) -> Iterator[str]:
         f"{n_rows:,} rows, {n_columns:,} columns, {n_classes} classes, {penalty}, "
         f"C = {case.C:g}; to a gap of {case.gap:g}. The least objective is {best:.9g}, which ours "
         f"proves to {found['proven']:.1e} when asked for {EXACT:g}. Here it takes "
-        f"{own_runs[-1]['passes']} passes "
+        f"{own_runs[-1]['passes']:.1f} passes "
         + ("and proves nothing" if proven is None else f"and proves {proven:.1e}")
         + f". Its first run takes {first[0]:.2f} s ({first[1]:.2f} CPU s), its second compiles for "
         f"{compiling[0]:.2f} s ({compiling[1]:.2f}), which {'is' if case.whole else 'is not'} "
