@@ -33,8 +33,8 @@ def case(monkeypatch):
     return Split(X, labels), weights, joint, rng.normal(size=joint.shape)
 
 
-def passes_of(split, weights, compiled=False, center=None):
-    rows = Rows(split, weights, N_CLASSES)
+def passes_of(split, weights, compiled=False, center=None, memory_limit=2**30):
+    rows = Rows(split, weights, N_CLASSES, memory_limit)
     return DrawnPasses(Objective(lambda features: features, center=center), rows, compiled)
 
 
@@ -110,6 +110,19 @@ def test_where_the_model_doubts_all_rows_alike_none_is_left_out(case):
     passes = passes_of(split, weights)
     of_blocks, _ = probabilities_of(passes, 0 * joint)
     assert passes.curving(of_blocks) is of_blocks
+
+
+@pytest.mark.parametrize(("share", "drawn"), [(1.1, False), (1.7, True)])
+def test_drawn_rows_are_within_the_memory_limit(case, share, drawn):
+    split, weights, joint, _ = case
+    passes = passes_of(split, weights, memory_limit=int(share * split.features.nbytes))
+    assert passes.rows.in_memory
+    of_blocks, _ = probabilities_of(passes, joint)
+    found = passes.curving(of_blocks)
+    assert isinstance(found[0], Drawn) == drawn
+    if drawn:
+        kept = split.features.nbytes + found[0].features.numpy().nbytes
+        assert kept <= share * split.features.nbytes
 
 
 def test_the_same_rows_are_drawn_again(case):

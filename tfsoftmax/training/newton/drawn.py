@@ -68,9 +68,7 @@ class DrawnPasses(Passes):
         drawn = probabilities[0]
         if not isinstance(drawn, Drawn):
             return super().curved(probabilities, direction)
-        self.count += drawn.share
-        if self.on_pass:
-            self.on_pass()
+        self._begin(drawn.share)
         return self._hessian_times(direction, [drawn[:4]])
 
     def _taken(
@@ -99,7 +97,10 @@ class DrawnPasses(Passes):
         lots = np.random.default_rng(CURVING_STREAM).random(rows.n_samples, np.float32)
         return rows.in_blocks(lots[rows.held])
 
-    @property
+    @cached_property
     def _n_blocks(self) -> int:
-        """There is room for so many blocks of drawn rows."""
-        return max(1, int(_MOST * len(self._lots)))
+        """There is room for so many blocks of drawn rows, which are beside all others in memory."""
+        features, (n_blocks, block_rows) = self.rows.whole.features, self._lots.shape
+        row_bytes = max(1, int(np.prod(features.shape[1:])) * features.dtype.size)
+        spare = max(0, self.rows.memory_limit - len(features) * row_bytes)
+        return max(1, min(int(_MOST * n_blocks), spare // (block_rows * row_bytes)))

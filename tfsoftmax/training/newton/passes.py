@@ -219,6 +219,12 @@ class Passes:
         """Each chunk without its features, and its logits."""
         return zip(self.rows.labels(), logits, strict=True)
 
+    def _begin(self, share: float) -> None:
+        """Counts such a share of a pass, which goes through rows as one chunk."""
+        self.count += share
+        if self.on_pass:
+            self.on_pass()
+
     def _chunks(self) -> Iterator[Chunk]:
         for chunk in self.rows.chunks():
             if self.on_pass:

@@ -73,11 +73,6 @@ class NumpyPasses(Passes):
         )
         return OfBias(float(loss), wanted, found, np.diag(found) - squares)
 
-    def _begin(self, share: float) -> None:
-        self.count += share
-        if self.on_pass:
-            self.on_pass()
-
     def _answers(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Probabilities, and each row's loss, with its label smoothed and without."""
         shifted = logits - logits.max(1, keepdims=True)
