@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tfsoftmax.cli._flags import flag
+
 if TYPE_CHECKING:
     from tfsoftmax import Checkpoints
 
@@ -63,8 +65,9 @@ def checkpoints_from(options: dict[str, Any]) -> Checkpoints | None:
 
     folder = options["checkpoint_dir"]
     if folder is None:
-        if options["resume"] or options["checkpoint_steps"]:
-            raise click.UsageError("--resume and --checkpoint-steps need --checkpoint-dir")
+        for name in ("resume", "checkpoint_steps"):
+            if options[name]:
+                raise click.UsageError(f"{flag(name)} needs --checkpoint-dir, the run's folder")
         return None
     return Checkpoints(
         folder,

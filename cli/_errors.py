@@ -41,6 +41,14 @@ _SYMPTOMS = {
     "Too many open files": "too many open files" + _ADVICE[errno.EMFILE],
 }
 
+# click's names of types, and what they are.
+_TYPES = {
+    "is not a valid integer range": "is not a whole number",
+    "is not a valid float range": "is not a number",
+    "is not a valid float or": "is neither a number nor",
+    "is not a valid integer or": "is neither a whole number nor",
+}
+
 
 def explain(error: BaseException, command: str | None) -> tuple[str, int]:
     """Returns the message for an error, without the 'Error:' before it, and the exit code."""
@@ -52,7 +60,7 @@ def explain(error: BaseException, command: str | None) -> tuple[str, int]:
         return error.format_message(), _USAGE
     if isinstance(error, click.UsageError):
         where = error.ctx.command_path if error.ctx else command
-        return f"{error.format_message().rstrip('.')} (see '{where} --help')", _USAGE
+        return f"{_plain(error.format_message()).rstrip('.')} (see '{where} --help')", _USAGE
     if isinstance(error, click.ClickException):
         return error.format_message(), error.exit_code
     if isinstance(error, UsageError | UnknownDatasetError | UnknownModelError):
@@ -62,6 +70,17 @@ def explain(error: BaseException, command: str | None) -> tuple[str, int]:
     if isinstance(error, TfsoftmaxError):
         return render(error), _FAILURE
     return _explain_shortage(error) or _explain_unexpected(error), _FAILURE
+
+
+def _plain(message: str) -> str:
+    """A message of click's, without its names of types.
+
+    >>> _plain("Invalid value for '--epochs': '1.5' is not a valid integer range.")
+    "Invalid value for '--epochs': '1.5' is not a whole number."
+    """
+    for theirs, plain in _TYPES.items():
+        message = message.replace(theirs, plain)
+    return message
 
 
 def print_error(message: str) -> None:

@@ -97,12 +97,17 @@ def test_early_stopping_says_which_epoch_is_kept_and_writes_the_history(tmp_path
     ("arguments", "code", "message"),
     [
         (["--momentum", "1"], 2, "'--momentum'"),
+        (["--epochs", "1.5"], 2, "'1.5' is not a whole number"),
+        (["--momentum", "much"], 2, "'much' is not a number"),
+        (["--l2", "much"], 2, "'much' is neither a number nor auto"),
+        (["--sync-every", "1.5"], 2, "'1.5' is neither a whole number nor epoch"),
         (["--nesterov"], 2, "nesterov is a form of momentum"),
         (["--class-weight", "3"], 2, "'3' is not NAME=WEIGHT"),
         (["--class-weight", "twelve=2"], 2, "names a class 'twelve' that is not there"),
         (["--averaging", "0.5", "--l1", "0.1"], 2, "exclude each other"),
         (["--history", "history.txt"], 2, "must end in .csv or .json"),
-        (["--resume"], 2, "need --checkpoint-dir"),
+        (["--resume"], 2, "--resume needs --checkpoint-dir"),
+        (["--checkpoint-steps", "9"], 2, "--checkpoint-steps needs --checkpoint-dir"),
         (["--checkpoint-dir", "/proc/nowhere"], 1, "/proc/nowhere"),
     ],
 )

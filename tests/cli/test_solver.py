@@ -44,7 +44,7 @@ def test_the_recorded_command_says_how_it_was_solved(trained):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--l2", "0"], "--solver newton and --l2 0.* exclude each other"),
+        (["--l2", "0"], "--solver newton and --l2 0.* exclude each other: .*give one above 0"),
         (["--tol", "0"], "'--tol': .*0"),
         (["--early-stopping", "accuracy"], "early stopping ends before the optimum"),
     ],

@@ -100,6 +100,16 @@ def test_a_fit_that_ends_too_early_warns():
         SoftmaxClassifier(max_iter=1, tol=1e-7, C=1000.0).fit(X, Y)
 
 
+def test_newton_that_can_get_no_nearer_does_not_ask_for_more_steps():
+    options = {"scaling": "standard", "max_iter": 50}
+    with pytest.warns(ConvergenceWarning, match="accept a larger tol") as warned:
+        assert SoftmaxClassifier(tol=1e-16, **options).fit(X, Y).n_iter_[0] < 50
+    assert "max_iter" not in str(warned[0].message)
+    assert "scaling" not in str(warned[0].message)
+    # Warnings are errors here: what was advised brings none.
+    SoftmaxClassifier(tol=1e-9, **options).fit(X, Y)
+
+
 def test_sgd_that_has_not_converged_warns_and_its_advice_helps():
     X, y = load_wine(return_X_y=True)
     few = {"epochs": 60, "recipe_options": {"xla": False}}

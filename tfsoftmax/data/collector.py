@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
 import shutil
@@ -316,12 +317,19 @@ def _keeping(source: Source) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.filename and not str(error.filename).startswith(str(folder)):
+        if error.filename and not _in_line(Path(error.filename), folder):
             raise
+        advice = "; choose another " + setting("data_dir")
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # Rows in memory take no space there.
+            advice += ", or a higher " + setting("memory_limit")
         raise DataError(
-            f"{source.name}: rows cannot be kept in {folder}: {error.strerror or error}; choose "
-            "another " + setting("data_dir") + ", or a higher " + setting("memory_limit")
+            f"{source.name}: rows cannot be kept in {folder}: {error.strerror or error}" + advice
         ) from error
+
+
+def _in_line(path: Path, folder: Path) -> bool:
+    """Whether a path is a folder, something in it, or one of the folders that it is in."""
+    return path.is_relative_to(folder) or folder.is_relative_to(path)
 
 
 def load_cached(source: Source, key: str, workers: Workers = ALONE) -> Dataset | None:

@@ -122,8 +122,9 @@ class SourceOptions(Choices):
     )
     header: bool = option(
         True,
-        "Whether the first row of a CSV file has the names of the columns; if not, they are called "
-        "1, 2, 3.",
+        "Whether the first row of a CSV file has the names of the columns; if not, as with "
+        + setting("header", False)
+        + ", they are called 1, 2, 3.",
     )
     first_index: int | None = option(
         None,

@@ -105,10 +105,17 @@ def _shortfall(result: FitResult, dataset: Dataset, recipe: Recipe) -> str | Non
 
 
 def _too_few_steps(proof: Proof, recipe: Recipe) -> str:
+    advice = []
+    # It ends before where no step lowers the objective: more of them would not help.
+    if proof.steps >= recipe.max_steps:
+        advice.append(f"raise max_iter (now {recipe.max_steps:,})")
+    if recipe.standardize != "on":
+        advice.append("scale the features, as scaling='standard' does")
+    advice.append("accept a larger tol")
     return (
-        f"newton stopped after {proof.steps} steps, at most {proof.relative_gap:.1e} of the "
-        f"objective above the optimum, which is more than tol={recipe.tol:g}: raise max_iter "
-        f"(now {recipe.max_steps}), or scale the features, as scaling='standard' does"
+        f"newton stopped after {proof.steps:,} steps, at most {proof.relative_gap:.1e} of the "
+        f"objective above the optimum, which is more than tol={recipe.tol:g}: "
+        + ", or ".join(advice)
     )
 
 

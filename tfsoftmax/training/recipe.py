@@ -283,9 +283,9 @@ class Recipe(Choices):
         """Which choices newton is of no use with, and why."""
         reasons = {}
         if self.early_stopping:
-            reasons["early_stopping"] = "early stopping ends before the optimum"
+            reasons["early_stopping"] = "early stopping ends before the optimum; leave one out"
         if self.l2 == 0 and not self.l1:
-            reasons["l2"] = "without a penalty there may be no optimum"
+            reasons["l2"] = "without a penalty there may be no optimum; give one above 0"
         return reasons
 
     def _check_unused(self, needed: str, example: str, *names: str) -> None:
