@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfsoftmax.messages import counted
 from tfsoftmax.spec import Spec
 
 _MOST_NAMES = 8
@@ -38,7 +39,7 @@ def summary(spec: Spec, W: np.ndarray, b: np.ndarray) -> str:
         "classes": f"{spec.n_classes:,}: {_listed(spec.class_names)}",
     }
     if scaling.indicators:
-        lines["missing"] += f", with an indicator for {len(scaling.indicators):,}"
+        lines["missing"] += f", with an indicator for {counted(len(scaling.indicators), 'feature')}"
     if spec.reject_below is not None:
         lines["abstains"] = f"where no probability is at least {spec.reject_below:g}"
     return "\n".join(f"{name:<11} {text}" for name, text in lines.items())

@@ -230,5 +230,5 @@ def test_names_must_fit():
 def test_summary():
     text = model_of_penguins(40).summary()
     assert "class (category of 3)" in text
-    assert "filled in, with an indicator for 7" in text
+    assert "filled in, with an indicator for 7 features" in text
     assert "(x - 0) * 0.00392157" in model_of(SPECS["pixels"]).summary()

@@ -44,3 +44,12 @@ def test_what_to_do_is_said_in_the_words_of_pandas(cells, advice):
 def test_the_advice_helps(cells, better):
     X = better(ROWS.assign(d=np.resize(np.array(cells, object), 60)))
     assert SoftmaxClassifier(C=1.0).fit(X, y).score(X, y) > 0.5
+
+
+def test_notes_advise_in_the_words_of_pandas_too(caplog):
+    X = ROWS.assign(copy=y, place=["here", "there", "far"] * 20, x=ROWS["x"].where(ROWS.index > 3))
+    with caplog.at_level("WARNING"):
+        SoftmaxClassifier(scaling="standard").fit(X, y)
+    assert 'leave it out: X.drop(columns=["copy"])' in caplog.text
+    assert 'missing="indicator"' in caplog.text  # what was done, and no advice
+    assert " drop=" not in caplog.text

@@ -234,6 +234,15 @@ def test_where_statistics_do_not_hold_it_says_why(make, said):
         statistics(make())
 
 
+def test_columns_of_texts_are_named_to_be_left_out():
+    frame = pd.DataFrame({"x": np.random.default_rng(0).normal(size=60), "y": np.arange(60) % 2})
+    frame["said"] = [f"it was {x:.3f} then" for x in frame["x"]]
+    options = SourceOptions(label_column="y", column=("said=text",))
+    with pytest.raises(DataError, match=r'leave out .* drop=\["said"\]$'):
+        statistics(from_frame(frame, options=options))
+    statistics(from_frame(frame, options=SourceOptions(label_column="y", drop=("said",))))
+
+
 def test_what_is_out_of_range_is_refused():
     dataset = from_arrays(*simulated())
     with pytest.raises(UsageError, match="no class 'x'"):

@@ -150,6 +150,10 @@ class ClassNames:
         return tuple(names[np.argsort(order)])
 
 
+def _all_rows(n_samples: int) -> str:
+    return "the only row is" if n_samples == 1 else f"all {n_samples:,} rows are"
+
+
 def check_classes(source: str, names: Sequence[str], n_samples: int) -> None:
     """Checks that there are at least two classes, not too many, and that names are one line each.
 
@@ -164,8 +168,8 @@ def check_classes(source: str, names: Sequence[str], n_samples: int) -> None:
     """
     if len(names) < 2:
         raise DataError(
-            f"{source}: all {n_samples:,} rows are of one class, {names[0]!r}; a classifier needs "
-            "at least 2"
+            f"{source}: {_all_rows(n_samples)} of one class, {names[0]!r}; a classifier needs at "
+            "least 2"
         )
     if len(names) > _MANY_CLASSES and len(names) > n_samples / 2:
         raise DataError(

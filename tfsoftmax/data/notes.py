@@ -71,7 +71,8 @@ class Notes:
         if self.skipped:
             count = sum(skipped.rows for skipped in self.skipped)
             notes.append(
-                f"{count:,} of {self.rows:,} rows are left out: {describe_skipped(self.skipped)}"
+                f"{count:,} of {self.rows:,} rows {'is' if count == 1 else 'are'} left out: "
+                + describe_skipped(self.skipped)
             )
         if self.index:
             notes.append(f"column {self.index!r} is left out: it only numbers the rows")

@@ -32,10 +32,15 @@ def advice_in_pandas() -> Iterator[None]:
         said = message_of(error)
         if not isinstance(said, Message) or not error.options:
             raise
-        raise type(error)(said.render(_in_pandas)) from error
+        raise type(error)(said.render(in_pandas)) from error
 
 
-def _in_pandas(setting: Setting) -> str:
+def in_pandas(setting: Setting) -> str:
+    """What to do with X instead of giving an option.
+
+    >>> in_pandas(Setting("drop", ["d"]))
+    'X.drop(columns=["d"])'
+    """
     if setting.name in _NOTATION:
         return f"{setting} of pandas.read_csv"
     spell = _SPELLED.get(setting.name)

@@ -6,6 +6,9 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tfsoftmax.estimators.advice import in_pandas
+from tfsoftmax.messages import Message
+
 
 class _Once(logging.Filter):
     """Lets every text through once."""
@@ -15,11 +18,23 @@ class _Once(logging.Filter):
         self._said: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether this text is new."""
+        """Whether this text is new; what it advises is said in the words of pandas."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(map(_spelled, record.args))
         text = record.getMessage()
         new = text not in self._said
         self._said.add(text)
         return new
+
+
+def _spelled(said: object) -> object:
+    """What is said of X, without options that an estimator does not have.
+
+    How missing numbers are taken is no advice, so it keeps its option's name.
+    """
+    if not isinstance(said, Message):
+        return said
+    return said.render(lambda each: str(each) if each.name == "missing" else in_pandas(each))
 
 
 _once = _Once()

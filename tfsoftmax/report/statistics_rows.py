@@ -16,6 +16,7 @@ from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.report.coefficients import column_name
 from tfsoftmax.report.collinearity import inflation_of
 from tfsoftmax.report.statistics_choices import RESAMPLES
+from tfsoftmax.spec import Spec
 from tfsoftmax.training.prepare import with_scaling
 
 # The information is a square of so many coefficients, and is inverted.
@@ -27,6 +28,14 @@ _TAKES_PART = 1e-3
 _NAMED = 6
 # Numbers of rows that are kept once they are scaled, 128 MB; more are read again in each pass.
 _KEPT_NUMBERS = 2**24
+
+
+def _without_hashed(spec: Spec) -> str:
+    """What to do where columns of texts or of very many categories made the rows sparse."""
+    columns = spec.encoding.columns if spec.encoding else ()
+    hashed = [column.name for column in columns if column.kind in ("text", "hashed")]
+    many = "; leave out those that are hashed into very many features, " if hashed else ""
+    return many and many + setting("drop", hashed)
 
 
 class StatisticsRows:
@@ -121,7 +130,7 @@ class StatisticsRows:
         if taken_sparse(dataset.train.features, dataset.spec):
             raise DataError(
                 f"{dataset.name}: its rows are sparse, of {dataset.spec.n_features:,} features: "
-                "statistics are for tables of few columns"
+                "statistics are for tables of few columns" + _without_hashed(dataset.spec)
             )
         parts = dataset.train, dataset.test, dataset.validation
         if not resampled and any(part and part.weights is not None for part in parts):

@@ -227,7 +227,9 @@ def _with_fill(
         column = _column_name(spec, columns[int(empty[0])])
         raise DataError(
             f"{name}: {column!r} has no value in any of the {found.n_samples:,} training rows, so "
-            f"there is nothing to fill in; leave it out with " + setting("drop", [column])
+            "there is nothing to fill in; leave it out"
+            # Of arrays, no option leaves a feature out.
+            + (" with " + setting("drop", [column]) if spec.feature_names or spec.encoding else "")
         )
     values = found.mean
     if spec.missing in ("median", "most_frequent"):

@@ -60,6 +60,7 @@ CSV = {
     ),
     "a missing label": ("row 3: the label is missing", row_3("1,2,")),
     "a label of blanks": ("row 3: the label is missing", row_3("1,2,  ")),
+    "one row": ("the only row is of one class, 'x'", csv("a,b,label\n1,2,x\n")),
     "one class": ("all 10 rows are of one class, 'x'", csv(GOOD.replace("y", "x"))),
     "a class of one row": ("class 'z' has one row only", row_3("1,2,z")),
     "NaN": ("row 3, column 'b': the value is missing", row_3("1,NaN,x")),

@@ -20,6 +20,8 @@ def svmlight(content, *options, name="rows.svm"):
 
 
 SVMLIGHT = {
+    "no number": ("line 1: could not .* float: 'x'; expected LABEL", svmlight("1 1:x\n0 1:1\n")),
+    "twice": ("line 1: .* sorted and unique; expected LABEL", svmlight("1 1:2 1:3\n0 1:1\n")),
     "garbage": ("line 2: .*expected LABEL INDEX:VALUE", svmlight("1 1:2\nnonsense\n")),
     "a value that is none": ("line 2", svmlight("1 1:2\n0 1:two\n")),
     "no value": ("line 2", svmlight("1 1:2\n0 1\n")),

@@ -112,7 +112,7 @@ def test_the_count_is_said_and_goes_with_the_model(tmp_path):
     ]
     result = run(train_command, *arguments, "--output-dir", tmp_path / "models")
     assert result.exit_code == 0, result.stderr
-    assert "1 of 41 rows are left out: 1 with a value that is not a number" in result.stderr
+    assert "1 of 41 rows is left out: 1 with a value that is not a number" in result.stderr
     folder = tmp_path / "models/t/1"
     described = json.loads((folder / "tfsoftmax.json").read_text())
     (skipped,) = described["dataset"]["reading"]["skipped"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -236,7 +237,8 @@ def _bad_indices(lines: Sequence[bytes], all_of_them: bool = True) -> list[int]:
 
 def _located(lines: Sequence[bytes], index: int, number: int, name: str) -> DataError:
     problem = _problem(lines[index : index + 1])
-    reason = str(problem).splitlines()[0][:200]
+    # scikit-learn's sentence, without its end, and with texts that are not bytes.
+    reason = re.sub(r"\bb(?=['\"])", "", str(problem).splitlines()[0][:200]).rstrip(".")
     if isinstance(problem, OverflowError):
         reason = f"an index is beyond {MOST_FEATURES:,}: correct it, or hash the indices to fewer"
     return DataError(f"{name}, line {number}: {reason}; expected LABEL INDEX:VALUE ...")
