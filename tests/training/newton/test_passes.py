@@ -38,8 +38,6 @@ def case():
 def passes_over(case, monkeypatch, block_rows, memory_limit, compiled=False, small=False):
     X, y, weights, _, _ = case
     monkeypatch.setattr(rows_module, "_FEW", 2**30 if small else 0)
-    monkeypatch.setattr(rows_module, "_BLOCK_MULTIPLICATIONS", block_rows * N_FEATURES * N_CLASSES)
-    monkeypatch.setattr(rows_module, "_FEWEST_OF_FEW", 1)
     monkeypatch.setattr(rows_module, "_BLOCK_NUMBERS", block_rows * N_FEATURES)
     monkeypatch.setattr(rows_module, "_FEWEST_ROWS", 1)
     model = SoftmaxRegression(Spec((N_FEATURES,), "float32", tuple("abcd")))

@@ -20,11 +20,8 @@ from tfsoftmax.distributed.workers import ALONE, Workers
 # Numbers in a block: 4 MB of float32, which the processor's cache holds.
 _BLOCK_NUMBERS = 2**20
 _FEWEST_ROWS = 64
-# Multiplications in a pass over few rows, at most; and in a block of them: with more, BLAS shares a
-# product among cores, which takes longer than one of them alone.
+# Multiplications in a pass over few rows, at most.
 _FEW = 2**26
-_BLOCK_MULTIPLICATIONS = 2**18
-_FEWEST_OF_FEW = 16
 # Of the memory for rows, a streamed chunk is so small a part: it is there three times for a moment,
 # as one is read while another is used, and probabilities of all rows are kept beside it.
 _CHUNKS_IN_MEMORY = 16
@@ -136,8 +133,6 @@ class Rows:
         self.weights = weights if self.few else weights.astype(np.float32, copy=False)
         numbers = max(features.shape[1], n_classes)
         block_rows = max(_FEWEST_ROWS, _BLOCK_NUMBERS // numbers)
-        if self.few:
-            block_rows = max(_FEWEST_OF_FEW, _BLOCK_MULTIPLICATIONS // (numbers * n_classes))
         self._block_rows = self._n_held if sparse else min(self._chunk_rows, block_rows)
 
     def weighing(self, weights: np.ndarray) -> Rows:
