@@ -124,7 +124,8 @@ def test_one_that_reads_notices_before_it_has_read_all(tmp_path, name, lost_by):
         blocks, _, error = reader.said.partition(" ")
         # Killed: at the next look around; stopped: when it has not answered for some seconds.
         most = 16 if lost_by == signal.SIGSTOP else 8
-        assert 3 <= int(blocks) <= most
+        # The two need not have begun at the same moment.
+        assert 1 <= int(blocks) <= most
         assert error.startswith("worker 0 of 2 lost worker 1 (127.0.0.1:")
         assert lost.process.poll() == (None if lost_by == signal.SIGSTOP else -lost_by)
 
