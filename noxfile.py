@@ -13,7 +13,7 @@ nox.options.default_venv_backend = "none"
 nox.options.sessions = ["format", "lint", "types", "contracts", "tests"]
 
 CONFIG = Path("pyproject.toml").resolve()
-MOST_SLOW_MINUTES = 8
+MOST_SLOW_MINUTES = 15
 
 
 def as_installed(session: nox.Session) -> Path:

@@ -69,6 +69,7 @@ def test_evaluation_says_how_many_rows_are_answered_and_how_rightly(exported, di
         assert found.answered_accuracy == right[answered].mean() > right.mean()
 
 
+@pytest.mark.slow
 def test_a_model_without_a_threshold_has_no_such_output(digits, tmp_path):
     model, _ = fit(digits, Recipe(epochs=1, l2=1e-3))
     result = export_model(model, tmp_path, "digits", check_on=digits.test.features)
@@ -77,6 +78,7 @@ def test_a_model_without_a_threshold_has_no_such_output(digits, tmp_path):
     assert evaluate(model, digits.test).answered is None
 
 
+@pytest.mark.slow
 def test_the_commands_take_and_show_it(tmp_path):
     arguments = ["--dataset", "digits", "--epochs", "2", "--l2", "0.0007", "--reject-below", "0.7"]
     result = run(train_command, *arguments, "--output-dir", tmp_path)

@@ -24,6 +24,7 @@ def table(n_samples=60, columns=NAMES):
     return frame[[*columns, "label"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["mean", "indicator"])
 def test_a_table_in_another_order_is_gone_on_with_as_if_it_were_in_the_same(missing):
     options = SourceOptions(missing=missing)
@@ -93,6 +94,7 @@ def test_the_commands_read_data_as_the_models_was(tmp_path):
     assert_one_line(result, 1, "no column 'b'")
 
 
+@pytest.mark.slow
 def test_data_is_known_by_what_it_holds_not_by_how_its_path_is_spelled(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     frame = table().drop(columns="c")

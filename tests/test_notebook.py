@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOK = Path(__file__).parents[1] / "docs" / "notebook.ipynb"
 # Run after the notebook's own cells, in the same kernel.
 FURTHER = {

@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pandas as pd
+import pytest
 from support.commands import assert_one_line, refuse, run
 from support.runs import RECIPE
 
@@ -37,6 +38,7 @@ def test_csv_and_json_are_the_table_of_the_model(model, tmp_path):
     assert len(wanted) == 65 * 10
 
 
+@pytest.mark.slow
 def test_buckets_that_no_row_fell_into_are_left_out_and_counted(birds, tmp_path):
     options = SourceOptions(features=("age", "note"), missing="mean", column=("note=hashed",))
     dataset = load_dataset(birds / "birds.csv", options=options)

@@ -55,6 +55,7 @@ def test_a_table_is_converted_and_compared(table, tmp_path):
     assert evaluated["accuracy"] == 1
 
 
+@pytest.mark.slow
 def test_without_rows_exports_are_proven_on_made_up_ones(table, tmp_path):
     folder, pipeline, rows = table
     arguments = ("convert", folder / "people.skops", "-o", tmp_path / "people", "--tflite", "none")

@@ -78,6 +78,7 @@ def test_whole_numbers_of_labels_are_named_as_texts_that_are_numbers_again(folde
         assert set(found.astype(int)) <= {3, 7}
 
 
+@pytest.mark.slow
 def test_verify_compares_encoded_and_raw_rows_and_says_what_those_are(folder):
     result = run(group, "verify", folder / "models/t")
     assert result.exit_code == 0, result.stderr
@@ -92,6 +93,7 @@ def test_verify_compares_encoded_and_raw_rows_and_says_what_those_are(folder):
     assert "raw rows:" not in run(group, "verify", folder / "models/t", "--json").stdout
 
 
+@pytest.mark.slow
 def test_tune_chooses_and_exports_as_python_does(folder, tmp_path):
     grid = ["--l2", "0.001,0.01", "--folds", "2"]
     arguments = [*QUICK, *grid, "--json", "--output-dir", tmp_path]
@@ -105,6 +107,7 @@ def test_tune_chooses_and_exports_as_python_does(folder, tmp_path):
     assert load_predictor(tmp_path / "t").spec.encoding == dataset.spec.encoding
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_a_model_with_a_class_and_a_category_more(folder, tmp_path):
     more = table(40, seed=2).assign(label=9, island="Torgersen")
     source = written(pd.concat([table(), more]), tmp_path / "t.csv")

@@ -3,6 +3,7 @@
 import json
 import re
 
+import pytest
 from support.process import run_python
 
 from tfsoftmax.data.kinds import KINDS
@@ -45,6 +46,7 @@ print("== card", card.read_text())
 """
 
 
+@pytest.mark.slow
 def test_a_new_row_is_in_the_help_the_listing_the_suggestions_and_the_model_card():
     result = run_python(TOY)
     assert result.returncode == 0, result.stderr

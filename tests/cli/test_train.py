@@ -62,6 +62,7 @@ def test_recipe_name_and_options_reach_the_training_and_quiet_prints_results_onl
     assert json.loads(result.stdout)["recipe"] == {"name": "tutorial", **expected.to_json()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate", "direction"), [("1e20", "large"), ("1e-30", "small")])
 def test_a_model_no_better_than_guessing_is_pointed_out(tmp_path, rate, direction):
     rate_alone = ["--learning-rate", rate, "--l2", "0", "--tflite", "none"]

@@ -36,6 +36,7 @@ def test_buckets_that_models_rely_on():
     assert hash_of(tf.constant(texts), 2**18).numpy().tolist() == GOLDEN
 
 
+@pytest.mark.slow
 def test_100_000_texts():
     rng = np.random.default_rng(0)
     lengths = rng.integers(0, 12, 100_000)

@@ -132,6 +132,7 @@ def in_json(row):
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 
 
+@pytest.mark.slow
 @needs_node
 def test_javascript_encodes_as_python_does(tmp_path):
     found = []

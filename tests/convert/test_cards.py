@@ -37,12 +37,14 @@ def test_it_names_the_steps_and_what_was_found(tmp_path):
     assert 0 <= found["max_difference"] < 1e-5
 
 
+@pytest.mark.slow
 def test_it_says_that_nothing_was_compared_and_what_is_answered_otherwise(tmp_path):
     card, _ = card_of("words", tmp_path)
     assert "They were not compared with each other on any rows." in card
     assert "* Step 'tfidfvectorizer' (TfidfVectorizer) refuses a missing text; " in card
 
 
+@pytest.mark.slow
 def test_constants_that_are_filled_in_are_not_said_to_be_means(tmp_path):
     card, _ = card_of("indicators", tmp_path)
     assert "counts as a number that its feature has for it and has a feature of its own" in card

@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
 from support.commands import run
 
 from tfsoftmax.cli.main import main
@@ -14,6 +15,7 @@ from tfsoftmax.convert.transformers import TRANSFORMERS
 PAGE = Path(__file__).parents[2] / "docs" / "convert.md"
 
 
+@pytest.mark.slow
 def test_the_examples_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names = {}

@@ -26,6 +26,8 @@ from tfsoftmax.export.verify import verify
 from tfsoftmax.report.convergence import diagnose
 from tfsoftmax.training.warm_start import warm_start
 
+pytestmark = pytest.mark.slow
+
 _SPEC = Spec((9,), "float32", ("no", "yes", "perhaps"))
 
 

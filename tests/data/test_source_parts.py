@@ -27,6 +27,7 @@ from tfsoftmax.data.statistics import ColumnStatistics, most_frequent, quantiles
 from tfsoftmax.training.prepare import with_scaling
 
 COUNTS = [2, 3, 5]
+MARKED = [pytest.param(count, marks=[] if count == 3 else [pytest.mark.slow]) for count in COUNTS]
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def facts(dataset):
     }
 
 
-@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("count", MARKED)
 @pytest.mark.parametrize("source", SOURCES, indirect=True)
 def test_workers_find_what_one_process_finds(source, count):
     expected = facts(source())
@@ -98,6 +99,7 @@ def test_workers_find_what_one_process_finds(source, count):
 LIMITS = {sparse_records: 4000, full_records: 4000}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "limit"),
     [(each, LIMITS.get(each, 200)) for each in SOURCES if each is not packed_npz],

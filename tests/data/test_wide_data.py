@@ -22,6 +22,7 @@ def test_choosing_columns_takes_time_in_proportion_to_their_number():
     assert columns.features == (*names[:7], *names[8:10_000], *names[20_000:])
 
 
+@pytest.mark.slow
 def test_inspecting_takes_time_in_proportion_to_the_columns():
     rows = np.random.default_rng(0).integers(0, 9, (10, _COLUMNS), np.uint8)
     dataset = from_arrays(rows, [0, 1] * 5)

@@ -9,6 +9,7 @@ from tfsoftmax import Recipe, fit
 LOCAL = {**PLAIN, "sync_every": 4}
 
 
+@pytest.mark.slow
 def test_descent_goes_where_it_goes_with_the_zeros(tmp_path):
     found = trained(tmp_path, {**LOCAL, "optimizer": "sgd"}, "with zeros", "sparse", "in parts")
     assert_same(found["sparse"], found["with zeros"])

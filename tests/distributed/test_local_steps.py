@@ -93,6 +93,7 @@ def assert_as_in_numpy(folder, fields, bounds):
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_two_workers_of_uneven_shards_do_as_numpy_does(tmp_path):
     assert_as_in_numpy(tmp_path, PLAIN, [0, 1000, 1437])
 

@@ -171,6 +171,7 @@ def test_what_the_chief_no_longer_needs_is_forgotten_by_all(table, monkeypatch):
     assert max(most) <= 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slow", [0, 1])
 def test_the_figures_of_all_are_those_of_the_passes_and_name_the_slowest(table, monkeypatch, slow):
     def slowed(passes, *arguments, curved=SmallPasses.curved):

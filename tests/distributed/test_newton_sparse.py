@@ -37,6 +37,7 @@ def test_the_optimum_is_that_of_one_and_scikit_learns(made, count):
     assert_allclose(found.model.W.numpy(), best.coef_.T, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fields", [{"l1": 0.01, "l2": 0.0, "tol": 1e-6}, {"l1": 0.01}], ids=["l1", "both"]
 )
@@ -54,6 +55,7 @@ def test_l1_has_the_zeros_of_one(made, fields, whole, monkeypatch):
     assert 0.1 < (W == 0).mean() < 0.99
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("memory_limit", [2**30, 4000], ids=["kept", "streamed"])
 def test_shards_may_be_uneven_or_empty_and_in_a_file(made, monkeypatch, memory_limit):
     bounds = [0, 0, 7, 300, 300]

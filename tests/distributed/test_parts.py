@@ -73,6 +73,7 @@ def run_together(tmp_path, count, name, fields, by_parts=True, last=None, code=0
     return [] if code else [np.load(tmp_path / f"{index}.npz") for index in range(count)]
 
 
+@pytest.mark.slow
 def test_workers_with_their_own_parts_train_the_model_of_one(tmp_path, name):
     found = run_together(tmp_path, 2, name, PLAIN)
     dataset = load_dataset(name)
@@ -148,6 +149,7 @@ def texts(tmp_path_factory):
 SPARSE = {"epochs": 3, "batch_size": 64, "sync_every": 1, "l2": 3e-4}
 
 
+@pytest.mark.slow
 def test_rows_without_their_zeros_are_trained_on_by_those_who_have_them(tmp_path, texts):
     found = run_together(tmp_path, 2, texts, SPARSE)
     assert_same_training(fit(load_dataset(texts), Recipe(**SPARSE)), found)

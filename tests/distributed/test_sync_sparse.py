@@ -64,6 +64,7 @@ def test_workers_have_the_batches_of_one_process_among_them(bounds, monkeypatch)
             np.testing.assert_array_equal(moved, np.unique(expected.features[step]))
 
 
+@pytest.mark.slow
 def test_descent_goes_where_one_process_goes(tmp_path):
     fields = {**TOGETHER, "optimizer": "sgd"}
     found, expected = trained(tmp_path, fields, "sparse", "in parts"), alone(fields)

@@ -121,6 +121,7 @@ def test_sgd_that_has_not_converged_warns_and_its_advice_helps():
     assert SoftmaxClassifier(C=10.0, solver="newton").fit(X, y).score(X, y) == 1
 
 
+@pytest.mark.slow
 def test_more_epochs_of_sgd_bring_it_near_the_optimum():
     options = {"solver": "sgd", "recipe_options": {"xla": False}}
     with pytest.warns(ConvergenceWarning, match="could still fall by about 0.2"):

@@ -36,6 +36,7 @@ def test_parts_lead_to_about_the_optimum():
     assert classifier.score(X, Y) > 0.93
 
 
+@pytest.mark.slow
 def test_a_class_that_is_announced_later_takes_its_place():
     classifier = SoftmaxClassifier(batch_size=10)
     two = Y != 1

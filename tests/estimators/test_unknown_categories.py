@@ -46,6 +46,7 @@ def test_it_can_be_filtered_by_its_class(fitted):
         assert fitted.predict(NEW)[0]
 
 
+@pytest.mark.slow
 def test_later_parts_are_looked_at_too():
     classifier = SoftmaxClassifier().partial_fit(TOWNS, IS_ULM, classes=[False, True])
     with pytest.warns(UnknownCategoryWarning, match="3 of 4 rows") as found:

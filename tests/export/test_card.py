@@ -193,6 +193,7 @@ def test_columns_that_are_left_out(tmp_path):
     assert "note (left out, as texts that differ in every row)" in told
 
 
+@pytest.mark.slow
 def test_a_label_that_was_found_is_not_among_the_columns_and_they_are_called_as_in_the_notes(
     tmp_path,
 ):

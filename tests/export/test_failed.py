@@ -62,6 +62,7 @@ def test_the_others_are_exported_and_the_error_says_what_is_missing(dataset, tmp
     assert "model-int8" not in (result.path / "SHA256SUMS").read_text()
 
 
+@pytest.mark.slow
 def test_commands_print_what_is_there_and_exit_with_1(dataset, tmp_path):
     rows, labels = log_normal()
     lines = [",".join(map(str, row)) for row in rows]

@@ -202,6 +202,7 @@ def test_what_the_graph_does_not_take_is_refused_in_words(graph, form):
         graph(tf.constant(content))
 
 
+@pytest.mark.slow
 def test_answers_on_turned_photographs_agree(tmp_path):
     for number in range(40):
         folder = tmp_path / "photographs" / ("wide" if number % 2 else "tall")

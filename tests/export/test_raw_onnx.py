@@ -103,6 +103,7 @@ def test_features_go_back_to_cells_that_have_them(model):
     np.testing.assert_array_equal(again, rows)
 
 
+@pytest.mark.slow
 def test_columns_that_onnx_has_no_operations_for_are_taken_encoded(tmp_path):
     model = model_of_penguins(13)
     assert not takes_cells(model.spec)

@@ -18,6 +18,8 @@ from tfsoftmax.export import serving
 from tfsoftmax.export.raw import with_gaps
 from tfsoftmax.export.verify import verify
 
+pytestmark = pytest.mark.slow
+
 # Of few features, which are served with their zeros, and of many, which are served without.
 SIZES = {"dense": 13, "sparse": 600}
 

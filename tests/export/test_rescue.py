@@ -121,6 +121,7 @@ def test_what_is_rescued_is_read_only_if_it_is_whole(tmp_path):
         RescuedModel(paths[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", ["full", *(slow(name) for name in ("closed", "pipe"))])
 def test_nobody_who_listens_ends_no_run(tmp_path, stream):
     arguments = [*TRAIN_DIGITS, "3", "--tflite", "none", "--output-dir", str(tmp_path)]

@@ -52,6 +52,7 @@ def test_files_of_a_fixed_batch_hold_in_every_runtime(checks):
     assert all(check.parity.n_samples == 360 for check in checks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [slow(None), 2])
 def test_a_model_that_abstains_holds_in_every_runtime(tmp_path, batch):
     """Its files have a second output, in some order."""
@@ -128,6 +129,7 @@ def test_the_table_says_how_many_rows_were_asked(trained, digits, capsys):
     assert "rows" not in every
 
 
+@pytest.mark.slow
 def test_what_is_not_installed_is_named_once(trained, digits, tmp_path, monkeypatch):
     folder = export_model(trained, tmp_path, "digits", check_on=digits.test.features).path
     monkeypatch.setattr(

@@ -107,6 +107,7 @@ def most_are_quick(*names):
     return [slow(name) if name in names else name for name in CASES]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     most_are_quick("overfitting", "a learning rate too small", "a constant rate", "too few epochs"),

@@ -318,6 +318,7 @@ def test_overfitting_is_said_with_its_epoch():
     assert_printable(found)
 
 
+@pytest.mark.slow
 def test_rows_that_are_told_apart_have_no_minimum():
     labels = np.repeat(np.int32([0, 1]), 20)
     rows = Split(np.column_stack([labels * 2.0 - 1.0, np.ones(40)]).astype(np.float32), labels)
@@ -350,6 +351,7 @@ def test_a_constant_rate_hovers_above_the_minimum(digits):
     assert 'schedule="cosine"' in found.sentence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_train", [1, slow(3), 1000])
 def test_odd_columns_and_row_counts_are_no_error(n_train):
     dataset = make_dataset(n_train=n_train)

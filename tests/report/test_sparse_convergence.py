@@ -68,6 +68,7 @@ def reports(best, away):
         yield diagnose(model, dataset, history(dataset))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("away", [0.0, 0.3])
 @pytest.mark.parametrize("entries", [200, 2**17])
 def test_loss_and_gradient_are_exact_and_the_gap_about_right(best, away, entries, monkeypatch):

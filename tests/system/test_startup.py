@@ -1,6 +1,8 @@
+import pytest
 from support.process import run_python
 
 
+@pytest.mark.slow
 def test_tensorflow_starts_without_keras_which_still_loads_when_used_and_is_then_kept():
     script = """
         import sys

@@ -22,6 +22,7 @@ def overfitted():
     return with_validation(dataset, 0.4)
 
 
+@pytest.mark.slow
 def test_an_overfitted_model_becomes_as_sure_as_it_is_right_wherever_it_runs(overfitted, tmp_path):
     plain, _ = fit(overfitted, OVERFITTED)
     model, history = fit(overfitted, OVERFITTED.but(calibrate=True))

@@ -298,6 +298,7 @@ def test_without_xla_the_plain_graph_takes_over(digits, monkeypatch):
     np.testing.assert_array_equal(weights(fit(digits, DEFAULT.but(epochs=1)).model), expected)
 
 
+@pytest.mark.slow
 def test_it_runs_wherever_it_is_placed():
     """On the second of two logical devices, everything, with the same result."""
     script = """

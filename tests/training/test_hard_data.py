@@ -44,6 +44,7 @@ def test_every_scale_gives_as_good_a_model_as_scikit_learns_pipeline():
         np.testing.assert_array_equal(model.W.numpy()[[6, 8]], 0.0)
 
 
+@pytest.mark.slow
 def test_scales_twelve_orders_apart_in_one_table():
     dataset = make_dataset(n_train=300, n_test=100)
     plain = fit(dataset, Recipe(epochs=60, l2=1 / 300, standardize="on")).history.last.test_accuracy

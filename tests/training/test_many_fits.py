@@ -4,11 +4,13 @@ import logging
 
 import numpy as np
 import pandas as pd
+import pytest
 import tensorflow as tf
 
 from tfsoftmax import Recipe, SourceOptions, fit, from_frame
 
 
+@pytest.mark.slow
 def test_tensorflow_does_not_warn_of_traces_when_many_models_are_trained(caplog, monkeypatch):
     monkeypatch.setattr(tf.get_logger(), "propagate", True)
     generator = np.random.default_rng(0)

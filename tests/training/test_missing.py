@@ -69,6 +69,7 @@ def probabilities_by_hand(dataset, model):
     return scores / scores.sum(axis=1, keepdims=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "missing",
     [slow("mean"), "indicator", *(slow(m) for m in MORE_STRATEGIES)],
@@ -111,6 +112,7 @@ def test_what_is_filled_in_is_the_training_rows_own(missing):
     np.testing.assert_allclose(scaling.apply(raw), imputer.transform(raw), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_an_indicator_learns_from_what_is_missing():
     losses = {
         missing: fit(gaps(missing, n_train=2000), Recipe(l2=0.001)).history.last.test_log_loss
@@ -119,6 +121,7 @@ def test_an_indicator_learns_from_what_is_missing():
     assert losses["indicator"] < 0.95 * losses["mean"]
 
 
+@pytest.mark.slow
 def test_an_indicator_reaches_scikit_learns_optimum():
     dataset = gaps("indicator")
     recipe = Recipe(epochs=150, batch_size=240, l2=0.05, standardize="on")
@@ -143,6 +146,7 @@ def test_tuning_and_warm_starting_keep_indicators():
     np.testing.assert_allclose(again.W, model.W, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_device_trains_the_indicators_weights_too(tmp_path):
     from ai_edge_litert.interpreter import Interpreter
 

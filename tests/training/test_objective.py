@@ -191,6 +191,7 @@ def test_the_lower_bound_is_reached_by_the_best_logits(smoothing, n_classes):
     assert objective.always_has_a_minimum == bool(smoothing)
 
 
+@pytest.mark.slow
 def test_no_step_down_is_left_where_the_proximal_step_moves_nothing():
     objective, weights = Objective(tf.identity, l2=0.01, l1=0.05), EQUAL
     size = 0.2

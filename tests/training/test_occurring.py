@@ -68,6 +68,7 @@ def test_scaled_rows_and_indicators_are_those_that_the_model_sees(dataset):
     assert not np.delete(expected, found.inputs, axis=1).any()
 
 
+@pytest.mark.slow
 def test_weights_that_start_above_0_are_shrunk_though_their_features_never_occur(dataset):
     W = np.random.default_rng(0).normal(size=(N_FEATURES, 3)).astype("f4")
     W[50:] = 0

@@ -32,6 +32,7 @@ def test_no_weights_are_no_array():
     assert row_weights(make_dataset().train, NAMES, None) is None
 
 
+@pytest.mark.slow
 def test_balanced_training_on_rare_rows_is_as_good_as_scikit_learns():
     """100 rows of one class for each of the other."""
     generator = np.random.default_rng(3)

@@ -85,6 +85,7 @@ def test_statistics_pass_missing_values_over():
     assert (found.mean[2], found.deviation[2]) == (0.0, 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", [slow(0.0), 0.2])
 def test_every_form_takes_raw_rows_and_answers_as_the_formula_says(tmp_path, missing):
     dataset = uneven(missing=missing)
@@ -129,6 +130,7 @@ def test_means_for_missing_values_are_the_training_rows_own():
     assert with_scaling(dataset, "off").spec.scaling == Scaling(fill=(3.0, 6.0))
 
 
+@pytest.mark.slow
 def test_scales_that_are_far_apart_do_not_reach_weights_of_few_bits(tmp_path):
     """As many weights as the converter finds worth quantizing."""
     dataset = make_dataset(n_train=300, n_test=100, n_features=120, n_classes=10)

@@ -73,6 +73,7 @@ def log_normal():
     return np.exp(1.5 * features), labels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("made", [slow(tfidf), documents, outliers, slow(log_normal)])
 def test_it_is_better_than_standardising_and_than_scikit_learns_pipeline(made):
     dataset = dataset_of(*made())
@@ -199,6 +200,7 @@ def test_a_scaling_of_before_is_read_and_written_as_it_was():
     assert replace(Spec.from_json(spec), missing="median").to_json()["missing"] == "median"
 
 
+@pytest.mark.slow
 def test_every_form_cuts_numbers_off(tmp_path):
     dataset = dataset_of(*log_normal())
     model, _ = fit(dataset, Recipe(epochs=3, l2=0.001))

@@ -36,6 +36,7 @@ def objective(matrix, labels, W, b, l2):
     return losses.mean() + l2 / 2 * np.sum(np.square(W))
 
 
+@pytest.mark.slow
 def test_the_default_run_ends_near_the_minimum_where_most_features_are_rare():
     matrix, labels, dataset = words()
     model = fit(dataset, Recipe(l2=1e-5, epochs=40)).model
@@ -47,6 +48,7 @@ def test_the_default_run_ends_near_the_minimum_where_most_features_are_rare():
     assert objective(matrix, labels, W, b, 1e-5) < 1.1 * least
 
 
+@pytest.mark.slow
 def test_the_unit_of_the_rows_changes_little():
     """Only b has a unit of its own."""
     small, large = (

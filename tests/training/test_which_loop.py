@@ -85,6 +85,7 @@ def test_a_device_without_xla_is_said_and_recorded(made, no_xla, log):
     assert "this device has no XLA" in log.text
 
 
+@pytest.mark.slow
 def test_a_run_is_resumed_with_the_loop_it_began_with(tmp_path, made, no_xla, monkeypatch):
     def stop(progress):
         raise KeyboardInterrupt

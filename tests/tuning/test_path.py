@@ -111,6 +111,7 @@ def test_a_value_on_the_path_is_a_cold_fit(table):
     assert_allclose(along[-1].mean(), cold[0].mean(), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_streamed_rows_have_the_same_scores(table):
     # Strong penalties take few passes over the file, and few folds few optima.
     streamed, kept = (

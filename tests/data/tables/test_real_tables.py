@@ -80,6 +80,7 @@ def test_columns_without_a_name_do_not_matter_to_a_model_that_does_not_take_them
     np.testing.assert_array_equal(rows, frame[["hp", "wt", "acc"]].to_numpy(np.float32))
 
 
+@pytest.mark.slow
 def test_another_task_in_the_same_folder_is_noted(tmp_path):
     table().to_csv(tmp_path / "t.csv", index=False)
     arguments = [

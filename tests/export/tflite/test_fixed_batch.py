@@ -21,6 +21,8 @@ from tfsoftmax.export.predictor import answer_in_blocks
 from tfsoftmax.export.saved_model import ExportedModel
 from tfsoftmax.export.tflite import convert as tflite
 
+pytestmark = pytest.mark.slow
+
 BATCH = 7
 TFLITE_KINDS = tuple(name for name, row in FORMATS.items() if row.listed)
 NAMES = (*TFLITE_KINDS, "trainable")

@@ -11,6 +11,8 @@ from tfsoftmax import RECIPES, SoftmaxRegression, export_model, fit, load_datase
 from tfsoftmax.export.formats import FORMATS
 from tfsoftmax.export.tflite import version as tflite_version
 
+pytestmark = pytest.mark.slow
+
 # TensorFlow's table, lite/tools/versioning/runtime_version.cc: the operators and versions that
 # these files may hold, each with the first runtime that has it.
 TABLE = {

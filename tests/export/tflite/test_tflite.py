@@ -97,6 +97,7 @@ def test_raw_pixels_feed_straight_into_uint8(mnist_sized):
     assert same.mean() > 0.95
 
 
+@pytest.mark.slow
 def test_integer_kinds_of_a_table(tmp_path):
     dataset = make_dataset(n_train=500, n_test=300)
     model = fit(dataset, RECIPES["default"].but(epochs=30, l2=0.001)).model
@@ -177,6 +178,7 @@ def test_weights_can_be_carried_from_one_device_to_another(trained, digits):
     )
 
 
+@pytest.mark.slow
 def test_the_trainable_file_learns_mnist(mnist_dir):
     from tfsoftmax import load_dataset
 

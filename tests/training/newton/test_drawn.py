@@ -96,7 +96,7 @@ def test_in_the_mean_it_is_the_product_of_all_rows(case):
     whole = product(split.features, weights, P, direction)
     assert_allclose(passes.curved(of_blocks, direction), whole, atol=1e-6)
     found = []
-    for seed in range(200):
+    for seed in range(60):
         lots = np.random.default_rng(seed).random(N_ROWS, np.float32)
         passes.__dict__["_lots"] = passes.rows.in_blocks(lots)
         found.append(passes.curved(passes.curving(of_blocks), direction))
@@ -135,6 +135,7 @@ def test_the_same_rows_are_drawn_again(case):
     assert_array_equal(*kept)
 
 
+@pytest.mark.slow
 def test_the_optimum_is_that_of_all_rows(case, monkeypatch):
     split, _, _, _ = case
     shares = []

@@ -119,6 +119,7 @@ def test_the_preconditioner_of_some_parameters_is_the_inverse_of_theirs():
     assert_allclose(((hessian @ solved.ravel()).reshape(3, 5) * free), right, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("l1", "l2", "whole"),
     [(0.004, 0.0, True), (0.002, 0.002, True), (0.002, 0.002, False)],

@@ -117,6 +117,7 @@ def test_workers_and_l1_begin_with_an_epoch(tall, monkeypatch):
     assert prepare(tall, NEWTON.but(l2=None, l1=1e-3))[1].epochs == 1
 
 
+@pytest.mark.slow
 def test_short_rows_of_many_classes_begin_at_0(short, monkeypatch):
     compiled(monkeypatch)
     asked, made = NEWTON.but(epochs=None), []

@@ -97,6 +97,7 @@ def test_rows_of_another_kind_share_no_trace(made):
     assert plain._run_steps not in {loop_of(other)._run_steps for other in others}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "recipe", [OTHERS["momentum"], RECIPE.but(l2=0.0), RECIPE.but(l1=1e-3), RECIPE.but(l2=0.1)]
 )

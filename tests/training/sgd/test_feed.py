@@ -91,6 +91,7 @@ def test_chunks_and_rows_are_mixed(small_blocks):
         assert np.median(steps) > 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("memory_limit", [10**9, 2000])
 def test_a_streamed_run_is_the_same_for_the_same_seed(small_blocks, memory_limit):
     dataset = make_dataset(n_train=200)

@@ -141,6 +141,7 @@ def found_by_scikit_learn():
     return dataset, matrix, labels, oracle
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimizer", "epochs"), [slow("sgd", 1000), slow("adagrad", 150), ("ftrl", 150)]
 )

@@ -44,10 +44,10 @@ def assert_same(first, second, tolerance=2e-6):
     "changes",
     [
         slow({"xla": True}),
-        {"l2": 0.0, "l1": 0.003, "class_weight": {"class 1": 3.0}},
+        slow({"l2": 0.0, "l1": 0.003, "class_weight": {"class 1": 3.0}}),
         {"l2": 0.05, "l1": 0.003, "label_smoothing": 0.1, "schedule": "inverse", "xla": True},
         slow({"l2": 0.0, "class_weight": {"class 1": 3.0}, "xla": True}),
-        {"optimizer": "adagrad", "l1": 0.002, "xla": True},
+        slow({"optimizer": "adagrad", "l1": 0.002, "xla": True}),
         {"optimizer": "ftrl", "l1": 0.002, "xla": True},
         slow({"l2": 0.05, "l1": 0.003}),
         slow({"optimizer": "adagrad"}),
@@ -65,6 +65,7 @@ def test_sparse_rows_train_as_the_same_rows_with_zeros(changes):
         assert 0.05 < zeros[0] < 0.99
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adagrad", "ftrl"])
 def test_the_result_is_the_same_however_many_features_are_read_at_a_time(optimizer, monkeypatch):
     dataset, recipe = sparse_dataset(), PLAIN.but(optimizer=optimizer, initializer="normal")
@@ -104,6 +105,7 @@ def test_entries_of_one_place_are_added_up_and_empty_rows_have_the_bias():
     assert never.model.b.numpy().any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimizer", "xla"), [slow("sgd", True), ("sgd", False), ("adagrad", False), ("ftrl", False)]
 )
@@ -148,6 +150,7 @@ def test_rows_beyond_the_memory_limit_are_each_used_once_an_epoch(monkeypatch):
     assert len(shapes) == 1
 
 
+@pytest.mark.slow
 def test_a_streamed_run_learns_what_the_same_run_in_memory_does(monkeypatch):
     monkeypatch.setattr(feed, "_BLOCK_BYTES", 256)
     dataset = sparse_dataset()
