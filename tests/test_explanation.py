@@ -97,6 +97,7 @@ def test_a_picture_has_a_heat_map(tmp_path):
     assert (tmp_path / "heat.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_an_exported_model_explains_the_same(tmp_path):
     model, frame = model_of_penguins(16), frame_of_penguins(20)
     path = export_model(model, tmp_path, "m", check_on=frame, formats=()).path

@@ -124,6 +124,7 @@ def test_a_run_goes_on_from_a_model_with_a_class_and_a_category_more(folder, tmp
     assert answer[1] == "9"
 
 
+@pytest.mark.slow
 def test_predict_answers_lines_of_text(tmp_path):
     texts = [f"+\tgood fine film {n}\n-\tbad awful film {n}\n" for n in range(30)]
     (tmp_path / "t.txt").write_text("".join(texts))
@@ -136,6 +137,7 @@ def test_predict_answers_lines_of_text(tmp_path):
     assert_answers(answers(tmp_path / "t", f"text:{tmp_path / 'new.txt'}"), expected, ("+", "-"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first_index", [0, 1])
 def test_predict_answers_svmlight_rows_as_they_were_trained_on(tmp_path, first_index):
     generator = np.random.default_rng(0)

@@ -96,6 +96,7 @@ def test_a_category_called_NA_is_that_category_where_a_model_knows_it(tmp_path):
     assert sorted(map(bytes, found)) == sorted(map(bytes, rows[:]))
 
 
+@pytest.mark.slow
 def test_export_encodes_another_table_as_the_model_does(folder, tmp_path):
     other = table().replace({"island": {"Dream": "Mars"}})
     pd.concat([other, other.assign(island="Venus")]).to_csv(tmp_path / "other.csv", index=False)
@@ -106,6 +107,7 @@ def test_export_encodes_another_table_as_the_model_does(folder, tmp_path):
     assert again.spec == load_predictor(folder / "models/t").spec
 
 
+@pytest.mark.slow
 def test_rows_that_only_look_alike_once_encoded_are_not_called_training_rows(tmp_path):
     # Of 80 names in 2 buckets, some are in one bucket and of one age.
     frame = pd.DataFrame({"name": [f"person {row}" for row in range(80)], "age": [30.0, 50] * 40})

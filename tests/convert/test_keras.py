@@ -82,6 +82,7 @@ def test_keras_has_our_probabilities_and_a_file_of_it_is_our_model(name, tmp_pat
     )
 
 
+@pytest.mark.slow
 def test_a_model_trained_on_in_keras_comes_back_and_exports(tmp_path):
     model = model_of(SPECS["table"])
     rows = rows_of(model.spec, 200)

@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet
 import pytest
+from support.marks import slow
 from support.parted import in_workers, table, write_records
 from support.tfrecord import example
 from support.workers import in_threads
@@ -21,7 +22,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("which", BAD)
-@pytest.mark.parametrize("bad_file", [pytest.param(0, marks=pytest.mark.slow), 2])
+@pytest.mark.parametrize("bad_file", [slow(0), 2])
 def test_all_end_with_the_same_error(tmp_path, which, bad_file):
     make, record = BAD[which]
     for number in range(3):
@@ -48,7 +49,7 @@ BAD_ENTRIES = {
 
 
 @pytest.mark.parametrize("which", BAD_ENTRIES)
-@pytest.mark.parametrize("n_features", [None, pytest.param(900, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_features", [None, slow(900)])
 def test_errors_in_records_of_ids_and_values_are_those_of_one(tmp_path, which, n_features):
     for number in range(3):
         rows = [{"ids": [row, 600], "values": [1.0, 2.0]} for row in range(8)]
@@ -80,7 +81,7 @@ BAD_CELLS = {
 
 
 @pytest.mark.parametrize("which", BAD_CELLS)
-@pytest.mark.parametrize("bad_file", [pytest.param(0, marks=pytest.mark.slow), 2])
+@pytest.mark.parametrize("bad_file", [slow(0), 2])
 def test_errors_in_files_of_tables_are_those_of_one(tmp_path, which, bad_file):
     rng = np.random.default_rng(0)
     column, cells = BAD_CELLS[which]

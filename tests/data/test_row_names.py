@@ -182,6 +182,7 @@ def test_inspect_and_training_agree_on_every_column(tmp_path):
             assert (column["name"] in names) != left_out
 
 
+@pytest.mark.slow
 def test_what_inspect_says_can_be_pasted(tmp_path):
     name = written(tmp_path, odd_frame())
     notes = run(group, "inspect", name).stdout

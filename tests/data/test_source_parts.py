@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from support.marks import slow_but
 from support.parted import (
     SOURCES,
     full_records,
@@ -27,7 +28,6 @@ from tfsoftmax.data.statistics import ColumnStatistics, most_frequent, quantiles
 from tfsoftmax.training.prepare import with_scaling
 
 COUNTS = [2, 3, 5]
-MARKED = [pytest.param(count, marks=[] if count == 3 else [pytest.mark.slow]) for count in COUNTS]
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def facts(dataset):
     }
 
 
-@pytest.mark.parametrize("count", MARKED)
+@pytest.mark.parametrize("count", slow_but([3], COUNTS))
 @pytest.mark.parametrize("source", SOURCES, indirect=True)
 def test_workers_find_what_one_process_finds(source, count):
     expected = facts(source())

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from support.commands import assert_one_line, run
 from support.local_steps import in_memory, local_steps
+from support.marks import slow
 from support.runs import bytes_of
 from support.workers import run_workers
 
@@ -207,7 +208,7 @@ def test_the_feed_of_one_worker_is_that_of_one_process(memory_limit, monkeypatch
 
 
 @pytest.mark.parametrize("memory_limit", [2**20, 20_000])
-@pytest.mark.parametrize("every", [5, "epoch"])
+@pytest.mark.parametrize("every", [5, slow("epoch")])
 def test_one_worker_goes_the_way_of_one_process(every, memory_limit, monkeypatch):
     monkeypatch.setattr(feed, "_BLOCK_BYTES", 2048)
     recipe, digits = Recipe(**PLAIN).but(memory_limit=memory_limit), load_dataset("digits")

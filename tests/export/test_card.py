@@ -176,6 +176,7 @@ def test_columns_and_what_a_missing_value_counts_as(by_command):
     assert "What a missing number counts as was found in the training rows." in told
 
 
+@pytest.mark.slow
 def test_columns_that_are_left_out(tmp_path):
     frame = table().fillna(0).assign(weight=1.0, extra=2.0, note=[f"n{i}" for i in range(200)])
     frame.insert(0, "Unnamed: 0", range(200))

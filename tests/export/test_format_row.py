@@ -91,6 +91,7 @@ def test_a_row_is_all_that_a_format_takes(toy, model, digits, tmp_path):
     np.testing.assert_allclose(found, model.predict_proba(digits.test.features), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_one_that_disagrees_is_left_out(toy, model, digits, tmp_path):
     first = export_model(model, tmp_path, "m", check_on=digits.test.features, formats=())
     result = run(toy, first.path, "--toy", "--toy-decimals", "1", "--tflite", "none", "-q")

@@ -137,6 +137,7 @@ def test_what_was_tuned_is_not_to_be_tuned_again():
     assert found.sentence.endswith(f"grow forever; {said}")
 
 
+@pytest.mark.slow
 def test_a_choice_at_the_edge_of_the_grid_says_how_to_widen_it_and_that_helps():
     dataset = noise(n_features=12)
     tuning = tune(dataset, QUICK.but(epochs=30), l2=[1e-4, 1e-3], folds=2)

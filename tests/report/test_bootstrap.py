@@ -80,6 +80,7 @@ def test_rows_that_are_not_kept_give_the_same(monkeypatch):
     assert_allclose(found, expected, rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_errors_and_intervals_are_the_formulas_where_that_holds():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(4000, 2)) * [1, 10] + [0, 50]

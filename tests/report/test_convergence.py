@@ -182,6 +182,7 @@ def test_the_gap_to_a_penalised_minimum_is_known(name, l2, epochs, digits):
     assert gap / 2.5 < found.loss_gap < gap * 1.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", slow_but(("iris", "digits"), [*TABLES, "digits", "mnist5k"]))
 def test_the_gap_that_an_ordinary_run_leaves_is_of_the_right_order(name):
     from tfsoftmax import load_dataset

@@ -136,6 +136,7 @@ def test_an_indicator_reaches_scikit_learns_optimum():
     assert found.verdict == "converged"
 
 
+@pytest.mark.slow
 def test_tuning_and_warm_starting_keep_indicators():
     dataset = gaps("indicator")
     tuning = tune(dataset, Recipe(epochs=3, l2=1e-3), l2=(1e-3, 0.1), folds=3)

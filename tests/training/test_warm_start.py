@@ -51,6 +51,7 @@ def test_going_on_is_the_second_half_of_a_run(made):
     np.testing.assert_array_equal(half.W, start.W)
 
 
+@pytest.mark.slow
 def test_an_added_class_is_learnt_and_the_old_ones_keep_their_places(made):
     model = fit(made, Recipe(epochs=20, l2=1e-3)).model
     dataset = renamed(made, "class 2", "never seen", "class 0")

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegressionCV
 from sklearn.metrics import log_loss
 from support.datasets import make_dataset
-from support.marks import slow
+from support.marks import slow, slow_but
 from support.numpy_run import numpy_run
 from support.runs import candidate
 
@@ -132,7 +132,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", slow_but(["momentum", "standardised", "of the tutorial"], CASES))
 @pytest.mark.parametrize("own_weights", [slow(False), True])
 def test_a_candidate_is_the_model_fitted_to_rows_weighted_as_the_fold_has_them(
     made, case, own_weights

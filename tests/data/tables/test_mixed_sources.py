@@ -46,6 +46,7 @@ def frames(draw):
     return frame.assign(label=["u", "v"] * (N // 2))
 
 
+@pytest.mark.slow
 @settings(
     max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

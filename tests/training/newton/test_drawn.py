@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import LogisticRegression
+from support.marks import slow
 
 from tfsoftmax import Dataset, Recipe, Spec, Split, fit
 from tfsoftmax.training.newton import drawn as drawn_module
@@ -176,7 +177,7 @@ def test_products_compile_once_however_many_rows_are_drawn(case):
     assert len({count for _, count in kept}) == 1
 
 
-@pytest.mark.parametrize("astray", [False, True])
+@pytest.mark.parametrize("astray", [slow(False), True])
 def test_a_hessian_that_leads_astray_is_that_of_all_rows_from_then_on(case, astray):
     split, _, joint, _ = case
     labels = split.labels.copy()

@@ -191,6 +191,7 @@ def test_derivatives_of_the_bias_are_those_of_the_gradient(case, monkeypatch):
     assert_allclose(of_bias.curvature[1], passes.curved(narrow, moved)[:, -1], atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exact", [False, True])
 def test_logits_that_are_made_anew_are_those_that_are_kept(case, monkeypatch, exact):
     step, found = np.array([0.5, -1.0, 0.0, 0.25]), []

@@ -164,7 +164,7 @@ def test_a_streamed_run_learns_what_the_same_run_in_memory_does(monkeypatch):
     )
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adagrad", "ftrl"])
+@pytest.mark.parametrize("optimizer", ["sgd", slow("adagrad"), slow("ftrl")])
 def test_a_step_taken_with_others_moves_w_where_it_is(optimizer, monkeypatch):
     monkeypatch.setattr(build, "_kind_of", lambda *_: partial(Loop, sums=TimedSums(ALONE)))
     dataset, recipe = prepare(sparse_dataset(), PLAIN.but(optimizer=optimizer, xla=True))
@@ -190,6 +190,7 @@ def test_what_moves_every_weight_is_refused(changes):
         Recipe(optimizer="ftrl", **changes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimizer", "xla"), [slow("sgd", True), ("sgd", False), ("adagrad", False), ("ftrl", False)]
 )
