@@ -59,10 +59,10 @@ def record_data(dataset: Dataset) -> Dataset:
 
 def announce(dataset: Dataset, recipe_name: str) -> None:
     """Prints the size of the dataset and the recipe, before training."""
-    shape = "x".join(map(str, dataset.spec.example_shape))
+    spec = dataset.spec
     click.echo(
         f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.test):,} test "
-        f"examples of {shape} {dataset.spec.dtype}, {dataset.spec.n_classes} classes; recipe "
+        f"examples of {spec.shape_in_words} {spec.dtype}, {spec.n_classes:,} classes; recipe "
         f"{recipe_name}",
         err=True,
     )

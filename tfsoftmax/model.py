@@ -80,7 +80,7 @@ class SoftmaxRegression(tf.Module, Scaler, RowClassifier):
         self.b = tf.Variable(start(shape[1:]), name="b")
 
     def __repr__(self) -> str:
-        shape = " x ".join(map(str, self.spec.example_shape))
+        shape = self.spec.shape_in_words
         classes = f"{self.spec.n_classes:,} classes"
         return f"SoftmaxRegression({shape} {self.spec.dtype} features, {classes})"
 

@@ -202,6 +202,17 @@ class Spec:
         return self.n_features + len(self.scaled_by.indicators)
 
     @property
+    def shape_in_words(self) -> str:
+        """The shape of one raw example, for people.
+
+        >>> Spec((28, 28), "uint8", ("a", "b"), value_range=(0.0, 255.0)).shape_in_words
+        '28x28'
+        >>> Spec((262_160,), "float32", ("a", "b")).shape_in_words
+        '262,160'
+        """
+        return "x".join(f"{size:,}" for size in self.example_shape)
+
+    @property
     def scaled_shape(self) -> tuple[int, ...]:
         """Shape of one scaled example; flat if there are missing-value indicators."""
         return (self.n_inputs,) if self.scaled_by.indicators else self.example_shape

@@ -15,7 +15,7 @@ _MOST_NAMES = 8
 def summary(spec: Spec, W: np.ndarray, b: np.ndarray) -> str:
     """What goes in, how it is scaled, the parameters, and what comes out, a line each."""
     scaling = spec.scaled_by
-    features = "x".join(map(str, spec.example_shape)) + f" {spec.dtype}"
+    features = f"{spec.shape_in_words} {spec.dtype}"
     if spec.encoding is not None:
         columns = [f"{column.name} ({column.in_words})" for column in spec.encoding.columns]
         features += f", of the columns {_listed(columns)}"

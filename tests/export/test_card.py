@@ -3,6 +3,7 @@
 import itertools
 import json
 import shlex
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ from tfsoftmax import (
 from tfsoftmax.cli.main import main
 from tfsoftmax.cli.train import train
 from tfsoftmax.data.split import with_validation
+from tfsoftmax.training.workers_record import WorkersRecord
 
 OPTIONS = SourceOptions(label_column="species", missing="mean")
 RECIPE = Recipe(epochs=30, l2=0.01, early_stopping="log_loss")
@@ -107,6 +109,15 @@ def test_a_model_of_python_has_the_card_of_the_command(by_command, tmp_path):
     ours, theirs = without_time(facts_of(version)), without_time(facts_of(by_command))
     assert (ours["dataset"].pop("name"), theirs["dataset"].pop("name")) == ("flowers", name)
     assert ours == theirs
+
+
+def test_several_workers_are_to_be_started_again(tmp_path):
+    dataset = from_arrays(np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 2)
+    model = fit(dataset, Recipe(epochs=1, l2=0.01)).model
+    workers = WorkersRecord(3, 100, None, None, None).to_json()
+    model.record = replace(model.record, command=("tfsoftmax-train", "a b.csv"), workers=workers)
+    card = card_of(export_model(model, tmp_path, "shared", check_on=dataset.test.features).path)
+    assert "tfsoftmax launch --workers 3 -- tfsoftmax-train 'a b.csv'" in card
 
 
 def test_of_one_source_only_the_command_is_another(by_command, tmp_path):

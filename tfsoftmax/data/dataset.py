@@ -204,8 +204,7 @@ class Dataset:
 
 def _example(spec: Spec) -> str:
     """What goes in and what comes out, in a few words."""
-    shape = " x ".join(map(str, spec.example_shape))
-    return f"{shape} {spec.dtype} features, {spec.n_classes:,} classes"
+    return f"{spec.shape_in_words} {spec.dtype} features, {spec.n_classes:,} classes"
 
 
 def check_dataset(given: Dataset) -> Dataset:

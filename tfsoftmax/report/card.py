@@ -86,12 +86,13 @@ def check_record(record: Mapping[str, Any], spec: Spec) -> None:
 
 
 def _what_it_is(name: str, spec: Spec) -> list[str]:
-    names, shape = spec.class_names, "x".join(map(str, spec.example_shape))
+    names = spec.class_names
     more = f", ... ({len(names):,} in all)" if len(names) > _MOST_NAMES else ""
     return [
         f"# {name}",
         "",
-        f"Softmax regression: {shape} {spec.dtype} features in, {len(names)} classes out:",
+        f"Softmax regression: {spec.shape_in_words} {spec.dtype} features in, "
+        f"{len(names):,} classes out:",
         f"{', '.join(names[:_MOST_NAMES])}{more}.",
         "It is a linear model: it knows nothing beyond its classes, and names one of them for",
         "any input.",
@@ -189,7 +190,11 @@ def _training(record: RunRecord, spec: Spec) -> list[tuple[str, str]]:
 def _again(record: RunRecord) -> list[str]:
     if record.command is None:
         return ["It was trained in Python, by `tfsoftmax.fit` with this recipe.", ""]
-    return ["Make it again:", "", "```text", shlex.join(record.command), "```", ""]
+    command = shlex.join(record.command)
+    if record.workers:
+        # With another number of workers it may be another model.
+        command = f"tfsoftmax launch --workers {record.workers['count']} -- {command}"
+    return ["Make it again:", "", "```text", command, "```", ""]
 
 
 def _strongest(model: SoftmaxRegression) -> list[str]:
