@@ -18,7 +18,9 @@ def print_table(tuning: Tuning) -> None:
     click.echo(f"{'l2':>10}{'l1':>11}{'learning rate':>15}{'log-loss':>19}{'accuracy':>19}")
     for candidate in tuning.candidates:
         figures = candidate.figures()
-        line = f"{figures['l2']:>10.4g}{figures['l1']:>11.4g}{figures['learning_rate']:>15.4g}"
+        # Newton may begin without a step of SGD, which then has no learning rate.
+        rate = f"{figures['learning_rate']:.4g}" if figures["learning_rate"] else "none"
+        line = f"{figures['l2']:>10.4g}{figures['l1']:>11.4g}{rate:>15}"
         if candidate.diverged:
             line += f"{'diverged':>19}"
         else:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Numbers of all rows that are explained together, 128 MB.
 _MOST_NUMBERS = 2**24
+# Classes of which an error lists the names.
+_MOST_NAMES = 10
 
 
 @dataclass(frozen=True, repr=False)
@@ -213,8 +215,10 @@ def class_index(spec: Spec, label: str) -> int:
     """
     names = spec.class_names
     if label not in names:
-        hint = did_you_mean(label, names)
-        raise UsageError(f"the model has no class {label!r}; {hint}there are {len(names):,}")
+        shown = ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
+        raise UsageError(
+            f"the model has no class {label!r}; {did_you_mean(label, names)}its classes are {shown}"
+        )
     return names.index(label)
 
 

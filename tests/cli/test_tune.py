@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -39,6 +40,17 @@ def expected():
     recipe = Recipe(epochs=2)
     grid = {"l2": (0.0, 1e-3, 1e-2, 1e-1), "learning_rate": (0.1, 0.5)}
     return tune(load_dataset("digits"), recipe, **grid, folds=3)
+
+
+def test_newton_without_a_step_of_sgd_has_no_learning_rate(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(60, 2))
+    np.savez(tmp_path / "rows.npz", X=rows, y=np.arange(60) % 2)
+    grid = ["--solver", "newton", "--epochs", "0", "--l2", "0.01,0.1", "--no-refit"]
+    result = run(command, tmp_path / "rows.npz", *grid)
+    assert [line.split()[:3] for line in result.stdout.splitlines()[1:]] == [
+        ["0.01", "0", "none"],
+        ["0.1", "0", "none"],
+    ]
 
 
 def test_the_table_has_a_line_a_candidate_and_marks_the_best(tuned, expected):

@@ -125,6 +125,12 @@ def test_a_folder_of_nothing_known_says_what_folders_can_be(tmp_path):
     assert f"images:{tmp_path}" in str(caught.value)
 
 
+def test_a_picture_alone_is_told_what_pictures_need(tmp_path):
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "one.PNG", "PNG")
+    with pytest.raises(UnknownDatasetError, match="expected a folder that has a folder of pict"):
+        locate(str(tmp_path / "one.PNG"))
+
+
 def test_a_dataset_comes_before_a_file_of_its_name_and_that_is_said(tmp_path, monkeypatch, caplog):
     monkeypatch.chdir(tmp_path)
     for name in ("digits", "cars196", "photos"):

@@ -136,6 +136,7 @@ def test_a_number_that_many_rows_have_is_counted_by_itself(trained):
 def test_a_few_rows_say_nothing(trained):
     frame = frame_of(3, 1)
     assert drift(trained[0], frame).verdict.startswith("No drift that these 3 rows show")
+    assert drift(trained[0], frame[:1]).verdict.startswith("No drift that this one row shows")
     with pytest.raises(DataError, match="there are no rows to compare"):
         drift(trained[0], frame[:0])
 

@@ -1,5 +1,8 @@
 import pytest
+import tensorflow as tf
 from support.process import run_python
+
+from tfsoftmax.system.startup import as_os_errors
 
 
 @pytest.mark.slow
@@ -34,3 +37,12 @@ def test_chatter_is_silenced_only_when_asked():
     """
     assert run_python(script, "3").stderr == "after\n"
     assert run_python(script, "0").stderr == "chatter\nafter\n"
+
+
+def test_errors_of_tensorflow_name_no_operation(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="^Not a directory$"), as_os_errors():
+        tf.io.write_file(str(tmp_path / "file" / "x"), b"")
+    said = "/disk/a; No space left on device [Op:SaveV2]"
+    with pytest.raises(OSError, match="^No space left on device$"), as_os_errors():
+        raise tf.errors.ResourceExhaustedError(None, None, said)

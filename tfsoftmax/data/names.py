@@ -11,7 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tfsoftmax.data.kinds import BUNDLED, KINDS, SUGGESTED, TFDS, Kind
+from tfsoftmax.data.kinds import BUNDLED, KINDS, PICTURE_SUFFIXES, SUGGESTED, TFDS, Kind
 from tfsoftmax.errors import DataError, UnknownDatasetError, UsageError
 from tfsoftmax.system.paths import describe_path, user_path
 
@@ -125,6 +125,11 @@ def kind_at(name: str) -> Kind:
         )
     if found not in ("a file", "a folder"):
         raise UnknownDatasetError(f"{name}: expected a file or a folder, found {found}")
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        raise UnknownDatasetError(
+            f"{name}: a picture alone does not tell its class; expected a folder that has a folder "
+            "of pictures for each class"
+        )
     looked_at = "the files in it tell" if found == "a folder" else "the first lines tell"
     fitting = [k for k in KINDS.values() if k.takes != ("FILE" if found == "a folder" else "DIR")]
     raise UnknownDatasetError(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from tfsoftmax.choices import did_you_mean
 from tfsoftmax.errors import UsageError
+from tfsoftmax.explanation import class_index
 from tfsoftmax.messages import setting
 from tfsoftmax.spec import Spec
 
@@ -152,12 +152,7 @@ def check_chosen(
       UsageError: if the model has no such class, or `top` or `sort` is out of range.
     """
     for name in classes or ():
-        if name not in spec.class_names:
-            shown = ", ".join(spec.class_names[:10]) + (", ..." if spec.n_classes > 10 else "")
-            raise UsageError(
-                f"the model has no class {name!r}; {did_you_mean(name, spec.class_names)}its "
-                f"classes are {shown}"
-            )
+        class_index(spec, name)
     if top is not None and top < 1:
         raise UsageError(setting("top") + f" must be at least 1, not {top}")
     if sort not in (None, "column", "magnitude"):

@@ -110,10 +110,9 @@ class Drift:
         found = [column for column in self.columns if self.differs(column)]
         classes = self.differs(self.predicted)
         if not found and not classes:
-            return (
-                f"No drift that these {self.n_samples[1]:,} rows show: no PSI is {MODERATE} or "
-                "more beyond what chance may do."
-            )
+            count = self.n_samples[1]
+            rows = "this one row shows" if count == 1 else f"these {count:,} rows show"
+            return f"No drift that {rows}: no PSI is {MODERATE} or more beyond what chance may do."
         predicted = f"the predicted classes {'differ' if classes else 'do not differ'}"
         if classes:
             predicted += f" (PSI {self.predicted.psi:.2f})"

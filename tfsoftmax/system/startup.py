@@ -136,7 +136,9 @@ def as_os_errors() -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
-        raise OSError(error.message.rpartition(";")[2].strip()) from error
+        # Without the name of the operation: "...; No space left on device [Op:SaveV2]".
+        reason = error.message.rpartition(";")[2].partition("[Op:")[0]
+        raise OSError(reason.strip()) from error
 
 
 @contextmanager
