@@ -105,7 +105,7 @@ def test_no_log_no_warning_and_no_error_is_in_a_cell(ran, outputs):
 def test_every_object_shows_itself(outputs):
     shown = [found.data for cell in outputs for found in cell if "data" in found]
     html = "".join(data.get("text/html", "") for data in shown)
-    for words in ("digits: 8 x 8 uint8", "10 epochs", "SoftmaxRegression", "360 rows", "ROC AUC"):
+    for words in ("digits: 8x8 uint8", "10 epochs", "SoftmaxRegression", "360 rows", "ROC AUC"):
         assert words in html
     assert "B is better: B's accuracy is" in shown[-1]["text/plain"]
 
