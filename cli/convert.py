@@ -90,9 +90,9 @@ def convert(
 
     \b
     Examples:
-      tfsoftmax convert model.skops -o savedmodels/penguins --check-on penguins.csv
+      tfsoftmax convert model.skops -o savedmodels/birds --check-on birds.csv
       tfsoftmax convert tuned.keras -o savedmodels/tuned --check-on rows.npy
-      tfsoftmax convert tuned.keras -o savedmodels/tuned --class-names low,middle,high
+      tfsoftmax convert tuned.keras -o savedmodels/tuned --class-names no,yes
     """
     set_verbosity(verbose, quiet)
     from tfsoftmax.cli._models import export_rows, failed_files, print_parity

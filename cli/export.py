@@ -58,7 +58,7 @@ def export(
 
     \b
     Example:
-      tfsoftmax export savedmodels/mnist5k --tflite float32,float16,dynamic,int8,uint8
+      tfsoftmax export savedmodels/mnist5k --tflite float32,float16,dynamic,int8
     """
     set_verbosity(verbose, quiet)
     from tfsoftmax.export.formats import check_formats

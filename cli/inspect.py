@@ -50,10 +50,10 @@ def inspect(
 ) -> None:
     """Describe the data of SOURCE: columns, ranges, classes, missing values.
 
-    SOURCE is what train takes as DATASET. Nothing is trained. Of a table it says as what
-    training reads each column, with * where an option says so (--column island=category),
-    and what is in it; of sparse rows, how many entries are not 0. Notes at the end say what
-    should be corrected before training.
+    SOURCE is what train takes as DATASET. Nothing is trained. Of a table it says how
+    training reads each column, with * where an option decides that (--column
+    island=category), and what is in it; of sparse rows, how many entries are not 0. Notes at
+    the end say what should be corrected before training.
 
     \b
     Examples:

@@ -38,7 +38,7 @@ def launch(workers: int, restarts: int, command: tuple[str, ...]) -> int:
     \b
     Examples:
       tfsoftmax launch --workers 2 -- tfsoftmax-train mnist5k
-      tfsoftmax launch --workers 4 -- tfsoftmax-train mnist --checkpoint-dir run --resume
+      tfsoftmax launch --workers 4 -- tfsoftmax-train --checkpoint-dir ck --resume
     """
     from tfsoftmax.distributed.launch import launch as run
 

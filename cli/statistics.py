@@ -85,8 +85,8 @@ def statistics(
     \b
     Examples:
       tfsoftmax statistics titanic.csv --label-column survived
-      tfsoftmax statistics loans.csv --label-column status --reference repaid --json
-      tfsoftmax statistics wine.csv --label-column grape --l2 0.01 --bootstrap 1000
+      tfsoftmax statistics loans.csv --label-column status --reference repaid
+      tfsoftmax statistics wine.csv --label-column grape --l2 0.01 --bootstrap 500
     """
     set_verbosity(verbose, quiet)
     from tfsoftmax.report.statistics_choices import check_choices, reference_index

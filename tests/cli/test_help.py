@@ -46,6 +46,13 @@ def test_examples_in_the_help_keep_their_lines():
     )
 
 
+@pytest.mark.parametrize("name", commands())
+def test_help_fits_a_terminal_of_80_columns(name, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = run(commands()[name], "--help").stdout
+    assert [line for line in shown.splitlines() if len(line) > 80] == []
+
+
 def test_the_group_has_the_same_train_command():
     assert group.get_command(click.Context(group), "train") is train_command
 
