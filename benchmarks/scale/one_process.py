@@ -20,7 +20,9 @@ from tfsoftmax.distributed.workers import ALONE, Workers
 _EPOCHS = (1, 2, 4, 8, 16, 32, 64, 128)
 # What `Passes` are asked for: numbers of each row, which stay where it is, or sums over all rows.
 _OF_ROWS = ("logits", "between", "shifted")
-_SUMS = ("at", "curved", "loss_along", "entropy", "of_bias")
+_SUMS = ("at", "loss_along", "entropy", "of_bias")
+# How often all are asked or add something up while rows are drawn for products with the Hessian.
+_MESSAGES_A_DRAWING = 4
 
 
 def read(source: str) -> Cost:
@@ -65,6 +67,7 @@ def newton(source: str, l2: float, tol: float, workers: Workers = ALONE) -> dict
     The second run is counted: the first one compiles. Rows so few that NumPy goes through them
     (`SmallPasses`) count as what the solver does beside them.
     """
+    from tfsoftmax.training.newton.drawn import DrawnPasses
     from tfsoftmax.training.newton.passes import Passes
     from tfsoftmax.training.newton.preconditioner import Draw
 
@@ -78,20 +81,25 @@ def newton(source: str, l2: float, tol: float, workers: Workers = ALONE) -> dict
         with (
             _spent(Passes, _OF_ROWS) as of_rows,
             _spent(Passes, _SUMS) as of_sums,
+            _spent(DrawnPasses, ["curved"]) as of_products,
+            _spent(DrawnPasses, ["curving"]) as of_drawings,
             _spent(Draw, ["inverse"]) as of_inverses,
         ):
             history = tfsoftmax.fit(dataset, recipe, on_epoch=note, workers=workers).history
     spent = times[-1] - times[history.recipe.epochs]
     numbers, passes = len(dataset.train) * dataset.train.features[:1].size, history.proof.passes
-    rows, inverse = (sum(costs, Cost(0.0, 0.0)) for costs in (of_rows + of_sums, of_inverses))
+    of_sums += of_products
+    every = of_rows + of_sums + of_drawings
+    rows, inverse = (sum(costs, Cost(0.0, 0.0)) for costs in (every, of_inverses))
+    # What is asked for is a message, and so is a sum.
+    messages = len(of_rows) + 2 * len(of_sums) + _MESSAGES_A_DRAWING * len(of_drawings)
     return {
         "rows": len(dataset.train),
         "passes": passes,
         "spent": spent,
         "cost": rows.over(passes * numbers),
         "inverse": inverse,
-        # What is asked for is a message, and so is a sum.
-        "messages": (len(of_rows) + 2 * len(of_sums)) / passes,
+        "messages": messages / passes,
         "leading": (spent - rows - inverse).over(passes),
         "log_loss": history.last.test_log_loss,
         "gap": history.proof.relative_gap,

@@ -234,7 +234,7 @@ def checks_section(found: dict[str, Any]) -> Iterator[str]:
         yield table_row(
             [
                 str(newton.workers),
-                f"{newton.passes:g}",
+                f"{newton.passes:.1f}",
                 f"{newton.predicted.training:.2f}",
                 f"{newton.measured.wall:.2f}",
                 f"{newton.error:+.0%}",
