@@ -37,8 +37,11 @@ def test_rows_kept_on_the_disk_are_the_same_dataset_and_used_again(tmp_path, kin
 
 
 def test_a_data_dir_that_cannot_be_made_is_named_and_not_the_file(tmp_path):
+    name, options = csv(tmp_path), SourceOptions(memory_limit=200)
     with pytest.raises(DataError, match="cannot be kept in /proc/nowhere/.*another data_dir$"):
-        load_dataset(csv(tmp_path), data_dir="/proc/nowhere/kept")
+        load_dataset(name, data_dir="/proc/nowhere/kept", options=options)
+    # Rows in memory need none.
+    assert load_dataset(name, data_dir="/proc/nowhere/kept").spec.n_features == 3
 
 
 def test_kept_rows_are_not_read_anew_unless_the_file_changed(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import math
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,8 +63,10 @@ class Collector:
       n_samples: rows collected: those added, minus those skipped.
     """
 
-    def __init__(self, source: Source, key: str, staging: Path, workers: Workers = ALONE):
-        self._source, self._key, self._staging = source, key, staging
+    def __init__(
+        self, source: Source, key: str, room: Callable[[], Path], workers: Workers = ALONE
+    ):
+        self._source, self._key, self._room = source, key, room
         self._workers = workers
         self._classes = ClassNames(source.name, source.options.encoding)
         self._blocks: list[Any] = []
@@ -144,7 +146,7 @@ class Collector:
 
     def _write_blocks(self) -> RowWriter:
         """Writes all blocks to files."""
-        self._writer = RowWriter(self._source, self._key, self._staging, self._blocks[0])
+        self._writer = RowWriter(self._source, self._key, self._room(), self._blocks[0])
         for block in self._blocks:
             self._writer.add(block)
         self._blocks.clear()
@@ -300,10 +302,15 @@ def collecting(source: Source, key: str, workers: Workers = ALONE) -> Iterator[C
     Raises:
       DataError: if the cache cannot be written.
     """
-    with _keeping(source), staging_folder(source.cache.folder) as staging:
-        whole = staging / "whole"
-        whole.mkdir()
-        collector = Collector(source, key, whole, workers)
+    with _keeping(source), ExitStack() as stack:
+
+        def room() -> Path:
+            # Only now: rows in memory need no folder that can be written to.
+            whole = stack.enter_context(staging_folder(source.cache.folder)) / "whole"
+            whole.mkdir()
+            return whole
+
+        collector = Collector(source, key, room, workers)
         try:
             yield collector
         finally:

@@ -202,7 +202,7 @@ def messages(folder, draw):
 
 
 def collected(records, source):
-    collector = Collector(source, "", source.cache.folder)
+    collector = Collector(source, "", lambda: source.cache.folder)
     _add(collector, records, _layout(records, "fuzz", source), "fuzz", 1, source)
     return collector
 
