@@ -59,9 +59,19 @@ class DivergenceError(TfsoftmaxError):
       step: the step within the whole run, from 1.
     """
 
-    def __init__(self, epoch: int, step: int, loss: float, learning_rate: float, l2: float = 0.0):
+    def __init__(
+        self,
+        epoch: int,
+        step: int,
+        loss: float,
+        learning_rate: float,
+        l2: float = 0.0,
+        suited: float | None = None,
+    ):
         self.epoch, self.step = epoch, step
         cure = f"try a smaller one, for example {learning_rate / 10:.2g}"
+        if suited is not None and suited < learning_rate:
+            cure = "try a smaller one: " + setting("learning_rate", "auto") + f" takes {suited:g}"
         if l2 * learning_rate >= 2:  # each step then turns W round and makes it longer
             lower = f"{0.1 / learning_rate:.2g}"
             cure = (

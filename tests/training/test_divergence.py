@@ -31,5 +31,18 @@ def test_a_penalty_that_nobody_asked_for_is_not_blamed_on_sparse_rows_either():
     usual = fit(sparse, RECIPE).history.recipe.l2
     assert usual < 0.5 / len(sparse.train)
     for l2 in (None, usual):
-        with pytest.raises(DivergenceError, match="try a smaller one, for example"):
+        with pytest.raises(DivergenceError, match='try a smaller one: learning_rate="auto" takes'):
             fit(sparse, RECIPE.but(l2=l2, learning_rate=1e38))
+
+
+def test_the_rate_that_is_advised_is_the_one_that_auto_takes_and_does_not_diverge(made):
+    with pytest.raises(DivergenceError) as raised:
+        fit(made, RECIPE.but(learning_rate=1e30))
+    found = re.search(r'learning_rate="auto" takes (\S+)$', str(raised.value))
+    _, history = fit(made, RECIPE)
+    assert float(found[1]) == history.recipe.learning_rate
+
+
+def test_a_rate_below_that_of_auto_is_made_smaller_still(made):
+    error = DivergenceError(1, 1, float("nan"), learning_rate=0.5, suited=0.7)
+    assert "try a smaller one, for example 0.05" in str(error)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import NamedTuple, NoReturn
 
 import numpy as np
@@ -14,12 +15,12 @@ from tfsoftmax.data.sharded_rows import workers_with
 from tfsoftmax.data.sparse_rows import taken_sparse
 from tfsoftmax.device import zeros
 from tfsoftmax.distributed.workers import ALONE, Workers
-from tfsoftmax.errors import DivergenceError
+from tfsoftmax.errors import DivergenceError, TfsoftmaxError
 from tfsoftmax.model import SoftmaxRegression
 from tfsoftmax.spec import Spec
 from tfsoftmax.training.build import build_loop
 from tfsoftmax.training.history import MovingAverage
-from tfsoftmax.training.learning_rate import center_of
+from tfsoftmax.training.learning_rate import center_of, learning_rate_for
 from tfsoftmax.training.objective import set_parameters
 from tfsoftmax.training.prepare import l2_of, sample_of
 from tfsoftmax.training.recipe import Recipe
@@ -124,14 +125,25 @@ class Trainer:
         if rate is None:
             rate = float(self.loop.learning_rates(step, step + 1)[0])
         epoch = step // self.feed.steps + 1
-        l2 = _asked_l2(self._recipe, self.model.spec, self._split)
-        raise DivergenceError(epoch, step + 1, loss, rate, l2)
+        l2, suited = _asked_l2_and_suited_rate(self._recipe, self.model.spec, self._split)
+        raise DivergenceError(epoch, step + 1, loss, rate, l2, suited)
 
 
-def _asked_l2(recipe: ResolvedRecipe, spec: Spec, split: Split) -> float:
-    """The l2 that a divergence may be blamed on; 0 if nobody asked for one, or it is not known."""
-    if workers_with(split.features).count > 1 and taken_sparse(split.features, spec):
-        return 0.0  # The usual one follows from rows of all, who may not have diverged.
+def _asked_l2_and_suited_rate(
+    recipe: ResolvedRecipe, spec: Spec, split: Split
+) -> tuple[float, float | None]:
+    """The l2 that a divergence may be blamed on, and the learning rate that "auto" takes.
+
+    Returns:
+      l2 is 0 if nobody asked for one, or it is not known; nor need the rate be, which then is None.
+    """
+    together = workers_with(split.features).count > 1
+    if together and taken_sparse(split.features, spec):
+        return 0.0, None  # They follow from rows of all, who may not have diverged.
     dataset, left_open = Dataset("rows", spec, split, split), replace(Recipe(), l1=recipe.l1)
-    usual = l2_of(left_open, dataset, lambda: sample_of(dataset, recipe))
-    return 0.0 if recipe.l2 == usual else recipe.l2
+    sample = cache(lambda: sample_of(dataset, recipe))
+    asked = 0.0 if recipe.l2 == l2_of(left_open, dataset, sample) else recipe.l2
+    with suppress(TfsoftmaxError):  # None suits such rows.
+        if not together:
+            return asked, learning_rate_for(recipe, recipe.l2, sample(), len(split), dataset.name)
+    return asked, None
