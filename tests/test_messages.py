@@ -53,8 +53,8 @@ def texts(tree):
     return {text for text in found - docstrings if isinstance(text, str)}
 
 
-# Other programs' flags.
-FOREIGN = {"--force-reinstall", "--tf_xla_persistent_cache_directory"}
+# Other programs' flags, and the one of the command that starts a model's workers again.
+FOREIGN = {"--force-reinstall", "--tf_xla_persistent_cache_directory", "--workers"}
 
 
 def test_the_library_spells_out_no_flag():
