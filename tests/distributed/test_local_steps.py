@@ -243,7 +243,9 @@ def test_a_wrong_interval_is_one_clear_error(value, message):
     with pytest.raises(UsageError, match=message):
         Recipe(sync_every=value)
     result = run(train_command, "digits", "--sync-every", value)
-    assert_one_line(result, 2, r"--sync-every.*(in the range x>=1|neither a whole number nor epoch)")
+    assert_one_line(
+        result, 2, r"--sync-every.*(in the range x>=1|neither a whole number nor epoch)"
+    )
 
 
 def test_a_batch_has_a_row_for_each_worker():
