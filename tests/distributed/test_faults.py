@@ -64,7 +64,12 @@ class Run:
         environment = {**os.environ, "TF_CONFIG": self.configs[index]}
         with (self.folder / f"{index}.txt").open("w") as said:
             self.workers[index] = subprocess.Popen(
-                command, env=environment, stdout=said, stderr=said
+                command,
+                env=environment,
+                stdout=said,
+                stderr=said,
+                # A shell's background job, such as a CI may be, ignores interrupts.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
 
     def __enter__(self):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -92,6 +91,8 @@ def named(indices: Sequence[int], addresses: Sequence[str]) -> str:
 
 
 def _answers(address: str) -> bool:
+    import socket  # Only now: commands import this module to show their help.
+
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), _PROBE_SECONDS).close()

@@ -18,11 +18,8 @@ from threading import Thread
 from typing import Any
 
 from tfsoftmax.distributed.environment import Cluster, cluster_in
-from tfsoftmax.distributed.interruptible import signals_while_connecting
 from tfsoftmax.distributed.lost import errors_of_peers, named, report_of, tasks_in, who_is_lost
-from tfsoftmax.distributed.unlocked import prepared
 from tfsoftmax.errors import MachineError, PeerError, UsageError
-from tfsoftmax.system.startup import import_tensorflow, silence_native_log
 
 # Who is silent for so long is gone. A process that is stopped, or behind a cut link, is
 # noticed by this alone; one that ends is noticed at once.
@@ -180,6 +177,8 @@ class _Joined(Workers):
         import tensorflow as tf
         from tensorflow.python.eager import context
 
+        from tfsoftmax.distributed.unlocked import prepared
+
         told, handle = report_of(gone).encode(), context.context()._context_handle
         call = prepared("TFE_ReportErrorToCluster", handle, tf.errors.UNAVAILABLE, told)
         # The chief passes it on. Of one that is stopped the call waits for an answer, in vain.
@@ -217,6 +216,10 @@ def join_workers(timeout: float = 300.0, environment: Mapping[str, str] = os.env
     cluster = cluster_in(environment)
     if cluster is None:
         return ALONE
+    # Only now: commands import this module to show their help.
+    from tfsoftmax.distributed.interruptible import signals_while_connecting
+    from tfsoftmax.system.startup import import_tensorflow, silence_native_log
+
     import_tensorflow()
     with signals_while_connecting(), silence_native_log():
         _joined = _Joined(cluster, _connected(cluster, timeout))
